@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ring.h - the door of the sliding-window ring.
+ *
+ * One session owns one *buffer*; a buffer has one *lane* per tap lcore that feeds it. A lane is a
+ * single-producer, single-consumer ring of variable-length records in shared memory, mapped
+ * twice back to back so that no record splits or wraps. The engine holds the producer side
+ * (struct npf_lane), libnpfdp the consumer side (struct npf_reader), which merges the lanes in
+ * time order.
+ *
+ * The producer never waits, never trusts a word that the client can write, and makes no system
+ * call; what to do about a full lane or a sleeping reader is its caller's decision.
+ */
+#ifndef NPF_RINGBUF_RING_H
+#define NPF_RINGBUF_RING_H
+
+#include "base/base.h"
+
+#include <assert.h>
+
+#define NPF_REC_ALIGN   16
+#define NPF_REC_MAXCAP  (256u << 10) /* largest caplen that a record can have, bytes */
+#define NPF_LANES_MAX   32
+#define NPF_BUFFER_NFDS (2 + NPF_LANES_MAX) /* producer words, consumer words, one per lane */
+#define NPF_BUFFER_MIN  (64u << 10)
+#define NPF_BUFFER_MAX  (1ull << 40)
+
+/* Record flags. */
+#define NPF_REC_OUTBOUND  0x0001u /* sent through the port, not received on it */
+#define NPF_REC_VLAN      0x0002u /* the outer VLAN tag was put back: the port had stripped it */
+#define NPF_REC_CSUM_GOOD 0x0004u /* the port checked the L4 checksum: correct */
+#define NPF_REC_CSUM_BAD  0x0008u /* the port checked the L4 checksum: wrong */
+#define NPF_REC_HW_STAMP  0x0010u /* ts_ns comes from the port, not from the host's clock */
+
+/*
+ * One captured packet: this header, caplen bytes of data, padding to NPF_REC_ALIGN.
+ * Written by the producer, read-only to the client.
+ */
+struct npf_rec {
+	uint64_t ts_ns;      /* since the Unix epoch */
+	uint32_t caplen;     /* bytes of data that follow */
+	uint32_t len;        /* bytes that the packet had on the wire, without FCS */
+	uint32_t gap;        /* packets of this lane dropped right before this one; saturates */
+	uint16_t flags;      /* NPF_REC_* */
+	uint16_t filter_gen; /* generation of the filter that accepted it */
+	uint16_t port;       /* index of the port, as in the wire protocol */
+	uint16_t queue;      /* rx queue */
+	uint32_t reserved;   /* 0 */
+};
+static_assert(sizeof(struct npf_rec) == 32, "records are laid out for 16-byte copies");
+
+/* Bytes of ring that a record with caplen bytes of data takes. */
+static inline uint64_t npf_rec_space(uint32_t caplen)
+{
+	return NPF_ALIGN_UP((uint64_t)sizeof(struct npf_rec) + caplen, NPF_REC_ALIGN);
+}
+
+/* Why a packet that the filter accepted was not delivered. */
+enum npf_drop {
+	NPF_DROP_FULL,        /* no room: the reader is too slow for this buffer */
+	NPF_DROP_OVERWRITTEN, /* overwrite mode: pushed out by a newer packet */
+	NPF_DROP_OVERSIZE,    /* record larger than the whole lane */
+	NPF_N_DROP,
+};
+
+/* Counters of a lane, a buffer or a session; all since its creation. */
+struct npf_ring_counters {
+	uint64_t packets;          /* records committed */
+	uint64_t bytes;            /* caplen bytes committed */
+	uint64_t drop[NPF_N_DROP]; /* packets dropped, by cause */
+};
+
+/* ---- Buffer: made and owned by the engine's control thread ---- */
+
+struct npf_buffer;
+struct npf_lane;
+
+struct npf_buffer_conf {
+	uint64_t size;       /* budget of the session, bytes; rounded up to the page size */
+	uint16_t n_lanes;    /* 1..NPF_LANES_MAX */
+	bool hugepages;      /* try hugepages first; plain pages when there are none */
+	bool overwrite;      /* full: overwrite the oldest records instead of dropping the newest */
+	uint64_t mintocopy;  /* a sleeping reader is woken at this many bytes; 0 = at once */
+	uint64_t timeout_ns; /* ... or when something has waited this long; 0 = never by time */
+	uint64_t start_pos;  /* first position; tests of wrap-around only, else 0 */
+};
+
+struct npf_buffer_info {
+	uint64_t size;      /* bytes that one lane can hold */
+	uint64_t memory;    /* bytes of memory that the buffer takes in all */
+	uint32_t page_size; /* of the data: 4096, or that of the hugepages used */
+	uint16_t n_lanes;
+};
+
+/*
+ * npf_buffer_new - allocate, prefault and seal the memory of a session's buffer.
+ *
+ * Return: 0; -EINVAL: conf out of range; -ENOMEM: not that much memory (nothing was kept);
+ *         or what memfd_create/mmap said.
+ * Owns:   *bp is the caller's, freed by npf_buffer_free() once no producer uses its lanes.
+ */
+int npf_buffer_new(const struct npf_buffer_conf *conf, struct npf_buffer **bp);
+struct npf_buffer *npf_buffer_free(struct npf_buffer *b); /* NULL is fine; returns NULL */
+
+void npf_buffer_info(const struct npf_buffer *b, struct npf_buffer_info *info);
+
+/*
+ * npf_buffer_fds - the descriptors to pass to the client: producer words, consumer words, data of
+ * lane 0, 1, ... Return: how many. They stay the buffer's; whatever a client does with them, it can
+ * write nothing but the consumer words, and can change no size.
+ */
+unsigned int npf_buffer_fds(const struct npf_buffer *b, int fds[NPF_BUFFER_NFDS]);
+
+/* Change when a sleeping reader is woken; takes effect at the producers' next commit or tick.
+ * Context: any thread. */
+void npf_buffer_set_wake(struct npf_buffer *b, uint64_t mintocopy, uint64_t timeout_ns);
+
+/* Sum over the lanes. Context: any thread; exact once the producers are quiet. */
+void npf_buffer_counters(const struct npf_buffer *b, struct npf_ring_counters *c);
+
+/* Bytes committed and not yet freed by the reader, all lanes. Context: any thread; a momentary
+ * value. */
+uint64_t npf_buffer_used(const struct npf_buffer *b);
+
+/* Lane i, i < n_lanes. Lifetime: the buffer's. */
+struct npf_lane *npf_buffer_lane(struct npf_buffer *b, unsigned int i);
+
+/* ---- Lane: the producer side, owned by one tap lcore ---- */
+
+/*
+ * npf_lane_reserve - claim room for one record.
+ * @caplen: bytes of packet data, <= NPF_REC_MAXCAP
+ *
+ * The room is contiguous. The caller fills in the header (gap is set here) and caplen bytes of
+ * data; the consumer sees nothing before npf_lane_commit(). Several records can be reserved
+ * before one commit. In overwrite mode old records make room.
+ *
+ * Context: producer thread only; wait-free, no system call.
+ * Return:  the record, or NULL when there is no room: count it with npf_lane_drop(), or, on a
+ *          port that waits, try again later.
+ */
+struct npf_rec *npf_lane_reserve(struct npf_lane *l, uint32_t caplen);
+
+/*
+ * npf_lane_put - reserve, fill and copy in one step; drops and counts when there is no room.
+ * @hdr:  ts_ns, caplen, len, flags, filter_gen, port and queue are taken from here
+ * @data: caplen contiguous bytes
+ * Return: true when the record was written, false when it was dropped (and counted).
+ */
+bool npf_lane_put(struct npf_lane *l, const struct npf_rec *hdr, const void *data);
+
+/* Count packets that were accepted but not written, and mark the gap in the next record. */
+void npf_lane_drop(struct npf_lane *l, enum npf_drop cause, uint64_t n);
+
+/*
+ * npf_lane_commit - publish everything reserved so far, once per burst.
+ * @now_ns: time of the burst, the clock of the records' stamps; becomes the lane's watermark: every
+ *          later record of this lane bears this stamp or a later one
+ * Return:  true when the reader sleeps and is due to be woken: signal its eventfd.
+ */
+bool npf_lane_commit(struct npf_lane *l, uint64_t now_ns);
+
+/*
+ * npf_lane_tick - to be called at least every millisecond, also when nothing arrives.
+ * Advances the watermark and looks whether a sleeping reader's timeout has passed with something
+ * there.
+ * @mono_ns: CLOCK_MONOTONIC, for the timeout
+ * Return: true when the reader is due to be woken.
+ */
+bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns);
+
+/* End the lane at its present head: the reader drains it, then goes on to the next buffer or sees
+ * the end. */
+void npf_lane_close(struct npf_lane *l);
+
+/* 0, or -EPROTO once the reader's position was found to be a lie (out of range or going back): end
+ * the session. */
+int npf_lane_fault(const struct npf_lane *l);
+
+/* ---- Reader: the consumer side, in the client ---- */
+
+struct npf_reader;
+
+/* A record as handed out: lengths are copies that were checked, never re-read from shared memory.
+ */
+struct npf_view {
+	uint64_t ts_ns;
+	uint32_t caplen;
+	uint32_t len;
+	uint32_t gap;
+	uint16_t flags;
+	uint16_t filter_gen;
+	uint16_t port;
+	uint16_t queue;
+	const uint8_t *data; /* caplen bytes, read-only; valid until released */
+};
+
+/*
+ * npf_reader_new - a reader with no buffer yet.
+ * @efd: the session's eventfd, non-blocking; stays the caller's and must outlive the reader
+ */
+int npf_reader_new(int efd, struct npf_reader **rp);
+struct npf_reader *npf_reader_free(struct npf_reader *r);
+
+/*
+ * npf_reader_add - map a buffer (npf_buffer_fds() of the other side) and read it after those
+ * already there. The descriptors stay the caller's, who may close them on return. Return: 0;
+ * -EPROTO: sizes, seals or words that no honest engine sends; -ENOMEM and the like from mmap.
+ */
+int npf_reader_add(struct npf_reader *r, const int *fds, unsigned int n_fds);
+
+/*
+ * npf_reader_next - release the record handed out before, hand out the next in time order.
+ * Return: 1: *v is filled; 0: nothing deliverable now; -ENODATA: every lane was closed and is
+ * drained; -EPROTO: the producer's words make no sense. Frees space as it goes (the sliding
+ * window): positions are published while a window is worked through.
+ */
+int npf_reader_next(struct npf_reader *r, struct npf_view *v);
+
+/* Release the record handed out last and publish the position: all that was read is free for the
+ * producer. */
+void npf_reader_release(struct npf_reader *r);
+
+/* Bytes committed and not yet handed out. */
+uint64_t npf_reader_pending(struct npf_reader *r);
+
+/*
+ * npf_reader_arm - about to sleep on the eventfd: drain it, ask to be woken, look once more.
+ * @mintocopy: the same that the engine was told
+ * Return: true: armed, and less than that (and no end) is there: sleep; false: do not sleep, call
+ * npf_reader_next(). When false is returned the reader is not armed.
+ */
+bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy);
+
+/* Awake again (woken, or for another reason). */
+void npf_reader_disarm(struct npf_reader *r);
+
+/* Counters as the producer published them, all buffers of the reader so far. */
+void npf_reader_counters(struct npf_reader *r, struct npf_ring_counters *c);
+
+#endif

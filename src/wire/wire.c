@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * wire.c - messages on the control socket: framing, descriptors, one call at a time.
+ *
+ * A message is one SOCK_SEQPACKET packet, so it arrives whole or not at all. Nothing here looks
+ * into bodies: check.c does that for the daemon, npf_wire_do() checks a reply's length
+ * for the client.
+ */
+#include "wire/wire.h"
+
+#include "base/clock.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+const char *npf_wire_socket_path(const char *path)
+{
+	const char *env;
+
+	if (path != NULL)
+		return path;
+	env = secure_getenv("NPF_SOCKET");
+	return env != NULL && env[0] != '\0' ? env : NPF_WIRE_SOCKET;
+}
+
+int npf_wire_connect(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	/* Enough for the longest message; the kernel caps it at wmem_max, which by default is. */
+	int sndbuf = NPF_WIRE_BUFLEN;
+	npf_autofd int fd = -1;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return -errno;
+	return npf_steal_fd(&fd);
+}
+
+int npf_wire_send_msg(int fd, const struct npf_wire_hdr *hdr, const void *body, size_t body_len,
+	const void *tail, size_t tail_len, const int *fds, unsigned int n_fds)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * NPF_WIRE_MAXFDS)];
+		struct cmsghdr align;
+	} control = {{0}};
+	struct iovec iov[3] = {
+		{(void *)hdr, sizeof(*hdr)},
+		{(void *)body, body_len},
+		{(void *)tail, tail_len},
+	};
+	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = 3};
+	ssize_t n;
+
+	if (n_fds > NPF_WIRE_MAXFDS || body_len + tail_len > NPF_WIRE_MAXBODY)
+		return -EMSGSIZE;
+	if (n_fds > 0) {
+		struct cmsghdr *cm;
+
+		mh.msg_control = control.buf;
+		mh.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		cm = CMSG_FIRSTHDR(&mh);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(cm), fds, sizeof(int) * n_fds);
+	}
+	do
+		n = sendmsg(fd, &mh, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+void npf_wire_msg_close(struct npf_wire_msg *msg)
+{
+	for (unsigned int i = 0; i < msg->n_fds; i++)
+		npf_close(msg->fds[i]);
+	msg->n_fds = 0;
+}
+
+/* Takes every descriptor that came along, so that none leaks whatever else is wrong. */
+static void take_fds(struct msghdr *mh, struct npf_wire_msg *msg)
+{
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm != NULL; cm = CMSG_NXTHDR(mh, cm)) {
+		size_t n;
+
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(fd));
+			if (msg->n_fds < NPF_WIRE_MAXFDS)
+				msg->fds[msg->n_fds++] = fd;
+			else
+				npf_close(fd);
+		}
+	}
+}
+
+int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *msg)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * NPF_WIRE_MAXFDS)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {buf, buf_len};
+	struct msghdr mh = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf),
+	};
+	ssize_t n;
+
+	msg->n_fds = 0;
+	do
+		n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	take_fds(&mh, msg);
+	if (n == 0) {
+		npf_wire_msg_close(msg);
+		return 0;
+	}
+	if ((size_t)n < sizeof(msg->hdr) || (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+		goto refuse;
+	memcpy(&msg->hdr, buf, sizeof(msg->hdr));
+	if (msg->hdr.magic != NPF_WIRE_MAGIC)
+		goto refuse;
+	msg->body = (const char *)buf + sizeof(msg->hdr);
+	msg->body_len = (size_t)n - sizeof(msg->hdr);
+	return 1;
+refuse:
+	npf_wire_msg_close(msg);
+	return -EPROTO;
+}
+
+static int call_error(struct npf_wire_call *call, int rc, const char *text)
+{
+	snprintf(call->err.text, sizeof(call->err.text), "%s", text);
+	return rc;
+}
+
+static int wait_readable(int fd, int timeout_ms)
+{
+	uint64_t end = npf_clock_monotonic() + (uint64_t)timeout_ms * NPF_NS_PER_MS;
+
+	for (;;) {
+		uint64_t now = npf_clock_monotonic();
+		struct pollfd pfd = {.fd = fd, .events = POLLIN};
+		int n = poll(&pfd, 1, now < end ? (int)((end - now) / NPF_NS_PER_MS) + 1 : 0);
+
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Moves a good reply into the caller's places. */
+static int take_reply(struct npf_wire_call *call, struct npf_wire_msg *msg)
+{
+	unsigned int n = NPF_MIN(msg->n_fds, call->n_fds);
+
+	if (msg->body_len < call->reply_min || msg->body_len > call->reply_len)
+		return call_error(call, -EPROTO,
+			"the daemon sent a reply of the wrong size: is it of the same version?");
+	if (msg->body_len > 0)
+		memcpy(call->reply, msg->body, msg->body_len);
+	call->reply_len = msg->body_len;
+	for (unsigned int i = 0; i < n; i++) {
+		call->fds[i] = msg->fds[i];
+		msg->fds[i] = -1;
+	}
+	call->n_fds = n;
+	return 0;
+}
+
+int npf_wire_do(int fd, struct npf_wire_call *call)
+{
+	static _Thread_local uint32_t seq;
+	struct npf_wire_hdr hdr = {
+		.magic = NPF_WIRE_MAGIC,
+		.version = NPF_WIRE_VERSION,
+		.type = call->type,
+		.seq = ++seq,
+	};
+	npf_autofree char *buf = NULL;
+	struct npf_wire_msg msg;
+	int rc;
+
+	buf = malloc(NPF_WIRE_BUFLEN);
+	if (buf == NULL)
+		return call_error(call, -ENOMEM, "out of memory");
+	rc = npf_wire_send_msg(
+		fd, &hdr, call->body, call->body_len, call->tail, call->tail_len, NULL, 0);
+	if (rc == -EMSGSIZE)
+		return call_error(call, rc, "the request is too long for one message");
+	if (rc < 0)
+		return call_error(call, -EPIPE, "the npf-dpdk daemon has gone away");
+
+	/* A late reply to an earlier call that timed out is passed over. */
+	do {
+		rc = wait_readable(
+			fd, call->timeout_ms > 0 ? call->timeout_ms : NPF_WIRE_TIMEOUT_MS);
+		if (rc < 0)
+			return call_error(call, rc, "the npf-dpdk daemon does not answer");
+		rc = npf_wire_recv_msg(fd, buf, NPF_WIRE_BUFLEN, &msg);
+		if (rc == -EPROTO)
+			return call_error(call, rc, "what answers on the socket is not npf-dpdk");
+		if (rc <= 0)
+			return call_error(call, -EPIPE, "the npf-dpdk daemon has gone away");
+		if (msg.hdr.seq != hdr.seq)
+			npf_wire_msg_close(&msg);
+	} while (msg.hdr.seq != hdr.seq);
+
+	if (msg.hdr.status < 0) {
+		const struct npf_wire_error *e = msg.body;
+
+		rc = msg.hdr.status;
+		if (msg.body_len == sizeof(*e))
+			snprintf(call->err.text, sizeof(call->err.text), "%.*s",
+				(int)sizeof(e->text) - 1, e->text);
+		else
+			call_error(call, rc, strerror(-rc));
+	} else if (msg.hdr.type != (call->type | NPF_WIRE_REPLY)) {
+		rc = call_error(call, -EPROTO, "the daemon answered another question");
+	} else {
+		rc = take_reply(call, &msg);
+	}
+	npf_wire_msg_close(&msg);
+	return rc;
+}
+
+int npf_wire_open_daemon(const char *path, const char *program, struct npf_wire_hello_reply *hello,
+	struct npf_wire_error *err)
+{
+	struct npf_wire_hello req = {0};
+	struct npf_wire_call call = {
+		.type = NPF_WIRE_HELLO,
+		.body = &req,
+		.body_len = sizeof(req),
+		.reply = hello,
+		.reply_len = sizeof(*hello),
+		.reply_min = sizeof(*hello),
+	};
+	npf_autofd int fd = -1;
+	int rc;
+
+	path = npf_wire_socket_path(path);
+	fd = npf_wire_connect(path);
+	if (fd < 0) {
+		const char *hint = fd == -EACCES ? "join the daemon's group, or ask its owner"
+				   : fd == -ENOENT || fd == -ECONNREFUSED
+					   ? "start npf-dpdk, or set NPF_SOCKET to its socket"
+					   : "see NPF_SOCKET";
+
+		rc = fd;
+		snprintf(err->text, sizeof(err->text), "can't reach npf-dpdk at %.100s: %s; %s",
+			path, strerror(-rc), hint);
+		return rc;
+	}
+	if (program != NULL)
+		snprintf(req.program, sizeof(req.program), "%s", program);
+	rc = npf_wire_do(fd, &call);
+	if (rc < 0) {
+		*err = call.err;
+		return rc;
+	}
+	hello->version[sizeof(hello->version) - 1] = '\0';
+	return npf_steal_fd(&fd);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * wire.h - the door of the control protocol: the one definition of what a client and the daemon
+ * say.
+ *
+ * A Unix socket of type SOCK_SEQPACKET; one message per packet, host byte order (both ends are on
+ * one machine). A connection carries at most one session (one opened handle); closing it ends the
+ * session. Every request gets exactly one reply, in order: the same type with
+ * NPF_WIRE_REPLY, and either the reply's body or struct npf_wire_error. The daemon says
+ * nothing unasked: what happens to a session meanwhile is told through its ring.
+ *
+ * Every structure has explicit padding, which is sent as zero; strings are NUL-terminated within
+ * their field.
+ */
+#ifndef NPF_WIRE_WIRE_H
+#define NPF_WIRE_WIRE_H
+
+#include "base/base.h"
+
+#include <assert.h>
+
+#define NPF_WIRE_MAGIC      0x3046504eu /* "NPF0" */
+#define NPF_WIRE_VERSION    1
+#define NPF_WIRE_REPLY      0x8000u
+#define NPF_WIRE_MAXFDS     40
+#define NPF_WIRE_MAXINSNS   49152u       /* instructions of a filter in one message */
+#define NPF_WIRE_MAXBODY    (400u << 10) /* bytes, header not counted */
+#define NPF_WIRE_MAXFRAME   (64u << 10)  /* bytes of a packet sent by NPF_WIRE_SEND */
+#define NPF_WIRE_MAXPORTS   256u
+#define NPF_WIRE_NAMELEN    64
+#define NPF_WIRE_TEXTLEN    256
+#define NPF_WIRE_SOCKET     "/run/npf/npf.sock" /* unless NPF_SOCKET says otherwise */
+#define NPF_WIRE_TIMEOUT_MS 2000 /* a daemon that does not answer for so long counts as hung */
+
+enum npf_wire_type {
+	NPF_WIRE_HELLO = 1, /* npf_wire_hello -> npf_wire_hello_reply; must come first */
+	NPF_WIRE_PORTS,     /* no body -> npf_wire_port[] */
+	NPF_WIRE_OPEN, /* npf_wire_open + insns -> npf_wire_open_reply + eventfd + buffer fds */
+	NPF_WIRE_SET_FILTER, /* npf_wire_filter + insns -> npf_wire_filter_reply */
+	NPF_WIRE_SET_PARAMS, /* npf_wire_params -> no body */
+	NPF_WIRE_SET_BUFFER, /* npf_wire_set_buffer -> npf_wire_buffer_reply + buffer fds */
+	NPF_WIRE_STATS,      /* no body -> npf_wire_stats */
+	NPF_WIRE_SEND,       /* npf_wire_send + frame -> npf_wire_send_reply */
+	NPF_WIRE_QUERY,      /* npf_wire_query -> no body + descriptor of a JSON text */
+	NPF_WIRE_N_TYPES,
+};
+
+struct npf_wire_hdr {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;
+	uint32_t seq;   /* chosen by the client, repeated in the reply */
+	int32_t status; /* replies: 0, or -errno and a struct npf_wire_error as body */
+};
+static_assert(sizeof(struct npf_wire_hdr) == 16, "wire layout");
+
+struct npf_wire_error {
+	char text[NPF_WIRE_TEXTLEN]; /* what is wrong and what to do about it */
+};
+
+struct npf_wire_hello {
+	char program[NPF_WIRE_NAMELEN]; /* name of the client program, for `npfctl sessions` */
+};
+
+struct npf_wire_hello_reply {
+	char version[NPF_WIRE_NAMELEN]; /* of the daemon, for people */
+	uint32_t pid;                   /* of the daemon */
+	uint32_t reserved;
+};
+
+#define NPF_WIRE_PORT_UP      0x01u
+#define NPF_WIRE_PORT_PROMISC 0x02u
+#define NPF_WIRE_PORT_SEND    0x04u /* this client may send on it */
+#define NPF_WIRE_PORT_CAPTURE 0x08u /* this client may capture from it */
+#define NPF_WIRE_PORT_SHADOW  0x10u /* a kernel TAP of the same name exists */
+
+struct npf_wire_port {
+	char name[NPF_WIRE_NAMELEN];
+	char device[NPF_WIRE_TEXTLEN]; /* as configured, for people */
+	char driver[NPF_WIRE_NAMELEN]; /* of the PMD */
+	uint8_t mac[6];
+	uint16_t index;    /* as in records */
+	uint32_t flags;    /* NPF_WIRE_PORT_* */
+	uint32_t linktype; /* DLT_* of libpcap; Ethernet is 1 */
+	uint32_t mtu;      /* bytes of L3 payload */
+	uint32_t speed;    /* Mbit/s; 0 unknown */
+};
+
+/* OPEN flags */
+#define NPF_WIRE_OPEN_PROMISC   0x01u
+#define NPF_WIRE_OPEN_IMMEDIATE 0x02u /* wake at once: mintocopy counts as 0 */
+#define NPF_WIRE_OPEN_OVERWRITE 0x04u /* full: keep the newest */
+#define NPF_WIRE_OPEN_NO_OWN    0x08u /* what this session sends is not captured by it */
+#define NPF_WIRE_OPEN_SEND_ONLY 0x10u /* no capture: no buffer is made, no descriptors follow */
+#define NPF_WIRE_OPEN_FLAGS     0x1fu
+
+enum npf_wire_direction {
+	NPF_WIRE_INOUT,
+	NPF_WIRE_IN,
+	NPF_WIRE_OUT,
+};
+
+struct npf_wire_params {
+	uint32_t mintocopy;  /* bytes; 0 = at once */
+	uint32_t timeout_ms; /* read timeout; 0 = only mintocopy wakes */
+	uint32_t direction;  /* enum npf_wire_direction */
+	uint32_t flags;      /* NPF_WIRE_OPEN_IMMEDIATE and _NO_OWN, as for OPEN */
+};
+
+struct npf_wire_open {
+	char port[NPF_WIRE_NAMELEN];
+	struct npf_wire_params params;
+	uint64_t buffer_size; /* bytes; 0 = the daemon's default */
+	uint32_t snaplen;     /* caplen never exceeds it */
+	uint32_t flags;       /* NPF_WIRE_OPEN_* */
+	uint32_t n_insns;     /* of the filter that follows; 0 = accept all */
+	uint32_t reserved;
+	/* struct npf_bpf_insn insns[n_insns], 8 bytes each */
+};
+
+struct npf_wire_open_reply {
+	uint64_t session;     /* id, for people */
+	uint64_t buffer_size; /* as made: bytes that one lane holds */
+	uint32_t page_size;   /* of the buffer */
+	uint16_t n_lanes;
+	uint16_t filter_gen; /* of the filter in force */
+	struct npf_wire_port port;
+};
+
+struct npf_wire_filter {
+	uint32_t n_insns; /* 0 = accept all */
+	uint32_t reserved;
+	/* struct npf_bpf_insn insns[n_insns] */
+};
+
+struct npf_wire_filter_reply {
+	uint16_t filter_gen; /* records committed from now on bear this generation */
+	uint16_t reserved[3];
+};
+
+struct npf_wire_set_buffer {
+	uint64_t size; /* bytes */
+};
+
+struct npf_wire_buffer_reply {
+	uint64_t size;
+	uint32_t page_size;
+	uint16_t n_lanes;
+	uint16_t reserved;
+};
+
+/* All 64-bit, since the session was opened. */
+struct npf_wire_stats {
+	uint64_t received;       /* packets that the port's tap handled, whatever the filter said */
+	uint64_t accepted;       /* passed the filter (and direction), delivered or not */
+	uint64_t captured;       /* written to the ring */
+	uint64_t captured_bytes; /* caplen bytes of those */
+	uint64_t drop_full;      /* accepted, but no room in the ring */
+	uint64_t drop_overwritten; /* pushed out by newer ones (overwrite mode) */
+	uint64_t drop_other;       /* accepted, not deliverable for another reason */
+	uint64_t port_missed;      /* the port's own drops: imissed + rx_nombuf */
+	uint64_t port_errors;      /* the port's ierrors */
+	uint64_t sent;             /* packets that this session sent */
+	uint64_t send_failed;      /* packets that this session could not send */
+};
+
+struct npf_wire_send {
+	uint32_t len; /* bytes of the frame that follows */
+	uint32_t reserved;
+};
+
+struct npf_wire_send_reply {
+	uint32_t sent; /* packets */
+	uint32_t reserved;
+};
+
+struct npf_wire_query {
+	char what[NPF_WIRE_NAMELEN]; /* "status", "ports", "sessions", "stats" */
+};
+
+/* A received message; body points into the buffer given to npf_wire_recv(). */
+struct npf_wire_msg {
+	struct npf_wire_hdr hdr;
+	const void *body;
+	size_t body_len;
+	int fds[NPF_WIRE_MAXFDS]; /* the receiver's to close: npf_wire_msg_close() */
+	unsigned int n_fds;
+};
+
+/* Path of the daemon's socket: @path if not NULL, else NPF_SOCKET, else the default. */
+const char *npf_wire_socket_path(const char *path);
+
+/*
+ * npf_wire_connect - connect to the daemon; no message is sent yet.
+ * Return: the descriptor (CLOEXEC), or -errno: -ENOENT, -ECONNREFUSED (no daemon), -EACCES,
+ * -ENAMETOOLONG ...
+ */
+int npf_wire_connect(const char *path);
+
+/*
+ * npf_wire_send_msg - send one message, body in two parts (either may be empty).
+ * Context: any; a blocking socket may block, with MSG_NOSIGNAL.
+ * Return: 0 or -errno.
+ */
+int npf_wire_send_msg(int fd, const struct npf_wire_hdr *hdr, const void *body, size_t body_len,
+	const void *tail, size_t tail_len, const int *fds, unsigned int n_fds);
+
+/*
+ * npf_wire_recv_msg - receive one message into buf (NPF_WIRE_BUFLEN bytes are always enough).
+ * Return: 1; 0: the peer has closed; -EAGAIN on a non-blocking socket; -EPROTO: no header, wrong
+ *         magic, or cut off; or -errno. Descriptors of a refused message are closed.
+ */
+#define NPF_WIRE_BUFLEN (sizeof(struct npf_wire_hdr) + NPF_WIRE_MAXBODY)
+int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *msg);
+void npf_wire_msg_close(struct npf_wire_msg *msg);
+
+/*
+ * npf_wire_check_request - the daemon's side of trust: is this a request whose body can be read?
+ *
+ * Lengths agree with type and counts, strings end, reserved fields and unknown flags are zero.
+ * Says nothing of meaning (does the port exist? is the filter valid?).
+ *
+ * Return: 0, or -EPROTO (-EPROTONOSUPPORT for another version) with a text for the reply in *err.
+ */
+int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_wire_error *err);
+
+/* What follows the fixed part of an OPEN, SET_FILTER (instructions) or SEND (frame) body. */
+const void *npf_wire_tail(const struct npf_wire_msg *msg);
+
+/*
+ * One request of a client and its reply. Not thread-safe: a connection's calls come one at a time.
+ */
+struct npf_wire_call {
+	uint16_t type;
+	const void *body;
+	size_t body_len;
+	const void *tail; /* insns or frame */
+	size_t tail_len;
+	void *reply;        /* where the reply's body goes */
+	size_t reply_len;   /* most that fits there (in), bytes received (out) */
+	size_t reply_min;   /* least that a good reply has; less is -EPROTO */
+	int *fds;           /* where the reply's descriptors go: the caller's to close */
+	unsigned int n_fds; /* most that fit there (in), received (out); excess ones are closed */
+	int timeout_ms;     /* for the reply; 0 = NPF_WIRE_TIMEOUT_MS */
+	struct npf_wire_error err; /* filled whenever the call fails */
+};
+
+/* Return: 0; -errno as the daemon said; -ETIMEDOUT; -EPIPE (daemon gone); -EPROTO (not our daemon).
+ */
+int npf_wire_do(int fd, struct npf_wire_call *call);
+
+/*
+ * npf_wire_open_daemon - connect and say hello.
+ * @program: name of this program, or NULL
+ * Return: the descriptor, or -errno with err filled: a text that says what to do.
+ */
+int npf_wire_open_daemon(const char *path, const char *program, struct npf_wire_hello_reply *hello,
+	struct npf_wire_error *err);
+
+#endif
