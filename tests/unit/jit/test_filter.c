@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_filter.c - the door: compile, run, run a burst, choose a back end, ancillary values. */
+#include "jit/bpf.h"
+#include "jit/opcode.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* Keeps the packet's fifth byte's worth of bytes; rejects packets of fewer than five. */
+static const struct npf_bpf_insn fifth_byte[] = {{OP_LD_B_ABS, 0, 0, 4}, {OP_RET_A}};
+
+static void a_filter_gives_the_number_of_bytes_to_keep(void **state)
+{
+	const uint8_t pkt[] = {1, 2, 3, 4, 99};
+	struct npf_filter *f = NULL;
+
+	(void)state;
+	assert_int_equal(npf_filter_compile(fifth_byte, 2, NULL, &f, NULL), 0);
+	assert_int_equal(npf_filter_run(f, pkt, 5, 5), 99);
+	assert_int_equal(npf_filter_run(f, pkt, 5, 4), 0);
+	assert_null(npf_filter_free(f));
+}
+
+static void a_burst_gives_what_single_runs_give(void **state)
+{
+	uint8_t bytes[67][5] = {{0}};
+	const uint8_t *pkts[67];
+	uint32_t lens[67], caplens[67], results[67 + 1];
+	struct npf_filter *f = NULL;
+
+	(void)state;
+	for (uint32_t i = 0; i < 67; i++) {
+		bytes[i][4] = (uint8_t)(i + 1);
+		pkts[i] = bytes[i];
+		lens[i] = 100;
+		caplens[i] = i % 6;
+	}
+	assert_int_equal(npf_filter_compile(fifth_byte, 2, NULL, &f, NULL), 0);
+	for (uint32_t n = 0; n <= 67; n++) {
+		memset(results, 0xee, sizeof(results));
+		npf_filter_run_burst(f, pkts, lens, caplens, n, results);
+		for (uint32_t i = 0; i < n; i++)
+			assert_int_equal(results[i], i % 6 == 5 ? i + 1 : 0);
+		assert_int_equal(results[n], 0xeeeeeeee);
+	}
+	npf_filter_free(f);
+}
+
+static void a_filter_keeps_its_own_copy_of_the_program(void **state)
+{
+	struct npf_bpf_insn prog[] = {{OP_RET_K, 0, 0, 7}};
+	struct npf_bpf_aux aux = {.ifindex = 3};
+	const struct npf_filter_opts opts = {.backend = NPF_BACKEND_INTERP, .aux = &aux};
+	const struct npf_bpf_insn ifindex[] = {{OP_LD_W_ABS, 0, 0, NPF_AD_IFINDEX}, {OP_RET_A}};
+	struct npf_filter *f = NULL;
+
+	(void)state;
+	assert_int_equal(npf_filter_compile(prog, 1, NULL, &f, NULL), 0);
+	prog[0].k = 8;
+	assert_int_equal(npf_filter_run(f, NULL, 0, 0), 7);
+	npf_filter_free(f);
+	assert_int_equal(npf_filter_compile(ifindex, 2, &opts, &f, NULL), 0);
+	aux.ifindex = 4;
+	assert_int_equal(npf_filter_run(f, NULL, 0, 0), 3);
+	npf_filter_free(f);
+}
+
+static void a_wrong_program_is_refused_with_its_place(void **state)
+{
+	const struct npf_bpf_insn prog[] = {{OP_TAX}, {OP_DIV_K}, {OP_RET_A}};
+	struct npf_bpf_error err = {0};
+	struct npf_filter *f = NULL;
+
+	(void)state;
+	assert_int_equal(npf_filter_compile(prog, 3, NULL, &f, &err), -EINVAL);
+	assert_int_equal(err.pc, 1);
+	assert_string_equal(err.reason, "divides by zero");
+	assert_null(f);
+}
+
+static void ancillary_loads_are_constants_with_aux_and_out_of_range_without(void **state)
+{
+	static const uint16_t sizes[] = {OP_LD_B_ABS, OP_LD_H_ABS, OP_LD_W_ABS};
+	static const struct {
+		uint32_t k, result;
+	} loads[] = {
+		{NPF_AD_PKTTYPE, 1004},
+		{NPF_AD_IFINDEX, 1000 + 70000},
+		{NPF_AD_VLAN_TAG, 1000},
+		{NPF_AD_VLAN_TAG_PRESENT, 1000},
+		{NPF_AD_OFF, 0},
+		{NPF_AD_OFF + 5, 0},
+		{0xffffffff, 0},
+	};
+	const struct npf_bpf_aux aux = {.pkttype = 4, .ifindex = 70000};
+	const struct npf_filter_opts with = {.aux = &aux};
+	const uint8_t pkt[64] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(loads) * 3; i++) {
+		const struct npf_bpf_insn prog[] = {
+			{sizes[i % 3], 0, 0, loads[i / 3].k}, {OP_ADD_K, 0, 0, 1000}, {OP_RET_A}};
+		struct npf_filter *f = NULL;
+
+		assert_int_equal(npf_filter_compile(prog, 3, &with, &f, NULL), 0);
+		assert_int_equal(npf_filter_run(f, pkt, 64, 64), loads[i / 3].result);
+		npf_filter_free(f);
+		assert_int_equal(npf_filter_compile(prog, 3, NULL, &f, NULL), 0);
+		assert_int_equal(npf_filter_run(f, pkt, 64, 64), 0);
+		npf_filter_free(f);
+	}
+}
+
+static void back_ends_that_are_not_built_say_so(void **state)
+{
+	static const enum npf_backend absent[] = {NPF_BACKEND_AVX2, NPF_BACKEND_AVX512};
+	struct npf_filter *f = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(absent); i++) {
+		const struct npf_filter_opts opts = {.backend = absent[i]};
+
+		assert_int_equal(npf_filter_compile(fifth_byte, 2, &opts, &f, NULL), -ENOTSUP);
+	}
+}
+
+static void the_environment_names_a_back_end(void **state)
+{
+	static const enum npf_backend all[] = {NPF_BACKEND_AUTO, NPF_BACKEND_INTERP,
+		NPF_BACKEND_SCALAR, NPF_BACKEND_AVX2, NPF_BACKEND_AVX512};
+	enum npf_backend b;
+
+	(void)state;
+	unsetenv("NPF_JIT");
+	assert_int_equal(npf_backend_from_env(&b), 0);
+	assert_int_equal(b, NPF_BACKEND_AUTO);
+	for (size_t i = 0; i < NPF_ARRAY_LEN(all); i++) {
+		setenv("NPF_JIT", npf_backend_name(all[i]), 1);
+		assert_int_equal(npf_backend_from_env(&b), 0);
+		assert_int_equal(b, all[i]);
+	}
+	setenv("NPF_JIT", "sse9", 1);
+	assert_int_equal(npf_backend_from_env(&b), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_filter_gives_the_number_of_bytes_to_keep),
+		cmocka_unit_test(a_burst_gives_what_single_runs_give),
+		cmocka_unit_test(a_filter_keeps_its_own_copy_of_the_program),
+		cmocka_unit_test(a_wrong_program_is_refused_with_its_place),
+		cmocka_unit_test(ancillary_loads_are_constants_with_aux_and_out_of_range_without),
+		cmocka_unit_test(back_ends_that_are_not_built_say_so),
+		cmocka_unit_test(the_environment_names_a_back_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
