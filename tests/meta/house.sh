@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# house.sh CHECK SOURCE-ROOT - the checks of style that a machine can do.
+#
+#   licence   every source file names its licence in its first lines
+#   format    clang-format would change nothing
+#   spelling  codespell finds nothing
+#   man       mandoc finds nothing to say about the manual pages
+#   shell     bash can parse every shell script
+set -eu
+cd "$2"
+
+# What is the project's: what git does not ignore, or, in an unpacked release, all but the build
+# directories. Files that git tracks but that are deleted in the working copy are left out.
+files() {
+	{ git ls-files --cached --others --exclude-standard 2>/dev/null || find . -name .git -prune -o -path './build*' -prune -o \
+		-type f -print | sed 's|^\./||'; } | while read -r f; do
+		[ ! -f "$f" ] || echo "$f"
+	done
+}
+
+c_files() {
+	files | grep -E '\.[ch]$'
+}
+
+need() {
+	command -v "$1" >/dev/null || {
+		echo "$1 is not installed (scripts/setup.sh installs it)"
+		exit 77
+	}
+}
+
+case $1 in
+licence)
+	bad=$(files | grep -E '(\.([chly]|sh|py|build|ya?ml|map|in|pc|[1-9])|meson_options.txt|\.ci/run)$' |
+		while read -r f; do
+			head -n 5 "$f" | grep -q 'SPDX-License-Identifier: BSD-3-Clause' || echo "$f"
+		done)
+	[ -z "$bad" ] || {
+		echo "no SPDX line in the first five lines of:" $bad
+		exit 1
+	}
+	;;
+format)
+	need clang-format
+	c_files | xargs clang-format --dry-run -Werror
+	;;
+spelling)
+	need codespell
+	files | grep -vE '\.pcap(ng)?$|/corpus/.*/' | xargs codespell \
+		--ignore-words=tests/meta/words.txt
+	;;
+man)
+	need mandoc
+	pages=$(files | grep -E '\.[1-9]$' || true)
+	[ -n "$pages" ] || {
+		echo "there is no manual page yet"
+		exit 77
+	}
+	said=$(mandoc -T lint -W style $pages | grep -v 'referenced manual not found' || true)
+	[ -z "$said" ] || {
+		echo "$said"
+		exit 1
+	}
+	;;
+shell)
+	files | while read -r f; do
+		! head -n 1 "$f" | grep -aqE '^#!.*\b(ba)?sh$' || bash -n "$f" || exit 1
+	done
+	;;
+*)
+	exit 2
+	;;
+esac

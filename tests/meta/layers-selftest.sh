@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Plant each fault that layers.py is there to find in a copy of the sources: it must find it.
+set -u
+src=$1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+status=0
+
+plant() { # FILE LINE WHAT
+	rm -rf "$tmp/tree"
+	mkdir "$tmp/tree"
+	cp -r "$src/src" "$src/tools" "$src/examples" "$tmp/tree/"
+	echo "$2" >>"$tmp/tree/$1"
+	if "$src/tests/meta/layers.py" "$tmp/tree" | grep -q "^$1: .*$3"; then
+		echo "ok: $1 with $2"
+	else
+		echo "FAILED: $1 with $2 was not found"
+		status=1
+	fi
+}
+
+plant src/ringbuf/ring.h '#include "wire/wire.h"' 'ringbuf must not include wire'
+plant src/wire/check.c '#include "jit/bpf.h"' 'wire must not include jit'
+plant src/wire/wire.c '#include "api/client.h"' 'wire must not include api'
+plant src/jit/bpf.h '#include <rte_mbuf.h>' 'only src/engine/ may include DPDK'
+plant src/base/base.h '#include "wire/wire.h"' 'base must not include wire'
+exit $status
