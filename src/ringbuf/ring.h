@@ -45,7 +45,7 @@ struct npf_rec {
 	uint16_t filter_gen; /* generation of the filter that accepted it */
 	uint16_t port;       /* index of the port, as in the wire protocol */
 	uint16_t queue;      /* rx queue */
-	uint32_t reserved;   /* 0 */
+	uint32_t seq;        /* number of the record in its lane, mod 2^32; set by the ring */
 };
 static_assert(sizeof(struct npf_rec) == 32, "records are laid out for 16-byte copies");
 
@@ -58,7 +58,9 @@ static inline uint64_t npf_rec_space(uint32_t caplen)
 /* Why a packet that the filter accepted was not delivered. */
 enum npf_drop {
 	NPF_DROP_FULL,        /* no room: the reader is too slow for this buffer */
-	NPF_DROP_OVERWRITTEN, /* overwrite mode: pushed out by a newer packet */
+	NPF_DROP_OVERWRITTEN, /* overwrite mode: pushed out by a newer packet. On the producer's
+				 side one that was being read at that moment counts, too; the
+				 reader's figure is exact */
 	NPF_DROP_OVERSIZE,    /* record larger than the whole lane */
 	NPF_N_DROP,
 };
@@ -76,18 +78,23 @@ struct npf_buffer;
 struct npf_lane;
 
 struct npf_buffer_conf {
-	uint64_t size;       /* budget of the session, bytes; rounded up to the page size */
-	uint16_t n_lanes;    /* 1..NPF_LANES_MAX */
-	bool hugepages;      /* try hugepages first; plain pages when there are none */
-	bool overwrite;      /* full: overwrite the oldest records instead of dropping the newest */
-	uint64_t mintocopy;  /* a sleeping reader is woken at this many bytes; 0 = at once */
+	uint64_t size;      /* budget of the session, bytes; rounded up to the page size */
+	uint16_t n_lanes;   /* 1..NPF_LANES_MAX */
+	bool hugepages;     /* try hugepages first, unless size is less than one; plain pages when
+			       there are none */
+	bool overwrite;     /* full: overwrite the oldest records instead of dropping the newest */
+	uint64_t mintocopy; /* a sleeping reader is woken at this many bytes; 0 = at once; more than
+			       half of size counts as half of size: else a full lane might be too
+			       little to wake anybody */
 	uint64_t timeout_ns; /* ... or when something has waited this long; 0 = never by time */
-	uint64_t start_pos;  /* first position; tests of wrap-around only, else 0 */
+	uint64_t start_pos;  /* first position, a multiple of NPF_REC_ALIGN; tests of wrap-around
+				only, else 0 */
 };
 
 struct npf_buffer_info {
-	uint64_t size;      /* bytes that one lane can hold */
-	uint64_t memory;    /* bytes of memory that the buffer takes in all */
+	uint64_t size;   /* bytes that one lane can hold */
+	uint64_t memory; /* bytes of memory that the buffer takes in all: n_lanes * size, since any
+			    lane can hold the whole budget, and the words */
 	uint32_t page_size; /* of the data: 4096, or that of the hugepages used */
 	uint16_t n_lanes;
 };
@@ -95,8 +102,8 @@ struct npf_buffer_info {
 /*
  * npf_buffer_new - allocate, prefault and seal the memory of a session's buffer.
  *
- * Return: 0; -EINVAL: conf out of range; -ENOMEM: not that much memory (nothing was kept);
- *         or what memfd_create/mmap said.
+ * Return: 0; -EINVAL: conf out of range; -ENOMEM: the machine, or the control group, does not have
+ *         that much left (nothing was kept); or what memfd_create/mmap said.
  * Owns:   *bp is the caller's, freed by npf_buffer_free() once no producer uses its lanes.
  */
 int npf_buffer_new(const struct npf_buffer_conf *conf, struct npf_buffer **bp);
@@ -131,13 +138,14 @@ struct npf_lane *npf_buffer_lane(struct npf_buffer *b, unsigned int i);
  * npf_lane_reserve - claim room for one record.
  * @caplen: bytes of packet data, <= NPF_REC_MAXCAP
  *
- * The room is contiguous. The caller fills in the header (gap is set here) and caplen bytes of
- * data; the consumer sees nothing before npf_lane_commit(). Several records can be reserved
- * before one commit. In overwrite mode old records make room.
+ * The room is contiguous. The caller fills in the header, but for caplen, gap and seq, which are
+ * set here and must stay, and caplen bytes of data; the consumer sees nothing before
+ * npf_lane_commit(). Several records can be reserved before one commit, which must come before
+ * waiting for room. In overwrite mode old records make room.
  *
  * Context: producer thread only; wait-free, no system call.
  * Return:  the record, or NULL when there is no room: count it with npf_lane_drop(), or, on a
- *          port that waits, try again later.
+ *          port that waits, commit and try again later.
  */
 struct npf_rec *npf_lane_reserve(struct npf_lane *l, uint32_t caplen);
 
@@ -149,32 +157,40 @@ struct npf_rec *npf_lane_reserve(struct npf_lane *l, uint32_t caplen);
  */
 bool npf_lane_put(struct npf_lane *l, const struct npf_rec *hdr, const void *data);
 
+/* Copy into a reserved record, a piece at a time where the packet is in pieces: like memcpy, with
+ * stores that npf_lane_commit() knows to order. */
+void npf_lane_copy(void *dst, const void *src, size_t n);
+
 /* Count packets that were accepted but not written, and mark the gap in the next record. */
 void npf_lane_drop(struct npf_lane *l, enum npf_drop cause, uint64_t n);
 
 /*
  * npf_lane_commit - publish everything reserved so far, once per burst.
  * @now_ns: time of the burst, the clock of the records' stamps; becomes the lane's watermark: every
- *          later record of this lane bears this stamp or a later one
- * Return:  true when the reader sleeps and is due to be woken: signal its eventfd.
+ *          later record of this lane bears this stamp or a later one. While the clock is behind a
+ *          time told earlier the lane makes no such promise, and records of other lanes are not
+ *          held back for it
+ * Return:  true when the reader sleeps and is due to be woken: signal its eventfd. At most once
+ *          per sleep and lane.
  */
 bool npf_lane_commit(struct npf_lane *l, uint64_t now_ns);
 
 /*
  * npf_lane_tick - to be called at least every millisecond, also when nothing arrives.
  * Advances the watermark and looks whether a sleeping reader's timeout has passed with something
- * there.
+ * there. Waiting is reckoned from the first tick that found it.
  * @mono_ns: CLOCK_MONOTONIC, for the timeout
  * Return: true when the reader is due to be woken.
  */
 bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns);
 
-/* End the lane at its present head: the reader drains it, then goes on to the next buffer or sees
- * the end. */
+/* End the lane after what was reserved: the reader drains it, then goes on to the next buffer or
+ * sees the end. Signal the reader's eventfd afterwards, whether it sleeps or not. Nothing can be
+ * reserved any more. */
 void npf_lane_close(struct npf_lane *l);
 
 /* 0, or -EPROTO once the reader's position was found to be a lie (out of range or going back): end
- * the session. */
+ * the session. Such a lane takes no further record. Context: any thread. */
 int npf_lane_fault(const struct npf_lane *l);
 
 /* ---- Reader: the consumer side, in the client ---- */
@@ -204,16 +220,18 @@ struct npf_reader *npf_reader_free(struct npf_reader *r);
 
 /*
  * npf_reader_add - map a buffer (npf_buffer_fds() of the other side) and read it after those
- * already there. The descriptors stay the caller's, who may close them on return. Return: 0;
- * -EPROTO: sizes, seals or words that no honest engine sends; -ENOMEM and the like from mmap.
+ * already there. The descriptors stay the caller's, who may close them on return. An armed reader
+ * is no longer armed. Return: 0; -EPROTO: sizes, seals or words that no honest engine sends;
+ * -ENOMEM and the like from mmap.
  */
 int npf_reader_add(struct npf_reader *r, const int *fds, unsigned int n_fds);
 
 /*
  * npf_reader_next - release the record handed out before, hand out the next in time order.
  * Return: 1: *v is filled; 0: nothing deliverable now; -ENODATA: every lane was closed and is
- * drained; -EPROTO: the producer's words make no sense. Frees space as it goes (the sliding
- * window): positions are published while a window is worked through.
+ * drained (a buffer may still be added); -EPROTO: the producer's words make no sense, now and
+ * ever after. Frees space as it goes (the sliding window): less than 1 % of a lane is at any time
+ * read and not yet free.
  */
 int npf_reader_next(struct npf_reader *r, struct npf_view *v);
 
@@ -227,6 +245,8 @@ uint64_t npf_reader_pending(struct npf_reader *r);
 /*
  * npf_reader_arm - about to sleep on the eventfd: drain it, ask to be woken, look once more.
  * @mintocopy: the same that the engine was told
+ *
+ * The record handed out last stays valid, and does not count as waiting.
  * Return: true: armed, and less than that (and no end) is there: sleep; false: do not sleep, call
  * npf_reader_next(). When false is returned the reader is not armed.
  */
@@ -235,7 +255,8 @@ bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy);
 /* Awake again (woken, or for another reason). */
 void npf_reader_disarm(struct npf_reader *r);
 
-/* Counters as the producer published them, all buffers of the reader so far. */
+/* Counters as the producer published them, all buffers of the reader so far; what was overwritten
+ * before it could be read, as the reader itself found. */
 void npf_reader_counters(struct npf_reader *r, struct npf_ring_counters *c);
 
 #endif

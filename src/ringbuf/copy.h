@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * copy.h - packet data into a ring.
+ *
+ * The lane's lcore writes a record once and does not look at it again; the reader is another core.
+ * Above a threshold (tests/bench/ring measures it) stores go past the caches: no line is read just
+ * to be overwritten, and the lcore's cache keeps what the next packet needs.
+ *
+ * Such stores are not ordered by the release store that publishes them: npf_copy_fence() must
+ * come in between. Nothing is read beyond the source's n bytes nor written beyond the
+ * destination's.
+ */
+#ifndef NPF_RINGBUF_COPY_H
+#define NPF_RINGBUF_COPY_H
+
+#include "base/base.h"
+
+#include <string.h>
+
+#ifdef __SSE2__
+#	include <emmintrin.h>
+#endif
+
+/* Longest copy that uses ordinary stores, bytes. */
+#define NPF_COPY_CACHED_MAX 128
+
+/* n <= 16: two loads that may overlap, both before the stores. */
+static inline void npf_copy_16(uint8_t *dst, const uint8_t *src, size_t n)
+{
+	if (n >= 8) {
+		uint64_t first, last;
+
+		memcpy(&first, src, 8);
+		memcpy(&last, src + n - 8, 8);
+		memcpy(dst, &first, 8);
+		memcpy(dst + n - 8, &last, 8);
+	} else if (n >= 4) {
+		uint32_t first, last;
+
+		memcpy(&first, src, 4);
+		memcpy(&last, src + n - 4, 4);
+		memcpy(dst, &first, 4);
+		memcpy(dst + n - 4, &last, 4);
+	} else if (n) {
+		uint8_t mid = src[n / 2], last = src[n - 1];
+
+		dst[0] = src[0];
+		dst[n / 2] = mid;
+		dst[n - 1] = last;
+	}
+}
+
+/* n <= NPF_COPY_CACHED_MAX, or somewhat more. */
+static inline void npf_copy_cached(uint8_t *dst, const uint8_t *src, size_t n)
+{
+	size_t at = 0;
+
+	if (n <= 16) {
+		npf_copy_16(dst, src, n);
+		return;
+	}
+	for (; at + 16 < n; at += 16)
+		memcpy(dst + at, src + at, 16);
+	memcpy(dst + n - 16, src + n - 16, 16);
+}
+
+#ifdef __SSE2__
+
+/* Whole lines past the caches, what is left at either end through them: half a line written past
+ * the caches costs as much as two. n > NPF_COPY_CACHED_MAX. */
+static inline void npf_copy_streamed(uint8_t *dst, const uint8_t *src, size_t n)
+{
+	size_t lead = -(uintptr_t)dst & (NPF_CACHELINE - 1);
+
+	npf_copy_cached(dst, src, lead);
+	dst += lead;
+	src += lead;
+	n -= lead;
+	for (; n >= NPF_CACHELINE; n -= NPF_CACHELINE) {
+		__m128i a = _mm_loadu_si128((const __m128i *)(const void *)src);
+		__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(src + 16));
+		__m128i c = _mm_loadu_si128((const __m128i *)(const void *)(src + 32));
+		__m128i d = _mm_loadu_si128((const __m128i *)(const void *)(src + 48));
+
+		_mm_stream_si128((__m128i *)(void *)dst, a);
+		_mm_stream_si128((__m128i *)(void *)(dst + 16), b);
+		_mm_stream_si128((__m128i *)(void *)(dst + 32), c);
+		_mm_stream_si128((__m128i *)(void *)(dst + 48), d);
+		dst += NPF_CACHELINE;
+		src += NPF_CACHELINE;
+	}
+	npf_copy_cached(dst, src, n);
+}
+
+/* Orders streamed stores before every later store, and ordinary stores before later streamed
+ * ones. */
+static inline void npf_copy_fence(void)
+{
+	_mm_sfence();
+}
+
+#else
+
+static inline void npf_copy_streamed(uint8_t *dst, const uint8_t *src, size_t n)
+{
+	memcpy(dst, src, n);
+}
+
+static inline void npf_copy_fence(void)
+{
+}
+
+#endif
+
+static inline void npf_copy(void *dst, const void *src, size_t n)
+{
+	if (n <= NPF_COPY_CACHED_MAX)
+		npf_copy_cached(dst, src, n);
+	else
+		npf_copy_streamed(dst, src, n);
+}
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * lane.c - the producer: one lcore writes records and publishes them.
+ *
+ * Invariants: committed <= head; tail <= committed; head - tail <= size (in overwrite mode
+ * head - floor <= size, floor on a record's start). Positions are compared by their differences,
+ * so they may wrap.
+ *
+ * Trust: head, floor and every length that is walked are private or in memory that only this
+ * process can write. Of the client's words, tail decides what may be overwritten, so it must
+ * lie between its last value and what was published: any other value ends the lane
+ * (npf_lane_fault). seen, hold_ns and sleep_seq decide only whether that client is woken: it can
+ * keep itself asleep or be woken for nothing, at one eventfd write per commit.
+ *
+ * Every step is bounded by the record at hand or the number of lanes, but for discarding in
+ * overwrite mode, which is bounded by the records that lie in the new one's way.
+ */
+#include "ringbuf/copy.h"
+#include "ringbuf/lane.h"
+
+/* ---- Room ---- */
+
+static void npf_lane_poison(struct npf_lane *l)
+{
+	l->room = 0;
+	atomic_store_explicit(&l->fault, -EPROTO, memory_order_relaxed);
+}
+
+/* Look at the reader's position again. False: it was a lie, now or earlier. */
+static bool npf_lane_reload_tail(struct npf_lane *l)
+{
+	uint64_t tail;
+
+	if (npf_lane_fault(l))
+		return false;
+	/* R2: acquire, pairs with W2. What we are about to write there comes after the reader's
+	 * last load of what was there; without it, a reader could meet the new bytes. */
+	tail = atomic_load_explicit(&l->cw->tail, memory_order_acquire);
+	if (tail - l->tail > l->committed - l->tail || tail % NPF_REC_ALIGN) {
+		npf_lane_poison(l);
+		return false;
+	}
+	l->tail = tail;
+	return true;
+}
+
+/* Overwrite mode: discard the oldest records until space bytes are free. */
+static bool npf_lane_discard(struct npf_lane *l, uint64_t space)
+{
+	uint64_t floor = l->floor;
+	uint64_t lost = 0;
+
+	while (l->size - (l->head - floor) < space) {
+		const struct npf_rec *rec = (const struct npf_rec *)(l->data + l->floor_off);
+		uint64_t skip;
+
+		if (floor == l->committed) /* the burst fills the lane by itself */
+			break;
+		skip = npf_rec_space(rec->caplen);
+		lost += floor - l->tail < l->committed - l->tail; /* not below tail: not read */
+		floor += skip;
+		l->floor_off += skip;
+		if (l->floor_off >= l->size)
+			l->floor_off -= l->size;
+	}
+	if (floor != l->floor) {
+		l->floor = floor;
+		/* W6: release fence, pairs with R6. The reader that finds a byte of the new record
+		 * in its copy of an old one also finds this floor. Itself release: head is not
+		 * older. */
+		atomic_store_explicit(&l->pw->floor, floor, memory_order_release);
+		atomic_thread_fence(memory_order_release);
+		npf_copy_fence();
+	}
+	if (lost)
+		npf_lane_drop(l, NPF_DROP_OVERWRITTEN, lost);
+	l->room = l->size - (l->head - floor);
+	return l->room >= space;
+}
+
+static bool npf_lane_make_room(struct npf_lane *l, uint64_t space)
+{
+	if (space > l->size || l->closed || !npf_lane_reload_tail(l))
+		return false;
+	if (l->overwrite)
+		return npf_lane_discard(l, space);
+	l->room = l->size - (l->head - l->tail);
+	if (l->room < space) {
+		l->room = 0; /* look again before a smaller record, too: wants_room depends on it */
+		l->wants_room = true;
+		return false;
+	}
+	l->wants_room = false;
+	return true;
+}
+
+/* ---- Records ---- */
+
+struct npf_rec *npf_lane_reserve(struct npf_lane *l, uint32_t caplen)
+{
+	uint64_t space = npf_rec_space(caplen);
+	struct npf_rec *rec;
+
+	if (NPF_UNLIKELY(space > l->room) && !npf_lane_make_room(l, space))
+		return NULL;
+
+	rec = (struct npf_rec *)(l->data + l->head_off);
+	rec->caplen = caplen;
+	rec->gap = l->gap;
+	rec->seq = l->seq++;
+	l->gap = 0;
+	l->room -= space;
+	l->head += space;
+	l->head_off += space;
+	if (l->head_off >= l->size)
+		l->head_off -= l->size;
+	l->packets++;
+	l->bytes += caplen;
+	return rec;
+}
+
+bool npf_lane_put(struct npf_lane *l, const struct npf_rec *hdr, const void *data)
+{
+	uint32_t caplen = hdr->caplen;
+	struct npf_rec *rec = NULL;
+
+	if (NPF_LIKELY(caplen <= NPF_REC_MAXCAP))
+		rec = npf_lane_reserve(l, caplen);
+	if (NPF_UNLIKELY(!rec)) {
+		bool fits = caplen <= NPF_REC_MAXCAP && npf_rec_space(caplen) <= l->size;
+
+		npf_lane_drop(l, fits ? NPF_DROP_FULL : NPF_DROP_OVERSIZE, 1);
+		return false;
+	}
+	rec->ts_ns = hdr->ts_ns;
+	rec->len = hdr->len;
+	rec->flags = hdr->flags;
+	rec->filter_gen = hdr->filter_gen;
+	rec->port = hdr->port;
+	rec->queue = hdr->queue;
+	npf_copy(rec + 1, data, caplen);
+	return true;
+}
+
+void npf_lane_copy(void *dst, const void *src, size_t n)
+{
+	npf_copy(dst, src, n);
+}
+
+void npf_lane_drop(struct npf_lane *l, enum npf_drop cause, uint64_t n)
+{
+	l->drop[cause] += n;
+	atomic_store_explicit(&l->pw->drop[cause], l->drop[cause], memory_order_relaxed);
+	if (cause != NPF_DROP_OVERWRITTEN) /* the reader sees those by the numbers of the records */
+		l->gap = (uint32_t)NPF_MIN(l->gap + n, (uint64_t)UINT32_MAX);
+}
+
+/* ---- Publishing and waking ---- */
+
+/*
+ * What the lane promises about stamps to come. When the clock was set back, the promise already
+ * made cannot be kept, and other lanes' records must not wait for the clock to get there again:
+ * until it has, promise nothing and hold back nothing.
+ */
+static uint64_t npf_lane_watermark(struct npf_lane *l, uint64_t now_ns)
+{
+	if (now_ns < l->last_stamp)
+		return UINT64_MAX;
+	l->last_stamp = now_ns;
+	return now_ns;
+}
+
+/* Store the watermark; then the number of the reader's sleep, or 0 when it is awake or was already
+ * told to wake up. */
+static uint64_t npf_lane_ask(struct npf_lane *l, uint64_t now_ns)
+{
+	uint64_t sleep_seq;
+
+	/* W3: seq_cst, pairs with R3. After head: a reader that sees this watermark sees all
+	 * records older than it; without that it would let younger ones of another lane pass. */
+	atomic_store_explicit(
+		&l->pw->watermark, npf_lane_watermark(l, now_ns), memory_order_seq_cst);
+	/* R4: seq_cst, pairs with W4. After W3 in the single order of seq_cst: either we see the
+	 * reader asleep, or it sees our watermark, and head, before it sleeps. */
+	sleep_seq = atomic_load_explicit(&l->b->cw->sleep_seq, memory_order_seq_cst);
+	return sleep_seq % 2 && sleep_seq != l->woken ? sleep_seq : 0;
+}
+
+/* The reader sleeps: is enough there, and could it be handed out? */
+static bool npf_lane_is_due(struct npf_lane *l, bool waited)
+{
+	const struct npf_buffer *b = l->b;
+	uint64_t hold_ns = atomic_load_explicit(&b->cw->hold_ns, memory_order_relaxed);
+	uint64_t pending = 0;
+
+	waited = waited || l->wants_room;
+	for (unsigned int i = 0; i < b->n_lanes; i++) {
+		const struct npf_pw_lane *pw = &b->pw->lane[i];
+		uint64_t seen = atomic_load_explicit(&b->cw->lane[i].seen, memory_order_relaxed);
+		/* R5: acquire, pairs with W5. The head loaded below is then the lane's last. */
+		bool closed = atomic_load_explicit(&pw->closed, memory_order_acquire);
+		/* R3: seq_cst, pairs with W3. Of two lanes that each store theirs and then sum up,
+		 * one at least sees what both committed. */
+		uint64_t mark = atomic_load_explicit(&pw->watermark, memory_order_seq_cst);
+		/* R1: acquire, pairs with W1. Not older than the watermark. */
+		uint64_t head = atomic_load_explicit(&pw->head, memory_order_acquire);
+
+		pending += NPF_MIN(head - seen, b->data_mem[i].size);
+		waited = waited || (closed && head != seen);
+		if (!closed && head == seen && mark < hold_ns)
+			return false;
+	}
+	return pending &&
+	       (waited || pending >= atomic_load_explicit(&b->wake_bytes, memory_order_relaxed));
+}
+
+static bool npf_lane_wake(struct npf_lane *l, uint64_t sleep_seq, bool waited)
+{
+	if (!npf_lane_is_due(l, waited))
+		return false;
+	l->woken = sleep_seq;
+	return true;
+}
+
+bool npf_lane_commit(struct npf_lane *l, uint64_t now_ns)
+{
+	uint64_t sleep_seq;
+
+	if (l->committed != l->head) {
+		l->committed = l->head;
+		atomic_store_explicit(&l->pw->packets, l->packets, memory_order_relaxed);
+		atomic_store_explicit(&l->pw->bytes, l->bytes, memory_order_relaxed);
+		npf_copy_fence();
+		/* W1: release, pairs with R1. Publishes record bytes below head; weaker, the reader
+		 * could see a head before the bytes that it vouches for. */
+		atomic_store_explicit(&l->pw->head, l->head, memory_order_release);
+	}
+	sleep_seq = npf_lane_ask(l, now_ns);
+	return NPF_UNLIKELY(sleep_seq) && npf_lane_wake(l, sleep_seq, false);
+}
+
+/* Has something of this lane waited for the reader for as long as its timeout? */
+static bool npf_lane_has_waited(struct npf_lane *l, uint64_t mono_ns)
+{
+	uint64_t timeout = atomic_load_explicit(&l->b->timeout_ns, memory_order_relaxed);
+	uint64_t seen = atomic_load_explicit(&l->cw->seen, memory_order_relaxed);
+
+	if (seen == l->committed) {
+		l->mark_ns = 0;
+		return false;
+	}
+	/* All below mark was there at mark_ns. Once that is read, what came later starts anew. */
+	if (!l->mark_ns || seen - l->mark < l->committed - l->mark) {
+		l->mark = l->committed;
+		l->mark_ns = mono_ns;
+	}
+	return timeout && mono_ns - l->mark_ns >= timeout;
+}
+
+bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns)
+{
+	uint64_t sleep_seq = npf_lane_ask(l, now_ns);
+	bool waited = npf_lane_has_waited(l, mono_ns);
+
+	return NPF_UNLIKELY(sleep_seq) && npf_lane_wake(l, sleep_seq, waited);
+}
+
+void npf_lane_close(struct npf_lane *l)
+{
+	if (l->committed != l->head)
+		npf_lane_commit(l, l->last_stamp);
+	/* W5: release, pairs with R5. A reader that sees it and then loads head has the last one;
+	 * weaker, it could leave before the last records. */
+	atomic_store_explicit(&l->pw->closed, 1, memory_order_release);
+	l->closed = true;
+	l->room = 0;
+}
+
+int npf_lane_fault(const struct npf_lane *l)
+{
+	return atomic_load_explicit(&l->fault, memory_order_relaxed);
+}

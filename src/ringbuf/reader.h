@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* reader.h - the consumer's private side: what a client knows of the buffers that it reads. */
+#ifndef NPF_RINGBUF_READER_H
+#define NPF_RINGBUF_READER_H
+
+#include "ringbuf/layout.h"
+#include "ringbuf/memory.h"
+
+/* Copies of geometry, taken and checked once, and positions. off = place of pos in data. */
+struct npf_reader_lane {
+	const uint8_t *data; /* 2 * size bytes of addresses */
+	uint64_t size;
+	uint64_t pos;     /* next record to be handed out */
+	uint64_t off;     /* its place in data, < size */
+	uint64_t head;    /* end of the records known to be there */
+	uint64_t freed;   /* tail as published */
+	uint64_t step;    /* publish tail at least this often, bytes */
+	uint64_t next_ts; /* stamp of the record at pos; only while pos != head */
+	const struct npf_pw_lane *pw;
+	struct npf_cw_lane *cw;
+	uint64_t watermark; /* when last looked at */
+	uint64_t lost;      /* overwrite mode: records that were gone before they could be read */
+	uint32_t next_seq;  /* overwrite mode: number of the record expected next ... */
+	bool knows_seq;     /* ... unless this reader took over in the middle */
+	bool closed;
+	bool overwrite;
+	struct npf_mem mem;
+};
+
+struct npf_reader_buffer {
+	struct npf_reader_buffer *next; /* the one that replaced it */
+	struct npf_mem pw_mem;
+	struct npf_mem cw_mem;
+	const struct npf_pw *pw;
+	struct npf_cw *cw;
+	uint64_t sleep_seq; /* as stored */
+	uint64_t size;
+	unsigned int n_lanes;
+	struct npf_reader_lane lane[];
+};
+
+struct npf_reader {
+	struct npf_reader_lane *held; /* lane of the record in use, or NULL */
+	uint64_t held_space;          /* bytes that it takes */
+	struct npf_reader_lane *run;  /* lane to go on with, NULL: choose one */
+	uint64_t run_until;           /* its records up to this stamp need no look at other lanes */
+	int fault;                    /* 0 or -EPROTO: sticky */
+	int efd;                      /* not ours */
+	uint64_t hold_ns;             /* see struct npf_cw */
+	struct npf_reader_buffer *first; /* oldest that is still mapped */
+	struct npf_reader_buffer *cur;   /* the one being read; those before it are drained */
+	struct npf_ring_counters past;   /* of buffers no longer mapped */
+	uint8_t *copy; /* overwrite mode: the record handed out, NPF_REC_MAXCAP bytes */
+};
+
+/* Look at a lane's head again. False: r->fault is set. */
+bool npf_reader_look(struct npf_reader *r, struct npf_reader_lane *l);
+
+/* Free everything of the lane that is not in use. */
+void npf_reader_publish(const struct npf_reader *r, struct npf_reader_lane *l);
+
+/* Choose the lane that has the next record in time order.
+ * Return: 1; 0: nothing deliverable now; -ENODATA; -EPROTO. */
+int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp);
+
+/* Unmap what was drained; no record of it may be in use. */
+void npf_reader_forget(struct npf_reader *r);
+
+#endif

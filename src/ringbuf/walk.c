@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * walk.c - the consumer's walk: records of several lanes in time order, space freed on the way.
+ *
+ * A record may be handed out when no other lane can still bring an older one: each has a younger
+ * next record, or is closed, or its watermark vouches for it. The chosen lane then runs on without
+ * a look at the others up to the stamp that they allow (run_until); with a single lane there is
+ * no limit, and next() costs a few loads.
+ *
+ * Trust: head, watermark and records belong to another process. Each head is checked against the
+ * lane's size and our own position, each length against the head, before anything is read by it; a
+ * word is loaded once and its copy used. Whatever the memory holds, nothing outside the mapped data
+ * is read.
+ */
+#include "ringbuf/reader.h"
+
+#include <string.h>
+
+/* In overwrite mode a lane that laps us again and again must not keep us here for ever. */
+#define NPF_WALK_LAPS_MAX 64
+
+static bool npf_reader_fail(struct npf_reader *r)
+{
+	r->fault = -EPROTO;
+	return false;
+}
+
+void npf_reader_publish(const struct npf_reader *r, struct npf_reader_lane *l)
+{
+	uint64_t tail = l->pos - (l == r->held ? r->held_space : 0);
+
+	if (l->freed == tail)
+		return;
+	l->freed = tail;
+	/* W2: release, pairs with R2. Our loads of the records come before the lane writes there
+	 * again; weaker, we could have read the bytes of a packet to come. */
+	atomic_store_explicit(&l->cw->tail, tail, memory_order_release);
+}
+
+static inline void npf_reader_skip(struct npf_reader_lane *l, uint64_t space)
+{
+	l->pos += space;
+	l->off += space;
+	if (l->off >= l->size)
+		l->off -= l->size;
+}
+
+/* ---- Overwrite mode: what we look at may vanish ---- */
+
+/* True: what was read at pos before this call was whole. False: it is gone, and pos has moved to
+ * the oldest record that is there; or r->fault is set. */
+static bool npf_reader_confirm(struct npf_reader *r, struct npf_reader_lane *l)
+{
+	uint64_t floor, gone;
+
+	/* R6: acquire fence, pairs with W6. If any of the bytes read so far was a newer record's,
+	 * the floor loaded now is above pos. Itself acquire: head is not older than it. */
+	atomic_thread_fence(memory_order_acquire);
+	floor = atomic_load_explicit(&l->pw->floor, memory_order_acquire);
+	gone = floor - l->pos;
+	if (gone == 0 || gone > UINT64_MAX / 2) /* at or below pos */
+		return true;
+	if (floor % NPF_REC_ALIGN)
+		return npf_reader_fail(r);
+	if (gone > l->head - l->pos)
+		l->head = floor;
+	l->pos = floor;
+	l->off = (l->off + gone % l->size) % l->size;
+	return false;
+}
+
+/* Set next_ts from a record that may vanish. False: none there now; or r->fault is set. */
+static bool npf_reader_peek_fleeting(struct npf_reader *r, struct npf_reader_lane *l)
+{
+	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX; laps++) {
+		if (l->pos == l->head)
+			return false;
+		l->next_ts = ((const struct npf_rec *)(l->data + l->off))->ts_ns;
+		if (npf_reader_confirm(r, l))
+			return true;
+		if (r->fault)
+			return false;
+	}
+	l->head = l->pos;
+	return false;
+}
+
+/* Copy the record at pos. False: it is gone, choose again; or r->fault is set. */
+static bool npf_reader_take_fleeting(
+	struct npf_reader *r, struct npf_reader_lane *l, struct npf_view *v)
+{
+	const uint8_t *from = l->data + l->off;
+	struct npf_rec rec;
+	uint64_t space;
+
+	memcpy(&rec, from, sizeof(rec));
+	space = npf_rec_space(NPF_MIN(rec.caplen, NPF_REC_MAXCAP));
+	if (rec.caplen <= NPF_REC_MAXCAP && space <= NPF_MIN(l->size, l->head - l->pos))
+		memcpy(r->copy, from + sizeof(rec), rec.caplen);
+	else if (npf_reader_confirm(r, l))
+		return npf_reader_fail(r); /* it is no torn copy: the length itself is false */
+	else
+		return false;
+	if (!npf_reader_confirm(r, l))
+		return false;
+
+	if (l->knows_seq) {
+		uint32_t lost = rec.seq - l->next_seq;
+
+		l->lost += lost;
+		rec.gap = (uint32_t)NPF_MIN((uint64_t)rec.gap + lost, (uint64_t)UINT32_MAX);
+	}
+	l->next_seq = rec.seq + 1;
+	l->knows_seq = true;
+	*v = (struct npf_view){
+		.ts_ns = rec.ts_ns,
+		.caplen = rec.caplen,
+		.len = rec.len,
+		.gap = rec.gap,
+		.flags = rec.flags,
+		.filter_gen = rec.filter_gen,
+		.port = rec.port,
+		.queue = rec.queue,
+		.data = r->copy,
+	};
+	npf_reader_skip(l, space);
+	return true;
+}
+
+/* ---- Choosing ---- */
+
+bool npf_reader_look(struct npf_reader *r, struct npf_reader_lane *l)
+{
+	uint64_t head;
+
+	/* R5: acquire, pairs with W5. If it is closed, the head loaded below is its last. */
+	l->closed = atomic_load_explicit(&l->pw->closed, memory_order_acquire);
+	/* R3: seq_cst, pairs with W3. The head loaded below has all records older than it; and
+	 * after W4 in the single order, when we are about to sleep. */
+	l->watermark = atomic_load_explicit(&l->pw->watermark, memory_order_seq_cst);
+	if (NPF_UNLIKELY(l->overwrite) && !npf_reader_confirm(r, l) && r->fault)
+		return false;
+	/* R1: acquire, pairs with W1. The records below it are whole. */
+	head = atomic_load_explicit(&l->pw->head, memory_order_acquire);
+	if (head == l->head)
+		return true;
+	/* Never backwards, never further than the ring is large. Overwritten lanes can be anywhere
+	 * ahead: there the length check alone protects us. */
+	if (head % NPF_REC_ALIGN ||
+		(l->overwrite ? head - l->pos > UINT64_MAX / 2
+			      : head - l->pos > l->size || head - l->pos < l->head - l->pos))
+		return npf_reader_fail(r);
+	l->head = head;
+	return true;
+}
+
+/* Look for a record at pos; true when there is one: next_ts is then set. */
+static bool npf_reader_has_next(struct npf_reader *r, struct npf_reader_lane *l)
+{
+	if (l->pos == l->head && !npf_reader_look(r, l))
+		return false;
+	if (l->overwrite)
+		return npf_reader_peek_fleeting(r, l);
+	if (l->pos == l->head)
+		return false;
+	l->next_ts = ((const struct npf_rec *)(l->data + l->off))->ts_ns;
+	return true;
+}
+
+/* The buffer's lane whose record comes next. Return: 1; 0; -ENODATA: all are closed and drained. */
+static int npf_reader_choose_lane(
+	struct npf_reader *r, struct npf_reader_buffer *b, struct npf_reader_lane **lp)
+{
+	struct npf_reader_lane *best = NULL;
+	uint64_t next_ts = UINT64_MAX;   /* of the best lane's rivals */
+	uint64_t watermark = UINT64_MAX; /* least of the idle lanes' */
+	bool is_open = false;
+
+	for (unsigned int i = 0; i < b->n_lanes; i++) {
+		struct npf_reader_lane *l = &b->lane[i];
+
+		if (npf_reader_has_next(r, l)) {
+			if (!best || l->next_ts < best->next_ts) {
+				next_ts = best ? best->next_ts : next_ts;
+				best = l;
+			} else {
+				next_ts = NPF_MIN(next_ts, l->next_ts);
+			}
+		} else if (r->fault) {
+			return r->fault;
+		} else if (!l->closed) {
+			is_open = true;
+			watermark = NPF_MIN(watermark, l->watermark);
+		}
+	}
+
+	r->hold_ns = 0;
+	if (!best)
+		return is_open ? 0 : -ENODATA;
+	if (best->next_ts > watermark) {
+		r->hold_ns = best->next_ts;
+		return 0;
+	}
+	r->run_until = NPF_MIN(next_ts, watermark);
+	*lp = best;
+	return 1;
+}
+
+int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp)
+{
+	int ret;
+
+	if (r->fault || !r->cur)
+		return r->fault;
+	r->run = NULL; /* run_until is about to change */
+	while ((ret = npf_reader_choose_lane(r, r->cur, lp)) == -ENODATA && r->cur->next)
+		r->cur = r->cur->next;
+	return ret;
+}
+
+/* ---- Handing out ---- */
+
+/* Hand out the record at pos, which is not at head. */
+static inline int npf_reader_take(
+	struct npf_reader *r, struct npf_reader_lane *l, struct npf_view *v)
+{
+	const struct npf_rec *rec = (const struct npf_rec *)(l->data + l->off);
+	/* Once: what is checked is what is used. */
+	uint32_t caplen = __atomic_load_n(&rec->caplen, __ATOMIC_RELAXED);
+	uint64_t space = npf_rec_space(caplen);
+
+	if (NPF_UNLIKELY(caplen > NPF_REC_MAXCAP || space > l->head - l->pos)) {
+		npf_reader_fail(r);
+		return r->fault;
+	}
+	v->ts_ns = rec->ts_ns;
+	v->caplen = caplen;
+	v->len = rec->len;
+	v->gap = rec->gap;
+	v->flags = rec->flags;
+	v->filter_gen = rec->filter_gen;
+	v->port = rec->port;
+	v->queue = rec->queue;
+	v->data = (const uint8_t *)(rec + 1);
+	r->held = l;
+	r->held_space = space;
+	npf_reader_skip(l, space);
+	return 1;
+}
+
+void npf_reader_release(struct npf_reader *r)
+{
+	r->held = NULL;
+	for (struct npf_reader_buffer *b = r->first; b; b = b->next)
+		for (unsigned int i = 0; i < b->n_lanes; i++)
+			npf_reader_publish(r, &b->lane[i]);
+	npf_reader_forget(r);
+}
+
+/* Nothing is held. */
+static int npf_reader_next_chosen(struct npf_reader *r, struct npf_view *v)
+{
+	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX; laps++) {
+		struct npf_reader_lane *l;
+		int ret = npf_reader_choose(r, &l);
+
+		if (ret <= 0) {
+			npf_reader_release(r); /* the window is empty: all of it is free */
+			return ret;
+		}
+		if (!l->overwrite) {
+			r->run = l;
+			return npf_reader_take(r, l, v);
+		}
+		if (npf_reader_take_fleeting(r, l, v)) {
+			npf_reader_publish(r, l); /* a copy is handed out */
+			return 1;
+		}
+	}
+	return r->fault;
+}
+
+int npf_reader_next(struct npf_reader *r, struct npf_view *v)
+{
+	struct npf_reader_lane *l = r->held;
+
+	if (NPF_LIKELY(l)) {
+		r->held = NULL;
+		if (l->pos - l->freed >= l->step)
+			npf_reader_publish(r, l);
+	}
+	l = r->run;
+	if (NPF_LIKELY(l && l->pos != l->head) &&
+		((const struct npf_rec *)(l->data + l->off))->ts_ns <= r->run_until)
+		return npf_reader_take(r, l, v);
+	return npf_reader_next_chosen(r, v);
+}
