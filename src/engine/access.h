@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * access.h - who may do what. Peers are known by the kernel's word (SO_PEERCRED, SO_PEERGROUPS),
+ * never by their own.
+ */
+#ifndef NPF_ENGINE_ACCESS_H
+#define NPF_ENGINE_ACCESS_H
+
+#include "engine/session.h"
+
+/* Fill in *peer from a connected socket. Return: 0 or -errno. Owns: peer->groups is the caller's to
+ * free. */
+int npf_access_peer(int fd, struct npf_peer *peer);
+
+/* May the peer use this port at all? root and the daemon's own user always; else the port's allow
+ * list; an empty one admits all. */
+bool npf_access_port(const struct npf_config_port *port, const struct npf_peer *peer);
+
+#endif

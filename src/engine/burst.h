@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * burst.h - a burst of mbufs as the filters and lanes want it: pointers, lengths, record headers.
+ */
+#ifndef NPF_ENGINE_BURST_H
+#define NPF_ENGINE_BURST_H
+
+#include "engine/tap.h"
+
+struct npf_burst {
+	unsigned int n;
+	const uint8_t *data[NPF_TAP_BURST]; /* contiguous */
+	uint32_t len[NPF_TAP_BURST];        /* on the wire */
+	uint32_t caplen[NPF_TAP_BURST]; /* bytes at data; less than len only beyond NPF_TAP_SLOT */
+	struct npf_rec hdr[NPF_TAP_BURST]; /* ts_ns, len, flags, port and queue are filled in */
+	uint64_t sender[NPF_TAP_BURST];    /* sent packets: session that sent it */
+	uint32_t keep[NPF_TAP_BURST];      /* scratch: what a filter said */
+	uint8_t *slots;                    /* NPF_TAP_BURST slots of NPF_TAP_SLOT bytes */
+};
+
+/*
+ * npf_burst_load - describe n received (or sent) mbufs.
+ *
+ * A packet in one segment is used where it is. One in several, or one whose VLAN tag the port
+ * took off, is put together in a slot, tag included.
+ */
+void npf_burst_load(struct npf_burst *b, const struct npf_port *port, uint16_t queue, bool sent,
+	struct rte_mbuf *const *mbufs, unsigned int n, uint64_t now_ns);
+
+#endif

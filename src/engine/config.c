@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * config.c - the YAML file's schema (libcyaml) and what a schema cannot say.
+ *
+ * libcyaml refuses unknown keys, wrong types and values out of range, naming line and column;
+ * check_*() refuse what contradicts itself, naming the key. Defaults are filled in last, so that
+ * "absent" stays visible until then.
+ */
+#include "engine/config.h"
+
+#include "wire/wire.h"
+
+#include <ctype.h>
+#include <cyaml/cyaml.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <yaml.h>
+
+#define DEFAULT_MEMORY_MIB 128
+#define DEFAULT_BUFFER_KIB 8192
+#define DEFAULT_RX_DESC    1024
+#define MAX_CONFIG_BYTES   (1 << 20)
+
+/* libcyaml's own booleans take any word for true. */
+static const cyaml_strval_t switch_names[] = {
+	{"true", NPF_SWITCH_ON},
+	{"false", NPF_SWITCH_OFF},
+	{"yes", NPF_SWITCH_ON},
+	{"no", NPF_SWITCH_OFF},
+	{"on", NPF_SWITCH_ON},
+	{"off", NPF_SWITCH_OFF},
+};
+static const cyaml_strval_t poll_names[] = {
+	{"adaptive", NPF_POLL_ADAPTIVE}, {"busy", NPF_POLL_BUSY}};
+static const cyaml_strval_t hugepages_names[] = {
+	{"auto", NPF_HUGEPAGES_AUTO}, {"on", NPF_HUGEPAGES_ON}, {"off", NPF_HUGEPAGES_OFF}};
+static const cyaml_strval_t start_names[] = {
+	{"always", NPF_START_ALWAYS}, {"attach", NPF_START_ATTACH}};
+static const cyaml_strval_t overflow_names[] = {
+	{"drop", NPF_OVERFLOW_DROP}, {"wait", NPF_OVERFLOW_WAIT}};
+
+static const cyaml_schema_value_t string_entry = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 255),
+};
+
+static const cyaml_schema_field_t limits_fields[] = {
+	CYAML_FIELD_UINT("sessions", CYAML_FLAG_OPTIONAL, struct npf_config_limits, sessions),
+	CYAML_FIELD_UINT("memory", CYAML_FLAG_OPTIONAL, struct npf_config_limits, memory),
+	CYAML_FIELD_UINT("filter", CYAML_FLAG_OPTIONAL, struct npf_config_limits, filter),
+	CYAML_FIELD_UINT("buffer", CYAML_FLAG_OPTIONAL, struct npf_config_limits, buffer),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t daemon_fields[] = {
+	CYAML_FIELD_STRING_PTR("socket", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_daemon, socket, 1, 107),
+	CYAML_FIELD_STRING_PTR("group", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_daemon, group, 1, 63),
+	CYAML_FIELD_STRING_PTR("user", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_daemon, user, 1, 63),
+	CYAML_FIELD_ENUM("poll", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_daemon,
+		poll, poll_names, NPF_ARRAY_LEN(poll_names)),
+	CYAML_FIELD_ENUM("telemetry", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+		struct npf_config_daemon, telemetry, switch_names, NPF_ARRAY_LEN(switch_names)),
+	CYAML_FIELD_UINT("buffer", CYAML_FLAG_OPTIONAL, struct npf_config_daemon, buffer),
+	CYAML_FIELD_MAPPING(
+		"limits", CYAML_FLAG_OPTIONAL, struct npf_config_daemon, limits, limits_fields),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t eal_fields[] = {
+	CYAML_FIELD_STRING_PTR("lcores", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_eal, lcores, 1, 255),
+	CYAML_FIELD_UINT("memory", CYAML_FLAG_OPTIONAL, struct npf_config_eal, memory),
+	CYAML_FIELD_ENUM("hugepages", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+		struct npf_config_eal, hugepages, hugepages_names, NPF_ARRAY_LEN(hugepages_names)),
+	CYAML_FIELD_SEQUENCE_COUNT("args", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_eal, args, n_args, &string_entry, 0, 64),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t port_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct npf_config_port, name, 1, 15),
+	CYAML_FIELD_STRING_PTR(
+		"device", CYAML_FLAG_POINTER, struct npf_config_port, device, 1, 255),
+	CYAML_FIELD_ENUM("start", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_port,
+		start, start_names, NPF_ARRAY_LEN(start_names)),
+	CYAML_FIELD_ENUM("overflow", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+		struct npf_config_port, overflow, overflow_names, NPF_ARRAY_LEN(overflow_names)),
+	CYAML_FIELD_UINT("rx_queues", CYAML_FLAG_OPTIONAL, struct npf_config_port, rx_queues),
+	CYAML_FIELD_UINT("rx_desc", CYAML_FLAG_OPTIONAL, struct npf_config_port, rx_desc),
+	CYAML_FIELD_UINT("mtu", CYAML_FLAG_OPTIONAL, struct npf_config_port, mtu),
+	CYAML_FIELD_ENUM("promiscuous", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+		struct npf_config_port, promiscuous, switch_names, NPF_ARRAY_LEN(switch_names)),
+	CYAML_FIELD_ENUM("send", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_port,
+		send, switch_names, NPF_ARRAY_LEN(switch_names)),
+	CYAML_FIELD_SEQUENCE_COUNT("allow", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_port, allow, n_allow, &string_entry, 0, 64),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t port_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_port, port_fields),
+};
+
+static const cyaml_schema_field_t top_fields[] = {
+	CYAML_FIELD_MAPPING("npf", CYAML_FLAG_OPTIONAL, struct npf_config, npf, daemon_fields),
+	CYAML_FIELD_MAPPING("eal", CYAML_FLAG_OPTIONAL, struct npf_config, eal, eal_fields),
+	CYAML_FIELD_SEQUENCE_COUNT("ports", CYAML_FLAG_POINTER, struct npf_config, ports, n_ports,
+		&port_entry, 1, NPF_WIRE_MAXPORTS),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t top = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct npf_config, top_fields),
+};
+
+/* Where libcyaml's messages go: the caller's error text, a line each. */
+struct report {
+	char *buf;
+	size_t len;
+	const char *path;
+};
+
+static void add_line(struct report *r, const char *text)
+{
+	size_t used = strlen(r->buf);
+
+	if (used < r->len)
+		snprintf(r->buf + used, r->len - used, "%s%s: %s", used > 0 ? "\n" : "", r->path,
+			text);
+}
+
+static int complain(struct report *r, const char *fmt, ...) NPF_PRINTF(2, 3);
+
+static int complain(struct report *r, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	add_line(r, line);
+	return -EINVAL;
+}
+
+static void collect_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
+{
+	struct report *r = ctx;
+	char line[512];
+	const char *text = line;
+
+	(void)level;
+	vsnprintf(line, sizeof(line), fmt, args);
+	line[strcspn(line, "\n")] = '\0';
+	if (strncmp(text, "Load: ", 6) == 0)
+		text += 6;
+	while (*text == ' ')
+		text++;
+	add_line(r, text);
+}
+
+static const cyaml_config_t *cyaml_conf(struct report *r)
+{
+	static _Thread_local cyaml_config_t conf;
+
+	conf = (cyaml_config_t){
+		.log_fn = collect_log,
+		.log_ctx = r,
+		.log_level = CYAML_LOG_ERROR,
+		.mem_fn = cyaml_mem,
+		.flags = CYAML_CFG_NO_ALIAS,
+	};
+	return &conf;
+}
+
+bool npf_config_is_pci(const char *device)
+{
+	unsigned int a, b, c, d;
+	int end = 0;
+
+	if (sscanf(device, "%4x:%2x:%2x.%1x%n", &a, &b, &c, &d, &end) < 4 &&
+		sscanf(device, "%2x:%2x.%1x%n", &a, &b, &c, &end) < 3)
+		return false;
+	return device[end] == '\0' || device[end] == ',';
+}
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+static int check_device(const struct npf_config_port *p, unsigned int i, struct report *r)
+{
+	if (npf_config_is_pci(p->device) || has_prefix(p->device, "net_"))
+		return 0;
+	return complain(r,
+		"ports[%u].device: \"%s\" is neither a PCI address (0000:3b:00.0) nor a virtual "
+		"device "
+		"(net_pcap0,..., net_af_packet0,..., net_null0, ...)",
+		i, p->device);
+}
+
+static int check_port(const struct npf_config *c, unsigned int i, struct report *r)
+{
+	const struct npf_config_port *p = &c->ports[i];
+	int rc;
+
+	for (const char *s = p->name; *s != '\0'; s++)
+		if (!isalnum((unsigned char)*s) && strchr("_-.", *s) == NULL)
+			return complain(r,
+				"ports[%u].name: \"%s\": use letters, digits, '_', '-' and '.' "
+				"only",
+				i, p->name);
+	if (strcmp(p->name, "any") == 0 || strcmp(p->name, "lo") == 0)
+		return complain(r, "ports[%u].name: \"%s\" is taken by the kernel; call it npf%u",
+			i, p->name, i);
+	rc = check_device(p, i, r);
+	if (rc < 0)
+		return rc;
+	if (p->rx_queues > 32)
+		return complain(r, "ports[%u].rx_queues: %u is more than 32", i, p->rx_queues);
+	if (p->rx_desc != 0 && (p->rx_desc < 64 || p->rx_desc > 32768))
+		return complain(r, "ports[%u].rx_desc: %u is not within 64..32768", i, p->rx_desc);
+	if (p->mtu != 0 && p->mtu < 68)
+		return complain(r, "ports[%u].mtu: %u is less than 68", i, p->mtu);
+	for (unsigned int a = 0; a < p->n_allow; a++)
+		if (strcmp(p->allow[a], "any") != 0 && !has_prefix(p->allow[a], "user:") &&
+			!has_prefix(p->allow[a], "group:"))
+			return complain(r,
+				"ports[%u].allow[%u]: \"%s\" is none of \"any\", \"user:NAME\", "
+				"\"group:NAME\"",
+				i, a, p->allow[a]);
+	for (unsigned int j = 0; j < i; j++) {
+		size_t len = strcspn(p->device, ",");
+
+		if (strcmp(p->name, c->ports[j].name) == 0)
+			return complain(
+				r, "ports[%u].name: \"%s\" is already ports[%u]", i, p->name, j);
+		if (strcspn(c->ports[j].device, ",") == len &&
+			strncmp(p->device, c->ports[j].device, len) == 0)
+			return complain(r,
+				"ports[%u].device: \"%.*s\" is already used by port %s; number "
+				"them: net_pcap0, net_pcap1",
+				i, (int)len, p->device, c->ports[j].name);
+	}
+	return 0;
+}
+
+static int check_all(const struct npf_config *c, struct report *r)
+{
+	if (c->npf.socket != NULL && c->npf.socket[0] != '/')
+		return complain(r, "npf.socket: \"%s\" is not an absolute path", c->npf.socket);
+	if (c->npf.buffer != 0 && c->npf.buffer < 64)
+		return complain(r, "npf.buffer: %u KiB is less than 64", c->npf.buffer);
+	if (c->eal.memory != 0 && (c->eal.memory < 32 || c->eal.memory > (1u << 20)))
+		return complain(r, "eal.memory: %u MiB is not within 32..1048576", c->eal.memory);
+	for (unsigned int i = 0; i < c->n_ports; i++) {
+		int rc = check_port(c, i, r);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void default_to(uint32_t *v, uint32_t value)
+{
+	if (*v == 0)
+		*v = value;
+}
+
+static void default_switch(enum npf_switch *v, enum npf_switch value)
+{
+	if (*v == NPF_SWITCH_ABSENT)
+		*v = value;
+}
+
+static int complete(struct npf_config *c)
+{
+	default_to(&c->npf.buffer, DEFAULT_BUFFER_KIB);
+	default_to(&c->npf.limits.sessions, 256);
+	default_to(&c->npf.limits.memory, 4096);
+	default_to(&c->npf.limits.filter, NPF_WIRE_MAXINSNS);
+	default_to(&c->npf.limits.buffer, 4096);
+	default_to(&c->eal.memory, DEFAULT_MEMORY_MIB);
+	default_switch(&c->npf.telemetry, NPF_SWITCH_ON);
+	for (unsigned int i = 0; i < c->n_ports; i++) {
+		struct npf_config_port *p = &c->ports[i];
+
+		default_switch(&p->promiscuous, NPF_SWITCH_ON);
+		default_switch(&p->send, NPF_SWITCH_OFF);
+		p->rx_queues = p->rx_queues != 0 ? p->rx_queues : 1;
+		p->rx_desc = p->rx_desc != 0 ? p->rx_desc : DEFAULT_RX_DESC;
+	}
+	if (c->npf.socket == NULL)
+		c->npf.socket = strdup(npf_wire_socket_path(NULL));
+	return c->npf.socket != NULL ? 0 : -ENOMEM;
+}
+
+/* libcyaml would read a directory or a device without end: look first. */
+static int check_file(const char *path, struct report *r)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || access(path, R_OK) < 0) {
+		int rc = -errno;
+
+		complain(r, "can't read it: %s", strerror(-rc));
+		return rc;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size > MAX_CONFIG_BYTES)
+		return complain(
+			r, "not a configuration file: a YAML file of at most 1 MiB is wanted");
+	return 0;
+}
+
+/* libcyaml passes on what libyaml says of broken syntax, but not where: ask libyaml first. */
+static int check_syntax(const char *path, struct report *r)
+{
+	yaml_parser_t parser;
+	yaml_event_t event;
+	bool more = true;
+	FILE *f;
+	int rc = 0;
+
+	f = fopen(path, "re");
+	if (f == NULL)
+		return -errno;
+	if (!yaml_parser_initialize(&parser)) {
+		fclose(f);
+		return -ENOMEM;
+	}
+	yaml_parser_set_input_file(&parser, f);
+	while (more && rc == 0) {
+		if (!yaml_parser_parse(&parser, &event)) {
+			rc = complain(r, "not YAML: %s (line: %zu, column: %zu)",
+				parser.problem != NULL ? parser.problem : "unreadable",
+				parser.problem_mark.line + 1, parser.problem_mark.column + 1);
+			break;
+		}
+		more = event.type != YAML_STREAM_END_EVENT;
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	fclose(f);
+	return rc;
+}
+
+int npf_config_load(const char *path, struct npf_config **cp, char *err, size_t err_len)
+{
+	struct report r = {err, err_len, path};
+	struct npf_config *c = NULL;
+	cyaml_err_t ce;
+	int rc;
+
+	err[0] = '\0';
+	rc = check_file(path, &r);
+	if (rc == 0)
+		rc = check_syntax(path, &r);
+	if (rc < 0)
+		return rc;
+	ce = cyaml_load_file(path, cyaml_conf(&r), &top, (cyaml_data_t **)&c, NULL);
+	if (ce != CYAML_OK) {
+		add_line(&r, cyaml_strerror(ce));
+		return -EINVAL;
+	}
+	if (c == NULL)
+		return complain(
+			&r, "the file is empty: at least `ports:` is needed, see npf-dpdk.yaml(5)");
+	rc = check_all(c, &r);
+	if (rc == 0)
+		rc = complete(c);
+	if (rc < 0) {
+		npf_config_free(c);
+		return rc;
+	}
+	*cp = c;
+	return 0;
+}
+
+int npf_config_from_vdevs(
+	char *const *specs, unsigned int n, struct npf_config **cp, char *err, size_t err_len)
+{
+	struct report r = {err, err_len, "--vdev"};
+	struct npf_config *c;
+	int rc;
+
+	err[0] = '\0';
+	if (n > NPF_WIRE_MAXPORTS)
+		return complain(&r, "at most %u ports", NPF_WIRE_MAXPORTS);
+	/* libcyaml's allocator (realloc, free) frees it: see npf_config_free(). */
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return -ENOMEM;
+	c->ports = calloc(n, sizeof(*c->ports));
+	rc = c->ports != NULL ? 0 : -ENOMEM;
+	for (unsigned int i = 0; rc == 0 && i < n; i++) {
+		struct npf_config_port *p = &c->ports[c->n_ports++];
+
+		p->send = NPF_SWITCH_ON;
+		p->device = strdup(specs[i]);
+		if (p->device == NULL || asprintf(&p->name, "npf%u", i) < 0)
+			rc = -ENOMEM;
+	}
+	if (rc == 0)
+		rc = check_all(c, &r);
+	if (rc == 0)
+		rc = complete(c);
+	if (rc < 0) {
+		npf_config_free(c);
+		return rc;
+	}
+	*cp = c;
+	return 0;
+}
+
+struct npf_config *npf_config_free(struct npf_config *c)
+{
+	char unused[1] = "";
+	struct report r = {unused, sizeof(unused), ""};
+
+	if (c != NULL)
+		cyaml_free(cyaml_conf(&r), &top, c, 0);
+	return NULL;
+}

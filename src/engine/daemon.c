@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * daemon.c - start and stop, in the order in which they must happen.
+ *
+ * The socket comes first, so that a second daemon fails before it touches a device; signals are
+ * blocked with it, before there are other threads; rights are dropped last, when all devices are
+ * open.
+ */
+#include "engine/daemon.h"
+
+#include "engine/config.h"
+#include "engine/control.h"
+#include "engine/eal.h"
+#include "engine/engine.h"
+#include "engine/log.h"
+#include "engine/privileges.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+
+static int load(const struct npf_daemon_options *o, struct npf_config **cp)
+{
+	char err[2048];
+	char *path;
+	int rc;
+
+	if (o->config != NULL)
+		rc = npf_config_load(o->config, cp, err, sizeof(err));
+	else
+		rc = npf_config_from_vdevs(o->vdevs, o->n_vdevs, cp, err, sizeof(err));
+	if (rc < 0) {
+		for (char *line = strtok(err, "\n"); line != NULL; line = strtok(NULL, "\n"))
+			npf_err("%s", line);
+		return rc;
+	}
+	if (o->socket == NULL)
+		return 0;
+	path = strdup(o->socket);
+	if (path == NULL)
+		return -ENOMEM;
+	free((*cp)->npf.socket);
+	(*cp)->npf.socket = path;
+	return 0;
+}
+
+/* Each session takes a handful of descriptors: ask for as many as we may have. */
+static void raise_fd_limit(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
+static int serve(const struct npf_config *conf)
+{
+	struct npf_control *control = NULL;
+	struct npf_engine *engine = NULL;
+	char err[512] = "out of memory";
+	bool hugepages, eal = false;
+	int rc;
+
+	raise_fd_limit();
+	rc = npf_privileges_check(conf, err, sizeof(err));
+	if (rc == 0)
+		rc = npf_control_listen(conf, &control, err, sizeof(err));
+	if (rc == 0)
+		rc = npf_eal_init(conf, &hugepages, err, sizeof(err));
+	eal = rc == 0 && control != NULL;
+	if (rc == 0)
+		rc = npf_engine_new(conf, hugepages, &engine, err, sizeof(err));
+	if (rc == 0)
+		rc = npf_privileges_drop(conf, err, sizeof(err));
+	if (rc == 0) {
+		for (unsigned int i = 0; i < engine->n_ports; i++)
+			npf_info("port %s: %s, %u rx queue%s", engine->ports[i].port.conf->name,
+				engine->ports[i].port.conf->device, engine->ports[i].port.n_queues,
+				engine->ports[i].port.n_queues == 1 ? "" : "s");
+		npf_log(NPF_LOG_INFO, "ready");
+		sd_notify(0, "READY=1");
+		rc = npf_control_run(control, engine);
+		if (rc < 0)
+			snprintf(err, sizeof(err), "can't wait for clients: %s", strerror(-rc));
+		sd_notify(0, "STOPPING=1");
+	}
+	if (rc < 0)
+		npf_err("%s", err);
+	npf_engine_free(engine);
+	npf_control_free(control);
+	if (eal)
+		npf_eal_cleanup();
+	return rc;
+}
+
+int npf_daemon_run(const struct npf_daemon_options *o)
+{
+	struct npf_config *conf = NULL;
+	int rc = load(o, &conf);
+
+	if (rc == 0 && o->check)
+		npf_info("%s: good: %u port%s", o->config != NULL ? o->config : "--vdev",
+			conf->n_ports, conf->n_ports == 1 ? "" : "s");
+	else if (rc == 0)
+		rc = serve(conf);
+	npf_config_free(conf);
+	return rc;
+}

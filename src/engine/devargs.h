@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* devargs.h - a device's arguments as configured, made complete where a PMD's own defaults lose
+ * packets. */
+#ifndef NPF_ENGINE_DEVARGS_H
+#define NPF_ENGINE_DEVARGS_H
+
+#include "base/base.h"
+
+#define NPF_DEVARGS_MAX 512
+
+/*
+ * npf_devargs_complete - copy devargs, adding what is missing.
+ *
+ * net_af_packet: its default frame size of 2048 cuts longer packets without a word, so framesz,
+ * blocksz and framecnt follow the interface's MTU unless given.
+ *
+ * @data_room: bytes of packet data, headroom included, that one mbuf of this port must hold
+ * Return: 0 or -E2BIG.
+ */
+int npf_devargs_complete(const char *devargs, char *out, size_t out_len, uint16_t *data_room);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * engine.c - ports and taps come up, plans are made, all goes down again in order.
+ *
+ * Queues are dealt to the taps in turn. A port with `start: attach` is in the plans only while it
+ * runs.
+ */
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "engine/log.h"
+#include "engine/session.h"
+
+#include <rte_lcore.h>
+#include <stdio.h>
+#include <string.h>
+
+struct npf_engine_port *npf_engine_find_port(struct npf_engine *e, const char *name)
+{
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		if (strcmp(e->ports[i].port.conf->name, name) == 0)
+			return &e->ports[i];
+	return NULL;
+}
+
+static void deal_queues(struct npf_engine *e, struct npf_engine_port *p, unsigned int *next_tap)
+{
+	bool seen[NPF_TAPS_MAX] = {false};
+
+	for (uint16_t q = 0; q < p->port.n_queues; q++) {
+		uint8_t t = (uint8_t)(*next_tap % e->n_taps);
+
+		(*next_tap)++;
+		p->queue_tap[q] = t;
+		if (!seen[t])
+			p->taps[p->n_taps++] = t;
+		seen[t] = true;
+	}
+}
+
+static int start_taps(struct npf_engine *e, char *err, size_t err_len)
+{
+	unsigned int lcore;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		int rc;
+
+		if (e->n_taps == NPF_TAPS_MAX)
+			break;
+		rc = npf_tap_start(lcore, e->conf->npf.poll, &e->taps[e->n_taps]);
+		if (rc < 0) {
+			snprintf(err, err_len, "lcore %u: %s", lcore, strerror(-rc));
+			return rc;
+		}
+		e->n_taps++;
+	}
+	if (e->n_taps > 0)
+		return 0;
+	snprintf(err, err_len,
+		"eal.lcores: at least two lcores are needed, one to control and one to poll; on "
+		"one CPU write \"0@0,1@0\"");
+	return -EINVAL;
+}
+
+static int open_ports(struct npf_engine *e, char *err, size_t err_len)
+{
+	unsigned int next_tap = 0;
+
+	e->ports = calloc(e->conf->n_ports, sizeof(*e->ports));
+	if (e->ports == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < e->conf->n_ports; i++) {
+		struct npf_engine_port *p = &e->ports[i];
+		int rc = npf_port_open(&p->port, &e->conf->ports[i], (uint16_t)i, err, err_len);
+
+		e->n_ports++;
+		if (rc < 0)
+			return rc;
+		deal_queues(e, p, &next_tap);
+		if (p->port.conf->start == NPF_START_ATTACH)
+			continue;
+		rc = npf_port_start(&p->port);
+		if (rc < 0) {
+			snprintf(err, err_len, "port %s: can't start: %s", p->port.conf->name,
+				strerror(-rc));
+			return rc;
+		}
+	}
+	return npf_engine_replan(e);
+}
+
+int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep, char *err,
+	size_t err_len)
+{
+	struct npf_engine *e = calloc(1, sizeof(*e));
+	int rc;
+
+	if (e == NULL)
+		return -ENOMEM;
+	e->conf = conf;
+	e->hugepages = hugepages;
+	e->next_session = 1;
+	e->started_ns = npf_clock_realtime();
+	rc = npf_port_setup_stamps();
+	if (rc < 0)
+		snprintf(err, err_len, "no room for time stamps in mbufs: %s", strerror(-rc));
+	else
+		rc = start_taps(e, err, err_len);
+	if (rc == 0)
+		rc = open_ports(e, err, err_len);
+	if (rc < 0) {
+		npf_engine_free(e);
+		return rc;
+	}
+	*ep = e;
+	return 0;
+}
+
+struct npf_engine *npf_engine_free(struct npf_engine *e)
+{
+	if (e == NULL)
+		return NULL;
+	while (e->sessions != NULL)
+		npf_session_close(e, e->sessions);
+	for (unsigned int t = 0; t < e->n_taps; t++) {
+		free(npf_tap_publish(e->taps[t], NULL));
+		npf_tap_stop(e->taps[t]);
+	}
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
+			npf_tap_stall_drop(&e->ports[i].stalls[q]);
+		npf_port_close(&e->ports[i].port);
+	}
+	free(e->ports);
+	free(e);
+	return NULL;
+}
+
+/* The lane of a port's sessions that tap t feeds; the port has a queue on it. */
+static unsigned int lane_of(const struct npf_engine_port *p, unsigned int t)
+{
+	unsigned int lane = 0;
+
+	while (p->taps[lane] != t)
+		lane++;
+	return lane;
+}
+
+static void describe_client(
+	const struct npf_session *s, unsigned int lane, struct npf_tap_client *c)
+{
+	struct npf_buffer_info info;
+
+	npf_buffer_info(s->buffer, &info);
+	*c = (struct npf_tap_client){
+		.session = s->id,
+		.lane = npf_buffer_lane(s->buffer, lane),
+		.feed = &s->feeds[lane],
+		.filter_in = s->filter_in,
+		.filter_out = s->filter_out,
+		.lane_size = info.size,
+		.snaplen = s->snaplen,
+		.filter_gen = s->filter_gen,
+		.want_in = s->params.direction != NPF_WIRE_OUT,
+		.want_out = s->params.direction != NPF_WIRE_IN,
+		.want_own = (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0,
+		.wake_fd = s->wake_fd,
+	};
+}
+
+/* A plan and all that it points to are one block, so that free() is enough. */
+static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
+{
+	size_t n_queues = 0, n_clients = 0;
+	struct npf_tap_client *clients;
+	struct npf_plan *plan;
+
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		for (uint16_t q = 0; q < e->ports[i].port.n_queues; q++) {
+			n_queues++;
+			n_clients += e->ports[i].n_captures;
+		}
+	plan = calloc(
+		1, sizeof(*plan) + n_queues * sizeof(*plan->queues) + n_clients * sizeof(*clients));
+	if (plan == NULL)
+		return NULL;
+	plan->queues = (struct npf_tap_queue *)(plan + 1);
+	clients = (struct npf_tap_client *)(plan->queues + n_queues);
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		struct npf_engine_port *p = &e->ports[i];
+
+		for (uint16_t q = 0; p->port.running && q < p->port.n_queues; q++) {
+			struct npf_tap_queue *queue;
+
+			if (p->queue_tap[q] != t)
+				continue;
+			queue = &plan->queues[plan->n_queues++];
+			*queue = (struct npf_tap_queue){
+				.port = &p->port,
+				.queue = q,
+				.wait = p->port.conf->overflow == NPF_OVERFLOW_WAIT,
+				.stall = &p->stalls[q],
+				.clients = clients,
+			};
+			for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
+				if (s->port != p || s->buffer == NULL)
+					continue;
+				describe_client(s, lane_of(p, t), clients++);
+				queue->n_clients++;
+			}
+		}
+	}
+	return plan;
+}
+
+int npf_engine_replan(struct npf_engine *e)
+{
+	struct npf_plan *plans[NPF_TAPS_MAX];
+
+	for (unsigned int t = 0; t < e->n_taps; t++) {
+		plans[t] = make_plan(e, t);
+		if (plans[t] == NULL) {
+			while (t-- > 0)
+				free(plans[t]);
+			return -ENOMEM;
+		}
+	}
+	for (unsigned int t = 0; t < e->n_taps; t++)
+		free(npf_tap_publish(e->taps[t], plans[t]));
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * engine.h - the engine's state: ports, taps and sessions, held together by the control thread.
+ *
+ * Every function here belongs to the control thread (the EAL's main lcore). What changes
+ * for the taps reaches them as a new plan: npf_engine_replan().
+ */
+#ifndef NPF_ENGINE_ENGINE_H
+#define NPF_ENGINE_ENGINE_H
+
+#include "engine/config.h"
+#include "engine/port.h"
+#include "engine/tap.h"
+#include "wire/wire.h"
+
+#define NPF_TAPS_MAX NPF_LANES_MAX
+
+struct npf_session;
+
+/* A port and which tap polls which of its queues. */
+struct npf_engine_port {
+	struct npf_port port;
+	uint8_t queue_tap[NPF_TAPS_MAX]; /* tap of each rx queue */
+	uint8_t taps[NPF_TAPS_MAX]; /* the taps among these, each once: lane i of a session is fed
+				       by taps[i] */
+	uint8_t n_taps;
+	struct npf_tap_stall stalls[NPF_TAPS_MAX]; /* one a queue */
+	unsigned int n_captures;                   /* sessions that capture */
+};
+
+struct npf_engine {
+	const struct npf_config *conf;
+	struct npf_engine_port *ports;
+	unsigned int n_ports;
+	struct npf_tap *taps[NPF_TAPS_MAX];
+	unsigned int n_taps;
+	struct npf_session *sessions; /* in ascending order of id */
+	uint64_t next_session;
+	uint64_t started_ns; /* CLOCK_REALTIME */
+	bool hugepages;      /* the EAL has them; sessions' buffers try for them then */
+};
+
+/*
+ * npf_engine_new - open every port of the configuration, start the taps and the ports. The EAL is
+ * up. Return: 0, or -errno with a text in err.
+ */
+int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep, char *err,
+	size_t err_len);
+
+/* Ends sessions, taps and ports. */
+struct npf_engine *npf_engine_free(struct npf_engine *e);
+
+/* Bring the taps' plans in line with ports and sessions; on return no tap uses anything that is in
+ * none of them. */
+int npf_engine_replan(struct npf_engine *e);
+
+struct npf_engine_port *npf_engine_find_port(struct npf_engine *e, const char *name);
+
+#endif

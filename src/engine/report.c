@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * report.c - one function a report. Keys are plain words in snake_case, sizes are bytes, times
+ * nanoseconds unless the key says otherwise. Keys are only ever added.
+ */
+#include "engine/report.h"
+
+#include "base/clock.h"
+#include "engine/session.h"
+
+#include <string.h>
+
+static const char *const direction_names[] = {
+	[NPF_WIRE_INOUT] = "inout",
+	[NPF_WIRE_IN] = "in",
+	[NPF_WIRE_OUT] = "out",
+};
+
+static json_t *u64(uint64_t v)
+{
+	return json_integer((json_int_t)v);
+}
+
+static json_t *status(const struct npf_engine *e)
+{
+	json_t *lcores = json_array();
+	unsigned int n_sessions = 0;
+
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		n_sessions++;
+	for (unsigned int t = 0; t < e->n_taps; t++) {
+		struct npf_tap_load load;
+
+		npf_tap_load(e->taps[t], &load);
+		json_array_append_new(
+			lcores, json_pack("{s:i, s:i, s:s, s:o, s:o, s:o, s:o}", "lcore",
+					(int)load.lcore, "cpu", load.cpu, "role", "tap", "polls",
+					u64(load.polls), "busy_polls", u64(load.busy_polls),
+					"packets", u64(load.packets), "sleeps", u64(load.sleeps)));
+	}
+	return json_pack("{s:s, s:i, s:i, s:o, s:s, s:s, s:b, s:i, s:i, s:o}", "version",
+		NPF_VERSION, "protocol", NPF_WIRE_VERSION, "pid", (int)getpid(), "uptime_s",
+		u64((npf_clock_realtime() - e->started_ns) / NPF_NS_PER_S), "socket",
+		e->conf->npf.socket, "poll",
+		e->conf->npf.poll == NPF_POLL_BUSY ? "busy" : "adaptive", "hugepages", e->hugepages,
+		"ports", (int)e->n_ports, "sessions", (int)n_sessions, "lcores", lcores);
+}
+
+static json_t *port_counters(const struct npf_port *p)
+{
+	struct rte_eth_stats st;
+
+	npf_port_stats(p, &st);
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", p->conf->name,
+		"rx_packets", u64(st.ipackets), "rx_bytes", u64(st.ibytes), "rx_missed",
+		u64(st.imissed), "rx_errors", u64(st.ierrors), "rx_nombuf", u64(st.rx_nombuf),
+		"tx_packets", u64(st.opackets), "tx_bytes", u64(st.obytes), "tx_errors",
+		u64(st.oerrors));
+}
+
+static json_t *port(const struct npf_engine_port *ep)
+{
+	const struct npf_port *p = &ep->port;
+	char mac[RTE_ETHER_ADDR_FMT_SIZE];
+	json_t *j = port_counters(p);
+	uint32_t mbps;
+	bool up = npf_port_link(p, &mbps);
+
+	rte_ether_format_addr(mac, sizeof(mac), &p->mac);
+	json_object_update_new(j,
+		json_pack("{s:i, s:s, s:s, s:s, s:i, s:b, s:i, s:s, s:s, s:s, s:b, s:b, s:i, s:i}",
+			"index", (int)p->index, "device", p->conf->device, "driver", p->driver,
+			"mac", mac, "mtu", (int)p->mtu, "link", up, "speed_mbps", (int)mbps,
+			"state", p->running ? "running" : "waiting", "start",
+			p->conf->start == NPF_START_ATTACH ? "attach" : "always", "overflow",
+			p->conf->overflow == NPF_OVERFLOW_WAIT ? "wait" : "drop", "promiscuous",
+			p->promiscuous, "send", p->conf->send == NPF_SWITCH_ON, "rx_queues",
+			(int)p->n_queues, "captures", (int)ep->n_captures));
+	return j;
+}
+
+static json_t *session_counters(const struct npf_session *s)
+{
+	struct npf_wire_stats st;
+
+	npf_session_stats(s, &st);
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+		u64(s->id), "port", s->port->port.conf->name, "received", u64(st.received),
+		"accepted", u64(st.accepted), "captured", u64(st.captured), "captured_bytes",
+		u64(st.captured_bytes), "drop_full", u64(st.drop_full), "drop_overwritten",
+		u64(st.drop_overwritten), "drop_other", u64(st.drop_other), "port_missed",
+		u64(st.port_missed), "port_errors", u64(st.port_errors), "sent", u64(st.sent),
+		"send_failed", u64(st.send_failed));
+}
+
+static json_t *session(const struct npf_session *s)
+{
+	json_t *j = session_counters(s);
+
+	json_object_update_new(j,
+		json_pack("{s:s, s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:b, s:o, s:o, s:o}", "program",
+			s->peer.program, "pid", (int)s->peer.pid, "uid", (int)s->peer.uid, "age_s",
+			u64((npf_clock_realtime() - s->opened_ns) / NPF_NS_PER_S), "snaplen",
+			u64(s->snaplen), "filter_insns", (int)s->n_insns, "filter_generation",
+			(int)s->filter_gen, "direction", direction_names[s->params.direction],
+			"immediate", (s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0, "mintocopy",
+			u64(s->params.mintocopy), "timeout_ms", u64(s->params.timeout_ms), "buffer",
+			json_null()));
+	if (s->filter_in != NULL)
+		json_object_set_new(j, "backend",
+			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
+	if (s->buffer != NULL) {
+		struct npf_buffer_info info;
+
+		npf_buffer_info(s->buffer, &info);
+		json_object_set_new(j, "buffer",
+			json_pack("{s:o, s:o, s:o, s:o, s:i}", "size", u64(info.size), "used",
+				u64(npf_buffer_used(s->buffer)), "memory", u64(info.memory),
+				"page_size", u64(info.page_size), "lanes", (int)info.n_lanes));
+	}
+	return j;
+}
+
+static json_t *all_ports(
+	const struct npf_engine *e, json_t *(*describe)(const struct npf_engine_port *))
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		json_array_append_new(list, describe(&e->ports[i]));
+	return list;
+}
+
+static json_t *all_sessions(
+	const struct npf_engine *e, json_t *(*describe)(const struct npf_session *))
+{
+	json_t *list = json_array();
+
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		json_array_append_new(list, describe(s));
+	return list;
+}
+
+static json_t *counters_of_port(const struct npf_engine_port *p)
+{
+	return port_counters(&p->port);
+}
+
+json_t *npf_report(const struct npf_engine *e, const char *what)
+{
+	if (strcmp(what, "status") == 0)
+		return status(e);
+	if (strcmp(what, "ports") == 0)
+		return json_pack("{s:o}", "ports", all_ports(e, port));
+	if (strcmp(what, "sessions") == 0)
+		return json_pack("{s:o}", "sessions", all_sessions(e, session));
+	if (strcmp(what, "stats") == 0)
+		return json_pack("{s:o, s:o, s:o}", "time_ns", u64(npf_clock_realtime()), "ports",
+			all_ports(e, counters_of_port), "sessions",
+			all_sessions(e, session_counters));
+	return NULL;
+}

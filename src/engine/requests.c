@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * requests.c - a row for each request: is a session needed, and who handles it.
+ *
+ * By the time a handler runs, npf_wire_check_request() has vouched for the body's shape. A handler
+ * returns 0 with its reply filled in, or -errno with a text; either way exactly one reply goes out.
+ */
+#include "engine/requests.h"
+
+#include "engine/access.h"
+#include "engine/log.h"
+#include "engine/report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct reply {
+	union {
+		struct npf_wire_error error;
+		struct npf_wire_hello_reply hello;
+		struct npf_wire_open_reply open;
+		struct npf_wire_filter_reply filter;
+		struct npf_wire_buffer_reply buffer;
+		struct npf_wire_stats stats;
+		struct npf_wire_send_reply send;
+	} u;
+	size_t len;
+	void *tail; /* malloc'ed, or NULL */
+	size_t tail_len;
+	int fds[NPF_WIRE_MAXFDS];
+	unsigned int n_fds;
+	int own_fd; /* closed once the reply is out; -1: none */
+};
+static_assert(1 + NPF_BUFFER_NFDS <= NPF_WIRE_MAXFDS, "a session's descriptors fit one message");
+
+#define DLT_EN10MB 1
+
+static int handle_hello(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	const struct npf_wire_hello *req = msg->body;
+
+	(void)e;
+	conn->greeted = true;
+	for (unsigned int i = 0; i < sizeof(conn->peer.program) - 1 && req->program[i] != '\0'; i++)
+		conn->peer.program[i] =
+			(char)(req->program[i] >= ' ' && req->program[i] < 0x7f ? req->program[i]
+										: '?');
+	snprintf(r->u.hello.version, sizeof(r->u.hello.version), "%s", NPF_VERSION);
+	r->u.hello.pid = (uint32_t)getpid();
+	r->len = sizeof(r->u.hello);
+	return 0;
+}
+
+static void describe_port(
+	const struct npf_engine_port *ep, const struct npf_peer *peer, struct npf_wire_port *out)
+{
+	const struct npf_port *p = &ep->port;
+
+	memset(out, 0, sizeof(*out));
+	snprintf(out->name, sizeof(out->name), "%s", p->conf->name);
+	snprintf(out->device, sizeof(out->device), "%s", p->conf->device);
+	snprintf(out->driver, sizeof(out->driver), "%s", p->driver);
+	memcpy(out->mac, &p->mac, sizeof(out->mac));
+	out->index = p->index;
+	out->linktype = DLT_EN10MB;
+	out->mtu = p->mtu;
+	if (npf_port_link(p, &out->speed))
+		out->flags |= NPF_WIRE_PORT_UP;
+	if (p->promiscuous)
+		out->flags |= NPF_WIRE_PORT_PROMISC;
+	if (!npf_access_port(p->conf, peer))
+		return;
+	out->flags |= NPF_WIRE_PORT_CAPTURE;
+	if (p->conf->send == NPF_SWITCH_ON)
+		out->flags |= NPF_WIRE_PORT_SEND;
+}
+
+static int handle_ports(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	struct npf_wire_port *ports = calloc(e->n_ports, sizeof(*ports));
+
+	(void)msg;
+	if (ports == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		describe_port(&e->ports[i], &conn->peer, &ports[i]);
+	r->tail = ports;
+	r->tail_len = e->n_ports * sizeof(*ports);
+	return 0;
+}
+
+static int handle_open(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	struct npf_session *s;
+	int rc;
+
+	if (conn->session != NULL) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text),
+			"this connection has a session already; connect once more for another");
+		return -EBUSY;
+	}
+	rc = npf_session_open(e, &conn->peer, msg->body, npf_wire_tail(msg), &s, &r->u.error);
+	if (rc < 0)
+		return rc;
+	conn->session = s;
+	r->u.open = (struct npf_wire_open_reply){.session = s->id, .filter_gen = s->filter_gen};
+	describe_port(s->port, &conn->peer, &r->u.open.port);
+	r->len = sizeof(r->u.open);
+	if (s->buffer != NULL) {
+		struct npf_buffer_info info;
+
+		npf_buffer_info(s->buffer, &info);
+		r->u.open.buffer_size = info.size;
+		r->u.open.page_size = info.page_size;
+		r->u.open.n_lanes = info.n_lanes;
+		r->fds[0] = s->wake_fd;
+		r->n_fds = 1 + npf_buffer_fds(s->buffer, r->fds + 1);
+	}
+	return 0;
+}
+
+static int handle_set_filter(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	const struct npf_wire_filter *req = msg->body;
+	int rc = npf_session_set_filter(
+		e, conn->session, npf_wire_tail(msg), req->n_insns, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	r->u.filter = (struct npf_wire_filter_reply){.filter_gen = conn->session->filter_gen};
+	r->len = sizeof(r->u.filter);
+	return 0;
+}
+
+static int handle_set_params(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	(void)r;
+	return npf_session_set_params(e, conn->session, msg->body);
+}
+
+static int handle_set_buffer(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	const struct npf_wire_set_buffer *req = msg->body;
+	struct npf_buffer_info info;
+	int rc = npf_session_set_buffer(e, conn->session, req->size, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	npf_buffer_info(conn->session->buffer, &info);
+	r->u.buffer = (struct npf_wire_buffer_reply){
+		.size = info.size,
+		.page_size = info.page_size,
+		.n_lanes = info.n_lanes,
+	};
+	r->len = sizeof(r->u.buffer);
+	r->n_fds = npf_buffer_fds(conn->session->buffer, r->fds);
+	return 0;
+}
+
+static int handle_stats(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	(void)e;
+	(void)msg;
+	npf_session_stats(conn->session, &r->u.stats);
+	r->len = sizeof(r->u.stats);
+	return 0;
+}
+
+static int handle_send(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	const struct npf_wire_send *req = msg->body;
+	int rc = npf_session_send(e, conn->session, npf_wire_tail(msg), req->len, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	r->u.send = (struct npf_wire_send_reply){.sent = 1};
+	r->len = sizeof(r->u.send);
+	return 0;
+}
+
+static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	const struct npf_wire_query *req = msg->body;
+	json_t *j = npf_report(e, req->what);
+	int rc;
+
+	(void)conn;
+	if (j == NULL) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text),
+			"there is no report \"%.40s\"; there are status, ports, sessions, stats",
+			req->what);
+		return -EINVAL;
+	}
+	r->own_fd = memfd_create("npf-report", MFD_CLOEXEC);
+	rc = r->own_fd >= 0 && json_dumpfd(j, r->own_fd, JSON_INDENT(2)) == 0 ? 0 : -ENOMEM;
+	json_decref(j);
+	r->fds[0] = r->own_fd;
+	r->n_fds = 1;
+	return rc;
+}
+
+struct handler {
+	int (*run)(struct npf_engine *, struct npf_conn *, const struct npf_wire_msg *,
+		struct reply *);
+	bool needs_session;
+};
+
+static const struct handler handlers[NPF_WIRE_N_TYPES] = {
+	[NPF_WIRE_HELLO] = {handle_hello, false},
+	[NPF_WIRE_PORTS] = {handle_ports, false},
+	[NPF_WIRE_OPEN] = {handle_open, false},
+	[NPF_WIRE_SET_FILTER] = {handle_set_filter, true},
+	[NPF_WIRE_SET_PARAMS] = {handle_set_params, true},
+	[NPF_WIRE_SET_BUFFER] = {handle_set_buffer, true},
+	[NPF_WIRE_STATS] = {handle_stats, true},
+	[NPF_WIRE_SEND] = {handle_send, true},
+	[NPF_WIRE_QUERY] = {handle_query, false},
+};
+
+static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r, bool *hang_up)
+{
+	const struct handler *h;
+	int rc = npf_wire_check_request(msg, &r->u.error);
+
+	if (rc < 0) {
+		*hang_up = true;
+		return rc;
+	}
+	h = &handlers[msg->hdr.type];
+	if (!conn->greeted && msg->hdr.type != NPF_WIRE_HELLO) {
+		*hang_up = true;
+		snprintf(r->u.error.text, sizeof(r->u.error.text),
+			"bad request: HELLO must come first");
+		return -EPROTO;
+	}
+	if (h->needs_session && conn->session == NULL) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text),
+			"bad request: no session is open on this connection");
+		return -EPROTO;
+	}
+	return h->run(e, conn, msg, r);
+}
+
+int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg)
+{
+	struct reply r = {.own_fd = -1};
+	struct npf_wire_hdr hdr = {
+		.magic = NPF_WIRE_MAGIC,
+		.version = NPF_WIRE_VERSION,
+		.type = msg->hdr.type | NPF_WIRE_REPLY,
+		.seq = msg->hdr.seq,
+	};
+	bool hang_up = false;
+	int rc = carry_out(e, conn, msg, &r, &hang_up);
+
+	if (rc < 0) {
+		hdr.status = rc;
+		r.len = sizeof(r.u.error);
+		r.tail_len = 0;
+		r.n_fds = 0;
+		if (r.u.error.text[0] == '\0')
+			snprintf(r.u.error.text, sizeof(r.u.error.text), "%s", strerror(-rc));
+	}
+	/* The socket does not block: a client that lets its replies pile up is hung up on. */
+	rc = npf_wire_send_msg(conn->fd, &hdr, &r.u, r.len, r.tail, r.tail_len, r.fds, r.n_fds);
+	free(r.tail);
+	npf_close(r.own_fd);
+	return rc < 0 || hang_up ? -EPIPE : 0;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * session.c - sessions come, change and go; each change is made whole or not at all.
+ *
+ * The order is always the same: make what is new, put it into the session, replan, and only then
+ * free what was replaced, since npf_engine_replan() returns when no tap uses it any more.
+ */
+#include "engine/session.h"
+
+#include "base/clock.h"
+#include "engine/access.h"
+#include "engine/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+
+/* What Linux's SKF_AD_PKTTYPE says of a packet. */
+#define PKTTYPE_HOST     0
+#define PKTTYPE_OUTGOING 4
+
+static int refuse(struct npf_wire_error *err, int rc, const char *fmt, ...) NPF_PRINTF(3, 4);
+
+static int refuse(struct npf_wire_error *err, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+static uint64_t memory_of(const struct npf_buffer *b)
+{
+	struct npf_buffer_info info;
+
+	if (b == NULL)
+		return 0;
+	npf_buffer_info(b, &info);
+	return info.memory;
+}
+
+static int check_limits(const struct npf_engine *e, uid_t uid, uint64_t size, unsigned int n_lanes,
+	bool opening, struct npf_wire_error *err)
+{
+	const struct npf_config_limits *limits = &e->conf->npf.limits;
+	uint64_t memory = 0;
+	unsigned int n = 0;
+
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
+		if (s->peer.uid != uid)
+			continue;
+		n++;
+		memory += memory_of(s->buffer);
+	}
+	if (opening && n >= limits->sessions)
+		return refuse(err, -EDQUOT,
+			"user %u has %u sessions open, the limit (npf.limits.sessions)",
+			(unsigned int)uid, n);
+	if (size > limits->buffer * MIB)
+		return refuse(err, -E2BIG,
+			"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
+			(unsigned long long)(size / MIB), limits->buffer);
+	if (memory + size * n_lanes > limits->memory * MIB)
+		return refuse(err, -EDQUOT,
+			"user %u would hold %llu MiB of buffers, the limit is %u MiB "
+			"(npf.limits.memory)",
+			(unsigned int)uid, (unsigned long long)((memory + size * n_lanes) / MIB),
+			limits->memory);
+	return 0;
+}
+
+static int make_buffer(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
+	struct npf_buffer **bp, struct npf_wire_error *err)
+{
+	struct npf_buffer_conf conf = {
+		.size = size,
+		.n_lanes = s->port->n_taps,
+		.hugepages = e->hugepages,
+		.overwrite = (s->flags & NPF_WIRE_OPEN_OVERWRITE) != 0,
+	};
+	int rc = npf_buffer_new(&conf, bp);
+
+	if (rc < 0)
+		return refuse(err, rc,
+			"a buffer of %llu KiB for each of %u lanes can't be had: %s; ask for a "
+			"smaller one",
+			(unsigned long long)(size / KIB), conf.n_lanes, strerror(-rc));
+	return 0;
+}
+
+/* The wake-up rules of params; a buffer that is half full wakes its reader in any case. */
+static void apply_wake(struct npf_session *s)
+{
+	struct npf_buffer_info info;
+	uint64_t mintocopy = s->params.mintocopy;
+
+	if (s->buffer == NULL)
+		return;
+	npf_buffer_info(s->buffer, &info);
+	if ((s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0)
+		mintocopy = 0;
+	npf_buffer_set_wake(
+		s->buffer, NPF_MIN(mintocopy, info.size / 2), s->params.timeout_ms * NPF_NS_PER_MS);
+}
+
+struct compiled {
+	struct npf_filter *in, *out;
+};
+
+static void free_compiled(struct compiled *c)
+{
+	c->in = npf_filter_free(c->in);
+	c->out = npf_filter_free(c->out);
+}
+
+/* A filter is compiled twice: direction and port are constants then (`inbound`, `ifindex`). */
+static int compile(const struct npf_engine *e, const struct npf_port *port,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct compiled *c,
+	struct npf_wire_error *err)
+{
+	struct npf_bpf_aux in = {PKTTYPE_HOST, port->index}, out = {PKTTYPE_OUTGOING, port->index};
+	struct npf_filter_opts opts = {.aux = &in};
+	struct npf_bpf_error bad = {0};
+	int rc;
+
+	*c = (struct compiled){0};
+	if (n_insns == 0)
+		return 0;
+	if (n_insns > e->conf->npf.limits.filter)
+		return refuse(err, -E2BIG,
+			"a filter of %u instructions is longer than the limit of %u "
+			"(npf.limits.filter)",
+			n_insns, e->conf->npf.limits.filter);
+	npf_backend_from_env(&opts.backend);
+	rc = npf_filter_compile(insns, n_insns, &opts, &c->in, &bad);
+	opts.aux = &out;
+	if (rc == 0)
+		rc = npf_filter_compile(insns, n_insns, &opts, &c->out, &bad);
+	if (rc == 0)
+		return 0;
+	free_compiled(c);
+	if (rc == -EINVAL)
+		return refuse(err, rc, "the filter is not a valid BPF program: instruction %u: %s",
+			bad.pc, bad.reason);
+	return refuse(err, rc, "the filter can't be compiled: %s", strerror(-rc));
+}
+
+static void append(struct npf_engine *e, struct npf_session *s)
+{
+	struct npf_session **at = &e->sessions;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = s;
+	s->next = NULL;
+	if (s->buffer != NULL)
+		s->port->n_captures++;
+}
+
+static void unlink_session(struct npf_engine *e, struct npf_session *s)
+{
+	struct npf_session **at = &e->sessions;
+
+	while (*at != NULL && *at != s)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return;
+	*at = s->next;
+	if (s->buffer != NULL)
+		s->port->n_captures--;
+}
+
+static void free_session(struct npf_session *s)
+{
+	if (s == NULL)
+		return;
+	npf_buffer_free(s->buffer);
+	npf_filter_free(s->filter_in);
+	npf_filter_free(s->filter_out);
+	npf_close(s->wake_fd);
+	free(s->feeds);
+	free(s);
+}
+
+static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf_wire_open *req,
+	const struct npf_bpf_insn *insns, struct npf_wire_error *err)
+{
+	uint64_t size = req->buffer_size != 0 ? req->buffer_size : e->conf->npf.buffer * KIB;
+	struct compiled filters;
+	int rc;
+
+	rc = compile(e, &s->port->port, insns, req->n_insns, &filters, err);
+	if (rc < 0)
+		return rc;
+	s->n_insns = req->n_insns;
+	s->filter_in = filters.in;
+	s->filter_out = filters.out;
+	if ((req->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
+		return check_limits(e, s->peer.uid, 0, 0, true, err);
+	rc = check_limits(e, s->peer.uid, size, s->port->n_taps, true, err);
+	if (rc < 0)
+		return rc;
+	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->feeds = aligned_alloc(NPF_CACHELINE, s->port->n_taps * sizeof(*s->feeds));
+	if (s->wake_fd < 0 || s->feeds == NULL)
+		return refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
+	memset(s->feeds, 0, s->port->n_taps * sizeof(*s->feeds));
+	rc = make_buffer(e, s, size, &s->buffer, err);
+	if (rc == 0)
+		apply_wake(s);
+	return rc;
+}
+
+int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
+	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
+	struct npf_wire_error *err)
+{
+	struct npf_engine_port *port = npf_engine_find_port(e, req->port);
+	struct npf_session *s;
+	int rc;
+
+	if (port == NULL)
+		return refuse(
+			err, -ENODEV, "there is no port %s; `npfctl ports` lists them", req->port);
+	if (!npf_access_port(port->port.conf, peer))
+		return refuse(err, -EACCES,
+			"user %u may not use port %s; its `allow` list in the daemon's "
+			"configuration says who may",
+			(unsigned int)peer->uid, req->port);
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return refuse(err, -ENOMEM, "the daemon is out of memory");
+	s->port = port;
+	s->peer = *peer;
+	s->peer.groups = NULL;
+	s->peer.n_groups = 0;
+	s->snaplen = NPF_MIN(req->snaplen, NPF_REC_MAXCAP);
+	s->flags = req->flags;
+	s->params = req->params;
+	s->params.flags |= req->flags & (NPF_WIRE_OPEN_IMMEDIATE | NPF_WIRE_OPEN_NO_OWN);
+	s->wake_fd = -1;
+	s->opened_ns = npf_clock_realtime();
+	rc = prepare(e, s, req, insns, err);
+	if (rc < 0) {
+		free_session(s);
+		return rc;
+	}
+	s->id = e->next_session++;
+	npf_port_stats(&port->port, &s->port_base);
+	append(e, s);
+	rc = s->buffer != NULL ? npf_port_start(&port->port) : 0;
+	if (rc < 0)
+		refuse(err, rc, "port %s can't be started: %s; the daemon's log says more",
+			req->port, strerror(-rc));
+	else
+		rc = npf_engine_replan(e);
+	if (rc < 0) {
+		npf_session_close(e, s);
+		return rc;
+	}
+	*sp = s;
+	return 0;
+}
+
+struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s)
+{
+	struct npf_engine_port *p = s->port;
+	bool pause;
+
+	unlink_session(e, s);
+	pause = p->port.running && p->port.conf->start == NPF_START_ATTACH && p->n_captures == 0;
+	if (pause)
+		p->port.running = false; /* takes it out of the plans; really stopped below */
+	if (npf_engine_replan(e) < 0) {
+		/* No memory for a plan without it: it stays in the taps' plans, so it must stay
+		 * whole. */
+		npf_err("out of memory: session %llu can't be freed", (unsigned long long)s->id);
+		return NULL;
+	}
+	if (pause) {
+		p->port.running = true;
+		for (uint16_t q = 0; q < p->port.n_queues; q++)
+			npf_tap_stall_drop(&p->stalls[q]);
+		npf_port_stop(&p->port);
+	}
+	free_session(s);
+	return NULL;
+}
+
+int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err)
+{
+	struct compiled now, old = {s->filter_in, s->filter_out};
+	int rc = compile(e, &s->port->port, insns, n_insns, &now, err);
+
+	if (rc < 0)
+		return rc;
+	s->filter_in = now.in;
+	s->filter_out = now.out;
+	s->filter_gen++;
+	rc = npf_engine_replan(e);
+	if (rc < 0) {
+		s->filter_in = old.in;
+		s->filter_out = old.out;
+		s->filter_gen--;
+		free_compiled(&now);
+		return refuse(
+			err, rc, "the daemon is out of memory; the old filter stays in force");
+	}
+	s->n_insns = n_insns;
+	free_compiled(&old);
+	return 0;
+}
+
+int npf_session_set_params(
+	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params)
+{
+	struct npf_wire_params old = s->params;
+	int rc;
+
+	s->params = *params;
+	rc = npf_engine_replan(e);
+	if (rc < 0)
+		s->params = old;
+	else
+		apply_wake(s);
+	return rc;
+}
+
+static void add_counters(struct npf_ring_counters *sum, const struct npf_buffer *b)
+{
+	struct npf_ring_counters c;
+
+	npf_buffer_counters(b, &c);
+	sum->packets += c.packets;
+	sum->bytes += c.bytes;
+	for (unsigned int i = 0; i < NPF_N_DROP; i++)
+		sum->drop[i] += c.drop[i];
+}
+
+static void close_lanes(struct npf_session *s, struct npf_buffer *b)
+{
+	uint64_t one = 1;
+
+	for (unsigned int i = 0; i < s->port->n_taps; i++)
+		npf_lane_close(npf_buffer_lane(b, i));
+	if (write(s->wake_fd, &one, sizeof(one)) < 0)
+		return; /* already signalled as often as can be */
+}
+
+int npf_session_set_buffer(
+	struct npf_engine *e, struct npf_session *s, uint64_t size, struct npf_wire_error *err)
+{
+	struct npf_buffer *fresh, *old = s->buffer;
+	int rc;
+
+	if (old == NULL)
+		return refuse(err, -EINVAL, "a session that only sends has no buffer");
+	if (size < NPF_BUFFER_MIN)
+		size = NPF_BUFFER_MIN;
+	rc = check_limits(e, s->peer.uid, size, s->port->n_taps, false, err);
+	if (rc == 0)
+		rc = make_buffer(e, s, size, &fresh, err);
+	if (rc < 0)
+		return rc;
+	s->buffer = fresh;
+	apply_wake(s);
+	rc = npf_engine_replan(e);
+	if (rc < 0) {
+		s->buffer = old;
+		npf_buffer_free(fresh);
+		return refuse(err, rc, "the daemon is out of memory; the old buffer stays in use");
+	}
+	/* The reader has the old buffer mapped: it drains that to its end, then goes on with the
+	 * new one. */
+	close_lanes(s, old);
+	add_counters(&s->retired, old);
+	npf_buffer_free(old);
+	return 0;
+}
+
+bool npf_session_any_wants_sent(const struct npf_engine *e, const struct npf_engine_port *port)
+{
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		if (s->port == port && s->buffer != NULL && s->params.direction != NPF_WIRE_IN)
+			return true;
+	return false;
+}
+
+int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
+	struct npf_wire_error *err)
+{
+	struct npf_port *port = &s->port->port;
+	int rc;
+
+	if (port->conf->send != NPF_SWITCH_ON)
+		return refuse(err, -EPERM,
+			"sending is not allowed on port %s; `send: true` in the daemon's "
+			"configuration allows it",
+			port->conf->name);
+	rc = npf_port_send(port, frame, len, s->id, npf_session_any_wants_sent(e, s->port));
+	if (rc == 0) {
+		s->sent++;
+		return 0;
+	}
+	s->send_failed++;
+	if (rc == -EMSGSIZE)
+		return refuse(err, rc,
+			"a frame of %u bytes can't be sent on port %s: 14 to %u are possible", len,
+			port->conf->name, port->mtu + 22u);
+	if (rc == -ENETDOWN)
+		return refuse(err, rc,
+			"port %s is not running (start: attach, and nobody captures)",
+			port->conf->name);
+	return refuse(err, rc, "port %s did not take the frame: its transmit queue is full",
+		port->conf->name);
+}
+
+void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
+{
+	struct npf_ring_counters c = s->retired;
+	struct rte_eth_stats now;
+
+	*st = (struct npf_wire_stats){.sent = s->sent, .send_failed = s->send_failed};
+	npf_port_stats(&s->port->port, &now);
+	st->port_missed =
+		now.imissed + now.rx_nombuf - s->port_base.imissed - s->port_base.rx_nombuf;
+	st->port_errors = now.ierrors - s->port_base.ierrors;
+	if (s->buffer == NULL)
+		return;
+	add_counters(&c, s->buffer);
+	for (unsigned int i = 0; i < s->port->n_taps; i++) {
+		st->received += __atomic_load_n(&s->feeds[i].received, __ATOMIC_RELAXED);
+		st->accepted += __atomic_load_n(&s->feeds[i].accepted, __ATOMIC_RELAXED);
+	}
+	st->captured = c.packets;
+	st->captured_bytes = c.bytes;
+	st->drop_full = c.drop[NPF_DROP_FULL];
+	st->drop_overwritten = c.drop[NPF_DROP_OVERWRITTEN];
+	st->drop_other = c.drop[NPF_DROP_OVERSIZE];
+}
+
+int npf_session_fault(const struct npf_session *s)
+{
+	for (unsigned int i = 0; s->buffer != NULL && i < s->port->n_taps; i++)
+		if (npf_lane_fault(npf_buffer_lane(s->buffer, i)) < 0)
+			return -EPROTO;
+	return 0;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * session.h - one opened handle of a client: its filter, its buffer, its counters.
+ *
+ * Each call that fails leaves the session as it was and puts a text for the client into err.
+ */
+#ifndef NPF_ENGINE_SESSION_H
+#define NPF_ENGINE_SESSION_H
+
+#include "engine/engine.h"
+
+#include <sys/types.h>
+
+/* Who is at the other end of a connection, as the kernel says. */
+struct npf_peer {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups; /* supplementary */
+	unsigned int n_groups;
+	char program[NPF_WIRE_NAMELEN]; /* as the client says: for people only */
+};
+
+struct npf_session {
+	struct npf_session *next;
+	uint64_t id;
+	struct npf_engine_port *port;
+	struct npf_peer peer; /* groups is NULL: rights are checked when the session is opened */
+	uint32_t snaplen;
+	uint32_t flags; /* NPF_WIRE_OPEN_* */
+	struct npf_wire_params params;
+	uint32_t n_insns;
+	uint16_t filter_gen;
+	struct npf_filter *filter_in, *filter_out;
+	struct npf_buffer *buffer;        /* NULL: send only */
+	struct npf_feed *feeds;           /* one a lane */
+	int wake_fd;                      /* eventfd, the reader's end is a copy of it */
+	struct npf_ring_counters retired; /* of buffers that were replaced */
+	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
+	uint64_t sent, send_failed;
+	uint64_t opened_ns; /* CLOCK_REALTIME */
+};
+
+int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
+	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
+	struct npf_wire_error *err);
+struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s);
+
+int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err);
+int npf_session_set_params(
+	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params);
+int npf_session_set_buffer(
+	struct npf_engine *e, struct npf_session *s, uint64_t size, struct npf_wire_error *err);
+int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
+	struct npf_wire_error *err);
+
+void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st);
+
+/* 0, or -EPROTO once its client was caught lying in shared memory. */
+int npf_session_fault(const struct npf_session *s);
+
+/* Is a sent packet to be shown to anybody on this port? */
+bool npf_session_any_wants_sent(const struct npf_engine *e, const struct npf_engine_port *port);
+
+#endif

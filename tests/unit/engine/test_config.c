@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The configuration: what is taken, what is filled in, and that each mistake is named with its
+ * place. */
+#include "engine/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+static char err[2048];
+
+static int load(const char *yaml, struct npf_config **cp)
+{
+	char path[] = "/tmp/npf-config-XXXXXX";
+	int fd = mkstemp(path);
+	int rc;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, yaml, strlen(yaml)), (ssize_t)strlen(yaml));
+	close(fd);
+	rc = npf_config_load(path, cp, err, sizeof(err));
+	unlink(path);
+	return rc;
+}
+
+static void a_full_file_is_read_as_written(void **state)
+{
+	struct npf_config *c;
+
+	(void)state;
+	assert_int_equal(load("npf: {socket: /tmp/a.sock, group: adm, user: nobody, poll: busy, "
+			      "telemetry: false, buffer: 256,\n"
+			      "      limits: {sessions: 3, memory: 64, filter: 100, buffer: 32}}\n"
+			      "eal: {lcores: \"0@0,1@0\", memory: 96, hugepages: off, args: "
+			      "[\"--no-pci\"]}\n"
+			      "ports:\n"
+			      "  - {name: npf0, device: \"net_pcap0,rx_pcap=a.pcap\", start: "
+			      "attach, overflow: wait}\n"
+			      "  - {name: up, device: \"0000:3b:00.0\", rx_queues: 4, rx_desc: "
+			      "512, mtu: 9000,\n"
+			      "     promiscuous: false, send: true, allow: [\"group:adm\", "
+			      "\"user:nobody\", any]}\n",
+				 &c),
+		0);
+	assert_string_equal(c->npf.socket, "/tmp/a.sock");
+	assert_string_equal(c->npf.group, "adm");
+	assert_string_equal(c->npf.user, "nobody");
+	assert_int_equal(c->npf.poll, NPF_POLL_BUSY);
+	assert_int_equal(c->npf.telemetry, NPF_SWITCH_OFF);
+	assert_int_equal(c->npf.buffer, 256);
+	assert_int_equal(c->npf.limits.sessions, 3);
+	assert_int_equal(c->npf.limits.filter, 100);
+	assert_int_equal(c->eal.memory, 96);
+	assert_int_equal(c->eal.hugepages, NPF_HUGEPAGES_OFF);
+	assert_int_equal(c->eal.n_args, 1);
+	assert_int_equal(c->n_ports, 2);
+	assert_int_equal(c->ports[0].start, NPF_START_ATTACH);
+	assert_int_equal(c->ports[0].overflow, NPF_OVERFLOW_WAIT);
+	assert_int_equal(c->ports[0].promiscuous, NPF_SWITCH_ON);
+	assert_int_equal(c->ports[0].send, NPF_SWITCH_OFF);
+	assert_int_equal(c->ports[1].rx_queues, 4);
+	assert_int_equal(c->ports[1].promiscuous, NPF_SWITCH_OFF);
+	assert_int_equal(c->ports[1].send, NPF_SWITCH_ON);
+	assert_int_equal(c->ports[1].n_allow, 3);
+	npf_config_free(c);
+}
+
+static void what_is_absent_gets_its_default(void **state)
+{
+	struct npf_config *c;
+
+	(void)state;
+	assert_int_equal(load("ports: [{name: npf0, device: net_null0}]\n", &c), 0);
+	assert_int_equal(c->npf.telemetry, NPF_SWITCH_ON);
+	assert_int_equal(c->npf.poll, NPF_POLL_ADAPTIVE);
+	assert_non_null(c->npf.socket);
+	assert_int_equal(c->ports[0].rx_queues, 1);
+	assert_int_equal(c->ports[0].start, NPF_START_ALWAYS);
+	assert_int_equal(c->ports[0].overflow, NPF_OVERFLOW_DROP);
+	assert_true(c->npf.limits.sessions > 0 && c->npf.limits.memory > 0);
+	npf_config_free(c);
+}
+
+#define PORT "ports: [{name: npf0, device: net_null0}]\n"
+
+/* Each row: a file with one mistake, and what the error must name. */
+static const struct {
+	const char *yaml, *words;
+} bad_files[] = {
+	{"", "empty"},
+	{"npf: {}\n", "ports"},
+	{"ports: []\n", "ports"},
+	{"ports: [{name: npf0}]\n", "device"},
+	{"ports: [{device: net_null0}]\n", "name"},
+	{PORT "nfp: {}\n", "nfp"},
+	{"npf: {sokcet: /x}\n" PORT, "line: 1"},
+	{"\n\nnpf: {poll: lazy}\n" PORT, "line: 3"},
+	{"npf: {socket: x}\n" PORT, "npf.socket"},
+	{"npf: {telemetry: 7up}\n" PORT, "telemetry"},
+	{"npf: {buffer: 1}\n" PORT, "npf.buffer"},
+	{"npf: {limits: {sessions: many}}\n" PORT, "sessions"},
+	{"npf: {limits: {wishes: 3}}\n" PORT, "wishes"},
+	{"npf: [a, b]\n" PORT, "npf"},
+	{"eal: {memory: 1}\n" PORT, "eal.memory"},
+	{"eal: {memory: lots}\n" PORT, "memory"},
+	{"eal: {memory: -5}\n" PORT, "memory"},
+	{"eal: {hugepages: maybe}\n" PORT, "hugepages"},
+	{"eal: {args: 5}\n" PORT, "args"},
+	{"eal: {lcores: []}\n" PORT, "lcores"},
+	{"ports: [{name: \"np f\", device: net_null0}]\n", "ports[0].name"},
+	{"ports: [{name: any, device: net_null0}]\n", "ports[0].name"},
+	{"ports: [{name: aaaaaaaaaaaaaaaaaaaa, device: net_null0}]\n", "name"},
+	{"ports: [{name: npf0, device: eth7}]\n", "ports[0].device"},
+	{"ports: [{name: npf0, device: net_null0, start: never}]\n", "start"},
+	{"ports: [{name: npf0, device: net_null0, overflow: burst}]\n", "overflow"},
+	{"ports: [{name: npf0, device: net_null0, rx_queues: 33}]\n", "ports[0].rx_queues"},
+	{"ports: [{name: npf0, device: net_null0, rx_desc: 1}]\n", "ports[0].rx_desc"},
+	{"ports: [{name: npf0, device: net_null0, mtu: 10}]\n", "ports[0].mtu"},
+	{"ports: [{name: npf0, device: net_null0, mtu: 100000}]\n", "mtu"},
+	{"ports: [{name: npf0, device: net_null0, promiscuous: perhaps}]\n", "promiscuous"},
+	{"ports: [{name: npf0, device: net_null0, send: perhaps}]\n", "send"},
+	{"ports: [{name: npf0, device: net_null0, allow: [everybody]}]\n", "ports[0].allow[0]"},
+	{"ports: [{name: npf0, device: net_null0}, {name: npf0, device: net_null1}]\n",
+		"already ports[0]"},
+	{"ports: [{name: npf0, device: \"net_null0,a=1\"}, {name: npf1, device: net_null0}]\n",
+		"used by port npf0"},
+	{"ports: [{name: npf0, device: net_null0\n", "line"},
+	{"ports: &a [*a]\n", "lias"},
+	{"\tports: x\n", "line"},
+};
+
+static void each_mistake_is_refused_and_named(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(bad_files); i++) {
+		struct npf_config *c = NULL;
+		int rc = load(bad_files[i].yaml, &c);
+
+		if (rc >= 0 || strstr(err, bad_files[i].words) == NULL)
+			fail_msg("row %zu: rc %d, \"%s\" is not in: %s", i, rc, bad_files[i].words,
+				err);
+		assert_null(c);
+	}
+}
+
+static void files_that_are_none_are_refused(void **state)
+{
+	struct npf_config *c;
+
+	(void)state;
+	assert_int_equal(npf_config_load("/nonexistent", &c, err, sizeof(err)), -ENOENT);
+	assert_int_equal(npf_config_load("/", &c, err, sizeof(err)), -EINVAL);
+	assert_int_equal(npf_config_load("/dev/zero", &c, err, sizeof(err)), -EINVAL);
+}
+
+static void vdevs_become_ports_that_can_send(void **state)
+{
+	char null0[] = "net_null0", pcap0[] = "net_pcap0,rx_pcap=x.pcap";
+	char *good[] = {null0, pcap0};
+	char *bad[] = {null0, null0};
+	struct npf_config *c;
+
+	(void)state;
+	assert_int_equal(npf_config_from_vdevs(good, 2, &c, err, sizeof(err)), 0);
+	assert_int_equal(c->n_ports, 2);
+	assert_string_equal(c->ports[1].name, "npf1");
+	assert_string_equal(c->ports[1].device, "net_pcap0,rx_pcap=x.pcap");
+	assert_int_equal(c->ports[1].send, NPF_SWITCH_ON);
+	npf_config_free(c);
+	assert_int_equal(npf_config_from_vdevs(bad, 2, &c, err, sizeof(err)), -EINVAL);
+}
+
+static void pci_addresses_are_told_from_names(void **state)
+{
+	(void)state;
+	assert_true(npf_config_is_pci("0000:3b:00.0"));
+	assert_true(npf_config_is_pci("3b:00.1"));
+	assert_true(npf_config_is_pci("0000:3b:00.0,queues=2"));
+	assert_false(npf_config_is_pci("net_null0"));
+	assert_false(npf_config_is_pci("0000:3b:00"));
+	assert_false(npf_config_is_pci("0000:3b:00.0x"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_full_file_is_read_as_written),
+		cmocka_unit_test(what_is_absent_gets_its_default),
+		cmocka_unit_test(each_mistake_is_refused_and_named),
+		cmocka_unit_test(files_that_are_none_are_refused),
+		cmocka_unit_test(vdevs_become_ports_that_can_send),
+		cmocka_unit_test(pci_addresses_are_told_from_names),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control protocol: what the daemon refuses unread, and how a call behaves when the other end
+ * misbehaves. */
+#include "wire/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+struct request {
+	struct npf_wire_msg msg;
+	_Alignas(8) unsigned char body[8192];
+};
+
+/* A good request of each type; the tests spoil it from there. */
+static void good_request(struct request *r, uint16_t type)
+{
+	memset(r, 0, sizeof(*r));
+	r->msg.hdr = (struct npf_wire_hdr){
+		.magic = NPF_WIRE_MAGIC, .version = NPF_WIRE_VERSION, .type = type};
+	r->msg.body = r->body;
+	switch (type) {
+	case NPF_WIRE_HELLO:
+		r->msg.body_len = sizeof(struct npf_wire_hello);
+		break;
+	case NPF_WIRE_OPEN:
+		((struct npf_wire_open *)r->body)->n_insns = 3;
+		r->msg.body_len = sizeof(struct npf_wire_open) + 24;
+		break;
+	case NPF_WIRE_SET_FILTER:
+		((struct npf_wire_filter *)r->body)->n_insns = 2;
+		r->msg.body_len = sizeof(struct npf_wire_filter) + 16;
+		break;
+	case NPF_WIRE_SET_PARAMS:
+		r->msg.body_len = sizeof(struct npf_wire_params);
+		break;
+	case NPF_WIRE_SET_BUFFER:
+		r->msg.body_len = sizeof(struct npf_wire_set_buffer);
+		break;
+	case NPF_WIRE_SEND:
+		((struct npf_wire_send *)r->body)->len = 60;
+		r->msg.body_len = sizeof(struct npf_wire_send) + 60;
+		break;
+	case NPF_WIRE_QUERY:
+		r->msg.body_len = sizeof(struct npf_wire_query);
+		break;
+	default:
+		break;
+	}
+}
+
+static int check(const struct request *r)
+{
+	struct npf_wire_error err = {{0}};
+	int rc = npf_wire_check_request(&r->msg, &err);
+
+	if (rc < 0)
+		assert_int_not_equal(err.text[0], '\0'); /* a refusal always says why */
+	return rc;
+}
+
+static void good_requests_of_every_type_pass(void **state)
+{
+	struct request r;
+
+	(void)state;
+	for (uint16_t type = 1; type < NPF_WIRE_N_TYPES; type++) {
+		good_request(&r, type);
+		assert_int_equal(check(&r), 0);
+	}
+}
+
+static void a_body_one_byte_short_or_long_is_refused_for_every_type(void **state)
+{
+	struct request r;
+
+	(void)state;
+	for (uint16_t type = 1; type < NPF_WIRE_N_TYPES; type++) {
+		good_request(&r, type);
+		r.msg.body_len++;
+		assert_int_equal(check(&r), -EPROTO);
+		if (r.msg.body_len < 2)
+			continue;
+		r.msg.body_len -= 2;
+		assert_int_equal(check(&r), -EPROTO);
+	}
+}
+
+static void unknown_types_are_refused(void **state)
+{
+	static const uint16_t types[] = {0, NPF_WIRE_N_TYPES, 0x7fff, 0x8001, 0xffff};
+	struct request r;
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(types); i++) {
+		good_request(&r, NPF_WIRE_PORTS);
+		r.msg.hdr.type = types[i];
+		assert_int_equal(check(&r), -EPROTO);
+	}
+}
+
+static void another_version_is_refused_by_its_own_error(void **state)
+{
+	struct request r;
+
+	(void)state;
+	good_request(&r, NPF_WIRE_HELLO);
+	r.msg.hdr.version = NPF_WIRE_VERSION + 1;
+	assert_int_equal(check(&r), -EPROTONOSUPPORT);
+}
+
+static void strings_that_do_not_end_are_refused(void **state)
+{
+	struct request r;
+
+	(void)state;
+	good_request(&r, NPF_WIRE_HELLO);
+	memset(r.body, 'x', sizeof(struct npf_wire_hello));
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_OPEN);
+	memset(r.body, 'x', NPF_WIRE_NAMELEN);
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_QUERY);
+	memset(r.body, 'x', sizeof(struct npf_wire_query));
+	assert_int_equal(check(&r), -EPROTO);
+}
+
+static void counts_that_do_not_fit_the_length_are_refused(void **state)
+{
+	static const uint32_t counts[] = {0, 1, 4, NPF_WIRE_MAXINSNS + 1, 0x20000003u, UINT32_MAX};
+	struct request r;
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(counts); i++) {
+		good_request(&r, NPF_WIRE_OPEN);
+		((struct npf_wire_open *)r.body)->n_insns = counts[i];
+		assert_int_equal(check(&r), -EPROTO);
+		good_request(&r, NPF_WIRE_SEND);
+		((struct npf_wire_send *)r.body)->len = counts[i];
+		assert_int_equal(check(&r), -EPROTO);
+	}
+}
+
+static void unknown_flags_and_directions_are_refused(void **state)
+{
+	struct request r;
+
+	(void)state;
+	good_request(&r, NPF_WIRE_OPEN);
+	((struct npf_wire_open *)r.body)->flags = NPF_WIRE_OPEN_FLAGS + 1;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_OPEN);
+	((struct npf_wire_open *)r.body)->reserved = 1;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_SET_PARAMS);
+	((struct npf_wire_params *)r.body)->direction = NPF_WIRE_OUT + 1;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_SET_PARAMS);
+	((struct npf_wire_params *)r.body)->flags = NPF_WIRE_OPEN_OVERWRITE;
+	assert_int_equal(check(&r), -EPROTO);
+}
+
+static void requests_with_descriptors_are_refused(void **state)
+{
+	struct request r;
+
+	(void)state;
+	good_request(&r, NPF_WIRE_HELLO);
+	r.msg.n_fds = 1;
+	assert_int_equal(check(&r), -EPROTO);
+}
+
+/* ---- messages ---- */
+
+struct pair {
+	int fd[2];
+};
+
+static int make_pair(void **state)
+{
+	static struct pair p;
+	int size = 1 << 20;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p.fd), 0);
+	setsockopt(p.fd[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	*state = &p;
+	return 0;
+}
+
+static int close_pair(void **state)
+{
+	struct pair *p = *state;
+
+	npf_close(p->fd[0]);
+	npf_close(p->fd[1]);
+	return 0;
+}
+
+static int n_open_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void a_message_arrives_with_body_tail_and_descriptors(void **state)
+{
+	struct pair *p = *state;
+	struct npf_wire_hdr hdr = {
+		.magic = NPF_WIRE_MAGIC, .version = NPF_WIRE_VERSION, .type = 3, .seq = 77};
+	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN);
+	npf_autofd int fd = memfd_create("x", MFD_CLOEXEC);
+	int fds[2] = {fd, fd};
+	struct npf_wire_msg msg;
+
+	assert_int_equal(npf_wire_send_msg(p->fd[0], &hdr, "body", 4, "tail", 4, fds, 2), 0);
+	assert_int_equal(npf_wire_recv_msg(p->fd[1], buf, NPF_WIRE_BUFLEN, &msg), 1);
+	assert_int_equal(msg.hdr.seq, 77);
+	assert_int_equal(msg.body_len, 8);
+	assert_memory_equal(msg.body, "bodytail", 8);
+	assert_int_equal(msg.n_fds, 2);
+	assert_true((fcntl(msg.fds[0], F_GETFD) & FD_CLOEXEC) != 0);
+	npf_wire_msg_close(&msg);
+}
+
+static void the_longest_body_passes_and_one_byte_more_does_not(void **state)
+{
+	struct pair *p = *state;
+	struct npf_wire_hdr hdr = {.magic = NPF_WIRE_MAGIC, .version = NPF_WIRE_VERSION, .type = 3};
+	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN), *body = calloc(1, NPF_WIRE_MAXBODY + 1);
+	struct npf_wire_msg msg;
+
+	assert_int_equal(
+		npf_wire_send_msg(p->fd[0], &hdr, body, NPF_WIRE_MAXBODY, NULL, 0, NULL, 0), 0);
+	assert_int_equal(npf_wire_recv_msg(p->fd[1], buf, NPF_WIRE_BUFLEN, &msg), 1);
+	assert_int_equal(msg.body_len, NPF_WIRE_MAXBODY);
+	assert_int_equal(
+		npf_wire_send_msg(p->fd[0], &hdr, body, NPF_WIRE_MAXBODY + 1, NULL, 0, NULL, 0),
+		-EMSGSIZE);
+}
+
+static void garbage_is_refused_and_its_descriptors_are_closed(void **state)
+{
+	struct pair *p = *state;
+	struct npf_wire_hdr hdr = {.magic = 0xdeadbeef, .version = NPF_WIRE_VERSION, .type = 3};
+	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN);
+	npf_autofd int fd = memfd_create("x", MFD_CLOEXEC);
+	struct npf_wire_msg msg;
+	int before = n_open_fds();
+
+	assert_int_equal(npf_wire_send_msg(p->fd[0], &hdr, NULL, 0, NULL, 0, &fd, 1), 0);
+	assert_int_equal(npf_wire_recv_msg(p->fd[1], buf, NPF_WIRE_BUFLEN, &msg), -EPROTO);
+	assert_int_equal(n_open_fds(), before);
+	assert_int_equal(write(p->fd[0], "short", 5), 5);
+	assert_int_equal(npf_wire_recv_msg(p->fd[1], buf, NPF_WIRE_BUFLEN, &msg), -EPROTO);
+}
+
+static void a_closed_peer_reads_as_zero(void **state)
+{
+	struct pair *p = *state;
+	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN);
+	struct npf_wire_msg msg;
+
+	p->fd[0] = npf_close(p->fd[0]);
+	assert_int_equal(npf_wire_recv_msg(p->fd[1], buf, NPF_WIRE_BUFLEN, &msg), 0);
+}
+
+/* ---- calls ---- */
+
+enum answer {
+	ANSWER_GOOD,
+	ANSWER_STALE_THEN_GOOD,
+	ANSWER_ERROR,
+	ANSWER_SHORT,
+	ANSWER_OTHER_TYPE,
+	ANSWER_HANG_UP
+};
+
+struct server {
+	int fd;
+	enum answer answer;
+};
+
+static void *serve_one(void *arg)
+{
+	struct server *s = arg;
+	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN);
+	struct npf_wire_stats stats = {.received = 42};
+	struct npf_wire_error err = {"the reason"};
+	struct npf_wire_msg msg;
+	struct npf_wire_hdr hdr;
+
+	assert_int_equal(npf_wire_recv_msg(s->fd, buf, NPF_WIRE_BUFLEN, &msg), 1);
+	hdr = msg.hdr;
+	hdr.type |= NPF_WIRE_REPLY;
+	switch (s->answer) {
+	case ANSWER_STALE_THEN_GOOD:
+		hdr.seq--;
+		npf_wire_send_msg(s->fd, &hdr, NULL, 0, NULL, 0, NULL, 0);
+		hdr.seq++;
+		/* fall through */
+	case ANSWER_GOOD:
+		npf_wire_send_msg(s->fd, &hdr, &stats, sizeof(stats), NULL, 0, NULL, 0);
+		break;
+	case ANSWER_ERROR:
+		hdr.status = -EDQUOT;
+		npf_wire_send_msg(s->fd, &hdr, &err, sizeof(err), NULL, 0, NULL, 0);
+		break;
+	case ANSWER_SHORT:
+		npf_wire_send_msg(s->fd, &hdr, &stats, sizeof(stats) - 1, NULL, 0, NULL, 0);
+		break;
+	case ANSWER_OTHER_TYPE:
+		hdr.type++;
+		npf_wire_send_msg(s->fd, &hdr, &stats, sizeof(stats), NULL, 0, NULL, 0);
+		break;
+	case ANSWER_HANG_UP:
+		shutdown(s->fd, SHUT_RDWR);
+		break;
+	}
+	return NULL;
+}
+
+static int call_answered_by(struct pair *p, enum answer answer, struct npf_wire_call *call)
+{
+	static struct npf_wire_stats stats;
+	struct server s = {p->fd[1], answer};
+	pthread_t t;
+	int rc;
+
+	*call = (struct npf_wire_call){
+		.type = NPF_WIRE_STATS,
+		.reply = &stats,
+		.reply_len = sizeof(stats),
+		.reply_min = sizeof(stats),
+	};
+	stats.received = 0;
+	pthread_create(&t, NULL, serve_one, &s);
+	rc = npf_wire_do(p->fd[0], call);
+	pthread_join(t, NULL);
+	if (rc == 0)
+		assert_int_equal(stats.received, 42);
+	else
+		assert_int_not_equal(call->err.text[0], '\0');
+	return rc;
+}
+
+static void a_call_gets_its_reply_or_the_right_error(void **state)
+{
+	struct pair *p = *state;
+	struct npf_wire_call call;
+
+	assert_int_equal(call_answered_by(p, ANSWER_GOOD, &call), 0);
+	assert_int_equal(call_answered_by(p, ANSWER_STALE_THEN_GOOD, &call), 0);
+	assert_int_equal(call_answered_by(p, ANSWER_ERROR, &call), -EDQUOT);
+	assert_string_equal(call.err.text, "the reason");
+	assert_int_equal(call_answered_by(p, ANSWER_SHORT, &call), -EPROTO);
+	assert_int_equal(call_answered_by(p, ANSWER_OTHER_TYPE, &call), -EPROTO);
+	assert_int_equal(call_answered_by(p, ANSWER_HANG_UP, &call), -EPIPE);
+}
+
+static void a_silent_daemon_times_out(void **state)
+{
+	struct pair *p = *state;
+	struct npf_wire_call call = {.type = NPF_WIRE_STATS, .timeout_ms = 20};
+
+	assert_int_equal(npf_wire_do(p->fd[0], &call), -ETIMEDOUT);
+	assert_non_null(strstr(call.err.text, "does not answer"));
+}
+
+static void no_daemon_is_an_error_that_says_what_to_do(void **state)
+{
+	struct npf_wire_hello_reply hello;
+	struct npf_wire_error err;
+
+	(void)state;
+	assert_int_equal(npf_wire_open_daemon("/nonexistent/npf.sock", "t", &hello, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "/nonexistent/npf.sock"));
+	assert_non_null(strstr(err.text, "start npf-dpdk"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_requests_of_every_type_pass),
+		cmocka_unit_test(a_body_one_byte_short_or_long_is_refused_for_every_type),
+		cmocka_unit_test(unknown_types_are_refused),
+		cmocka_unit_test(another_version_is_refused_by_its_own_error),
+		cmocka_unit_test(strings_that_do_not_end_are_refused),
+		cmocka_unit_test(counts_that_do_not_fit_the_length_are_refused),
+		cmocka_unit_test(unknown_flags_and_directions_are_refused),
+		cmocka_unit_test(requests_with_descriptors_are_refused),
+		cmocka_unit_test_setup_teardown(
+			a_message_arrives_with_body_tail_and_descriptors, make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+			the_longest_body_passes_and_one_byte_more_does_not, make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+			garbage_is_refused_and_its_descriptors_are_closed, make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(a_closed_peer_reads_as_zero, make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+			a_call_gets_its_reply_or_the_right_error, make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(a_silent_daemon_times_out, make_pair, close_pair),
+		cmocka_unit_test(no_daemon_is_an_error_that_says_what_to_do),
+	};
+
+	return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
+}

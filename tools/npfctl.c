@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * npfctl - ask the daemon how it is. The daemon answers in JSON; this program passes that on
+ * (--json) or prints it for people.
+ *
+ * Exit status: 0; 1 when the daemon can't be reached or says no; 2 for a wrong command line.
+ */
+#include "wire/wire.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usage_text[] =
+	"usage: npfctl [--socket PATH] [--json] COMMAND\n"
+	"\n"
+	"  status      the daemon: version, lcores, how busy they are\n"
+	"  ports       its ports\n"
+	"  sessions    who captures what, and how well\n"
+	"  stats       all counters\n"
+	"\n"
+	"      --socket PATH   of the daemon (default: NPF_SOCKET, else " NPF_WIRE_SOCKET ")\n"
+	"      --json          the daemon's own words, for programs\n"
+	"  -h, --help          this text\n"
+	"  -V, --version       the version\n";
+
+static json_int_t num(const json_t *j, const char *key)
+{
+	return json_integer_value(json_object_get(j, key));
+}
+
+static const char *str(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s != NULL ? s : "-";
+}
+
+static bool is_on(const json_t *j, const char *key)
+{
+	return json_is_true(json_object_get(j, key));
+}
+
+/* "1536 KiB" and the like: three digits at least, never rounded to a lie. */
+static const char *bytes(json_int_t n)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	static _Thread_local char text[8][32];
+	static _Thread_local unsigned int next;
+	char *s = text[next++ % NPF_ARRAY_LEN(text)];
+	unsigned int u = 0;
+
+	while (n >= 1024 && n % 1024 == 0 && u + 1 < NPF_ARRAY_LEN(units)) {
+		n /= 1024;
+		u++;
+	}
+	snprintf(s, sizeof(text[0]), "%" JSON_INTEGER_FORMAT " %s", n, units[u]);
+	return s;
+}
+
+static void print_status(const json_t *j)
+{
+	const json_t *lcore;
+	size_t i;
+
+	printf("npf-dpdk %s, pid %" JSON_INTEGER_FORMAT ", up %" JSON_INTEGER_FORMAT " s\n",
+		str(j, "version"), num(j, "pid"), num(j, "uptime_s"));
+	printf("socket    %s\n", str(j, "socket"));
+	printf("poll      %s, %s pages\n", str(j, "poll"),
+		is_on(j, "hugepages") ? "huge" : "ordinary");
+	printf("ports     %" JSON_INTEGER_FORMAT "\n", num(j, "ports"));
+	printf("sessions  %" JSON_INTEGER_FORMAT "\n", num(j, "sessions"));
+	json_array_foreach(json_object_get(j, "lcores"), i, lcore)
+	{
+		json_int_t polls = num(lcore, "polls");
+
+		printf("lcore %-3" JSON_INTEGER_FORMAT " CPU %" JSON_INTEGER_FORMAT
+		       ", %s: %" JSON_INTEGER_FORMAT
+		       " packets, %.1f %% of polls found some, slept %" JSON_INTEGER_FORMAT
+		       " times\n",
+			num(lcore, "lcore"), num(lcore, "cpu"), str(lcore, "role"),
+			num(lcore, "packets"),
+			polls > 0 ? 100.0 * (double)num(lcore, "busy_polls") / (double)polls : 0.0,
+			num(lcore, "sleeps"));
+	}
+}
+
+static void print_ports(const json_t *j)
+{
+	const json_t *p;
+	size_t i;
+
+	printf("%-10s %-8s %-4s %-17s %5s %6s %8s %14s %12s  %s\n", "PORT", "STATE", "LINK", "MAC",
+		"MTU", "QUEUES", "CAPTURES", "RX PACKETS", "MISSED", "DEVICE");
+	json_array_foreach(json_object_get(j, "ports"), i, p) printf(
+		"%-10s %-8s %-4s %-17s %5" JSON_INTEGER_FORMAT " %6" JSON_INTEGER_FORMAT
+		" %8" JSON_INTEGER_FORMAT " %14" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
+		"  %s\n",
+		str(p, "name"), str(p, "state"), is_on(p, "link") ? "up" : "down", str(p, "mac"),
+		num(p, "mtu"), num(p, "rx_queues"), num(p, "captures"), num(p, "rx_packets"),
+		num(p, "rx_missed") + num(p, "rx_nombuf"), str(p, "device"));
+}
+
+static void print_sessions(const json_t *j)
+{
+	const json_t *s;
+	size_t i;
+
+	printf("%5s %-10s %-16s %8s %6s %7s %7s %12s %12s %10s %9s  %s\n", "ID", "PORT", "PROGRAM",
+		"PID", "UID", "SNAPLEN", "FILTER", "ACCEPTED", "CAPTURED", "DROPPED", "SENT",
+		"BUFFER");
+	json_array_foreach(json_object_get(j, "sessions"), i, s)
+	{
+		const json_t *b = json_object_get(s, "buffer");
+
+		printf("%5" JSON_INTEGER_FORMAT " %-10s %-16s %8" JSON_INTEGER_FORMAT
+		       " %6" JSON_INTEGER_FORMAT " %7" JSON_INTEGER_FORMAT " %7" JSON_INTEGER_FORMAT
+		       " %12" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
+		       " %10" JSON_INTEGER_FORMAT " %9" JSON_INTEGER_FORMAT "  ",
+			num(s, "id"), str(s, "port"), str(s, "program"), num(s, "pid"),
+			num(s, "uid"), num(s, "snaplen"), num(s, "filter_insns"),
+			num(s, "accepted"), num(s, "captured"),
+			num(s, "drop_full") + num(s, "drop_overwritten") + num(s, "drop_other"),
+			num(s, "sent"));
+		if (json_is_object(b))
+			printf("%s, %.0f %% full\n", bytes(num(b, "size")),
+				100.0 * (double)num(b, "used") /
+					(double)(num(b, "size") *
+						 NPF_MAX(num(b, "lanes"), (json_int_t)1)));
+		else
+			printf("none\n");
+	}
+}
+
+static void print_counters(const json_t *list, const char *what)
+{
+	const json_t *item, *value;
+	const char *key;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		printf("%s %s%s", what,
+			json_is_integer(json_object_get(item, "id")) ? "" : str(item, "name"),
+			json_is_integer(json_object_get(item, "id")) ? "" : "\n");
+		if (json_is_integer(json_object_get(item, "id")))
+			printf("%" JSON_INTEGER_FORMAT " on %s\n", num(item, "id"),
+				str(item, "port"));
+		json_object_foreach((json_t *)item, key,
+			value) if (json_is_integer(value) && strcmp(key, "id") != 0)
+			printf("  %-18s %20" JSON_INTEGER_FORMAT "\n", key,
+				json_integer_value(value));
+	}
+}
+
+static void print_stats(const json_t *j)
+{
+	print_counters(json_object_get(j, "ports"), "port");
+	print_counters(json_object_get(j, "sessions"), "session");
+}
+
+struct command {
+	const char *name;
+	void (*print)(const json_t *);
+};
+
+static const struct command commands[] = {
+	{"status", print_status},
+	{"ports", print_ports},
+	{"sessions", print_sessions},
+	{"stats", print_stats},
+};
+
+static int fail(const char *why)
+{
+	fprintf(stderr, "npfctl: %s\n", why);
+	return 1;
+}
+
+static int ask(const char *socket, const char *what, json_t **jp)
+{
+	struct npf_wire_query query = {0};
+	struct npf_wire_hello_reply hello;
+	struct npf_wire_error err;
+	npf_autofd int fd = -1, report = -1;
+	struct npf_wire_call call = {
+		.type = NPF_WIRE_QUERY,
+		.body = &query,
+		.body_len = sizeof(query),
+		.fds = &report,
+		.n_fds = 1,
+	};
+	json_error_t bad;
+
+	fd = npf_wire_open_daemon(socket, "npfctl", &hello, &err);
+	if (fd < 0)
+		return fail(err.text);
+	snprintf(query.what, sizeof(query.what), "%s", what);
+	if (npf_wire_do(fd, &call) < 0)
+		return fail(call.err.text);
+	if (call.n_fds != 1 || lseek(report, 0, SEEK_SET) < 0)
+		return fail("the daemon sent no report");
+	*jp = json_loadfd(report, 0, &bad);
+	return *jp != NULL ? 0 : fail(bad.text);
+}
+
+int main(int argc, char **argv)
+{
+	enum {
+		OPT_SOCKET = 256,
+		OPT_JSON
+	};
+	static const struct option longs[] = {
+		{"socket", required_argument, NULL, OPT_SOCKET},
+		{"json", no_argument, NULL, OPT_JSON},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
+	const struct command *command = NULL;
+	const char *socket = NULL;
+	bool as_json = false;
+	json_t *j;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
+		switch (opt) {
+		case OPT_SOCKET:
+			socket = optarg;
+			break;
+		case OPT_JSON:
+			as_json = true;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		case 'V':
+			puts("npfctl " NPF_VERSION);
+			return 0;
+		default:
+			fputs(usage_text, stderr);
+			return 2;
+		}
+	}
+	for (size_t i = 0; optind + 1 == argc && i < NPF_ARRAY_LEN(commands); i++)
+		if (strcmp(argv[optind], commands[i].name) == 0)
+			command = &commands[i];
+	if (command == NULL) {
+		fputs(usage_text, stderr);
+		return 2;
+	}
+	if (ask(socket, command->name, &j) != 0)
+		return 1;
+	if (as_json) {
+		json_dumpf(j, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		command->print(j);
+	}
+	json_decref(j);
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : fail("can't write the output");
+}
