@@ -276,6 +276,12 @@ void npf_lane_close(struct npf_lane *l)
 	l->room = 0;
 }
 
+void npf_lane_inherit(struct npf_lane *l, const struct npf_lane *closed)
+{
+	l->gap = closed->gap;
+	l->last_stamp = closed->last_stamp;
+}
+
 int npf_lane_fault(const struct npf_lane *l)
 {
 	return atomic_load_explicit(&l->fault, memory_order_relaxed);

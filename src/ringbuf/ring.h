@@ -189,6 +189,10 @@ bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns);
  * reserved any more. */
 void npf_lane_close(struct npf_lane *l);
 
+/* l, of a new buffer and not yet written to, takes over from a closed lane: drops that no record
+ * has marked yet are marked in its first one. Context: producer thread. */
+void npf_lane_inherit(struct npf_lane *l, const struct npf_lane *closed);
+
 /* 0, or -EPROTO once the reader's position was found to be a lie (out of range or going back): end
  * the session. Such a lane takes no further record. Context: any thread. */
 int npf_lane_fault(const struct npf_lane *l);

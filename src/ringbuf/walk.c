@@ -69,22 +69,6 @@ static bool npf_reader_confirm(struct npf_reader *r, struct npf_reader_lane *l)
 	return false;
 }
 
-/* Set next_ts from a record that may vanish. False: none there now; or r->fault is set. */
-static bool npf_reader_peek_fleeting(struct npf_reader *r, struct npf_reader_lane *l)
-{
-	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX; laps++) {
-		if (l->pos == l->head)
-			return false;
-		l->next_ts = ((const struct npf_rec *)(l->data + l->off))->ts_ns;
-		if (npf_reader_confirm(r, l))
-			return true;
-		if (r->fault)
-			return false;
-	}
-	l->head = l->pos;
-	return false;
-}
-
 /* Copy the record at pos. False: it is gone, choose again; or r->fault is set. */
 static bool npf_reader_take_fleeting(
 	struct npf_reader *r, struct npf_reader_lane *l, struct npf_view *v)
@@ -154,17 +138,20 @@ bool npf_reader_look(struct npf_reader *r, struct npf_reader_lane *l)
 	return true;
 }
 
-/* Look for a record at pos; true when there is one: next_ts is then set. */
+/* Look for a record at pos; true when there is one: next_ts is then set. False also when the lane
+ * laps us all the time. */
 static bool npf_reader_has_next(struct npf_reader *r, struct npf_reader_lane *l)
 {
-	if (l->pos == l->head && !npf_reader_look(r, l))
-		return false;
-	if (l->overwrite)
-		return npf_reader_peek_fleeting(r, l);
-	if (l->pos == l->head)
-		return false;
-	l->next_ts = ((const struct npf_rec *)(l->data + l->off))->ts_ns;
-	return true;
+	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX; laps++) {
+		if (l->pos == l->head && (!npf_reader_look(r, l) || l->pos == l->head))
+			return false;
+		l->next_ts = ((const struct npf_rec *)(l->data + l->off))->ts_ns;
+		if (NPF_LIKELY(!l->overwrite) || npf_reader_confirm(r, l))
+			return true;
+		if (r->fault)
+			return false;
+	}
+	return false;
 }
 
 /* The buffer's lane whose record comes next. Return: 1; 0; -ENODATA: all are closed and drained. */
