@@ -12,12 +12,17 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <dirent.h>
+#include <libgen.h>
+#include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_ARGS 512
+#define PREFIX   "npf-" /* and the process id: the EAL's files of this daemon */
 
 struct args {
 	char *v[MAX_ARGS + 1];
@@ -109,6 +114,48 @@ static void add_default_lcores(struct args *a)
 	add(a, "--lcores=0@%d,1@%d", cpus[0], n < 2 ? cpus[0] : cpus[1]);
 }
 
+/* Removes what the EAL of process pid kept in its runtime directory: its telemetry socket, and then
+ * nothing. */
+static void remove_runtime_dir(const char *parent, const char *name)
+{
+	char path[PATH_MAX + 257];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/%s", parent, name);
+	d = opendir(path);
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	rmdir(path);
+}
+
+/* The EAL leaves its runtime directory behind; remove ours, and those of daemons that were killed.
+ */
+static void sweep_runtime_dirs(void)
+{
+	char parent[PATH_MAX];
+	struct dirent *e;
+	int pid, end;
+	DIR *d;
+
+	snprintf(parent, sizeof(parent), "%s", rte_eal_get_runtime_dir());
+	dirname(parent);
+	d = opendir(parent);
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		if (sscanf(e->d_name, PREFIX "%d%n", &pid, &end) != 1 || e->d_name[end] != '\0')
+			continue;
+		if (pid == (int)getpid() || (kill(pid, 0) < 0 && errno == ESRCH))
+			remove_runtime_dir(parent, e->d_name);
+	}
+	closedir(d);
+}
+
 int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, size_t err_len)
 {
 	const struct npf_config_eal *eal = &conf->eal;
@@ -142,7 +189,7 @@ int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, siz
 	if (!pci && !has_arg(eal, "--no-pci"))
 		add(&a, "--no-pci");
 	if (!has_arg(eal, "--file-prefix"))
-		add(&a, "--file-prefix=npf-%d", (int)getpid());
+		add(&a, "--file-prefix=" PREFIX "%d", (int)getpid());
 	if (conf->npf.telemetry == NPF_SWITCH_OFF && !has_arg(eal, "--no-telemetry"))
 		add(&a, "--no-telemetry");
 	if (!has_arg(eal, "--log-level")) {
@@ -175,4 +222,5 @@ int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, siz
 void npf_eal_cleanup(void)
 {
 	rte_eal_cleanup();
+	sweep_runtime_dirs();
 }
