@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * client.h - the client core: one session with the daemon, with no pcap in it.
+ *
+ * A client is one connection, one reader and the filter in force. Everything that talks to
+ * the daemon takes a lock and may be called from any thread; reading belongs to one thread
+ * at a time; npf_client_interrupt() may be called from anywhere, also from a signal handler.
+ *
+ * Daemon gone: what was committed is still delivered, then reads fail with -EPIPE. Port removed:
+ * the same with -ENODATA.
+ */
+#ifndef NPF_API_CLIENT_H
+#define NPF_API_CLIENT_H
+
+#include "jit/bpf.h"
+#include "ringbuf/ring.h"
+#include "wire/wire.h"
+
+struct npf_client;
+
+struct npf_client_conf {
+	const char *port;
+	uint32_t snaplen;
+	uint32_t mintocopy;   /* bytes that end a wait before the timeout; 0 = at once */
+	uint32_t timeout_ms;  /* 0: only mintocopy ends a wait */
+	uint64_t buffer_size; /* bytes; 0 = the daemon's default */
+	uint32_t flags;       /* NPF_WIRE_OPEN_* */
+	uint32_t direction;   /* enum npf_wire_direction */
+};
+
+/*
+ * npf_client_list - what ports has the daemon?
+ * @timeout_ms: for each step; a hung daemon delays the caller no longer
+ * Return: 0, *portsp allocated (free()) with *np entries; or -errno with *err filled.
+ */
+int npf_client_list(int timeout_ms, struct npf_wire_port **portsp, unsigned int *np,
+	struct npf_wire_error *err);
+
+/*
+ * npf_client_open - connect, open a session, map its buffer.
+ * Return: 0; -errno with *err filled: -ENOENT, -ECONNREFUSED: no daemon; -ENODEV: no such port;
+ * -EACCES, -EPERM: not allowed; ...
+ * Owns:   *cp is the caller's, ended by npf_client_close().
+ */
+int npf_client_open(
+	const struct npf_client_conf *conf, struct npf_client **cp, struct npf_wire_error *err);
+
+/* Ends the session, unless a forked process still has it. NULL is fine; returns NULL. */
+struct npf_client *npf_client_close(struct npf_client *c);
+
+const struct npf_wire_port *npf_client_port(const struct npf_client *c);
+
+/* ---- Reading ---- */
+
+/*
+ * npf_client_next - release the record handed out before, hand out the next that the filter and the
+ * direction now in force accept.
+ * Return: 1: *v is filled; 0: nothing deliverable now; -ENODATA, -EPROTO.
+ */
+int npf_client_next(struct npf_client *c, struct npf_view *v);
+
+/* Done with the record handed out last: all that was read is free for the daemon. */
+void npf_client_release(struct npf_client *c);
+
+/*
+ * npf_client_wait - sleep until there is something to read.
+ * @timeout_ms: -1: no limit; 0: only look whether the daemon is alive
+ * Return: 1: call npf_client_next(); 0: the time is over; -EINTR: npf_client_interrupt() was
+ * called, or a signal came; -EPIPE: the daemon has gone, and everything was read.
+ */
+int npf_client_wait(struct npf_client *c, int timeout_ms);
+
+/* Ends a wait, now or the next. Async-signal-safe. */
+void npf_client_interrupt(struct npf_client *c);
+
+/* Readable (level-triggered) while a read would do something, once npf_client_settle() has been
+ * called; the client's own. */
+int npf_client_fd(const struct npf_client *c);
+
+/*
+ * npf_client_settle - make the descriptor tell the truth, after reading.
+ * @drained: the last npf_client_next() said 0
+ */
+void npf_client_settle(struct npf_client *c, bool drained);
+
+/* What -ENODATA, -EPIPE or -EPROTO means here, for people. */
+void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size);
+
+/* ---- Control: each takes a round trip to the daemon; 0 or -errno with *err filled ---- */
+
+/*
+ * npf_client_set_filter - replace the filter. From the return on nothing that it rejects is
+ * delivered, and nothing that both filters accept is lost.
+ * @n_insns: 0 = accept all
+ */
+int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns, uint32_t n_insns,
+	struct npf_wire_error *err);
+
+int npf_client_set_direction(
+	struct npf_client *c, enum npf_wire_direction direction, struct npf_wire_error *err);
+int npf_client_set_wake(
+	struct npf_client *c, uint32_t mintocopy, uint32_t timeout_ms, struct npf_wire_error *err);
+
+/* Replace the buffer; the old one is drained first. Context: the reading thread. */
+int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_error *err);
+
+/* Also works once the daemon has gone: then what the ring itself knows. */
+int npf_client_stats(
+	struct npf_client *c, struct npf_wire_stats *stats, struct npf_wire_error *err);
+
+int npf_client_send(
+	struct npf_client *c, const void *frame, uint32_t len, struct npf_wire_error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* client_priv.h - what client.c and client_read.c share. */
+#ifndef NPF_API_CLIENT_PRIV_H
+#define NPF_API_CLIENT_PRIV_H
+
+#include "api/client.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct npf_client {
+	/* Fixed at open. */
+	int sock;
+	int efd;                   /* the session's: the daemon signals it; -1: no capture */
+	int brkfd;                 /* npf_client_interrupt() signals it */
+	int epfd;                  /* watches efd and the end of sock: what a program selects on */
+	struct npf_reader *reader; /* NULL: no capture */
+	struct npf_wire_port port;
+
+	/* The reading thread's. */
+	bool armed;     /* the daemon will signal efd when there is enough */
+	bool signalled; /* we have signalled efd ourselves and not drained it since */
+	bool hangup;    /* the daemon's end of the socket is closed */
+
+	/* Written under the lock; gen, direction and mintocopy are also read without it. */
+	pthread_mutex_t lock;
+	_Atomic uint16_t gen; /* of the filter in force */
+	_Atomic uint32_t direction;
+	_Atomic uint32_t mintocopy; /* 0 when immediate */
+	struct npf_bpf_insn *insns; /* NULL: accept all */
+	uint32_t n_insns;
+	struct npf_wire_params params;
+	struct npf_wire_stats last_stats;
+
+	/* Written by the reading thread, read by any. */
+	_Atomic uint64_t skipped; /* records that a later filter or direction rejected */
+};
+
+#endif

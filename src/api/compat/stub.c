@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * stub.c - libpcap.so.0.8 in name only: it needs libnpfdp.so.0, which has everything.
+ *
+ * The reference below is what makes a linker record the need, also one that records only needs.
+ */
+#include "npfdp.h"
+
+__attribute__((used)) static const char *(*const needs)(void) = npfdp_version;

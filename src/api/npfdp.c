@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* npfdp.c - libnpfdp's own small calls: who it is, what a handle is, options of ours. */
+#include "api/handle.h"
+
+const char *npfdp_version(void)
+{
+	return NPF_VERSION;
+}
+
+const char *npfdp_libpcap(void)
+{
+	return npf_genuine_path();
+}
+
+int npfdp_is_port(pcap_t *p)
+{
+	return npf_handle_of(p) != NULL;
+}
+
+int npfdp_set_timeout_returns(pcap_t *p, int on)
+{
+	struct npf_handle *h = npf_handle_of(p);
+
+	if (h == NULL)
+		return PCAP_ERROR;
+	h->timeout_returns = on != 0;
+	return 0;
+}
+
+int npfdp_set_overwrite(pcap_t *p, int on)
+{
+	struct npf_handle *h = npf_handle_of(p);
+
+	if (h == NULL)
+		return PCAP_ERROR;
+	if (h->client != NULL) {
+		npf_handle_error(h, "the buffer's mode is chosen before activation");
+		return PCAP_ERROR_ACTIVATED;
+	}
+	h->open_flags &= ~NPF_WIRE_OPEN_OVERWRITE;
+	if (on)
+		h->open_flags |= NPF_WIRE_OPEN_OVERWRITE;
+	return 0;
+}

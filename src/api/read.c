@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * read.c - pcap_dispatch() and its family.
+ *
+ * One read delivers what is there, up to the count asked for and up to the user buffer's size, and
+ * sleeps first when nothing is there. Each packet is copied out of the shared ring, which is
+ * read-only, into memory of the handle's: programs write into their packets, and pcap promises that
+ * the pointers of pcap_next_ex() last until the next read. (npfdp_next_batch() copies nothing.)
+ *
+ * Like libpcap on Linux, a blocking read with nothing to deliver goes on waiting at the timeout,
+ * and pcap_breakloop() ends a read after the packet in hand.
+ */
+#include "api/handle.h"
+
+#include "base/clock.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+static void stamp(struct npf_handle *h, uint64_t ts_ns)
+{
+	uint64_t ns = ts_ns - h->second_ns;
+
+	/* Packets of the same second need no division by 10^9. */
+	if (NPF_UNLIKELY(ns >= NPF_NS_PER_S)) {
+		h->second = (time_t)(ts_ns / NPF_NS_PER_S);
+		h->second_ns = (uint64_t)h->second * NPF_NS_PER_S;
+		ns = ts_ns - h->second_ns;
+	}
+	h->hdr.ts.tv_sec = h->second;
+	h->hdr.ts.tv_usec = h->precision == PCAP_TSTAMP_PRECISION_NANO
+				    ? (suseconds_t)ns
+				    : (suseconds_t)((uint32_t)ns / 1000);
+}
+
+/* Makes the record the handle's current packet: hdr and data. */
+static void take(struct npf_handle *h, const struct npf_view *v)
+{
+	uint32_t caplen = NPF_MIN(v->caplen, h->data_size);
+
+	stamp(h, v->ts_ns);
+	h->hdr.caplen = caplen;
+	h->hdr.len = v->len;
+	memcpy(h->data, v->data, caplen);
+	h->delivered++;
+}
+
+/* pcap_setsampling(): does this packet belong to the sample? */
+static bool is_sampled(struct npf_handle *h, const struct npf_view *v)
+{
+	switch (h->samp.method) {
+	case PCAP_SAMP_1_EVERY_N:
+		return h->samp_n++ % (uint64_t)h->samp.value == 0;
+	case PCAP_SAMP_FIRST_AFTER_N_MS:
+		if (v->ts_ns < h->samp_ns)
+			return false;
+		h->samp_ns = v->ts_ns + (uint64_t)h->samp.value * NPF_NS_PER_MS;
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* A sample of every 0th packet is nobody's wish. */
+static int check_sampling(struct npf_handle *h)
+{
+	if (h->samp.method == PCAP_SAMP_NOSAMP)
+		return 0;
+	if (h->samp.method != PCAP_SAMP_1_EVERY_N && h->samp.method != PCAP_SAMP_FIRST_AFTER_N_MS)
+		return npf_handle_error(h, "sampling method %d is not known", h->samp.method);
+	if (h->samp.value <= 0)
+		return npf_handle_error(
+			h, "sampling with a value of %d makes no sense", h->samp.value);
+	return 0;
+}
+
+static int broken(struct npf_handle *h)
+{
+	atomic_store_explicit(&h->break_loop, false, memory_order_relaxed);
+	return PCAP_ERROR_BREAK;
+}
+
+static int lost(struct npf_handle *h, int rc)
+{
+	npf_client_reason(h->client, rc, h->errbuf, sizeof(h->errbuf));
+	return PCAP_ERROR;
+}
+
+/*
+ * Waits for something to read. Return: 1: look again; 0: nothing, return to the caller; or a pcap
+ * error.
+ */
+static int await(struct npf_handle *h)
+{
+	int timeout_ms = h->nonblock || h->timeout_ms < 0 ? 0 : -1;
+	int rc;
+
+	if (h->timeout_returns && timeout_ms < 0 && h->timeout_ms > 0)
+		timeout_ms = h->timeout_ms;
+	rc = npf_client_wait(h->client, timeout_ms);
+	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed))
+		return broken(h);
+	if (rc == -EINTR)
+		return timeout_ms != 0;
+	return rc < 0 ? lost(h, rc) : rc;
+}
+
+/* The bounded loop over records. Return: packets delivered, or a pcap error; *drained is set when
+ * there was nothing left. */
+static int deliver(
+	struct npf_handle *h, int cnt, pcap_handler callback, u_char *user, bool *drained)
+{
+	uint64_t bytes = 0;
+	struct npf_view v;
+	int n = 0;
+	int rc;
+
+	*drained = false;
+	while (n < cnt && bytes < h->userbuffer) {
+		rc = npf_client_next(h->client, &v);
+		if (rc != 1) {
+			*drained = true;
+			/* An end is told at the next read, after what there was. */
+			return rc < 0 && n == 0 ? lost(h, rc) : n;
+		}
+		bytes += npf_rec_space(v.caplen);
+		if (!is_sampled(h, &v))
+			continue;
+		take(h, &v);
+		n++;
+		callback(user, &h->hdr, h->data);
+		if (NPF_UNLIKELY(atomic_load_explicit(&h->break_loop, memory_order_relaxed)))
+			return broken(h);
+	}
+	return n;
+}
+
+static int read_some(struct npf_handle *h, int cnt, pcap_handler callback, u_char *user)
+{
+	bool drained = false;
+	int n;
+
+	if (h->client == NULL)
+		return npf_handle_inactive(h);
+	if (check_sampling(h) < 0)
+		return PCAP_ERROR;
+	if (cnt <= 0)
+		cnt = INT_MAX;
+	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed))
+		return broken(h);
+	for (;;) {
+		n = deliver(h, cnt, callback, user, &drained);
+		if (n != 0 || !drained)
+			break;
+		n = await(h);
+		if (n <= 0)
+			break;
+	}
+	if (h->selected || h->nonblock)
+		npf_client_settle(h->client, drained);
+	return n;
+}
+
+int pcap_dispatch(pcap_t *p, int cnt, pcap_handler callback, u_char *user)
+{
+	struct npf_handle *h = npf_handle_of(p);
+	int n;
+
+	if (h == NULL)
+		return npf_genuine()->pcap_dispatch(p, cnt, callback, user);
+	n = read_some(h, cnt, callback, user);
+	if (h->client != NULL)
+		npf_client_release(h->client);
+	return n;
+}
+
+int pcap_loop(pcap_t *p, int cnt, pcap_handler callback, u_char *user)
+{
+	struct npf_handle *h = npf_handle_of(p);
+	int n;
+
+	if (h == NULL)
+		return npf_genuine()->pcap_loop(p, cnt, callback, user);
+	for (;;) {
+		n = read_some(h, cnt, callback, user);
+		if (n < 0)
+			return n;
+		if (cnt > 0) {
+			cnt -= n;
+			if (cnt <= 0)
+				return 0;
+		}
+	}
+}
+
+static void keep_nothing(u_char *user, const struct pcap_pkthdr *hdr, const u_char *data)
+{
+	/* read_some() has put the packet where pcap_next_ex() says it is. */
+	(void)user;
+	(void)hdr;
+	(void)data;
+}
+
+int pcap_next_ex(pcap_t *p, struct pcap_pkthdr **hdr, const u_char **data)
+{
+	struct npf_handle *h = npf_handle_of(p);
+
+	if (h == NULL)
+		return npf_genuine()->pcap_next_ex(p, hdr, data);
+	*hdr = &h->hdr;
+	*data = h->data;
+	return read_some(h, 1, keep_nothing, NULL);
+}
+
+const u_char *pcap_next(pcap_t *p, struct pcap_pkthdr *hdr)
+{
+	struct npf_handle *h = npf_handle_of(p);
+
+	if (h == NULL)
+		return npf_genuine()->pcap_next(p, hdr);
+	if (read_some(h, 1, keep_nothing, NULL) != 1)
+		return NULL;
+	*hdr = h->hdr;
+	return h->data;
+}
+
+void pcap_breakloop(pcap_t *p)
+{
+	struct npf_handle *h = npf_handle_of(p);
+
+	if (h == NULL) {
+		npf_genuine()->pcap_breakloop(p);
+		return;
+	}
+	atomic_store_explicit(&h->break_loop, true, memory_order_relaxed);
+	if (h->client != NULL)
+		npf_client_interrupt(h->client);
+}
+
+int pcap_setnonblock(pcap_t *p, int nonblock, char *errbuf)
+{
+	struct npf_handle *h = npf_handle_of(p);
+
+	if (h == NULL)
+		return npf_genuine()->pcap_setnonblock(p, nonblock, errbuf);
+	h->nonblock = nonblock != 0;
+	return 0;
+}
+
+int pcap_getnonblock(pcap_t *p, char *errbuf)
+{
+	struct npf_handle *h = npf_handle_of(p);
+
+	if (h == NULL)
+		return npf_genuine()->pcap_getnonblock(p, errbuf);
+	return h->client != NULL ? h->nonblock : npf_handle_inactive(h);
+}
+
+int pcap_fileno(pcap_t *p)
+{
+	struct npf_handle *h = npf_handle_of(p);
+
+	if (h == NULL)
+		return npf_genuine()->pcap_fileno(p);
+	return pcap_get_selectable_fd(p);
+}
+
+int pcap_get_selectable_fd(pcap_t *p)
+{
+	struct npf_handle *h = npf_handle_of(p);
+
+	if (h == NULL)
+		return npf_genuine()->pcap_get_selectable_fd(p);
+	if (h->client == NULL)
+		return PCAP_ERROR;
+	if (!h->selected) {
+		/* From now on the descriptor is watched. What is there may be below mintocopy: the
+		 * daemon says when its time is over. */
+		h->selected = true;
+		npf_client_settle(h->client, true);
+	}
+	return npf_client_fd(h->client);
+}
+
+const struct timeval *pcap_get_required_select_timeout(pcap_t *p)
+{
+	if (npf_handle_of(p) == NULL)
+		return npf_genuine()->pcap_get_required_select_timeout(p);
+	return NULL;
+}

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fake_daemon.c - see fake_daemon.h. One lock covers everything; a lane's producer is whoever
+ * holds it. */
+#include "fake_daemon.h"
+
+#include "base/clock.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define MAX_CONNS   16
+#define MAX_BUFFERS 8
+
+struct conn {
+	int fd;
+	int efd;
+	struct npf_buffer *buffers[MAX_BUFFERS];
+	unsigned int n_buffers;
+	struct npf_wire_open open;
+	struct npf_wire_params params;
+	struct npf_bpf_insn *insns;
+	uint32_t n_insns;
+	uint16_t gen;        /* of the filter that the client was told of */
+	uint16_t accept_gen; /* of the filter that packets are accepted with */
+	bool removed;
+	struct npf_wire_stats stats;
+};
+
+struct fake_daemon {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	int listen_fd;
+	int stop_fd;
+	char dir[64];
+	char path[128];
+	struct conn conns[MAX_CONNS];
+	unsigned int n_conns;
+	bool hang;
+	bool ignore_filters;
+	struct npf_wire_open last_open;
+	struct npf_wire_params last_params;
+	unsigned int n_sent;
+	uint8_t sent[NPF_WIRE_MAXFRAME];
+	uint32_t sent_len;
+	char *msg_buf;
+};
+
+static void drop_conn(struct conn *c)
+{
+	for (unsigned int i = 0; i < c->n_buffers; i++)
+		npf_buffer_free(c->buffers[i]);
+	free(c->insns);
+	/* poll() in the thread keeps a closed socket alive: end it for the peer at once. */
+	shutdown(c->fd, SHUT_RDWR);
+	c->fd = npf_close(c->fd);
+	c->efd = npf_close(c->efd);
+	memset(c, 0, sizeof(*c));
+	c->fd = c->efd = -1;
+}
+
+static struct npf_buffer *current(struct conn *c)
+{
+	return c->n_buffers > 0 ? c->buffers[c->n_buffers - 1] : NULL;
+}
+
+static void reply(struct conn *c, const struct npf_wire_msg *msg, int status, const void *body,
+	size_t len, const int *fds, unsigned int n_fds)
+{
+	struct npf_wire_hdr hdr = msg->hdr;
+
+	hdr.type |= NPF_WIRE_REPLY;
+	hdr.status = status;
+	npf_wire_send_msg(c->fd, &hdr, body, len, NULL, 0, fds, n_fds);
+}
+
+static void refuse(struct conn *c, const struct npf_wire_msg *msg, int status, const char *text)
+{
+	struct npf_wire_error err = {0};
+
+	snprintf(err.text, sizeof(err.text), "%s", text);
+	reply(c, msg, status, &err, sizeof(err), NULL, 0);
+}
+
+static struct npf_wire_port the_port(void)
+{
+	return (struct npf_wire_port){
+		.name = "npf0",
+		.device = "net_fake0",
+		.driver = "net_fake",
+		.mac = {2, 0, 0, 0, 0, 1},
+		.flags = NPF_WIRE_PORT_UP | NPF_WIRE_PORT_SEND | NPF_WIRE_PORT_CAPTURE,
+		.linktype = 1,
+		.mtu = 1500,
+	};
+}
+
+static int add_buffer(struct conn *c, uint64_t size)
+{
+	struct npf_buffer_conf conf = {
+		.size = size > 0 ? size : 1u << 20,
+		.n_lanes = 1,
+		.overwrite = (c->open.flags & NPF_WIRE_OPEN_OVERWRITE) != 0,
+		.mintocopy = (c->params.flags & NPF_WIRE_OPEN_IMMEDIATE) ? 0 : c->params.mintocopy,
+		.timeout_ns = c->params.timeout_ms * NPF_NS_PER_MS,
+	};
+	int rc;
+
+	if (c->n_buffers == MAX_BUFFERS)
+		return -ENOMEM;
+	rc = npf_buffer_new(&conf, &c->buffers[c->n_buffers]);
+	if (rc == 0)
+		c->n_buffers++;
+	return rc;
+}
+
+static void set_filter(struct conn *c, const void *insns, uint32_t n)
+{
+	free(c->insns);
+	c->insns = NULL;
+	c->n_insns = n;
+	if (n > 0) {
+		c->insns = malloc(n * sizeof(*c->insns));
+		memcpy(c->insns, insns, n * sizeof(*c->insns));
+	}
+}
+
+static void do_open(struct fake_daemon *d, struct conn *c, const struct npf_wire_msg *msg)
+{
+	int fds[1 + NPF_BUFFER_NFDS];
+	struct npf_wire_open_reply r = {.session = 1, .n_lanes = 1, .page_size = 4096};
+	int rc;
+
+	memcpy(&c->open, msg->body, sizeof(c->open));
+	c->params = c->open.params;
+	d->last_open = c->open;
+	d->last_params = c->params;
+	if (strcmp(c->open.port, "npf7") == 0) {
+		refuse(c, msg, -EACCES, "port npf7 is not for you: ask its owner");
+		return;
+	}
+	if (strcmp(c->open.port, "npf0") != 0) {
+		refuse(c, msg, -ENODEV, "there is no such port: see `npfctl ports`");
+		return;
+	}
+	c->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = add_buffer(c, c->open.buffer_size);
+	if (rc < 0) {
+		refuse(c, msg, rc, "no memory for the buffer");
+		return;
+	}
+	set_filter(c, npf_wire_tail(msg), c->open.n_insns);
+	r.port = the_port();
+	fds[0] = c->efd;
+	reply(c, msg, 0, &r, sizeof(r), fds, 1 + npf_buffer_fds(current(c), fds + 1));
+}
+
+static void do_set_filter(struct fake_daemon *d, struct conn *c, const struct npf_wire_msg *msg)
+{
+	const struct npf_wire_filter *m = msg->body;
+	struct npf_wire_filter_reply r = {0};
+
+	set_filter(c, npf_wire_tail(msg), m->n_insns);
+	r.filter_gen = ++c->gen;
+	if (!d->ignore_filters)
+		c->accept_gen = c->gen;
+	reply(c, msg, 0, &r, sizeof(r), NULL, 0);
+}
+
+static void do_set_buffer(struct conn *c, const struct npf_wire_msg *msg)
+{
+	const struct npf_wire_set_buffer *m = msg->body;
+	struct npf_wire_buffer_reply r = {.size = m->size, .page_size = 4096, .n_lanes = 1};
+	struct npf_buffer *old = current(c);
+	int fds[NPF_BUFFER_NFDS];
+	int rc = add_buffer(c, m->size);
+
+	if (rc < 0) {
+		refuse(c, msg, rc, "no memory for the buffer");
+		return;
+	}
+	npf_lane_close(npf_buffer_lane(old, 0));
+	reply(c, msg, 0, &r, sizeof(r), fds, npf_buffer_fds(current(c), fds));
+}
+
+static void do_stats(struct conn *c, const struct npf_wire_msg *msg)
+{
+	struct npf_ring_counters ring = {0};
+
+	if (c->removed) {
+		refuse(c, msg, -ENODEV, "port npf0 was removed");
+		return;
+	}
+	c->stats.captured = c->stats.captured_bytes = c->stats.drop_full = 0;
+	for (unsigned int i = 0; i < c->n_buffers; i++) {
+		npf_buffer_counters(c->buffers[i], &ring);
+		c->stats.captured += ring.packets;
+		c->stats.captured_bytes += ring.bytes;
+		c->stats.drop_full += ring.drop[NPF_DROP_FULL];
+	}
+	reply(c, msg, 0, &c->stats, sizeof(c->stats), NULL, 0);
+}
+
+static void do_send(struct fake_daemon *d, struct conn *c, const struct npf_wire_msg *msg)
+{
+	const struct npf_wire_send *m = msg->body;
+	struct npf_wire_send_reply r = {.sent = 1};
+
+	d->n_sent++;
+	d->sent_len = m->len;
+	memcpy(d->sent, npf_wire_tail(msg), m->len);
+	c->stats.sent++;
+	reply(c, msg, 0, &r, sizeof(r), NULL, 0);
+}
+
+static void serve(struct fake_daemon *d, struct conn *c, const struct npf_wire_msg *msg)
+{
+	struct npf_wire_hello_reply hello = {.version = "fake", .pid = 1};
+	struct npf_wire_port port = the_port();
+	struct npf_wire_error err;
+
+	if (npf_wire_check_request(msg, &err) < 0) {
+		refuse(c, msg, -EPROTO, err.text);
+		return;
+	}
+	switch (msg->hdr.type) {
+	case NPF_WIRE_HELLO:
+		reply(c, msg, 0, &hello, sizeof(hello), NULL, 0);
+		break;
+	case NPF_WIRE_PORTS:
+		reply(c, msg, 0, &port, sizeof(port), NULL, 0);
+		break;
+	case NPF_WIRE_OPEN:
+		do_open(d, c, msg);
+		break;
+	case NPF_WIRE_SET_FILTER:
+		do_set_filter(d, c, msg);
+		break;
+	case NPF_WIRE_SET_PARAMS:
+		memcpy(&c->params, msg->body, sizeof(c->params));
+		d->last_params = c->params;
+		npf_buffer_set_wake(current(c),
+			(c->params.flags & NPF_WIRE_OPEN_IMMEDIATE) ? 0 : c->params.mintocopy,
+			c->params.timeout_ms * NPF_NS_PER_MS);
+		reply(c, msg, 0, NULL, 0, NULL, 0);
+		break;
+	case NPF_WIRE_SET_BUFFER:
+		do_set_buffer(c, msg);
+		break;
+	case NPF_WIRE_STATS:
+		do_stats(c, msg);
+		break;
+	case NPF_WIRE_SEND:
+		do_send(d, c, msg);
+		break;
+	default:
+		refuse(c, msg, -EOPNOTSUPP, "the fake daemon does not do this");
+	}
+}
+
+static void accept_one(struct fake_daemon *d)
+{
+	int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	for (unsigned int i = 0; i < MAX_CONNS && fd >= 0; i++)
+		if (d->conns[i].fd < 0) {
+			d->conns[i].fd = npf_steal_fd(&fd);
+			return;
+		}
+	npf_close(fd);
+}
+
+static void *run(void *arg)
+{
+	struct fake_daemon *d = arg;
+
+	for (;;) {
+		struct pollfd pfds[2 + MAX_CONNS];
+
+		pthread_mutex_lock(&d->lock);
+		pfds[0] = (struct pollfd){.fd = d->stop_fd, .events = POLLIN};
+		pfds[1] = (struct pollfd){.fd = d->listen_fd, .events = POLLIN};
+		for (unsigned int i = 0; i < MAX_CONNS; i++)
+			pfds[2 + i] = (struct pollfd){.fd = d->conns[i].fd, .events = POLLIN};
+		pthread_mutex_unlock(&d->lock);
+		poll(pfds, NPF_ARRAY_LEN(pfds), -1);
+		if (pfds[0].revents)
+			return NULL;
+		pthread_mutex_lock(&d->lock);
+		if (pfds[1].revents)
+			accept_one(d);
+		for (unsigned int i = 0; i < MAX_CONNS; i++) {
+			struct conn *c = &d->conns[i];
+			struct npf_wire_msg msg;
+
+			if (!pfds[2 + i].revents || c->fd < 0 || c->fd != pfds[2 + i].fd)
+				continue;
+			if (npf_wire_recv_msg(c->fd, d->msg_buf, NPF_WIRE_BUFLEN, &msg) <= 0) {
+				drop_conn(c);
+				continue;
+			}
+			if (!d->hang)
+				serve(d, c, &msg);
+			npf_wire_msg_close(&msg);
+		}
+		pthread_mutex_unlock(&d->lock);
+	}
+}
+
+struct fake_daemon *fake_start(void)
+{
+	struct fake_daemon *d = calloc(1, sizeof(*d));
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	strcpy(d->dir, "/tmp/npf-fake-XXXXXX");
+	if (mkdtemp(d->dir) == NULL)
+		abort();
+	snprintf(d->path, sizeof(d->path), "%s/npf.sock", d->dir);
+	strcpy(addr.sun_path, d->path);
+	d->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (bind(d->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+		listen(d->listen_fd, 16) < 0)
+		abort();
+	d->stop_fd = eventfd(0, EFD_CLOEXEC);
+	d->msg_buf = malloc(NPF_WIRE_BUFLEN);
+	for (unsigned int i = 0; i < MAX_CONNS; i++)
+		d->conns[i].fd = d->conns[i].efd = -1;
+	pthread_mutex_init(&d->lock, NULL);
+	setenv("NPF_SOCKET", d->path, 1);
+	if (pthread_create(&d->thread, NULL, run, d) != 0)
+		abort();
+	return d;
+}
+
+void fake_die(struct fake_daemon *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->listen_fd = npf_close(d->listen_fd);
+	for (unsigned int i = 0; i < MAX_CONNS; i++)
+		if (d->conns[i].fd >= 0)
+			drop_conn(&d->conns[i]);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void fake_stop(struct fake_daemon *d)
+{
+	static const uint64_t one = 1;
+
+	if (write(d->stop_fd, &one, sizeof(one)) < 0)
+		abort();
+	pthread_join(d->thread, NULL);
+	fake_die(d);
+	npf_close(d->stop_fd);
+	unlink(d->path);
+	rmdir(d->dir);
+	free(d->msg_buf);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+	unsetenv("NPF_SOCKET");
+}
+
+void fake_hang(struct fake_daemon *d, bool on)
+{
+	pthread_mutex_lock(&d->lock);
+	d->hang = on;
+	pthread_mutex_unlock(&d->lock);
+}
+
+void fake_ignore_filters(struct fake_daemon *d, bool on)
+{
+	pthread_mutex_lock(&d->lock);
+	d->ignore_filters = on;
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void signal_reader(struct conn *c)
+{
+	static const uint64_t one = 1;
+
+	if (write(c->efd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+static bool wants(const struct conn *c, uint16_t flags)
+{
+	bool outbound = (flags & NPF_REC_OUTBOUND) != 0;
+
+	if (c->params.direction == NPF_WIRE_INOUT)
+		return true;
+	return outbound == (c->params.direction == NPF_WIRE_OUT);
+}
+
+static uint32_t keeps(const struct conn *c, const void *data, uint32_t len, uint16_t flags)
+{
+	struct npf_bpf_aux aux = {.pkttype = (flags & NPF_REC_OUTBOUND) ? 4 : 0};
+
+	if (c->insns == NULL || c->accept_gen != c->gen)
+		return len;
+	return npf_bpf_interpret(c->insns, data, len, len, &aux);
+}
+
+void fake_packet(struct fake_daemon *d, uint64_t ts_ns, const void *data, uint32_t len,
+	uint16_t flags, bool commit)
+{
+	pthread_mutex_lock(&d->lock);
+	for (unsigned int i = 0; i < MAX_CONNS; i++) {
+		struct conn *c = &d->conns[i];
+		struct npf_rec hdr = {.ts_ns = ts_ns, .len = len, .flags = flags};
+		uint32_t keep;
+
+		if (current(c) == NULL || c->removed)
+			continue;
+		c->stats.received++;
+		keep = wants(c, flags) ? keeps(c, data, len, flags) : 0;
+		if (keep > 0) {
+			c->stats.accepted++;
+			hdr.caplen = NPF_MIN(keep, c->open.snaplen);
+			hdr.caplen = NPF_MIN(hdr.caplen, len);
+			hdr.filter_gen = c->accept_gen;
+			npf_lane_put(npf_buffer_lane(current(c), 0), &hdr, data);
+		}
+		if (commit && npf_lane_commit(npf_buffer_lane(current(c), 0), ts_ns))
+			signal_reader(c);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+void fake_tick(struct fake_daemon *d, uint64_t now_ns, uint64_t mono_ns)
+{
+	pthread_mutex_lock(&d->lock);
+	for (unsigned int i = 0; i < MAX_CONNS; i++) {
+		struct conn *c = &d->conns[i];
+
+		if (current(c) == NULL || c->removed)
+			continue;
+		if (npf_lane_commit(npf_buffer_lane(current(c), 0), now_ns))
+			signal_reader(c);
+		if (npf_lane_tick(npf_buffer_lane(current(c), 0), now_ns, mono_ns))
+			signal_reader(c);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+void fake_remove_port(struct fake_daemon *d)
+{
+	pthread_mutex_lock(&d->lock);
+	for (unsigned int i = 0; i < MAX_CONNS; i++) {
+		struct conn *c = &d->conns[i];
+
+		if (current(c) == NULL || c->removed)
+			continue;
+		npf_lane_close(npf_buffer_lane(current(c), 0));
+		c->removed = true;
+		signal_reader(c);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+unsigned int fake_sent(struct fake_daemon *d, void *frame, size_t size)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&d->lock);
+	n = d->n_sent;
+	if (frame != NULL)
+		memcpy(frame, d->sent, NPF_MIN(size, (size_t)d->sent_len));
+	pthread_mutex_unlock(&d->lock);
+	return n;
+}
+
+struct npf_wire_open fake_last_open(struct fake_daemon *d)
+{
+	struct npf_wire_open open;
+
+	pthread_mutex_lock(&d->lock);
+	open = d->last_open;
+	pthread_mutex_unlock(&d->lock);
+	return open;
+}
+
+struct npf_wire_params fake_last_params(struct fake_daemon *d)
+{
+	struct npf_wire_params params;
+
+	pthread_mutex_lock(&d->lock);
+	params = d->last_params;
+	pthread_mutex_unlock(&d->lock);
+	return params;
+}
+
+unsigned int fake_n_sessions(struct fake_daemon *d)
+{
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&d->lock);
+	for (unsigned int i = 0; i < MAX_CONNS; i++)
+		n += d->conns[i].n_buffers > 0;
+	pthread_mutex_unlock(&d->lock);
+	return n;
+}
