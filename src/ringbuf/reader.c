@@ -246,6 +246,17 @@ bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy)
 	return false;
 }
 
+void npf_reader_finish(struct npf_reader *r)
+{
+	r->orphan = true;
+	r->run = NULL; /* what held it back no longer does */
+}
+
+void npf_reader_hold(struct npf_reader *r, bool on)
+{
+	r->hold = on;
+}
+
 void npf_reader_disarm(struct npf_reader *r)
 {
 	for (struct npf_reader_buffer *b = r->first; b; b = b->next) {

@@ -45,6 +45,8 @@ struct npf_reader {
 	struct npf_reader_lane *run;  /* lane to go on with, NULL: choose one */
 	uint64_t run_until;           /* its records up to this stamp need no look at other lanes */
 	int fault;                    /* 0 or -EPROTO: sticky */
+	bool hold;                    /* free nothing on the way: npf_reader_hold() */
+	bool orphan;                  /* no producer any more: npf_reader_finish() */
 	int efd;                      /* not ours */
 	uint64_t hold_ns;             /* see struct npf_cw */
 	struct npf_reader_buffer *first; /* oldest that is still mapped */

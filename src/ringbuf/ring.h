@@ -259,6 +259,19 @@ bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy);
 /* Awake again (woken, or for another reason). */
 void npf_reader_disarm(struct npf_reader *r);
 
+/*
+ * npf_reader_finish - the producer has died: its lanes will neither grow nor be closed.
+ * From now on npf_reader_next() hands out all that was committed, waiting for no idle lane's
+ * watermark, and then says -ENODATA.
+ */
+void npf_reader_finish(struct npf_reader *r);
+
+/*
+ * npf_reader_hold - while on, npf_reader_next() frees nothing: every record handed out stays valid
+ * until npf_reader_release(). Not with overwrite mode, whose record is always a copy.
+ */
+void npf_reader_hold(struct npf_reader *r, bool on);
+
 /* Counters as the producer published them, all buffers of the reader so far; what was overwritten
  * before it could be read, as the reader itself found. */
 void npf_reader_counters(struct npf_reader *r, struct npf_ring_counters *c);

@@ -29,7 +29,7 @@ void npf_reader_publish(const struct npf_reader *r, struct npf_reader_lane *l)
 {
 	uint64_t tail = l->pos - (l == r->held ? r->held_space : 0);
 
-	if (l->freed == tail)
+	if (l->freed == tail || r->hold)
 		return;
 	l->freed = tail;
 	/* W2: release, pairs with R2. Our loads of the records come before the lane writes there
@@ -175,7 +175,7 @@ static int npf_reader_choose_lane(
 			}
 		} else if (r->fault) {
 			return r->fault;
-		} else if (!l->closed) {
+		} else if (!l->closed && !r->orphan) {
 			is_open = true;
 			watermark = NPF_MIN(watermark, l->watermark);
 		}
@@ -237,11 +237,15 @@ static inline int npf_reader_take(
 
 void npf_reader_release(struct npf_reader *r)
 {
+	bool hold = r->hold;
+
 	r->held = NULL;
+	r->hold = false;
 	for (struct npf_reader_buffer *b = r->first; b; b = b->next)
 		for (unsigned int i = 0; i < b->n_lanes; i++)
 			npf_reader_publish(r, &b->lane[i]);
 	npf_reader_forget(r);
+	r->hold = hold;
 }
 
 /* Nothing is held. */
@@ -252,7 +256,8 @@ static int npf_reader_next_chosen(struct npf_reader *r, struct npf_view *v)
 		int ret = npf_reader_choose(r, &l);
 
 		if (ret <= 0) {
-			npf_reader_release(r); /* the window is empty: all of it is free */
+			if (!r->hold)
+				npf_reader_release(r); /* the window is empty: all of it is free */
 			return ret;
 		}
 		if (!l->overwrite) {

@@ -469,6 +469,58 @@ static void a_fresh_reader_goes_on_where_the_last_one_left_off(void **state)
 	pair_fini(&p);
 }
 
+static void what_a_dead_producer_committed_is_read_in_order_to_the_end(void **state)
+{
+	struct npf_buffer_conf conf = {.size = SIZE, .n_lanes = 2};
+	struct npf_view v;
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, &conf);
+	put(pair_lane(&p, 0), 2, 10, 200);
+	put(pair_lane(&p, 0), 3, 10, 300);
+	npf_lane_commit(pair_lane(&p, 0), 300);
+	put(pair_lane(&p, 1), 1, 10, 100);
+	npf_lane_commit(pair_lane(&p, 1), 100);
+	next_is(&p, 1, 10, 100);
+	next_is_none(&p); /* lane 1 might go on at 100 */
+	npf_reader_finish(p.r);
+	next_is(&p, 2, 10, 200);
+	next_is(&p, 3, 10, 300);
+	assert_int_equal(npf_reader_next(p.r, &v), -ENODATA);
+	pair_fini(&p);
+}
+
+static void a_held_window_stays_whole_until_it_is_released(void **state)
+{
+	struct npf_view v[32];
+	unsigned int n = 0;
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, &one_lane);
+	while (n < 32 && put(pair_lane(&p, 0), n, 100, n))
+		n++;
+	npf_lane_commit(pair_lane(&p, 0), n);
+	npf_reader_hold(p.r, true);
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(npf_reader_next(p.r, &v[i]), 1);
+	next_is_none(&p);
+	assert_true(npf_reader_arm(p.r, 0));
+	assert_int_equal(npf_buffer_used(p.b), n * npf_rec_space(100));
+	while (put(pair_lane(&p, 0), 99, 500, 99))
+		;
+	npf_lane_commit(pair_lane(&p, 0), 99);
+	for (unsigned int i = 0; i < n; i++)
+		view_is(&v[i], i, 100, i);
+	npf_reader_disarm(p.r);
+	npf_reader_release(p.r);
+	assert_true(npf_buffer_used(p.b) <= SIZE - n * npf_rec_space(100));
+	npf_reader_hold(p.r, false);
+	next_is(&p, 99, 500, 99);
+	pair_fini(&p);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -495,6 +547,8 @@ int main(void)
 		cmocka_unit_test(one_busy_lane_can_use_the_whole_budget),
 		cmocka_unit_test(a_new_buffer_is_read_after_the_old_one_without_loss),
 		cmocka_unit_test(a_fresh_reader_goes_on_where_the_last_one_left_off),
+		cmocka_unit_test(what_a_dead_producer_committed_is_read_in_order_to_the_end),
+		cmocka_unit_test(a_held_window_stays_whole_until_it_is_released),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
