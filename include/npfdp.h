@@ -67,6 +67,36 @@ NPFDP_API int npfdp_set_timeout_returns(pcap_t *p, int on);
 /* Before activation: when the buffer is full, keep the newest packets, not the oldest. */
 NPFDP_API int npfdp_set_overwrite(pcap_t *p, int on);
 
+/* ---- Many packets at once, without a copy ---- */
+
+#define NPFDP_OUTBOUND  0x0001u /* sent through the port, not received on it */
+#define NPFDP_VLAN      0x0002u /* the port had stripped the outer VLAN tag: it was put back */
+#define NPFDP_CSUM_GOOD 0x0004u /* the port checked the L4 checksum: correct */
+#define NPFDP_CSUM_BAD  0x0008u /* the port checked the L4 checksum: wrong */
+#define NPFDP_HW_STAMP  0x0010u /* the time stamp is the port's own */
+
+struct npfdp_pkt {
+	uint64_t ts_ns;      /* since the Unix epoch */
+	const uint8_t *data; /* caplen bytes, read-only: in the shared buffer itself */
+	uint32_t caplen;
+	uint32_t len;   /* on the wire */
+	uint32_t gap;   /* packets dropped for want of room right before this one */
+	uint16_t flags; /* NPFDP_* */
+	uint16_t port;  /* index of the port */
+	uint16_t queue; /* rx queue */
+	uint16_t reserved[3];
+};
+
+/*
+ * npfdp_next_batch - the next packets, at most max, as they lie in the shared buffer.
+ *
+ * Waits as pcap_dispatch() does, and gives at most the user buffer's bytes. The packets stay where
+ * they are, and take room in the buffer, until the next read on this handle. In overwrite mode a
+ * batch is one packet, a copy.
+ * Return: packets; 0: non-blocking and nothing there; PCAP_ERROR; PCAP_ERROR_BREAK.
+ */
+NPFDP_API int npfdp_next_batch(pcap_t *p, struct npfdp_pkt *pkts, int max);
+
 /* ---- WinPcap's extensions; its manual's meaning unless said ---- */
 
 #define MODE_CAPT 0

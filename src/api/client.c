@@ -353,6 +353,19 @@ int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_e
 	return rc < 0 ? say(err, rc, "can't map the new buffer") : 0;
 }
 
+int npf_client_ping(struct npf_client *c, struct npf_wire_error *err)
+{
+	struct npf_wire_stats stats;
+	struct npf_wire_call call = {
+		.type = NPF_WIRE_STATS,
+		.reply = &stats,
+		.reply_len = sizeof(stats),
+		.reply_min = sizeof(stats),
+	};
+
+	return client_call(c, &call, err);
+}
+
 int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct npf_wire_error *err)
 {
 	struct npf_wire_call call = {

@@ -55,9 +55,13 @@ const struct npf_wire_port *npf_client_port(const struct npf_client *c);
 /*
  * npf_client_next - release the record handed out before, hand out the next that the filter and the
  * direction now in force accept.
- * Return: 1: *v is filled; 0: nothing deliverable now; -ENODATA, -EPROTO.
+ * Return: 1: *v is filled; 0: nothing deliverable now; -ENODATA: the daemon ended the session;
+ * -EPIPE: the daemon has gone, and everything was read; -EPROTO.
  */
 int npf_client_next(struct npf_client *c, struct npf_view *v);
+
+/* While on, all records handed out stay valid until npf_client_release(). */
+void npf_client_hold(struct npf_client *c, bool on);
 
 /* Done with the record handed out last: all that was read is free for the daemon. */
 void npf_client_release(struct npf_client *c);

@@ -36,4 +36,7 @@ struct npf_client {
 	_Atomic uint64_t skipped; /* records that a later filter or direction rejected */
 };
 
+/* Is the session still there? 0 or -errno with *err filled. */
+int npf_client_ping(struct npf_client *c, struct npf_wire_error *err);
+
 #endif

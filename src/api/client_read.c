@@ -68,7 +68,14 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 			atomic_load_explicit(&c->skipped, memory_order_relaxed) + 1,
 			memory_order_relaxed);
 	}
-	return rc;
+	/* A reader without a producer says that it is at the end: here that is the daemon's. */
+	return rc == -ENODATA && c->hangup ? -EPIPE : rc;
+}
+
+void npf_client_hold(struct npf_client *c, bool on)
+{
+	if (c->reader != NULL)
+		npf_reader_hold(c->reader, on);
 }
 
 void npf_client_release(struct npf_client *c)
@@ -128,8 +135,11 @@ static int poll_once(struct npf_client *c, int timeout_ms)
 		drain(c->brkfd);
 		return -EINTR;
 	}
-	if ((pfds[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+	if ((pfds[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
 		c->hangup = true;
+		if (c->reader != NULL)
+			npf_reader_finish(c->reader);
+	}
 	return n;
 }
 
@@ -174,25 +184,25 @@ void npf_client_settle(struct npf_client *c, bool drained)
 
 void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size)
 {
-	struct npf_wire_stats stats;
 	struct npf_wire_error err;
 
+	/* An orderly stop ends the lanes first and the socket then: ask who ended them. */
+	if (rc == -ENODATA)
+		rc = npf_client_ping(c, &err);
 	switch (rc) {
+	case 0:
+		snprintf(text, size, "port %s was removed", c->port.name);
+		break;
 	case -EPIPE:
+	case -ETIMEDOUT:
 		snprintf(text, size,
 			"the npf-dpdk daemon has gone away: port %s delivers no more packets",
 			c->port.name);
-		break;
-	case -ENODATA:
-		if (npf_client_stats(c, &stats, &err) < 0)
-			snprintf(text, size, "%s", err.text);
-		else
-			snprintf(text, size, "port %s was removed", c->port.name);
 		break;
 	case -EPROTO:
 		snprintf(text, size, "port %s: the shared buffer makes no sense", c->port.name);
 		break;
 	default:
-		snprintf(text, size, "port %s: %s", c->port.name, strerror(-rc));
+		snprintf(text, size, "%s", err.text);
 	}
 }

@@ -136,19 +136,33 @@ static int deliver(
 	return n;
 }
 
+/* Every read starts here. Return: 0 or a pcap error. */
+static int begin(struct npf_handle *h)
+{
+	if (h->client == NULL)
+		return npf_handle_inactive(h);
+	if (check_sampling(h) < 0)
+		return PCAP_ERROR;
+	if (NPF_UNLIKELY(h->holding)) {
+		npf_client_release(h->client);
+		npf_client_hold(h->client, false);
+		h->holding = false;
+	}
+	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed))
+		return broken(h);
+	return 0;
+}
+
 static int read_some(struct npf_handle *h, int cnt, pcap_handler callback, u_char *user)
 {
 	bool drained = false;
 	int n;
 
-	if (h->client == NULL)
-		return npf_handle_inactive(h);
-	if (check_sampling(h) < 0)
-		return PCAP_ERROR;
+	n = begin(h);
+	if (n < 0)
+		return n;
 	if (cnt <= 0)
 		cnt = INT_MAX;
-	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed))
-		return broken(h);
 	for (;;) {
 		n = deliver(h, cnt, callback, user, &drained);
 		if (n != 0 || !drained)
@@ -223,6 +237,70 @@ const u_char *pcap_next(pcap_t *p, struct pcap_pkthdr *hdr)
 		return NULL;
 	*hdr = h->hdr;
 	return h->data;
+}
+
+/* The bounded loop over records without a copy; as deliver(). */
+static int collect(struct npf_handle *h, struct npfdp_pkt *pkts, int max, bool *drained)
+{
+	uint64_t bytes = 0;
+	struct npf_view v;
+	int n = 0;
+	int rc;
+
+	*drained = false;
+	while (n < max && bytes < h->userbuffer) {
+		rc = npf_client_next(h->client, &v);
+		if (rc != 1) {
+			*drained = true;
+			return rc < 0 && n == 0 ? lost(h, rc) : n;
+		}
+		bytes += npf_rec_space(v.caplen);
+		if (!is_sampled(h, &v))
+			continue;
+		pkts[n++] = (struct npfdp_pkt){
+			.ts_ns = v.ts_ns,
+			.data = v.data,
+			.caplen = v.caplen,
+			.len = v.len,
+			.gap = v.gap,
+			.flags = v.flags,
+			.port = v.port,
+			.queue = v.queue,
+		};
+	}
+	return n;
+}
+
+int npfdp_next_batch(pcap_t *p, struct npfdp_pkt *pkts, int max)
+{
+	struct npf_handle *h = npf_handle_of(p);
+	bool drained = false;
+	int n;
+
+	if (h == NULL)
+		return PCAP_ERROR;
+	n = begin(h);
+	if (n < 0)
+		return n;
+	if (max <= 0)
+		return npf_handle_error(h, "a batch of %d packets makes no sense", max);
+	/* What can be overwritten at any time is handed out as a copy, of which there is one. */
+	if ((h->open_flags & NPF_WIRE_OPEN_OVERWRITE) != 0)
+		max = 1;
+	else
+		npf_client_hold(h->client, h->holding = true);
+	for (;;) {
+		n = collect(h, pkts, max, &drained);
+		if (n != 0 || !drained)
+			break;
+		n = await(h);
+		if (n <= 0)
+			break;
+	}
+	h->delivered += n > 0 ? (uint64_t)n : 0;
+	if (h->selected || h->nonblock)
+		npf_client_settle(h->client, drained);
+	return n;
 }
 
 void pcap_breakloop(pcap_t *p)
