@@ -15,7 +15,7 @@
  * Every step is bounded by the record at hand or the number of lanes, but for discarding in
  * overwrite mode, which is bounded by the records that lie in the new one's way.
  */
-#include "ringbuf/copy.h"
+#include "base/copy.h"
 #include "ringbuf/lane.h"
 
 /* ---- Room ---- */

@@ -10,8 +10,8 @@
  * come in between. Nothing is read beyond the source's n bytes nor written beyond the
  * destination's.
  */
-#ifndef NPF_RINGBUF_COPY_H
-#define NPF_RINGBUF_COPY_H
+#ifndef NPF_BASE_COPY_H
+#define NPF_BASE_COPY_H
 
 #include "base/base.h"
 
