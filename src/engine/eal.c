@@ -13,6 +13,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <sched.h>
@@ -156,12 +157,35 @@ static void sweep_runtime_dirs(void)
 	closedir(d);
 }
 
+/*
+ * The EAL answers a wrong argument with its whole usage text on standard output, which belongs to
+ * nobody here: our own error says where to look. Return: what restore_stdout() wants.
+ */
+static int silence_stdout(void)
+{
+	npf_autofd int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	fflush(stdout);
+	if (null < 0 || saved < 0 || dup2(null, STDOUT_FILENO) < 0)
+		return npf_close(saved);
+	return saved;
+}
+
+static void restore_stdout(int saved)
+{
+	fflush(stdout);
+	if (saved >= 0)
+		dup2(saved, STDOUT_FILENO);
+	npf_close(saved);
+}
+
 int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, size_t err_len)
 {
 	const struct npf_config_eal *eal = &conf->eal;
 	struct args a = {.n = 0};
 	bool pci = false;
-	int rc;
+	int rc, saved_stdout;
 
 	rc = choose_hugepages(eal, hugepagesp, err, err_len);
 	if (rc < 0)
@@ -206,7 +230,9 @@ int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, siz
 	char *argv[MAX_ARGS + 1];
 
 	memcpy(argv, a.v, sizeof(argv));
+	saved_stdout = silence_stdout();
 	rc = rte_eal_init(a.n, argv);
+	restore_stdout(saved_stdout);
 	if (rc < 0) {
 		rc = rte_errno != 0 ? -rte_errno : -EINVAL;
 		snprintf(err, err_len,
