@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Programs of many makers, unmodified, under npf-run: each sees the npf ports beside the kernel's
+# interfaces, captures from them what the savefile behind the port holds, and still gets kernel
+# interfaces, `any` and savefiles from the genuine libpcap.
+. "$(dirname "$0")/lib.sh"
+need_root
+need tcpdump tshark dumpcap ngrep nmap python3 curl jq ip ethtool
+python3=/usr/bin/python3
+$python3 -c 'import scapy' 2>/dev/null || skip "python3-scapy is not installed: run scripts/setup.sh"
+
+file=$corpus/web4.pcap
+n=$(packets_of "$file")
+config "$(replay npf0 "$file")" "$(replay npf1 "$corpus/dns.pcap")" >"$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
+netns a
+netns b
+wire a b
+web b
+
+# in_a COMMAND...: under npf-run, in namespace a, so that its interfaces are known.
+in_a() {
+	timeout 60 ip netns exec "$id-a" "$run" "$@"
+}
+
+in_a tcpdump -D >"$t/out" || fail "tcpdump -D"
+says "$t/out" '^[0-9]+\.npf0 ' "tcpdump -D lists npf0"
+says "$t/out" '^[0-9]+\.npf1 ' "tcpdump -D lists npf1"
+says "$t/out" '^[0-9]+\.wire ' "tcpdump -D lists the kernel's interface"
+says "$t/out" '^[0-9]+\.any ' "tcpdump -D lists any"
+ip netns exec "$id-a" tcpdump -D | sed 's/^[0-9]*\.//' | sort >"$t/expected"
+sed 's/^[0-9]*\.//' "$t/out" | grep -v '^npf' | sort >"$t/got"
+same "$t/expected" "$t/got" "tcpdump -D lists all else as without npf-run"
+
+in_a tcpdump -nn -tt -e -v -r "$file" >"$t/got" 2>/dev/null
+tcpdump -nn -tt -e -v -r "$file" >"$t/expected" 2>/dev/null
+same "$t/expected" "$t/got" "tcpdump -r reads a savefile"
+tcpdump --version 2>&1 | grep -i 'libpcap' >"$t/expected"
+in_a tcpdump --version 2>&1 | grep -i 'libpcap' >"$t/got" || true
+echo "   ($(cat "$t/got"))"
+for dev in wire any; do
+	rm -f "$t/err"
+	in_a tcpdump -nn -i $dev -c 6 tcp port 80 >"$t/got" 2>"$t/err" &
+	client=$!
+	wait_for 10 grep -q listening "$t/err" || fail "tcpdump -i $dev"
+	on a curl -s -o /dev/null http://10.76.0.2/small
+	wait $client || fail "tcpdump -i $dev ends with status $?"
+	[ "$(wc -l <"$t/got")" -eq 6 ] || fail "tcpdump -i $dev"
+	ok "tcpdump -i $dev captures from the kernel"
+done
+
+fields=(-T fields -e frame.time_epoch -e frame.len -e frame.protocols -e ip.id -e tcp.seq_raw -e http.request.uri)
+in_a tshark -D >"$t/out" 2>"$t/err" || fail "tshark -D: $(cat "$t/err")"
+says "$t/out" 'npf0' "tshark -D lists npf0"
+says "$t/out" 'wire' "tshark -D lists the kernel's interface"
+tshark -r "$file" "${fields[@]}" >"$t/expected" 2>/dev/null
+in_a tshark -i npf0 -c "$n" "${fields[@]}" >"$t/got" 2>"$t/err" || fail "tshark: $(cat "$t/err")"
+same "$t/expected" "$t/got" "tshark dissects $n packets of npf0 as of the file"
+tshark -r "$corpus/dns.pcap" -Y 'dns and udp and ip' -T fields -e dns.qry.name >"$t/expected" 2>/dev/null
+in_a tshark -i npf1 -f 'udp and ip' -c "$(wc -l <"$t/expected")" -T fields -e dns.qry.name \
+	>"$t/got" 2>"$t/err" || fail "tshark -f: $(cat "$t/err")"
+same "$t/expected" "$t/got" "tshark -f sets a filter"
+
+in_a dumpcap -q -i npf0 -c "$n" -w "$t/dumpcap.pcapng" 2>"$t/err" || fail "dumpcap: $(cat "$t/err")"
+tcpdump -nn -tt -e -v -x -r "$file" >"$t/expected" 2>/dev/null
+tcpdump -nn -tt -e -v -x -r "$t/dumpcap.pcapng" >"$t/got" 2>/dev/null
+same "$t/expected" "$t/got" "dumpcap writes $n packets of npf0, byte for byte"
+
+ngrep -q -I "$file" -W byline 'GET|HTTP/1' 'tcp port 80' 2>/dev/null | grep -vE '^(input|filter):' >"$t/expected"
+m=$(grep -c '^T ' "$t/expected")
+[ "$m" -gt 5 ] || fail "ngrep finds nothing in the file"
+in_a ngrep -q -d npf0 -n "$m" -W byline 'GET|HTTP/1' 'tcp port 80' 2>"$t/err" |
+	grep -vE '^(interface|filter):' >"$t/got" || true
+same "$t/expected" "$t/got" "ngrep finds in npf0 what it finds in the file, $m packets"
+
+in_a nmap --iflist >"$t/out" 2>&1 || fail "nmap --iflist: $(cat "$t/out")"
+says "$t/out" '^wire ' "nmap --iflist lists the kernel's interface"
+clean "$t/out"
+
+cat >"$t/sniff.py" <<-PY
+	import sys
+	from scapy.all import conf, rdpcap, sniff, raw
+	conf.use_pcap = True
+	expected = rdpcap(sys.argv[1])
+	got = sniff(iface="npf0", count=len(expected), timeout=30)
+	assert [raw(p) for p in got] == [raw(p) for p in expected], "the bytes differ"
+	assert [round(p.time * 10**6) for p in got] == [round(p.time * 10**6) for p in expected], "the times differ"
+	n = len([p for p in expected if p.haslayer("TCP") and p["TCP"].flags & 2])
+	got = sniff(iface="npf0", filter="tcp[13] & 2 != 0", count=n, timeout=30)
+	assert len(got) == n > 0, (len(got), n)
+PY
+in_a $python3 "$t/sniff.py" "$file" >"$t/out" 2>&1 || {
+	cat "$t/out"
+	fail "scapy's sniff"
+}
+ok "scapy sniffs $n packets of npf0, byte for byte, and with a filter"
+
+wait_for 5 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
+stop_daemon
+clean "$t/daemon.log"
