@@ -3,9 +3,16 @@
 #include "jit/bpf.h"
 #include "jit/opcode.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <cmocka.h>
 
 /* Keeps the packet's fifth byte's worth of bytes; rejects packets of fewer than five. */
@@ -113,6 +120,99 @@ static void ancillary_loads_are_constants_with_aux_and_out_of_range_without(void
 	}
 }
 
+static void the_automatic_choice_is_native_code_where_it_is_to_be_had(void **state)
+{
+	const struct npf_filter_opts scalar = {.backend = NPF_BACKEND_SCALAR};
+	struct npf_filter *f = NULL;
+
+	(void)state;
+#ifdef __x86_64__
+	assert_int_equal(npf_filter_compile(fifth_byte, 2, NULL, &f, NULL), 0);
+	assert_int_equal(npf_filter_backend(f), NPF_BACKEND_SCALAR);
+	npf_filter_free(f);
+	assert_int_equal(npf_filter_compile(fifth_byte, 2, &scalar, &f, NULL), 0);
+	assert_int_equal(npf_filter_backend(f), NPF_BACKEND_SCALAR);
+	npf_filter_free(f);
+#else
+	assert_int_equal(npf_filter_compile(fifth_byte, 2, &scalar, &f, NULL), -ENOTSUP);
+#endif
+}
+
+/* Refuse mprotect(..., PROT_EXEC) to this thread and its children, as MemoryDenyWriteExecute= does.
+ */
+static int deny_executable_memory(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = {NPF_ARRAY_LEN(code), code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+static int run_without_executable_memory(void)
+{
+	const struct npf_filter_opts scalar = {.backend = NPF_BACKEND_SCALAR};
+	const uint8_t pkt[] = {1, 2, 3, 4, 99};
+	struct npf_filter *f = NULL;
+
+	if (deny_executable_memory() < 0)
+		return 2;
+	if (npf_filter_compile(fifth_byte, 2, &scalar, &f, NULL) != -ENOTSUP)
+		return 3;
+	if (npf_filter_compile(fifth_byte, 2, NULL, &f, NULL) != 0)
+		return 4;
+	if (npf_filter_backend(f) != NPF_BACKEND_INTERP)
+		return 5;
+	if (npf_filter_run(f, pkt, 5, 5) != 99)
+		return 6;
+	npf_filter_free(f);
+	return 0;
+}
+
+static void without_executable_memory_the_automatic_choice_is_the_interpreter(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(run_without_executable_memory());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static bool any_mapping_is_writable_and_executable(void)
+{
+	char line[512];
+	bool found = false;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps) != NULL)
+		found |= strstr(line, " rwx") != NULL || strstr(line, " -wx") != NULL;
+	fclose(maps);
+	return found;
+}
+
+static void code_is_never_writable_and_executable(void **state)
+{
+	struct npf_filter *f = NULL;
+
+	(void)state;
+	assert_int_equal(npf_filter_compile(fifth_byte, 2, NULL, &f, NULL), 0);
+	assert_false(any_mapping_is_writable_and_executable());
+	npf_filter_free(f);
+}
+
 static void back_ends_that_are_not_built_say_so(void **state)
 {
 	static const enum npf_backend absent[] = {NPF_BACKEND_AVX2, NPF_BACKEND_AVX512};
@@ -153,6 +253,9 @@ int main(void)
 		cmocka_unit_test(a_filter_keeps_its_own_copy_of_the_program),
 		cmocka_unit_test(a_wrong_program_is_refused_with_its_place),
 		cmocka_unit_test(ancillary_loads_are_constants_with_aux_and_out_of_range_without),
+		cmocka_unit_test(the_automatic_choice_is_native_code_where_it_is_to_be_had),
+		cmocka_unit_test(without_executable_memory_the_automatic_choice_is_the_interpreter),
+		cmocka_unit_test(code_is_never_writable_and_executable),
 		cmocka_unit_test(back_ends_that_are_not_built_say_so),
 		cmocka_unit_test(the_environment_names_a_back_end),
 	};
