@@ -165,6 +165,7 @@ static void describe_client(
 		.want_in = s->params.direction != NPF_WIRE_OUT,
 		.want_out = s->params.direction != NPF_WIRE_IN,
 		.want_own = (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0,
+		.is_merged = info.n_lanes > 1,
 		.wake_fd = s->wake_fd,
 	};
 }

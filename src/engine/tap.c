@@ -62,6 +62,12 @@ static void wake(const struct npf_tap_client *c)
 		return; /* EAGAIN: the counter is at its limit, so the reader has been woken */
 }
 
+static void commit(const struct npf_tap_client *c, uint64_t now_ns)
+{
+	if (npf_lane_commit(c->lane, now_ns))
+		wake(c);
+}
+
 /* Is this packet, whatever its filter says, one that the client wants to see? */
 static inline bool is_wanted(
 	const struct npf_tap_client *c, const struct npf_burst *b, unsigned int i)
@@ -85,8 +91,13 @@ static inline uint32_t keep_bytes(
 	return NPF_MIN(keep, b->caplen[i]);
 }
 
-/* All packets of the burst to one client; a full lane drops. */
-static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b)
+/*
+ * All packets of the burst to one client; a full lane drops.
+ *
+ * A lane that got nothing is not committed: its watermark can wait for the tick, unless
+ * other lanes of the session wait for it.
+ */
+static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b, uint64_t now_ns)
 {
 	const struct npf_filter *filter = filter_for(c, b);
 	uint64_t accepted = 0;
@@ -105,7 +116,10 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 		npf_lane_put(c->lane, &hdr, b->data[i]);
 	}
 	count_feed(&c->feed->received, b->n);
-	count_feed(&c->feed->accepted, accepted);
+	if (accepted > 0)
+		count_feed(&c->feed->accepted, accepted);
+	if (accepted > 0 || c->is_merged)
+		commit(c, now_ns);
 }
 
 /*
@@ -145,13 +159,6 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 	return true;
 }
 
-static void commit(const struct npf_tap_queue *q, uint64_t now_ns)
-{
-	for (unsigned int i = 0; i < q->n_clients; i++)
-		if (npf_lane_commit(q->clients[i].lane, now_ns))
-			wake(&q->clients[i]);
-}
-
 /* Goes on with the burst in q->stall as far as there is room. */
 static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
 {
@@ -176,7 +183,8 @@ out:
 		rte_pktmbuf_free_bulk(&s->mbufs[first], s->next - first);
 	if (s->next == s->n)
 		s->n = s->next = 0;
-	commit(q, s->ts_ns);
+	for (c = 0; c < q->n_clients; c++)
+		commit(&q->clients[c], s->ts_ns);
 }
 
 /* What was sent through the port, for those who want to see it. */
@@ -192,8 +200,7 @@ static unsigned int poll_sent(struct npf_tap *t, const struct npf_tap_queue *q)
 	now = npf_tsc_now(&t->tsc);
 	npf_burst_load(&t->burst, q->port, 0, true, mbufs, n, now);
 	for (unsigned int i = 0; i < q->n_clients; i++)
-		deliver_dropping(&q->clients[i], &t->burst);
-	commit(q, now);
+		deliver_dropping(&q->clients[i], &t->burst, now);
 	rte_pktmbuf_free_bulk(mbufs, n);
 	return n;
 }
@@ -230,8 +237,7 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 		now = npf_tsc_now(&t->tsc);
 		npf_burst_load(&t->burst, q->port, q->queue, false, mbufs, n, now);
 		for (unsigned int i = 0; i < q->n_clients; i++)
-			deliver_dropping(&q->clients[i], &t->burst);
-		commit(q, now);
+			deliver_dropping(&q->clients[i], &t->burst, now);
 	}
 	rte_pktmbuf_free_bulk(mbufs, n);
 	return n;

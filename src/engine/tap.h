@@ -40,6 +40,8 @@ struct npf_tap_client {
 	uint32_t snaplen;
 	uint16_t filter_gen;
 	bool want_in, want_out, want_own; /* received; sent by anybody; sent by this session */
+	bool is_merged; /* the session has more lanes than this one: their records wait for its time
+			 */
 	int wake_fd;
 };
 
