@@ -199,7 +199,9 @@ static void broken_packets_never_mislead_the_dissector(void **state)
 				uint64_t sum;
 				uint8_t *data = malloc(len); /* as long as the packet */
 
-				memcpy(data, npf_prog_image(p, &image_len), image_len);
+				const uint8_t *image = npf_prog_image(p, &image_len);
+
+				memcpy(data, image, image_len);
 				npf_prog_run(p, &data, &got, &sum, 1);
 				assert_int_equal(got, len);
 				if (conf.sign)
