@@ -186,7 +186,8 @@ bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns);
 
 /* End the lane after what was reserved: the reader drains it, then goes on to the next buffer or
  * sees the end. Signal the reader's eventfd afterwards, whether it sleeps or not. Nothing can be
- * reserved any more. */
+ * reserved any more. The reader goes on to the next buffer only when all lanes are closed, also
+ * those that were never written to. */
 void npf_lane_close(struct npf_lane *l);
 
 /* l, of a new buffer and not yet written to, takes over from a closed lane: drops that no record
