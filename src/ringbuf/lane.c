@@ -269,17 +269,12 @@ void npf_lane_close(struct npf_lane *l)
 {
 	if (l->committed != l->head)
 		npf_lane_commit(l, l->last_stamp);
+	atomic_store_explicit(&l->pw->unmarked, l->gap, memory_order_relaxed);
 	/* W5: release, pairs with R5. A reader that sees it and then loads head has the last one;
 	 * weaker, it could leave before the last records. */
 	atomic_store_explicit(&l->pw->closed, 1, memory_order_release);
 	l->closed = true;
 	l->room = 0;
-}
-
-void npf_lane_inherit(struct npf_lane *l, const struct npf_lane *closed)
-{
-	l->gap = closed->gap;
-	l->last_stamp = closed->last_stamp;
 }
 
 int npf_lane_fault(const struct npf_lane *l)

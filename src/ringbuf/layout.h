@@ -26,8 +26,8 @@
  *                      ticks            lanes sum up     for it; and half of the wake-up (below)
  *  W4 R4   sleep_seq   reader arms      lane asks        seen and hold_ns before the request they
  *                                                        belong to; the other half of the wake-up
- *  W5 R5   closed      lane closes      reader looks,    the last head before the word that says it
- *                                       lanes sum up     is the last
+ *  W5 R5   closed      lane closes      reader looks,    the last head and unmarked before the word
+ *                                       lanes sum up     that says so
  *  W6 R6   floor       lane discards    reader checks    the floor before the bytes that overwrite
  *                                       its copy         what lies below it, the copy before the
  *                                                        floor that confirms it (fences)
@@ -77,6 +77,7 @@ struct npf_pw_lane {
 	_Atomic uint64_t watermark; /* no later record bears a lesser stamp; ns; W3 */
 	_Atomic uint64_t floor;     /* overwrite mode: what lies below is gone; W6 */
 	_Atomic uint32_t closed;    /* 1: head will not move again; W5 */
+	_Atomic uint32_t unmarked;  /* drops after the last record; stored before W5 */
 
 	/* Counters, relaxed. */
 	_Alignas(NPF_APART) _Atomic uint64_t packets;

@@ -49,6 +49,7 @@ struct npf_reader {
 	bool orphan;                  /* no producer any more: npf_reader_finish() */
 	int efd;                      /* not ours */
 	uint64_t hold_ns;             /* see struct npf_cw */
+	uint64_t gap;                 /* drops at the end of drained buffers, to be marked next */
 	struct npf_reader_buffer *first; /* oldest that is still mapped */
 	struct npf_reader_buffer *cur;   /* the one being read; those before it are drained */
 	struct npf_ring_counters past;   /* of buffers no longer mapped */

@@ -187,12 +187,9 @@ bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns);
 /* End the lane after what was reserved: the reader drains it, then goes on to the next buffer or
  * sees the end. Signal the reader's eventfd afterwards, whether it sleeps or not. Nothing can be
  * reserved any more. The reader goes on to the next buffer only when all lanes are closed, also
- * those that were never written to. */
+ * those that were never written to; drops that no record has marked yet it marks in the first
+ * record from there. Context: producer thread, or any one once that has stopped using the lane. */
 void npf_lane_close(struct npf_lane *l);
-
-/* l, of a new buffer and not yet written to, takes over from a closed lane: drops that no record
- * has marked yet are marked in its first one. Context: producer thread. */
-void npf_lane_inherit(struct npf_lane *l, const struct npf_lane *closed);
 
 /* 0, or -EPROTO once the reader's position was found to be a lie (out of range or going back): end
  * the session. Such a lane takes no further record. Context: any thread. */

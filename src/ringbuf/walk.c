@@ -200,8 +200,12 @@ int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp)
 	if (r->fault || !r->cur)
 		return r->fault;
 	r->run = NULL; /* run_until is about to change */
-	while ((ret = npf_reader_choose_lane(r, r->cur, lp)) == -ENODATA && r->cur->next)
+	while ((ret = npf_reader_choose_lane(r, r->cur, lp)) == -ENODATA && r->cur->next) {
+		for (unsigned int i = 0; i < r->cur->n_lanes; i++)
+			r->gap += atomic_load_explicit(
+				&r->cur->lane[i].pw->unmarked, memory_order_relaxed);
 		r->cur = r->cur->next;
+	}
 	return ret;
 }
 
@@ -248,13 +252,15 @@ void npf_reader_release(struct npf_reader *r)
 	r->hold = hold;
 }
 
-/* Nothing is held. */
+/* Nothing is held, and there is no lane to go on with. */
 static int npf_reader_next_chosen(struct npf_reader *r, struct npf_view *v)
 {
-	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX; laps++) {
-		struct npf_reader_lane *l;
-		int ret = npf_reader_choose(r, &l);
+	int ret = 0;
 
+	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX && !ret; laps++) {
+		struct npf_reader_lane *l;
+
+		ret = npf_reader_choose(r, &l);
 		if (ret <= 0) {
 			if (!r->hold)
 				npf_reader_release(r); /* the window is empty: all of it is free */
@@ -262,14 +268,18 @@ static int npf_reader_next_chosen(struct npf_reader *r, struct npf_view *v)
 		}
 		if (!l->overwrite) {
 			r->run = l;
-			return npf_reader_take(r, l, v);
-		}
-		if (npf_reader_take_fleeting(r, l, v)) {
+			ret = npf_reader_take(r, l, v);
+		} else if (npf_reader_take_fleeting(r, l, v)) {
 			npf_reader_publish(r, l); /* a copy is handed out */
-			return 1;
+		} else {
+			ret = r->fault;
 		}
 	}
-	return r->fault;
+	if (ret > 0 && NPF_UNLIKELY(r->gap)) {
+		v->gap = (uint32_t)NPF_MIN(v->gap + r->gap, (uint64_t)UINT32_MAX);
+		r->gap = 0;
+	}
+	return ret;
 }
 
 int npf_reader_next(struct npf_reader *r, struct npf_view *v)

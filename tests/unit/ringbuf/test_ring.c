@@ -448,6 +448,38 @@ static void a_new_buffer_is_read_after_the_old_one_without_loss(void **state)
 	pair_fini(&p);
 }
 
+static void drops_at_the_end_of_a_buffer_are_marked_in_the_next_one(void **state)
+{
+	struct npf_buffer_conf conf = {.size = SIZE, .n_lanes = 2};
+	struct npf_buffer *old;
+	struct npf_view v;
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, &conf);
+	put(pair_lane(&p, 0), 1, 10, 1);
+	npf_lane_drop(pair_lane(&p, 0), NPF_DROP_FULL, 5);
+	npf_lane_drop(pair_lane(&p, 1), NPF_DROP_OVERSIZE, 2);
+	old = p.b;
+	assert_int_equal(npf_buffer_new(&conf, &p.b), 0);
+	pair_attach(&p);
+	put(pair_lane(&p, 0), 2, 10, 2);
+	put(pair_lane(&p, 0), 3, 10, 3);
+	npf_lane_commit(pair_lane(&p, 0), 3);
+	npf_lane_close(pair_lane(&p, 1));
+	npf_lane_close(npf_buffer_lane(old, 0));
+	npf_lane_close(npf_buffer_lane(old, 1));
+	assert_int_equal(npf_reader_next(p.r, &v), 1);
+	assert_int_equal(v.gap, 0);
+	npf_reader_arm(p.r, 0); /* a look ahead must not lose it */
+	assert_int_equal(npf_reader_next(p.r, &v), 1);
+	assert_int_equal(v.gap, 7);
+	assert_int_equal(npf_reader_next(p.r, &v), 1);
+	assert_int_equal(v.gap, 0);
+	npf_buffer_free(old);
+	pair_fini(&p);
+}
+
 static void a_fresh_reader_goes_on_where_the_last_one_left_off(void **state)
 {
 	struct npf_buffer_conf conf = {.size = SIZE + 4096, .n_lanes = 1, .start_pos = -4096ull};
@@ -546,6 +578,7 @@ int main(void)
 		cmocka_unit_test(a_closed_lane_holds_nothing_up),
 		cmocka_unit_test(one_busy_lane_can_use_the_whole_budget),
 		cmocka_unit_test(a_new_buffer_is_read_after_the_old_one_without_loss),
+		cmocka_unit_test(drops_at_the_end_of_a_buffer_are_marked_in_the_next_one),
 		cmocka_unit_test(a_fresh_reader_goes_on_where_the_last_one_left_off),
 		cmocka_unit_test(what_a_dead_producer_committed_is_read_in_order_to_the_end),
 		cmocka_unit_test(a_held_window_stays_whole_until_it_is_released),

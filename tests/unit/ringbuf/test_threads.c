@@ -92,7 +92,6 @@ static struct npf_lane *current_lane(struct producer *t, struct npf_lane *l, uns
 	while (*atp != atomic_load(&t->s->now)) {
 		struct npf_lane *to = npf_buffer_lane(t->s->buffers[++*atp], t->i);
 
-		npf_lane_inherit(to, l);
 		npf_lane_close(l);
 		wake(t, true);
 		l = to;
