@@ -21,7 +21,8 @@ BUILD="build-essential pkgconf meson ninja-build git
 	libsystemd-dev"
 DEMO="tcpdump curl python3 iproute2 ethtool procps util-linux jq"
 TESTS="clang clang-format libclang-rt-14-dev dpdk tshark ngrep nmap python3-scapy iputils-ping
-	mandoc codespell spin libcap2-bin binutils"
+	mandoc codespell spin libcap2-bin binutils arp-scan arping nethogs argus-server argus-client
+	tcpreplay"
 CORPUS="iperf3 dnsmasq-base bind9-dnsutils openssh-server openssh-client"
 
 say() {

@@ -96,6 +96,8 @@ static const cyaml_schema_field_t port_fields[] = {
 		struct npf_config_port, promiscuous, switch_names, NPF_ARRAY_LEN(switch_names)),
 	CYAML_FIELD_ENUM("send", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_port,
 		send, switch_names, NPF_ARRAY_LEN(switch_names)),
+	CYAML_FIELD_ENUM("shadow", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_port,
+		shadow, switch_names, NPF_ARRAY_LEN(switch_names)),
 	CYAML_FIELD_SEQUENCE_COUNT("allow", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct npf_config_port, allow, n_allow, &string_entry, 0, 64),
 	CYAML_FIELD_END,
@@ -227,6 +229,10 @@ static int check_port(const struct npf_config *c, unsigned int i, struct report 
 		return complain(r, "ports[%u].rx_desc: %u is not within 64..32768", i, p->rx_desc);
 	if (p->mtu != 0 && p->mtu < 68)
 		return complain(r, "ports[%u].mtu: %u is less than 68", i, p->mtu);
+	if (p->shadow == NPF_SWITCH_ON &&
+		(p->start == NPF_START_ATTACH || p->send != NPF_SWITCH_ON))
+		return complain(
+			r, "ports[%u].shadow: it needs `send: true` and `start: always`", i);
 	for (unsigned int a = 0; a < p->n_allow; a++)
 		if (strcmp(p->allow[a], "any") != 0 && !has_prefix(p->allow[a], "user:") &&
 			!has_prefix(p->allow[a], "group:"))
@@ -293,6 +299,7 @@ static int complete(struct npf_config *c)
 
 		default_switch(&p->promiscuous, NPF_SWITCH_ON);
 		default_switch(&p->send, NPF_SWITCH_OFF);
+		default_switch(&p->shadow, NPF_SWITCH_OFF);
 		p->rx_queues = p->rx_queues != 0 ? p->rx_queues : 1;
 		p->rx_desc = p->rx_desc != 0 ? p->rx_desc : DEFAULT_RX_DESC;
 	}

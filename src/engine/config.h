@@ -48,6 +48,7 @@ struct npf_config_port {
 	uint16_t mtu;                /* 0: leave the device's */
 	enum npf_switch promiscuous; /* absent: on */
 	enum npf_switch send;        /* may clients send? absent: off */
+	enum npf_switch shadow;      /* make a kernel interface of the port's name? absent: off */
 	char **allow; /* "any", "user:NAME", "group:NAME"; none: whoever may use the socket */
 	unsigned int n_allow;
 };

@@ -11,6 +11,7 @@
 #include "engine/access.h"
 #include "engine/log.h"
 #include "engine/requests.h"
+#include "engine/shadow.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -305,8 +306,27 @@ int npf_control_listen(
 	return 0;
 }
 
+/* Is this what an event of a port's shadow interface points to? Then serve it. */
+static bool serve_shadow(struct npf_engine *e, const void *tag)
+{
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		if (e->ports[i].shadow == NULL || e->ports[i].shadow != tag)
+			continue;
+		npf_shadow_serve(e->ports[i].shadow);
+		return true;
+	}
+	return false;
+}
+
 int npf_control_run(struct npf_control *c, struct npf_engine *e)
 {
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		struct npf_shadow *shadow = e->ports[i].shadow;
+		int rc = shadow != NULL ? watch(c, npf_shadow_fd(shadow), shadow) : 0;
+
+		if (rc < 0)
+			return rc;
+	}
 	for (;;) {
 		/* One at a time: serving one client may hang up on another, whose event would then
 		 * point nowhere. */
@@ -323,7 +343,7 @@ int npf_control_run(struct npf_control *c, struct npf_engine *e)
 			accept_all(c);
 		else if (ev.data.ptr == &c->timer_fd)
 			hang_up_on_liars(c, e);
-		else
+		else if (!serve_shadow(e, ev.data.ptr))
 			serve(c, e, ev.data.ptr);
 	}
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/log.h"
 #include "engine/session.h"
+#include "engine/shadow.h"
 
 #include <rte_lcore.h>
 #include <stdio.h>
@@ -90,6 +91,16 @@ static int open_ports(struct npf_engine *e, char *err, size_t err_len)
 	return npf_engine_replan(e);
 }
 
+static int open_shadows(struct npf_engine *e, char *err, size_t err_len)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < e->n_ports; i++)
+		if (e->ports[i].port.conf->shadow == NPF_SWITCH_ON)
+			rc = npf_shadow_open(e, &e->ports[i], &e->ports[i].shadow, err, err_len);
+	return rc;
+}
+
 int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep, char *err,
 	size_t err_len)
 {
@@ -109,6 +120,8 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 		rc = start_taps(e, err, err_len);
 	if (rc == 0)
 		rc = open_ports(e, err, err_len);
+	if (rc == 0)
+		rc = open_shadows(e, err, err_len);
 	if (rc < 0) {
 		npf_engine_free(e);
 		return rc;
@@ -121,6 +134,8 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 {
 	if (e == NULL)
 		return NULL;
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		e->ports[i].shadow = npf_shadow_close(e->ports[i].shadow);
 	while (e->sessions != NULL)
 		npf_session_close(e, e->sessions);
 	for (unsigned int t = 0; t < e->n_taps; t++) {

@@ -16,6 +16,7 @@
 #define NPF_TAPS_MAX NPF_LANES_MAX
 
 struct npf_session;
+struct npf_shadow;
 
 /* A port and which tap polls which of its queues. */
 struct npf_engine_port {
@@ -25,6 +26,7 @@ struct npf_engine_port {
 				       by taps[i] */
 	uint8_t n_taps;
 	struct npf_tap_stall stalls[NPF_TAPS_MAX]; /* one a queue */
+	struct npf_shadow *shadow;                 /* or NULL */
 	unsigned int n_captures;                   /* sessions that capture */
 };
 

@@ -68,6 +68,8 @@ static void describe_port(
 	out->mtu = p->mtu;
 	if (npf_port_link(p, &out->speed))
 		out->flags |= NPF_WIRE_PORT_UP;
+	if (ep->shadow != NULL)
+		out->flags |= NPF_WIRE_PORT_SHADOW;
 	if (p->promiscuous)
 		out->flags |= NPF_WIRE_PORT_PROMISC;
 	if (!npf_access_port(p->conf, peer))

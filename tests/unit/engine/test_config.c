@@ -122,6 +122,7 @@ static const struct {
 	{"ports: [{name: npf0, device: net_null0, mtu: 100000}]\n", "mtu"},
 	{"ports: [{name: npf0, device: net_null0, promiscuous: perhaps}]\n", "promiscuous"},
 	{"ports: [{name: npf0, device: net_null0, send: perhaps}]\n", "send"},
+	{"ports: [{name: npf0, device: net_null0, shadow: on}]\n", "ports[0].shadow"},
 	{"ports: [{name: npf0, device: net_null0, allow: [everybody]}]\n", "ports[0].allow[0]"},
 	{"ports: [{name: npf0, device: net_null0}, {name: npf0, device: net_null1}]\n",
 		"already ports[0]"},
