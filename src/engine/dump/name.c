@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* name.c - patterns expanded, and recognised again. */
+#include "engine/dump/name.h"
+
+#include "base/clock.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+/* Where "-1" goes: before the last extension, or before the last two of "x.pcap.zst". */
+static const char *extension_of(const char *base)
+{
+	const char *dot = strrchr(base, '.');
+
+	if (dot == NULL || dot == base)
+		return base + strlen(base);
+	if (strcmp(dot, ".zst") == 0) {
+		const char *before = dot;
+
+		while (before > base && before[-1] != '.')
+			before--;
+		if (before > base + 1)
+			return before - 1;
+	}
+	return dot;
+}
+
+int npf_dump_name_check(const char *pattern, char *err, size_t err_len)
+{
+	const char *base = base_of(pattern);
+	uint64_t number = 0;
+	char path[PATH_MAX];
+
+	if (base[0] == '\0') {
+		snprintf(err, err_len, "\"%s\" names a directory, not a file", pattern);
+		return -EINVAL;
+	}
+	for (const char *s = pattern; *s != '\0'; s++) {
+		if (*s != '%')
+			continue;
+		s++;
+		if (*s == '\0' || strchr("YymdHMSjsFTN%", *s) == NULL) {
+			snprintf(err, err_len,
+				"\"%s\": of %%-conversions there are %%Y %%y %%m %%d %%H %%M %%S "
+				"%%j %%s %%F %%T %%N %%%%",
+				pattern);
+			return -EINVAL;
+		}
+		if (s < base) {
+			snprintf(err, err_len,
+				"\"%s\": a %%-conversion can stand in the file's name, not in its "
+				"directory",
+				pattern);
+			return -EINVAL;
+		}
+	}
+	if (npf_dump_name_make(pattern, 0, 0, 0, path, sizeof(path)) < 0 ||
+		strlen(base_of(path)) > NPF_DUMP_NAME_MAX) {
+		snprintf(err, err_len, "\"%.80s...\": too long for a file's name", pattern);
+		return -EINVAL;
+	}
+	/* %N and %s have no fixed length: digits right behind them would be taken for theirs. */
+	if (!npf_dump_name_matches(pattern, base_of(path), &number)) {
+		snprintf(err, err_len, "\"%s\": put something that is no digit behind %%N and %%s",
+			pattern);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+bool npf_dump_name_varies(const char *pattern)
+{
+	for (const char *s = pattern; *s != '\0'; s++)
+		if (*s == '%' && *++s != '%')
+			return true;
+	return false;
+}
+
+/* One conversion. Return: characters, as snprintf(). */
+static int convert(char c, const struct tm *tm, uint64_t number, char *out, size_t size)
+{
+	char format[3] = {'%', c, '\0'};
+
+	if (c == '%')
+		return snprintf(out, size, "%%");
+	if (c == 'N')
+		return snprintf(out, size, "%06llu", (unsigned long long)number);
+	return (int)strftime(out, size, format, tm);
+}
+
+int npf_dump_name_make(const char *pattern, uint64_t ts_ns, uint64_t number, unsigned int try,
+	char *path, size_t size)
+{
+	time_t seconds = (time_t)(ts_ns / NPF_NS_PER_S);
+	const char *extension = extension_of(base_of(pattern));
+	size_t used = 0;
+	struct tm tm;
+
+	localtime_r(&seconds, &tm);
+	for (const char *s = pattern;; s++) {
+		char piece[32] = {*s, '\0'};
+		int n = 1;
+
+		if (s == extension && try > 0) {
+			n = snprintf(path + used, size - used, "-%u", try);
+			used += (size_t)n;
+			if (used >= size)
+				return -ENAMETOOLONG;
+			n = 1;
+		}
+		if (*s == '\0')
+			break;
+		if (*s == '%')
+			n = convert(*++s, &tm, number, piece, sizeof(piece));
+		if (used + (size_t)n >= size)
+			return -ENAMETOOLONG;
+		memcpy(path + used, piece, (size_t)n);
+		used += (size_t)n;
+	}
+	path[used] = '\0';
+	return 0;
+}
+
+/* Digits, as many as there are, at least @least. */
+static const char *skip_digits(const char *s, unsigned int least)
+{
+	while (isdigit((unsigned char)*s)) {
+		s++;
+		least -= least > 0;
+	}
+	return least == 0 ? s : NULL;
+}
+
+/* Exactly these digits and separators: 'd' stands for a digit. */
+static const char *skip_shape(const char *s, const char *shape)
+{
+	for (; *shape != '\0'; shape++, s++)
+		if (*shape == 'd' ? !isdigit((unsigned char)*s) : *s != *shape)
+			return NULL;
+	return s;
+}
+
+static const char *skip_conversion(char c, const char *s, uint64_t *numberp)
+{
+	switch (c) {
+	case 'Y':
+		return skip_shape(s, "dddd");
+	case 'j':
+		return skip_shape(s, "ddd");
+	case 'F':
+		return skip_shape(s, "dddd-dd-dd");
+	case 'T':
+		return skip_shape(s, "dd:dd:dd");
+	case 's':
+		return skip_digits(s, 1);
+	case 'N':
+		*numberp = strtoull(s, NULL, 10);
+		return skip_digits(s, 6);
+	case '%':
+		return *s == '%' ? s + 1 : NULL;
+	default:
+		return skip_shape(s, "dd");
+	}
+}
+
+bool npf_dump_name_matches(const char *pattern, const char *name, uint64_t *numberp)
+{
+	const char *p = base_of(pattern), *extension = extension_of(p);
+	uint64_t number = *numberp;
+
+	for (; name != NULL; p++) {
+		if (p == extension && *name == '-') {
+			name = skip_digits(name + 1, 1);
+			if (name == NULL)
+				return false;
+		}
+		if (*p == '\0')
+			break;
+		if (*p == '%')
+			name = skip_conversion(*++p, name, &number);
+		else
+			name = *p == *name ? name + 1 : NULL;
+	}
+	if (name == NULL || *name != '\0')
+		return false;
+	*numberp = number;
+	return true;
+}
+
+int npf_dump_name_dir(const char *pattern, char *dir, size_t size)
+{
+	size_t len = (size_t)(base_of(pattern) - pattern);
+
+	if (len == 0)
+		return snprintf(dir, size, ".") < (int)size ? 0 : -ENAMETOOLONG;
+	if (len >= size)
+		return -ENAMETOOLONG;
+	memcpy(dir, pattern, len);
+	dir[len > 1 ? len - 1 : 1] = '\0';
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * name.h - names of dump files: a pattern of strftime's numeric conversions and %N, the number of
+ * the file, all in the last part of the path.
+ *
+ *   %Y %y %m %d %H %M %S %j %s %F %T    as strftime, local time of the file's first packet
+ *   %N                                  number of the file in this dump, six digits at least
+ *   %%                                  a percent sign
+ *
+ * Only what is made of digits is allowed, so that a dump can tell its own files in a directory
+ * from all others.
+ */
+#ifndef NPF_ENGINE_DUMP_NAME_H
+#define NPF_ENGINE_DUMP_NAME_H
+
+#include "base/base.h"
+
+#include <limits.h>
+
+#define NPF_DUMP_NAME_MAX (NAME_MAX - 16) /* of a file, expanded: ".part" and "-9999" must fit */
+
+/*
+ * npf_dump_name_check - is this pattern good?
+ * Return: 0, or -EINVAL with a text in err.
+ */
+int npf_dump_name_check(const char *pattern, char *err, size_t err_len);
+
+/* Does each file get a name of its own by the pattern alone, or nearly so? */
+bool npf_dump_name_varies(const char *pattern);
+
+/*
+ * npf_dump_name_make - expand a checked pattern.
+ * @try: 0, or n: "-n" is put before the file's extension, since the name was taken
+ * Return: 0, or -ENAMETOOLONG.
+ */
+int npf_dump_name_make(const char *pattern, uint64_t ts_ns, uint64_t number, unsigned int try,
+	char *path, size_t size);
+
+/*
+ * npf_dump_name_matches - could this file name (without directory) have come from the pattern?
+ * @numberp: what stands for %N; untouched when the pattern has none
+ */
+bool npf_dump_name_matches(const char *pattern, const char *name, uint64_t *numberp);
+
+/* The part of a path before the last slash: "." if there is none. */
+int npf_dump_name_dir(const char *pattern, char *dir, size_t size);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* out.c - open, reserve, trim, rename. */
+#include "engine/dump/out.h"
+
+#include "engine/dump/name.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define TRIES 10000u
+
+static int open_named(
+	struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t ts_ns, uint64_t number)
+{
+	for (unsigned int try = 0; try < TRIES; try++) {
+		int rc = npf_dump_name_make(
+			t->pattern, ts_ns, number, try, o->name, sizeof(o->name));
+
+		if (rc < 0 || snprintf(o->part, sizeof(o->part), "%s.part", o->name) >=
+				      (int)sizeof(o->part))
+			return -ENAMETOOLONG;
+		/* Links are not followed: in a directory that others can write to they might lead
+		 * anywhere. */
+		if (faccessat(AT_FDCWD, o->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		o->fd = open(o->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (o->fd >= 0)
+			return 0;
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
+int npf_dump_out_open(
+	struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t ts_ns, uint64_t number)
+{
+	int rc;
+
+	o->size = o->reserved = 0;
+	o->direct = false;
+	o->owned = t->pattern != NULL;
+	o->name[0] = o->part[0] = '\0';
+	o->fd = -1;
+	rc = o->owned ? open_named(o, t, ts_ns, number) : 0;
+	if (rc < 0)
+		return rc;
+	if (!o->owned) {
+		o->fd = t->fd;
+		if (ftruncate(o->fd, 0) < 0)
+			return -errno;
+	} else if (((t->uid != (uid_t)-1 || t->gid != (gid_t)-1) &&
+			   fchown(o->fd, t->uid, t->gid) < 0) ||
+		   fchmod(o->fd, t->mode) < 0) {
+		rc = -errno;
+		unlink(o->part);
+		o->fd = npf_close(o->fd);
+		return rc;
+	}
+	if (t->direct)
+		npf_dump_out_set_direct(o, true);
+	return 0;
+}
+
+int npf_dump_out_set_direct(struct npf_dump_out *o, bool on)
+{
+	int flags = fcntl(o->fd, F_GETFL);
+
+	o->direct = false;
+	if (flags < 0 || fcntl(o->fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
+		return -errno;
+	o->direct = on;
+	return 0;
+}
+
+void npf_dump_out_reserve(struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t end)
+{
+	if (t->reserve == 0 || end <= o->reserved)
+		return;
+	/* Tried once for each piece, whatever comes of it: a full disk is told by the write. */
+	if (fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)o->reserved,
+		    (off_t)(end - o->reserved + t->reserve)) < 0)
+		o->reserved = end + t->reserve / 16;
+	else
+		o->reserved = end + t->reserve;
+}
+
+int npf_dump_out_put(struct npf_dump_out *o, const void *data, size_t n, uint64_t at)
+{
+	bool direct = o->direct;
+	int rc = 0;
+
+	if (direct)
+		npf_dump_out_set_direct(o, false);
+	while (n > 0) {
+		ssize_t put = pwrite(o->fd, data, n, (off_t)at);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0) {
+			rc = put < 0 ? -errno : -EIO;
+			break;
+		}
+		data = (const char *)data + put;
+		at += (uint64_t)put;
+		n -= (size_t)put;
+		o->size = NPF_MAX(o->size, at);
+	}
+	if (direct)
+		npf_dump_out_set_direct(o, true);
+	return rc;
+}
+
+int npf_dump_out_trim(struct npf_dump_out *o)
+{
+	return o->reserved > o->size && ftruncate(o->fd, (off_t)o->size) < 0 ? -errno : 0;
+}
+
+int npf_dump_out_finish(struct npf_dump_out *o)
+{
+	char name[PATH_MAX];
+	int rc = 0;
+
+	if (o->fd < 0)
+		return 0;
+	if (o->owned) {
+		snprintf(name, sizeof(name), "%s", o->name);
+		rc = -EEXIST;
+		for (unsigned int n = 1; rc == -EEXIST && n < TRIES; n++) {
+			rc = renameat2(AT_FDCWD, o->part, AT_FDCWD, o->name, RENAME_NOREPLACE) < 0
+				     ? -errno
+				     : 0;
+			if (rc == -EEXIST)
+				snprintf(o->name, sizeof(o->name), "%.*s.%u",
+					(int)sizeof(o->name) - 8, name, n);
+		}
+		/* A file system that can't promise not to replace: nobody else has this name. */
+		if (rc == -EINVAL)
+			rc = rename(o->part, o->name) < 0 ? -errno : 0;
+		if (rc < 0)
+			snprintf(o->name, sizeof(o->name), "%s", o->part);
+	}
+	o->fd = npf_close(o->fd);
+	return rc;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * out.h - one file on its way to disk: made as NAME.part, given its name when it is whole.
+ *
+ * No file is ever overwritten: a name that is taken gets "-1", "-2", ... before its extension. Room
+ * is reserved ahead without making the file longer, so that at any moment it ends where its
+ * data ends.
+ */
+#ifndef NPF_ENGINE_DUMP_OUT_H
+#define NPF_ENGINE_DUMP_OUT_H
+
+#include "base/base.h"
+
+#include <limits.h>
+#include <sys/types.h>
+
+/* How files are made. */
+struct npf_dump_target {
+	const char *pattern; /* see name.h; NULL: fd */
+	int fd;              /* one file, opened by somebody else, as it is */
+	mode_t mode;
+	uid_t uid; /* -1: the daemon's */
+	gid_t gid;
+	uint64_t reserve; /* bytes to reserve ahead of a file's end; 0: none */
+	bool direct;      /* write past the page cache where the file system can */
+};
+
+struct npf_dump_out {
+	int fd; /* -1: none is open */
+	bool direct;
+	bool owned;        /* made by us under a name: renamed and closed when done */
+	uint64_t size;     /* bytes in the file */
+	uint64_t reserved; /* bytes that have room on the disk */
+	char part[PATH_MAX];
+	char name[PATH_MAX]; /* as wished for; as it is, once finished. "": it has none */
+};
+
+/*
+ * npf_dump_out_open - make a file.
+ * Return: 0 or -errno (-EEXIST: ten thousand names are taken).
+ */
+int npf_dump_out_open(
+	struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t ts_ns, uint64_t number);
+
+/* Switch between direct and buffered writes. Return: 0, or -errno: buffered. */
+int npf_dump_out_set_direct(struct npf_dump_out *o, bool on);
+
+/* Reserve so that a write up to @end finds room; what can't be reserved is not. */
+void npf_dump_out_reserve(struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t end);
+
+/* Write n bytes, buffered, at once. Return: 0 or -errno. */
+int npf_dump_out_put(struct npf_dump_out *o, const void *data, size_t n, uint64_t at);
+
+/* All is written: give back what was reserved too much. Return: 0 or -errno. */
+int npf_dump_out_trim(struct npf_dump_out *o);
+
+/* All is on the disk: give it its name, and close it. Return: 0 or -errno: it keeps its .part
+ * name. */
+int npf_dump_out_finish(struct npf_dump_out *o);
+
+#endif

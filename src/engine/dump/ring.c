@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ring.c - a memfd mapped twice, back to back; all pages are there before the first packet. */
+#include "engine/dump/ring.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <linux/memfd.h>
+
+#define HUGE_SIZE  (2ull << 20)
+#define PLAIN_SIZE 4096u
+
+/* A place for size bytes, twice. Return: the address or MAP_FAILED. */
+static uint8_t *map_twice(int fd, uint64_t size, uint64_t page_size)
+{
+	/* Hugepages want an address aligned to them: reserve one page more and cut it off. */
+	uint8_t *room = mmap(NULL, 2 * size + page_size, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *at;
+	size_t before;
+
+	if (room == MAP_FAILED)
+		return MAP_FAILED;
+	at = (uint8_t *)NPF_ALIGN_UP((uintptr_t)room, page_size);
+	before = (size_t)(at - room);
+	if (before > 0)
+		munmap(room, before);
+	if (before < page_size)
+		munmap(at + 2 * size, page_size - before);
+	for (unsigned int i = 0; i < 2; i++) {
+		if (mmap(at + i * size, size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0) == MAP_FAILED) {
+			int saved = errno;
+
+			munmap(at, 2 * size);
+			errno = saved;
+			return MAP_FAILED;
+		}
+	}
+	return at;
+}
+
+static int allocate(struct npf_dump_ring *r, bool huge)
+{
+	uint64_t page = huge ? HUGE_SIZE : PLAIN_SIZE;
+	npf_autofd int fd =
+		memfd_create("npf-dump", MFD_CLOEXEC | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
+
+	if (fd < 0 || ftruncate(fd, (off_t)r->size) < 0)
+		return -errno;
+	do
+		errno = posix_fallocate(fd, 0, (off_t)r->size);
+	while (errno == EINTR);
+	if (errno != 0)
+		return -errno;
+	r->data = map_twice(fd, r->size, page);
+	if (r->data == MAP_FAILED) {
+		r->data = NULL;
+		return -errno;
+	}
+	r->page_size = (uint32_t)page;
+	return 0;
+}
+
+int npf_dump_ring_new(uint64_t size, bool hugepages, struct npf_dump_ring **rp)
+{
+	struct npf_dump_ring *r;
+	int rc;
+
+	if (size > NPF_DUMP_RING_MAX)
+		return -EINVAL;
+	r = aligned_alloc(NPF_CACHELINE, NPF_ALIGN_UP(sizeof(*r), (size_t)NPF_CACHELINE));
+	if (r == NULL)
+		return -ENOMEM;
+	memset(r, 0, sizeof(*r));
+	r->size = NPF_DUMP_RING_MIN;
+	while (r->size < size)
+		r->size *= 2;
+	rc = hugepages ? allocate(r, true) : -ENOMEM;
+	if (rc < 0)
+		rc = allocate(r, false);
+	if (rc < 0)
+		return npf_dump_ring_free(r), rc;
+	*rp = r;
+	return 0;
+}
+
+struct npf_dump_ring *npf_dump_ring_free(struct npf_dump_ring *r)
+{
+	if (r == NULL)
+		return NULL;
+	if (r->data != NULL)
+		munmap(r->data, 2 * r->size);
+	free(r);
+	return NULL;
+}
