@@ -34,6 +34,10 @@ struct builder {
 	const struct npf_bpf_aux *aux;
 	bool share;
 	uint32_t reject;
+	struct {
+		uint32_t k, block;
+	} returns[8];
+	unsigned int n_returns;
 	uint32_t budget; /* blocks that may still be made by keeping ways apart */
 	uint32_t *live;  /* by instruction: slots that are read from here on */
 	uint32_t *first; /* by instruction: its first edge */
@@ -118,6 +122,28 @@ static void find_live(struct builder *bld)
 		}
 		bld->live[pc] = live;
 	}
+}
+
+/* The block that returns k: one for all the returns of a value, so that what leads there is alike.
+ */
+static uint32_t return_block(struct builder *bld, uint32_t k)
+{
+	struct ir *ir = bld->ir;
+	uint32_t b;
+
+	for (unsigned int i = 0; i < bld->n_returns; i++) {
+		if (bld->returns[i].k == k)
+			return bld->returns[i].block;
+	}
+	b = ir_block_new(ir);
+	if (ir->failed)
+		return 0;
+	ir_ret(ir, b, ir_const(ir, k));
+	if (bld->n_returns < NPF_ARRAY_LEN(bld->returns)) {
+		bld->returns[bld->n_returns].k = k;
+		bld->returns[bld->n_returns++].block = b;
+	}
+	return b;
 }
 
 /* The values of now, for the edges that leave the current block. */
@@ -312,7 +338,7 @@ static void run_line(struct builder *bld, uint32_t pc)
 			*a = *x;
 			break;
 		case OP_RET_K:
-			ir_ret(bld->ir, bld->block, ir_const(bld->ir, in->k));
+			ir_jmp(bld->ir, bld->block, return_block(bld, in->k));
 			return;
 		case OP_RET_A:
 			ir_ret(bld->ir, bld->block, *a);
@@ -462,14 +488,12 @@ int ir_build(struct ir *ir, const struct npf_bpf_insn *insns, uint32_t n_insns,
 		uint32_t zero = ir_const(ir, 0);
 
 		find_live(&bld);
-		bld.reject = ir_block_new(ir);
+		bld.reject = return_block(&bld, 0);
 		ir->entry = bld.block = ir_block_new(ir);
 		for (unsigned int i = 0; i < IR_N_SLOTS; i++)
 			bld.reg[i] = zero;
-		if (!ir->failed) {
-			ir_ret(ir, bld.reject, zero);
+		if (!ir->failed)
 			run_line(&bld, 0);
-		}
 		for (uint32_t pc = 1; pc < n_insns && !ir->failed; pc++) {
 			if (bld.first[pc] != 0)
 				build_leader(&bld, pc);

@@ -14,7 +14,7 @@
 
 #include "jit/emit.h"
 #include "jit/lookup.h"
-#include "jit/sched.h"
+#include "jit/schedule.h"
 
 #define REG_PKTS    RDI
 #define REG_CAPLENS RSI

@@ -77,11 +77,13 @@ static int compile_scalar(struct npf_filter *f)
 
 	if (rc < 0)
 		return rc;
+	f->n_table = x.len - f->n_code;
 	rc = code_map(&f->code, x.code, x.len);
 	x86_fini(&x);
 	if (rc == 0) {
 		f->burst = (npf_burst_fn *)f->code.at;
 		f->backend = NPF_BACKEND_SCALAR;
+		f->debug = debug_announce(&f->code, f->n_code);
 	}
 	return rc;
 }
@@ -129,8 +131,10 @@ int npf_filter_compile(const struct npf_bpf_insn *insns, uint32_t n_insns,
 
 struct npf_filter *npf_filter_free(struct npf_filter *f)
 {
-	if (f != NULL)
+	if (f != NULL) {
+		debug_withdraw(f->debug);
 		code_unmap(&f->code);
+	}
 	free(f);
 	return NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "jit/bpf.h"
 #include "jit/code.h"
+#include "jit/debug.h"
 #include "jit/emit.h"
 
 struct npf_filter {
@@ -13,7 +14,9 @@ struct npf_filter {
 	bool has_aux;
 	struct npf_bpf_aux aux;
 	struct code code;
-	size_t n_code; /* bytes of instructions; tables follow */
+	size_t n_code;  /* bytes of instructions, */
+	size_t n_table; /* and of the tables that follow */
+	struct debug_entry *debug;
 	uint32_t n_insns;
 	struct npf_bpf_insn insns[];
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * sched.c - values get places, then registers.
+ * schedule.c - values get places, then registers.
  *
  * A value that a dominating block has computed is used again if that is worth a register:
  * loads and compares against constants are single instructions, cheaper to repeat than to keep.
@@ -9,7 +9,7 @@
  * Sarkar's linear scan). An interval lives in one place from beginning to end, so joins need no
  * moves.
  */
-#include "jit/sched.h"
+#include "jit/schedule.h"
 
 #include <string.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * sched.h - the program as a list of steps, each with a place for its result.
+ * schedule.h - the program as a list of steps, each with a place for its result.
  *
  * sched_build() gives values a place in the program: blocks in topological order, in each the
  * values that its decision needs and no dominator has computed already, operands first.
  * sched_assign() gives each step a register or a stack slot for its whole life.
  */
-#ifndef NPF_JIT_SCHED_H
-#define NPF_JIT_SCHED_H
+#ifndef NPF_JIT_SCHEDULE_H
+#define NPF_JIT_SCHEDULE_H
 
 #include "jit/ir.h"
 

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * explain.h - the second door of the filter machine: how a filter came to be what it is.
+ *
+ * For the workbench and for curious users; the datapath has no need of it.
+ */
+#ifndef NPF_JIT_EXPLAIN_H
+#define NPF_JIT_EXPLAIN_H
+
+#include "jit/bpf.h"
+
+/* One stage of compilation, valid during the call. */
+struct npf_explain_stage {
+	const char *name;  /* of the pass; "build" is the first */
+	const char *what;  /* what the pass does, one line */
+	const char *text;  /* the intermediate program after it, lines */
+	uint32_t n_blocks; /* that can be reached */
+	uint32_t n_branches;
+	bool changed; /* the text differs from that of the stage before */
+};
+
+/*
+ * npf_filter_explain - compile once more and show each stage.
+ * Return: 0; -EINVAL: not a valid program; -ENOMEM.
+ */
+int npf_filter_explain(const struct npf_bpf_insn *insns, uint32_t n_insns,
+	const struct npf_bpf_aux *aux,
+	void (*show)(void *ctx, const struct npf_explain_stage *stage), void *ctx);
+
+/*
+ * npf_filter_code - the native code of a filter, as it lies in memory.
+ * @n_codep:  bytes of instructions
+ * @n_tablep: bytes of lookup tables behind them
+ * Return: its first byte, or NULL when the filter is interpreted.
+ */
+const uint8_t *npf_filter_code(const struct npf_filter *f, size_t *n_codep, size_t *n_tablep);
+
+#endif
