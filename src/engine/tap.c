@@ -130,28 +130,21 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 {
 	const struct npf_filter *filter = filter_for(c, b);
 	uint32_t verdict = UINT32_MAX;
-	struct npf_rec *rec;
-	uint32_t caplen, gap;
+	struct npf_rec hdr = b->hdr[i];
 
 	if (!is_wanted(c, b, i))
 		verdict = 0;
 	else if (filter != NULL)
 		verdict = npf_filter_run(filter, b->data[i], b->len[i], b->caplen[i]);
 	if (verdict != 0) {
-		caplen = keep_bytes(c, b, i, verdict);
-		rec = npf_lane_reserve(c->lane, caplen);
-		if (rec == NULL) {
+		hdr.caplen = keep_bytes(c, b, i, verdict);
+		hdr.filter_gen = c->filter_gen;
+		if (!npf_lane_try(c->lane, &hdr, b->data[i])) {
 			/* Neither a liar nor a packet larger than the lane will ever find room. */
-			if (npf_lane_fault(c->lane) == 0 && npf_rec_space(caplen) <= c->lane_size)
+			if (npf_lane_fault(c->lane) == 0 &&
+				npf_rec_space(hdr.caplen) <= c->lane_size)
 				return false;
 			npf_lane_drop(c->lane, NPF_DROP_OVERSIZE, 1);
-		} else {
-			gap = rec->gap;
-			*rec = b->hdr[i];
-			rec->gap = gap;
-			rec->caplen = caplen;
-			rec->filter_gen = c->filter_gen;
-			memcpy(rec + 1, b->data[i], caplen);
 		}
 		count_feed(&c->feed->accepted, 1);
 	}

@@ -119,19 +119,15 @@ struct npf_rec *npf_lane_reserve(struct npf_lane *l, uint32_t caplen)
 	return rec;
 }
 
-bool npf_lane_put(struct npf_lane *l, const struct npf_rec *hdr, const void *data)
+bool npf_lane_try(struct npf_lane *l, const struct npf_rec *hdr, const void *data)
 {
 	uint32_t caplen = hdr->caplen;
 	struct npf_rec *rec = NULL;
 
 	if (NPF_LIKELY(caplen <= NPF_REC_MAXCAP))
 		rec = npf_lane_reserve(l, caplen);
-	if (NPF_UNLIKELY(!rec)) {
-		bool fits = caplen <= NPF_REC_MAXCAP && npf_rec_space(caplen) <= l->size;
-
-		npf_lane_drop(l, fits ? NPF_DROP_FULL : NPF_DROP_OVERSIZE, 1);
+	if (NPF_UNLIKELY(!rec))
 		return false;
-	}
 	rec->ts_ns = hdr->ts_ns;
 	rec->len = hdr->len;
 	rec->flags = hdr->flags;
@@ -140,6 +136,17 @@ bool npf_lane_put(struct npf_lane *l, const struct npf_rec *hdr, const void *dat
 	rec->queue = hdr->queue;
 	npf_copy(rec + 1, data, caplen);
 	return true;
+}
+
+bool npf_lane_put(struct npf_lane *l, const struct npf_rec *hdr, const void *data)
+{
+	bool fits;
+
+	if (NPF_LIKELY(npf_lane_try(l, hdr, data)))
+		return true;
+	fits = hdr->caplen <= NPF_REC_MAXCAP && npf_rec_space(hdr->caplen) <= l->size;
+	npf_lane_drop(l, fits ? NPF_DROP_FULL : NPF_DROP_OVERSIZE, 1);
+	return false;
 }
 
 void npf_lane_copy(void *dst, const void *src, size_t n)

@@ -150,6 +150,14 @@ struct npf_lane *npf_buffer_lane(struct npf_buffer *b, unsigned int i);
 struct npf_rec *npf_lane_reserve(struct npf_lane *l, uint32_t caplen);
 
 /*
+ * npf_lane_try - reserve, fill and copy in one step, or change nothing.
+ * @hdr:  ts_ns, caplen, len, flags, filter_gen, port and queue are taken from here
+ * @data: caplen contiguous bytes
+ * Return: true when the record was written, false when there was no room: try again later.
+ */
+bool npf_lane_try(struct npf_lane *l, const struct npf_rec *hdr, const void *data);
+
+/*
  * npf_lane_put - reserve, fill and copy in one step; drops and counts when there is no room.
  * @hdr:  ts_ns, caplen, len, flags, filter_gen, port and queue are taken from here
  * @data: caplen contiguous bytes

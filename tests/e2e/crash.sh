@@ -35,7 +35,7 @@ says "$t/other" '^200000 packets captured' "a client that is stopped does not ho
 [ "$(ctl sessions | jq '.sessions[0].drop_full')" -gt 0 ] || fail "what the stopped client loses is not counted"
 ok "what the stopped client loses is counted"
 kill -CONT "$stopped"
-kill -INT "$stopped"
+kill -TERM "$stopped"
 wait_gone "$stopped" 50 || fail "the stopped client does not end once it goes on"
 wait_for 5 has_sessions 0 || fail "the stopped client's session is left"
 stop_daemon
@@ -48,7 +48,8 @@ cat >"$t/few-fds" <<-EOF
 EOF
 chmod +x "$t/few-fds"
 dpdk=$t/few-fds
-start_daemon --vdev "$device"
+# A quiet port, so that 24 clients are about descriptors and not about CPU time.
+start_daemon --vdev "net_pcap0,rx_pcap=$corpus/web4.pcap"
 note_costs
 many=()
 for i in $(seq 24); do
@@ -59,7 +60,7 @@ done
 some_fail() {
 	grep -lE 'descriptors|does not answer|npf-dpdk' "$t"/many.* >/dev/null
 }
-wait_for 15 some_fail || fail "24 clients found room in 130 descriptors"
+wait_for 40 some_fail || fail "24 clients found room in 130 descriptors"
 kill -0 "$daemon" || fail "the daemon died of too many clients"
 alive=0
 for pid in "${many[@]}"; do
@@ -68,11 +69,12 @@ done
 [ "$alive" -gt 0 ] || fail "no client at all was served"
 clean "$t/daemon.log"
 for pid in "${many[@]}"; do
-	kill -INT "$pid" 2>/dev/null || true
+	kill -TERM "$pid" 2>/dev/null || true
 done
 wait_for 10 has_sessions 0 || fail "sessions are left"
 wait_for 5 costs_as_before || fail "the daemon had $costs descriptors and mappings, now $(daemon_fds) $(daemon_maps)"
-timeout 10 "$run" tcpdump -nn -i npf0 -c 10 -w /dev/null 2>"$t/after" ||
-	fail "no client is served once the many have gone: $(cat "$t/after")"
+"$run" tcpdump -nn -i npf0 -w /dev/null >"$t/after" 2>&1 &
+add_background
+wait_for 20 has_sessions 1 || fail "no client is served once the many have gone: $(cat "$t/after")"
 ok "out of descriptors: a clear error for some, the others go on, and all is well once they have gone"
 stop_daemon

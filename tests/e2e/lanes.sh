@@ -25,7 +25,7 @@ add_background
 client=$!
 wait_for 10 has_sessions 1 || fail "no session"
 [ "$(ctl sessions | jq '.sessions[0].buffer.lanes')" -eq 2 ] || fail "two taps do not feed two lanes"
-kill -INT "$client"
+kill -TERM "$client"
 wait_for 10 has_sessions 0 || fail "a session is left"
 timeout 60 "$run" tcpdump -nn -i npf0 --nano -c 300000 -w "$t/two.pcap" 2>"$t/tcpdump" ||
 	fail "tcpdump: $(cat "$t/tcpdump")"
@@ -61,6 +61,6 @@ used=$(ctl sessions | jq '.sessions[0].buffer.used') size=$(ctl sessions | jq '.
 [ $((used * 100)) -ge $((size * 99)) ] || fail "full at $used of $size bytes"
 ok "the busy queue's lane filled $used of the session's $size bytes"
 kill -CONT "$client"
-kill -INT "$client"
+kill -TERM "$client"
 wait_gone "$client" 50
 stop_daemon
