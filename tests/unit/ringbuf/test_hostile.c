@@ -194,14 +194,15 @@ static void scribble(int cw_fd, size_t size)
 	uint64_t seed = (uint64_t)getpid();
 	uint64_t *words = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, cw_fd, 0);
 
-	for (uint64_t i = 0; words != MAP_FAILED; i++) {
+	if (words == MAP_FAILED)
+		_exit(1);
+	for (uint64_t i = 0;; i++) {
 		uint64_t r = random_next(&seed);
 
 		if (i % 1024 == 0)
 			fallocate(cw_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, size);
 		__atomic_store_n(&words[i % (size / 8)], r >> (r % 64), __ATOMIC_RELAXED);
 	}
-	_exit(0);
 }
 
 static void a_client_that_scribbles_harms_no_other_session(void **state)
