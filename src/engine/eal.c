@@ -44,12 +44,6 @@ static void add(struct args *a, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void free_args(struct args *a)
-{
-	for (int i = 0; i < a->n; i++)
-		free(a->v[i]);
-}
-
 static bool has_arg(const struct npf_config_eal *eal, const char *name)
 {
 	size_t len = strlen(name);
@@ -182,8 +176,9 @@ static void restore_stdout(int saved)
 
 int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, size_t err_len)
 {
+	/* The EAL keeps pointers to the strings: they live as long as the process. */
+	static struct args a;
 	const struct npf_config_eal *eal = &conf->eal;
-	struct args a = {.n = 0};
 	bool pci = false;
 	int rc, saved_stdout;
 
@@ -225,8 +220,7 @@ int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, siz
 	for (unsigned int i = 0; i < eal->n_args; i++)
 		add(&a, "%s", eal->args[i]);
 
-	/* rte_eal_init() reorders the array it gets, so it gets one of its own; the strings must
-	 * live on. */
+	/* rte_eal_init() reorders the array it gets, so it gets one of its own. */
 	char *argv[MAX_ARGS + 1];
 
 	memcpy(argv, a.v, sizeof(argv));
@@ -239,7 +233,6 @@ int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, siz
 			"DPDK can't start: %s; look at eal.lcores, eal.memory, eal.args (its own "
 			"words stand above)",
 			strerror(-rc));
-		free_args(&a);
 		return rc;
 	}
 	return 0;
