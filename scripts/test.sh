@@ -53,6 +53,7 @@ build() {
 		shift
 	done
 	shift
+	set -- "$@" -Dtests=true
 	[ "${CI-}" != true ] || set -- "$@" --werror
 	echo
 	echo "== $name: build in $dir =="
@@ -117,42 +118,49 @@ test_default() {
 }
 
 test_noengine() {
-	build noengine -- -Dengine=disabled && check noengine -- --no-suite meta
+	build noengine -- -Dengine=disabled && check noengine -- --no-suite meta --no-suite model
 }
 
-# LeakSanitizer looks at whole-program leaks; DPDK's own, at exit, are listed in the file.
+# What DPDK itself leaks is listed in lsan.supp. Stock programs get libasan preloaded, so that
+# libnpfdp is watched inside them too.
 test_asan() {
 	build asan -- -Dengine=enabled -Db_sanitize=address,undefined -Db_lundef=false &&
 		check asan ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 \
 			UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 			LSAN_OPTIONS=suppressions="$PWD/tests/lsan.supp":print_suppressions=0 \
-			-- --no-suite meta -t 3
+			NPF_PRELOAD="$(gcc -print-file-name=libasan.so)" \
+			-- --no-suite meta --no-suite model -t 3
 }
 
 test_clang() {
-	build clang CC=clang -- -Dengine=enabled && check clang -- --no-suite meta --no-suite e2e
+	build clang CC=clang -- -Dengine=enabled && check clang -- --no-suite meta --no-suite model --no-suite e2e
 }
 
-builds=("$@")
-[ $# -gt 0 ] || builds=(default noengine asan clang)
-for b in "${builds[@]}"; do
-	case $b in
-	default | noengine | asan | clang) ;;
-	*)
-		echo "usage: test.sh [default | noengine | asan | clang]..." >&2
-		exit 2
-		;;
-	esac
-done
+# A function, so that bash has read all of it before it starts.
+main() {
+	builds=("$@")
+	[ $# -gt 0 ] || builds=(default noengine asan clang)
+	for b in "${builds[@]}"; do
+		case $b in
+		default | noengine | asan | clang) ;;
+		*)
+			echo "usage: test.sh [default | noengine | asan | clang]..." >&2
+			exit 2
+			;;
+		esac
+	done
 
-started=$SECONDS
-run scripts/setup.sh || exit 1
-for b in "${builds[@]}"; do
-	"test_$b"
-done
+	started=$SECONDS
+	run scripts/setup.sh || exit 1
+	for b in "${builds[@]}"; do
+		"test_$b"
+	done
 
-echo
-[ ${#troubles[@]} -eq 0 ] || printf '%s\n' "${troubles[@]}"
-echo "$((SECONDS - started)) s in all; the logs are in build*/meson-logs/testlog.txt"
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+	echo
+	[ ${#troubles[@]} -eq 0 ] || printf '%s\n' "${troubles[@]}"
+	echo "$((SECONDS - started)) s in all; the logs are in build*/meson-logs/testlog.txt"
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ $failed -eq 0 ]
+	exit
+}
+main "$@"
