@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# npfctl status, ports, sessions and stats tell the truth, for people and as JSON, and do not
+# disturb a capture that is going on.
+. "$(dirname "$0")/lib.sh"
+need_root
+need tcpdump jq
+file=$corpus/web4.pcap
+n=$(packets_of "$file")
+bytes=$("$packets" "$file" | awk '{ sum += $2 } END { print sum }')
+short=$("$packets" --cut 60 "$file" | awk '{ sum += $2 } END { print sum }')
+
+config "$(replay npf0 "$file")" '{name: npf1, device: "net_null0,copy=1", start: attach}' >"$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
+
+# truth REPORT JQ-CONDITION SENTENCE
+truth() {
+	ctl "$1" >"$t/json" || fail "npfctl --json $1"
+	jq -e "$2" "$t/json" >/dev/null || {
+		cat "$t/json"
+		fail "$3"
+	}
+	ok "$3"
+}
+
+truth status ".pid == $daemon and .ports == 2 and .sessions == 0 and .protocol == 1 and
+	.socket == \"$NPF_SOCKET\" and (.version | length) > 0 and (.hugepages | type) == \"boolean\" and
+	(.lcores | length) >= 1 and .uptime_s >= 0" "status describes the daemon"
+truth ports '(.ports | length) == 2 and .ports[0].name == "npf0" and .ports[0].driver == "net_pcap"
+	and .ports[0].state == "waiting" and .ports[0].start == "attach" and
+	.ports[0].overflow == "wait" and .ports[1].overflow == "drop" and .ports[0].mtu > 0' \
+	"ports describes the ports"
+truth sessions '.sessions == []' "no sessions"
+truth stats '.sessions == [] and (.ports | length) == 2 and .time_ns > 1e18' "stats of no sessions"
+
+rm -f "$t/err"
+"$run" tcpdump -nn -s 60 -i npf0 -w "$t/got.pcap" 2>"$t/err" &
+client=$!
+add_background
+wait_for 10 grep -q listening "$t/err" || fail "tcpdump does not start"
+replayed() {
+	[ "$(ctl ports | jq '.ports[0].rx_packets')" -eq "$n" ]
+}
+wait_for 10 replayed || fail "the replay does not end"
+truth ports ".ports[0].state == \"running\" and .ports[0].captures == 1 and
+	.ports[0].rx_packets == $n and .ports[0].rx_bytes == $bytes and .ports[0].rx_missed == 0" \
+	"ports counts $n packets, $bytes bytes"
+truth sessions "(.sessions | length) == 1 and (.sessions[0] |
+	.port == \"npf0\" and .program == \"tcpdump\" and .pid == $client and .uid == 0 and
+	.snaplen == 60 and .received == $n and .accepted == $n and .captured == $n and
+	.captured_bytes == $short and .drop_full == 0 and .drop_other == 0 and
+	.buffer.size > 0 and .buffer.lanes >= 1)" \
+	"sessions counts $n captured, $short bytes kept"
+truth stats "(.sessions | length) == 1 and .sessions[0].accepted == $n and .sessions[0].sent == 0" \
+	"stats counts the same"
+
+for c in status ports sessions stats; do
+	"$npfctl" $c >"$t/text" || fail "npfctl $c"
+	[ -s "$t/text" ] && ! grep -q '[{}]' "$t/text" || fail "npfctl $c prints no plain text"
+done
+"$npfctl" sessions >"$t/text"
+says "$t/text" "npf0.*tcpdump.*$client" "npfctl sessions names program and process"
+"$npfctl" ports >"$t/text"
+says "$t/text" "npf0.*running" "npfctl ports shows the state"
+"$npfctl" stats >"$t/text"
+says "$t/text" "accepted +$n\$" "npfctl stats shows the counters"
+"$npfctl" status >"$t/text"
+says "$t/text" "$daemon" "npfctl status shows the process"
+
+"$npfctl" --socket "$t/none.sock" status >"$t/text" 2>&1 && fail "a socket that is not there"
+says "$t/text" 'none.sock' "the error names the socket"
+
+kill -INT $client 2>/dev/null || true
+kill $client
+wait $client || true
+says "$t/err" "^$n packets received by filter" "tcpdump counts $n packets received by filter"
+[ "$(packets_of "$t/got.pcap")" -eq "$n" ] || fail "the capture was disturbed"
+ok "the capture was not disturbed"
+wait_for 5 has_sessions 0 || fail "the session stays"
+truth ports '.ports[0].state == "waiting" and .ports[0].captures == 0' "the port waits again"
+stop_daemon
+clean "$t/daemon.log"

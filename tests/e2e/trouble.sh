@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Trouble, one clear error for each: devices that are not there, two daemons on one socket, a dead
+# daemon's socket, no permission, an unknown port, no daemon, a daemon that hangs, and a daemon that
+# dies while clients capture.
+. "$(dirname "$0")/lib.sh"
+need_root
+need tcpdump jq setpriv python3
+install_clients
+file=$corpus/web4.pcap
+
+# refuses STATUS SECONDS PATTERN SENTENCE COMMAND...: it ends in time with that status and text.
+refuses() {
+	local want=$1 seconds=$2 pattern=$3 sentence=$4 status=0
+	shift 4
+	timeout -k 2 "$seconds" "$@" >"$t/said" 2>&1 || status=$?
+	clean "$t/said"
+	[ $status -eq "$want" ] || {
+		cat "$t/said"
+		fail "$sentence: exit status $status, not $want"
+	}
+	grep -qE -- "$pattern" "$t/said" || {
+		cat "$t/said"
+		fail "$sentence: no word of /$pattern/"
+	}
+	ok "$sentence: $(grep -E -- "$pattern" "$t/said" | tail -n 1 | cut -c 1-160)"
+}
+
+# ---- no daemon ----
+refuses 1 5 "npf-dpdk.*(running|start)" "npfctl without a daemon" "$npfctl" status
+refuses 1 5 "npf-dpdk.*(running|start)" "tcpdump -i npf0 without a daemon" \
+	"$run" tcpdump -nn -i npf0 -c 1
+refuses 0 5 "lo" "tcpdump -D without a daemon still lists the kernel's interfaces" "$run" tcpdump -D
+
+# ---- devices ----
+for device in net_pcap0,rx_pcap=/nonexistent.pcap net_pcap0,rx_pcap=/etc/hostname net_bogus0 \
+	net_af_packet0,iface=nosuchiface net_af_packet0 net_pcap0,rx_iface=nosuchiface; do
+	refuses 1 20 "no such device.*${device%%,*}" "$device" "$dpdk" --vdev "$device"
+	[ ! -e "$NPF_SOCKET" ] || fail "a daemon that did not start left its socket"
+done
+config '{name: npf0, device: "0000:ff:1f.7"}' >"$t/pci.yaml"
+refuses 1 20 "npf0.*ff:1f.7" "a PCI device that is not there" "$dpdk" -c "$t/pci.yaml"
+config '{name: npf0, device: "net_null0"}' | sed 's/memory: 96/memory: 96, lcores: "0@99"/' \
+	>"$t/lcore.yaml"
+refuses 1 20 "eal.lcores" "an lcore on a CPU that is not there" "$dpdk" -c "$t/lcore.yaml"
+config '{name: npf0, device: "net_null0"}' | sed 's/memory: 96/memory: 1000000, hugepages: on/' \
+	>"$t/huge.yaml"
+refuses 1 20 "hugepages" "more hugepages than there are" "$dpdk" -c "$t/huge.yaml"
+config '{name: npf0, device: "net_null0"}' | sed 's/group: any/group: nosuchgroup/' >"$t/group.yaml"
+refuses 1 20 "nosuchgroup" "a group that does not exist" "$dpdk" -c "$t/group.yaml"
+config '{name: npf0, device: "net_null0"}' | sed 's/group: any/user: nosuchuser/' >"$t/user.yaml"
+refuses 1 20 "nosuchuser" "a user who does not exist" "$dpdk" -c "$t/user.yaml"
+
+# ---- the socket ----
+config "$(replay npf0 "$file")" >"$t/conf.yaml"
+echo precious >"$NPF_SOCKET"
+refuses 1 20 "not a socket" "a file where the socket should be" "$dpdk" -c "$t/conf.yaml"
+[ "$(cat "$NPF_SOCKET")" = precious ] || fail "the file was touched"
+rm "$NPF_SOCKET"
+start_daemon -c "$t/conf.yaml"
+refuses 1 20 "another npf-dpdk serves" "a second daemon on one socket" "$dpdk" -c "$t/conf.yaml"
+"$npfctl" status >/dev/null || fail "the first daemon does not serve any more"
+kill -9 "$daemon"
+wait "$daemon" 2>/dev/null || true
+[ -S "$NPF_SOCKET" ] || fail "the dead daemon's socket should still be there"
+refuses 1 5 "npf-dpdk.*(running|start)" "npfctl on a dead daemon's socket" "$npfctl" status
+start_daemon -c "$t/conf.yaml"
+ok "a dead daemon's socket is taken over"
+refuses 1 5 "npf9" "tcpdump on an unknown port" "$run" tcpdump -nn -i npf9 -c 1
+refuses 1 5 "syntax error|parse" "a filter that is no filter" \
+	"$run" tcpdump -nn -i npf0 -c 1 tcp prot 80
+refuses 2 5 "usage" "npfctl with an unknown command" "$npfctl" surprise
+stop_daemon
+
+# ---- permission ----
+config "$(replay npf0 "$file")" | sed 's/group: any/group: daemon/' >"$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
+refuses 1 5 "[Pp]ermission|may not|group" "tcpdump of a user outside the group" \
+	"${as_nobody[@]}" "$urun" tcpdump -nn -i npf0 -c 1
+refuses 1 5 "[Pp]ermission|may not|group" "npfctl of a user outside the group" \
+	"${as_nobody[@]}" "$unpfctl" status
+refuses 0 10 "77 packets captured" "tcpdump of a user inside the group" \
+	setpriv --reuid=nobody --regid=nogroup --groups=daemon "$urun" tcpdump -nn -i npf0 -c 77 \
+	-w /dev/null
+stop_daemon
+config "$(replay npf0 "$file" | sed 's/}$/, allow: ["user:daemon"]}/')" \
+	"$(replay npf1 "$file" | sed 's/send: true/send: false/')" >"$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
+refuses 1 5 "npf0.*allow|allow.*npf0" "tcpdump of a user whom the port does not allow" \
+	"${as_nobody[@]}" "$urun" tcpdump -nn -i npf0 -c 1
+refuses 0 10 "77 packets captured" "tcpdump of the same user on another port" \
+	"${as_nobody[@]}" "$urun" tcpdump -nn -i npf1 -c 77 -w /dev/null
+stop_daemon
+
+# ---- a daemon that dies while a client captures ----
+config "$(replay npf0 "$file")" "$(replay npf1 "$corpus/dns.pcap")" >"$t/conf.yaml"
+
+# dies SIGNAL SENTENCE
+dies() {
+	local status=0 started
+	start_daemon -c "$t/conf.yaml"
+	rm -f "$t/err"
+	"$run" tcpdump -nn -U -i npf0 -w "$t/got.pcap" 2>"$t/err" &
+	local client=$!
+	add_background
+	wait_for 10 grep -q listening "$t/err" || fail "tcpdump does not start"
+	wait_for 10 received_all || fail "the replay does not end"
+	kill "-$1" "$daemon"
+	started=$(date +%s%N)
+	wait_gone $client 50 || fail "$2: tcpdump goes on for 5 s"
+	local ms=$((($(date +%s%N) - started) / 1000000))
+	wait $client || status=$?
+	[ $status -eq 1 ] || fail "$2: tcpdump's exit status is $status"
+	grep -E 'npf-dpdk' "$t/err" >"$t/said" || {
+		cat "$t/err"
+		fail "$2: tcpdump does not say why it ends"
+	}
+	[ $ms -lt 1500 ] || fail "$2: it took $ms ms"
+	ok "$2: $(cat "$t/said") ($ms ms)"
+	tcpdump -nn -tt -e -v -r "$file" >"$t/expected" 2>/dev/null
+	tcpdump -nn -tt -e -v -r "$t/got.pcap" >"$t/got" 2>/dev/null
+	same "$t/expected" "$t/got" "$2: all that was captured is delivered first"
+	wait "$daemon" 2>/dev/null || true
+	daemon=
+}
+
+received_all() {
+	[ "$(ctl ports | jq '.ports[0].rx_packets')" -eq 77 ]
+}
+
+dies KILL "the daemon is killed during a capture"
+rm -f "$NPF_SOCKET"
+dies TERM "the daemon is stopped during a capture"
+
+# ---- a daemon that hangs ----
+start_daemon -c "$t/conf.yaml"
+kill -STOP "$daemon"
+refuses 1 8 "answer|hung|respon" "npfctl when the daemon hangs" "$npfctl" status
+refuses 1 8 "answer|hung|respon" "tcpdump when the daemon hangs" "$run" tcpdump -nn -i npf0 -c 1
+kill -CONT "$daemon"
+wait_for 10 has_sessions 0 || fail "clients that gave up left sessions"
+ok "the daemon goes on, with nothing left of those who gave up"
+stop_daemon
+clean "$t/daemon.log"
