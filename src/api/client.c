@@ -327,15 +327,16 @@ int npf_client_set_wake(
 	return rc;
 }
 
-int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_error *err)
+/* A request that is answered by a new buffer, to be read after the old one. */
+static int replace_buffer(struct npf_client *c, enum npf_wire_type type, const void *req,
+	size_t len, struct npf_wire_error *err)
 {
 	int fds[NPF_BUFFER_NFDS];
-	struct npf_wire_set_buffer req = {.size = size};
 	struct npf_wire_buffer_reply reply;
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_SET_BUFFER,
-		.body = &req,
-		.body_len = sizeof(req),
+		.type = (uint16_t)type,
+		.body = req,
+		.body_len = len,
 		.reply = &reply,
 		.reply_len = sizeof(reply),
 		.reply_min = sizeof(reply),
@@ -350,7 +351,30 @@ int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_e
 	rc = npf_reader_add(c->reader, fds, call.n_fds);
 	for (unsigned int i = 0; i < call.n_fds; i++)
 		npf_close(fds[i]);
+	/* The reader is no longer armed: the new lanes know nothing of it. */
+	c->armed = false;
 	return rc < 0 ? say(err, rc, "can't map the new buffer") : 0;
+}
+
+int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_error *err)
+{
+	struct npf_wire_set_buffer req = {.size = size};
+
+	return replace_buffer(c, NPF_WIRE_SET_BUFFER, &req, sizeof(req), err);
+}
+
+int npf_client_set_mode(
+	struct npf_client *c, bool monitor, uint32_t interval_ms, struct npf_wire_error *err)
+{
+	struct npf_wire_set_mode req = {
+		.mode = monitor ? NPF_WIRE_MONITOR : NPF_WIRE_CAPTURE,
+		.interval_ms = monitor ? interval_ms : 0,
+	};
+	int rc = replace_buffer(c, NPF_WIRE_SET_MODE, &req, sizeof(req), err);
+
+	if (rc == 0)
+		c->monitor = monitor;
+	return rc;
 }
 
 int npf_client_ping(struct npf_client *c, struct npf_wire_error *err)

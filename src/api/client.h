@@ -108,6 +108,15 @@ int npf_client_set_wake(
 /* Replace the buffer; the old one is drained first. Context: the reading thread. */
 int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_error *err);
 
+/*
+ * npf_client_set_mode - from packets to counts, or back.
+ * @monitor:     records are struct npf_wire_counters, one an interval
+ * @interval_ms: 0 = 1 s
+ * What the other mode had left in the ring is passed over. Context: the reading thread.
+ */
+int npf_client_set_mode(
+	struct npf_client *c, bool monitor, uint32_t interval_ms, struct npf_wire_error *err);
+
 /* Also works once the daemon has gone: then what the ring itself knows. */
 int npf_client_stats(
 	struct npf_client *c, struct npf_wire_stats *stats, struct npf_wire_error *err);

@@ -21,6 +21,7 @@ struct npf_client {
 	bool armed;     /* the daemon will signal efd when there is enough */
 	bool signalled; /* we have signalled efd ourselves and not drained it since */
 	bool hangup;    /* the daemon's end of the socket is closed */
+	bool monitor;   /* the ring brings counts, not packets */
 
 	/* Written under the lock; gen, direction and mintocopy are also read without it. */
 	pthread_mutex_t lock;

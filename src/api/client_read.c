@@ -42,6 +42,8 @@ static bool is_accepted(struct npf_client *c, struct npf_view *v)
 	uint32_t direction = atomic_load_explicit(&c->direction, memory_order_relaxed);
 	bool outbound = (v->flags & NPF_REC_OUTBOUND) != 0;
 
+	if (NPF_UNLIKELY((v->flags & NPF_REC_COUNTS) != 0))
+		return true;
 	if (NPF_UNLIKELY(direction != NPF_WIRE_INOUT) && outbound != (direction == NPF_WIRE_OUT))
 		return false;
 	if (NPF_UNLIKELY(v->filter_gen != atomic_load_explicit(&c->gen, memory_order_relaxed))) {
@@ -61,6 +63,9 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 	if (NPF_UNLIKELY(c->reader == NULL))
 		return 0;
 	while ((rc = npf_reader_next(c->reader, v)) == 1) {
+		/* What another mode has left behind is none of this one's. */
+		if (NPF_UNLIKELY(((v->flags & NPF_REC_COUNTS) != 0) != c->monitor))
+			continue;
 		if (NPF_LIKELY(is_accepted(c, v)))
 			return 1;
 		/* Only this thread writes it: no need for a read-modify-write. */
@@ -107,8 +112,9 @@ static bool arm(struct npf_client *c)
 		return true;
 	if (!c->armed) {
 		c->signalled = false;
-		c->armed = npf_reader_arm(
-			c->reader, atomic_load_explicit(&c->mintocopy, memory_order_relaxed));
+		/* There is one record of counts an interval: none is held back. */
+		c->armed = npf_reader_arm(c->reader,
+			c->monitor ? 0 : atomic_load_explicit(&c->mintocopy, memory_order_relaxed));
 	}
 	return c->armed;
 }

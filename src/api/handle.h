@@ -43,6 +43,7 @@ struct npf_handle {
 	bool nonblock;
 	bool selected;        /* somebody has the descriptor: keep it truthful */
 	bool holding;         /* a batch is out: npfdp_next_batch() */
+	int mode;             /* MODE_* */
 	bool timeout_returns; /* a read returns 0 at the timeout */
 	bool winpcap;         /* opened by pcap_open(): NPF's meaning of a timeout of 0 */
 	uint32_t userbuffer;  /* most bytes that one read delivers */

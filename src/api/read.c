@@ -96,7 +96,8 @@ static int await(struct npf_handle *h)
 	int timeout_ms = h->nonblock || h->timeout_ms < 0 ? 0 : -1;
 	int rc;
 
-	if (h->timeout_returns && timeout_ms < 0 && h->timeout_ms > 0)
+	/* In statistics mode the timeout is the interval, and each interval has its record. */
+	if (h->timeout_returns && timeout_ms < 0 && h->timeout_ms > 0 && h->mode == MODE_CAPT)
 		timeout_ms = h->timeout_ms;
 	rc = npf_client_wait(h->client, timeout_ms);
 	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed))

@@ -67,6 +67,20 @@ int pcap_setmintocopy(pcap_t *p, int bytes)
 	return 0;
 }
 
+/* The interval of statistics mode is the read timeout; NPF took 0 for ever, its manual 1 s. */
+static int switch_mode(struct npf_handle *h, int mode)
+{
+	struct npf_wire_error err;
+
+	if (mode == h->mode)
+		return 0;
+	if (npf_client_set_mode(
+		    h->client, mode == MODE_STAT, (uint32_t)NPF_MAX(h->timeout_ms, 0), &err) < 0)
+		return npf_handle_error(h, "%s", err.text);
+	h->mode = mode;
+	return 0;
+}
+
 int pcap_setmode(pcap_t *p, int mode)
 {
 	int rc;
@@ -76,12 +90,13 @@ int pcap_setmode(pcap_t *p, int mode)
 		return rc;
 	switch (mode) {
 	case MODE_CAPT:
-		return 0;
 	case MODE_STAT:
+		return switch_mode(h, mode);
 	case MODE_DUMP:
 	case MODE_STAT | MODE_DUMP:
-		return npf_handle_error(h, "this npf-dpdk daemon offers no %s mode to its clients",
-			mode == MODE_STAT ? "statistics" : "dump");
+		return npf_handle_error(h,
+			"this npf-dpdk daemon offers no dump mode to its clients: see dumps: in "
+			"npf-dpdk.yaml(5)");
 	case MODE_MON:
 		return npf_handle_error(h, "monitoring mode was never part of NPF: use MODE_STAT");
 	default:

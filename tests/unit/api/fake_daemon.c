@@ -28,6 +28,7 @@ struct conn {
 	uint16_t gen;        /* of the filter that the client was told of */
 	uint16_t accept_gen; /* of the filter that packets are accepted with */
 	bool removed;
+	bool monitor;
 	struct npf_wire_stats stats;
 };
 
@@ -44,6 +45,7 @@ struct fake_daemon {
 	bool ignore_filters;
 	struct npf_wire_open last_open;
 	struct npf_wire_params last_params;
+	struct npf_wire_set_mode last_mode;
 	unsigned int n_sent;
 	uint8_t sent[NPF_WIRE_MAXFRAME];
 	uint32_t sent_len;
@@ -171,13 +173,12 @@ static void do_set_filter(struct fake_daemon *d, struct conn *c, const struct np
 	reply(c, msg, 0, &r, sizeof(r), NULL, 0);
 }
 
-static void do_set_buffer(struct conn *c, const struct npf_wire_msg *msg)
+static void replace_buffer(struct conn *c, const struct npf_wire_msg *msg, uint64_t size)
 {
-	const struct npf_wire_set_buffer *m = msg->body;
-	struct npf_wire_buffer_reply r = {.size = m->size, .page_size = 4096, .n_lanes = 1};
+	struct npf_wire_buffer_reply r = {.size = size, .page_size = 4096, .n_lanes = 1};
 	struct npf_buffer *old = current(c);
 	int fds[NPF_BUFFER_NFDS];
-	int rc = add_buffer(c, m->size);
+	int rc = add_buffer(c, size);
 
 	if (rc < 0) {
 		refuse(c, msg, rc, "no memory for the buffer");
@@ -249,7 +250,12 @@ static void serve(struct fake_daemon *d, struct conn *c, const struct npf_wire_m
 		reply(c, msg, 0, NULL, 0, NULL, 0);
 		break;
 	case NPF_WIRE_SET_BUFFER:
-		do_set_buffer(c, msg);
+		replace_buffer(c, msg, ((const struct npf_wire_set_buffer *)msg->body)->size);
+		break;
+	case NPF_WIRE_SET_MODE:
+		memcpy(&d->last_mode, msg->body, sizeof(d->last_mode));
+		c->monitor = d->last_mode.mode == NPF_WIRE_MONITOR;
+		replace_buffer(c, msg, 0);
 		break;
 	case NPF_WIRE_STATS:
 		do_stats(c, msg);
@@ -412,7 +418,7 @@ void fake_packet(struct fake_daemon *d, uint64_t ts_ns, const void *data, uint32
 		struct npf_rec hdr = {.ts_ns = ts_ns, .len = len, .flags = flags};
 		uint32_t keep;
 
-		if (current(c) == NULL || c->removed)
+		if (current(c) == NULL || c->removed || c->monitor)
 			continue;
 		c->stats.received++;
 		keep = wants(c, flags) ? keeps(c, data, len, flags) : 0;
@@ -424,6 +430,30 @@ void fake_packet(struct fake_daemon *d, uint64_t ts_ns, const void *data, uint32
 			npf_lane_put(npf_buffer_lane(current(c), 0), &hdr, data);
 		}
 		if (commit && npf_lane_commit(npf_buffer_lane(current(c), 0), ts_ns))
+			signal_reader(c);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+void fake_counts(struct fake_daemon *d, uint64_t ts_ns, int64_t packets, int64_t bytes)
+{
+	struct npf_wire_counters counters = {packets, bytes};
+	struct npf_rec hdr = {
+		.ts_ns = ts_ns,
+		.caplen = sizeof(counters),
+		.len = sizeof(counters),
+		.flags = NPF_REC_COUNTS,
+	};
+
+	pthread_mutex_lock(&d->lock);
+	for (unsigned int i = 0; i < MAX_CONNS; i++) {
+		struct conn *c = &d->conns[i];
+
+		if (current(c) == NULL || c->removed || !c->monitor)
+			continue;
+		npf_buffer_set_wake(current(c), 0, 0);
+		npf_lane_put(npf_buffer_lane(current(c), 0), &hdr, &counters);
+		if (npf_lane_commit(npf_buffer_lane(current(c), 0), ts_ns))
 			signal_reader(c);
 	}
 	pthread_mutex_unlock(&d->lock);
@@ -490,6 +520,16 @@ struct npf_wire_params fake_last_params(struct fake_daemon *d)
 	params = d->last_params;
 	pthread_mutex_unlock(&d->lock);
 	return params;
+}
+
+struct npf_wire_set_mode fake_last_mode(struct fake_daemon *d)
+{
+	struct npf_wire_set_mode mode;
+
+	pthread_mutex_lock(&d->lock);
+	mode = d->last_mode;
+	pthread_mutex_unlock(&d->lock);
+	return mode;
 }
 
 unsigned int fake_n_sessions(struct fake_daemon *d)

@@ -34,6 +34,9 @@ void fake_hang(struct fake_daemon *d, bool on);
 void fake_packet(struct fake_daemon *d, uint64_t ts_ns, const void *data, uint32_t len,
 	uint16_t flags, bool commit);
 
+/* The end of an interval in monitor mode. */
+void fake_counts(struct fake_daemon *d, uint64_t ts_ns, int64_t packets, int64_t bytes);
+
 /* Commits what is there and lets time pass: after a tick nothing is held back. */
 void fake_tick(struct fake_daemon *d, uint64_t now_ns, uint64_t mono_ns);
 
@@ -50,6 +53,7 @@ unsigned int fake_sent(struct fake_daemon *d, void *frame, size_t size);
 /* What the newest session asked for. */
 struct npf_wire_open fake_last_open(struct fake_daemon *d);
 struct npf_wire_params fake_last_params(struct fake_daemon *d);
+struct npf_wire_set_mode fake_last_mode(struct fake_daemon *d);
 unsigned int fake_n_sessions(struct fake_daemon *d);
 
 #endif
