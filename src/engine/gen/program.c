@@ -1,57 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * program.c - compile a template and run it over bursts.
- *
- * The run goes field by field over the whole burst, not packet by packet: what kind of field it is
- * gets decided once a burst, and the inner loops are short. Every field adds its value to
- * the packet's two running sums (IP header, transport); at the end these are folded with the
- * image's own sums. Invariant: in the image all varying bits, varying lengths and checksums are
- * zero, and ip_base and l4_base are the sums of exactly that.
+ * program.c - compile a template into a program: its image, its fields, and the sums of what does
+ * not vary.
  */
-#include "engine/gen/program.h"
-
-#include "engine/gen/csum.h"
+#include "engine/gen/prog.h"
 
 #include <stdio.h>
-
-#define CHUNK 64 /* packets at a time: their pointers and sums stay in the L1 cache */
-
-struct op {
-	uint16_t off;
-	uint8_t width;
-	uint8_t shift;
-	uint8_t sum_shift;
-	bool in_ip;    /* counts in the IP header's checksum */
-	bool in_l4;    /* counts in the transport's */
-	uint64_t keep; /* bits of the word that are not ours; 0: store it whole */
-	struct npf_cursor at;
-};
-
-struct npf_prog {
-	struct op ops[NPF_TMPL_VARY];
-	unsigned int n_ops;
-	uint8_t *image;
-	uint16_t image_len;
-	uint16_t *payload_sums; /* folded sum of the first i payload bytes; NULL: of one size */
-	struct npf_cursor size;
-	bool size_varies;
-	bool sign;
-	bool hw_csum;
-	bool ip_csum;   /* there is an IPv4 header checksum to write */
-	bool l4_csum;   /* there is a transport checksum to write */
-	bool l4_in_sum; /* the payload's bytes count in it */
-	bool pseudo;    /* ... and the pseudo header's length */
-	bool udp_zero;  /* a sum of 0 is written as ffff (RFC 768) */
-	bool ip_len;    /* lengths to write when the size varies */
-	bool udp_len;
-	bool ip6;
-	uint16_t l3_off, l4_off, csum_off;
-	uint16_t hdr_len, tail;
-	uint64_t ip_base;
-	uint64_t l4_base;
-	struct npf_prog_offload offload;
-	struct npf_values values[NPF_TMPL_VARY + 1]; /* seeded; lists belong to the template */
-};
 
 static void put16(uint8_t *at, uint16_t v)
 {
@@ -140,6 +94,7 @@ static void prepare_l4(struct npf_prog *p, const struct npf_tmpl *t, int kind)
 		[NPF_LAYER_ICMP] = 2,
 		[NPF_LAYER_ICMP6] = 2,
 	};
+	uint64_t sum;
 
 	p->l4_csum = !t->keep_l4_csum;
 	p->csum_off = p->l4_off + csum_at[kind];
@@ -151,9 +106,10 @@ static void prepare_l4(struct npf_prog *p, const struct npf_tmpl *t, int kind)
 	p->offload.tcp = p->hw_csum && kind == NPF_LAYER_TCP;
 	p->l4_in_sum = !p->offload.udp && !p->offload.tcp;
 	put16(p->image + p->csum_off, 0);
-	p->l4_base = pseudo_sum(p, kind);
+	sum = pseudo_sum(p, kind);
 	if (p->l4_in_sum)
-		p->l4_base = npf_csum_add(p->l4_base, p->image + p->l4_off, p->hdr_len - p->l4_off);
+		sum = npf_csum_add(sum, p->image + p->l4_off, p->hdr_len - p->l4_off);
+	p->l4_base = npf_csum_fold(sum);
 }
 
 /* Sums of the first i payload bytes, so that any size's sum is at hand. */
@@ -178,12 +134,12 @@ static void add_ops(struct npf_prog *p, const struct npf_tmpl *t, const struct n
 {
 	for (unsigned int i = 0; i < t->n_vary; i++) {
 		const struct npf_vary *v = &t->vary[i];
-		struct op *op = &p->ops[p->n_ops++];
+		struct npf_prog_op *op = &p->ops[p->n_ops++];
 		bool pseudo_only = p->offload.udp || p->offload.tcp;
 		uint64_t whole = v->width == 8 ? UINT64_MAX : (1ull << 8 * v->width) - 1;
 		uint64_t mask = (v->bits == 64 ? UINT64_MAX : (1ull << v->bits) - 1) << v->shift;
 
-		*op = (struct op){
+		*op = (struct npf_prog_op){
 			.off = v->off,
 			.width = v->width,
 			.shift = v->shift,
@@ -223,7 +179,7 @@ static int compile(struct npf_prog *p, const struct npf_tmpl *t, const struct np
 		size_t ihl = (size_t)(p->image[p->l3_off] & 15) * 4;
 
 		put16(p->image + p->l3_off + 10, 0);
-		p->ip_base = npf_csum_add(0, p->image + p->l3_off, ihl);
+		p->ip_base = npf_csum_fold(npf_csum_add(0, p->image + p->l3_off, ihl));
 	}
 	if (t->l4 >= 0)
 		prepare_l4(p, t, t->layers[t->l4].kind);
@@ -310,184 +266,6 @@ bool npf_prog_varies(const struct npf_prog *p)
 void npf_prog_offload(const struct npf_prog *p, struct npf_prog_offload *o)
 {
 	*o = p->offload;
-}
-
-/* ---- The run ---- */
-
-struct sums {
-	uint64_t ip[CHUNK];
-	uint64_t l4[CHUNK];
-};
-
-static inline __attribute__((always_inline)) void store(
-	uint8_t *at, uint64_t v, unsigned int width, uint64_t keep)
-{
-	uint64_t be;
-
-	if (NPF_UNLIKELY(keep)) {
-		be = 0;
-		memcpy((uint8_t *)&be + 8 - width, at, width);
-		v |= be64toh(be) & keep;
-	}
-	be = htobe64(v);
-	memcpy(at, (uint8_t *)&be + 8 - width, width);
-}
-
-/* One field over the burst; every argument but op is a constant where it is called. */
-static inline __attribute__((always_inline)) void run_field(struct op *op, uint8_t *const *data,
-	struct sums *s, unsigned int n, enum npf_values_kind kind, unsigned int width, bool plain)
-{
-	struct npf_cursor at = op->at;
-	unsigned int off = op->off, shift = plain ? 0 : op->shift;
-	unsigned int sum_shift = plain ? 0 : op->sum_shift;
-	uint64_t keep = plain ? 0 : op->keep;
-	uint64_t in_ip = op->in_ip ? UINT64_MAX : 0, in_l4 = op->in_l4 ? UINT64_MAX : 0;
-
-	at.kind = kind;
-	for (unsigned int i = 0; i < n; i++) {
-		uint64_t v = npf_cursor_next(&at) << shift, part = v << sum_shift;
-
-		store(data[i] + off, v, width, keep);
-		if (width == 8)
-			part = (part >> 32) + (part & 0xffffffff);
-		s->ip[i] += part & in_ip;
-		s->l4[i] += part & in_l4;
-	}
-	op->at.index = at.index;
-}
-
-#define RUN_KIND(width, plain)                                                                     \
-	do {                                                                                       \
-		if (op->at.kind == NPF_VALUES_RANGE)                                               \
-			run_field(op, data, s, n, NPF_VALUES_RANGE, width, plain);                 \
-		else if (op->at.kind == NPF_VALUES_RANDOM)                                         \
-			run_field(op, data, s, n, NPF_VALUES_RANDOM, width, plain);                \
-		else                                                                               \
-			run_field(op, data, s, n, NPF_VALUES_LIST, width, plain);                  \
-	} while (0)
-
-static void run_op(struct op *op, uint8_t *const *data, struct sums *s, unsigned int n)
-{
-	bool plain = !op->keep && !op->sum_shift;
-
-	if (op->width == 4 && plain)
-		RUN_KIND(4, true);
-	else if (op->width == 2 && plain)
-		RUN_KIND(2, true);
-	else if (op->width == 8)
-		RUN_KIND(8, true);
-	else if (op->width == 6)
-		RUN_KIND(6, true);
-	else if (op->width == 1)
-		RUN_KIND(1, false);
-	else if (op->width == 2)
-		RUN_KIND(2, false);
-	else
-		RUN_KIND(4, false);
-}
-
-static void run_sizes(
-	struct npf_prog *p, uint8_t *const *data, uint16_t *len, struct sums *s, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		uint16_t size = (uint16_t)npf_cursor_next(&p->size);
-		uint16_t l3_len = size - p->l3_off, l4_len = size - p->l4_off;
-
-		len[i] = size;
-		if (p->ip_len) {
-			put16(data[i] + p->l3_off + (p->ip6 ? 4 : 2),
-				p->ip6 ? l3_len - 40 : l3_len);
-			s->ip[i] += l3_len;
-		}
-		if (p->udp_len)
-			put16(data[i] + p->l4_off + 4, l4_len);
-		if (p->l4_in_sum && p->udp_len)
-			s->l4[i] += l4_len;
-	}
-}
-
-/* Fold the sums into the checksums; a signed packet's transport sum waits for its signature. */
-static void finish(struct npf_prog *p, uint8_t *const *data, const uint16_t *len, struct sums *s,
-	uint64_t *sum, unsigned int n)
-{
-	unsigned int cut = p->tail + (p->sign ? NPF_SIGN_LEN : 0);
-
-	if (p->ip_csum) {
-		for (unsigned int i = 0; i < n; i++)
-			put16(data[i] + p->l3_off + 10,
-				p->offload.ip4 ? 0
-					       : (uint16_t)~npf_csum_fold(p->ip_base + s->ip[i]));
-	}
-	if (!p->l4_csum)
-		return;
-	for (unsigned int i = 0; i < n; i++) {
-		uint64_t l4 = p->l4_base + s->l4[i];
-
-		if (p->pseudo)
-			l4 += (uint16_t)(len[i] - p->l4_off - p->tail);
-		if (p->l4_in_sum)
-			l4 += p->payload_sums[len[i] - p->hdr_len - cut];
-		if (p->sign) {
-			sum[i] = l4;
-			continue;
-		}
-		l4 = npf_csum_fold(l4);
-		if (p->l4_in_sum)
-			l4 = (uint16_t)~l4;
-		if (p->udp_zero && p->l4_in_sum && !l4)
-			l4 = 0xffff;
-		put16(data[i] + p->csum_off, (uint16_t)l4);
-	}
-}
-
-void npf_prog_run(
-	struct npf_prog *p, uint8_t *const *data, uint16_t *len, uint64_t *sum, unsigned int n)
-{
-	while (n) {
-		unsigned int chunk = NPF_MIN(n, (unsigned int)CHUNK);
-		struct sums s;
-
-		if (p->size_varies || p->n_ops || p->ip_csum || p->l4_csum) {
-			memset(s.ip, 0, chunk * sizeof(s.ip[0]));
-			memset(s.l4, 0, chunk * sizeof(s.l4[0]));
-		}
-		if (p->size_varies) {
-			run_sizes(p, data, len, &s, chunk);
-		} else {
-			for (unsigned int i = 0; i < chunk; i++)
-				len[i] = p->image_len;
-		}
-		for (unsigned int i = 0; i < p->n_ops; i++)
-			run_op(&p->ops[i], data, &s, chunk);
-		finish(p, data, len, &s, sum, chunk);
-		data += chunk;
-		len += chunk;
-		if (sum)
-			sum += chunk;
-		n -= chunk;
-	}
-}
-
-void npf_prog_sign(const struct npf_prog *p, uint8_t *data, uint16_t len, uint64_t sum,
-	uint64_t head, uint64_t tsc)
-{
-	uint16_t csum;
-
-	npf_sign_write(data + len, head, tsc);
-	if (!p->l4_csum)
-		return;
-	if (p->l4_in_sum) {
-		uint64_t sign = npf_csum_add64(npf_csum_add64(0, head), tsc);
-
-		if ((len - p->l4_off) & 1) /* an odd place: each byte counts in the other half */
-			sign = (uint64_t)__builtin_bswap16(npf_csum_fold(sign));
-		csum = (uint16_t)~npf_csum_fold(sum + sign);
-		if (p->udp_zero && !csum)
-			csum = 0xffff;
-	} else {
-		csum = npf_csum_fold(sum);
-	}
-	put16(data + p->csum_off, csum);
 }
 
 void npf_prog_skip(struct npf_prog *p, uint64_t n)

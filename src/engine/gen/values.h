@@ -79,15 +79,16 @@ static inline bool npf_values_vary(const struct npf_values *v)
 	return v->kind != NPF_VALUES_CONST;
 }
 
-/* Well-mixed 64 bits of a counter (SplitMix64's finaliser, Steele et al. 2014). */
+/* Well-mixed 64 bits of a counter that goes up by NPF_MIX_STEP: both halves of one long
+ * multiplication, as wyrand has it. */
 static inline uint64_t npf_mix64(uint64_t x)
 {
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return x ^ (x >> 31);
+	unsigned __int128 m = (unsigned __int128)x * (x ^ 0xe7037ed1a0b428dbull);
+
+	return (uint64_t)(m >> 64) ^ (uint64_t)m;
 }
 
-#define NPF_MIX_STEP 0x9e3779b97f4a7c15ull
+#define NPF_MIX_STEP 0xa0761d6478bd642full
 
 /* x, uniform over 2^64, scaled to 0..count-1 without a division; count 0 means 2^64. */
 static inline uint64_t npf_scale64(uint64_t x, uint64_t count)
