@@ -61,7 +61,7 @@ struct npf_tx_job {
 	unsigned int head, n_made, n_due;
 	struct rte_mbuf *pkts[NPF_BURST_MAX];
 	uint64_t sum[NPF_BURST_MAX];
-	uint64_t due[NPF_BURST_MAX]; /* ORIGINAL */
+	uint64_t due[NPF_BURST_MAX]; /* ORIGINAL: cycles after the begin */
 	uint16_t len[NPF_BURST_MAX];
 	uint16_t prog[NPF_BURST_MAX];
 

@@ -83,6 +83,8 @@ static int init_tx(struct npf_run *r, struct npf_tx_job *j, struct npf_gen_port 
 		.pool = p->tx_pool[q],
 		.left = limit == UINT64_MAX ? limit : (limit + p->n_txq - 1 - q) / p->n_txq,
 		.end = UINT64_MAX,
+		.cycles_per_ns =
+			r->hz / 1e9 / (c->rate.kind == NPF_RATE_ORIGINAL ? c->rate.value : 1),
 	};
 	j->off = new_hist();
 	j->late = new_hist();
@@ -119,7 +121,6 @@ void npf_run_set_begin(struct npf_run *r, struct npf_tx_job *j, uint64_t t0)
 	}
 	npf_pace_init(&j->pace, &pc, t0);
 	j->t0 = t0;
-	j->cycles_per_ns = r->hz / 1e9 / (j->original ? c->rate.value : 1);
 	if (c->duration_ns)
 		j->end = t0 + (uint64_t)((double)c->duration_ns * r->hz / 1e9);
 	j->give_up = (uint64_t)(LATE_NS * r->hz / 1e9);

@@ -193,6 +193,7 @@ void npf_pace_init(struct npf_pace *p, const struct npf_pace_conf *conf, uint64_
 		.left = conf->train,
 		.gap = cycles(conf->gap_ns, conf->hz),
 		.slack = cycles(3000, conf->hz),
+		.lag_shift = 63 - (unsigned int)__builtin_clzll(cycles(4000000, conf->hz) | 1),
 	};
 	switch (r->kind) {
 	case NPF_RATE_PPS:

@@ -56,6 +56,7 @@ struct npf_pace {
 	uint64_t gate;              /* no packet before: what was missed is caught up with gently */
 	uint64_t half;              /* least mean distance while catching up, cycles */
 	uint64_t slack;             /* cycles by which the gate may lag behind the clock */
+	unsigned int lag_shift;     /* log2 of some 4 ms in cycles */
 	uint64_t train;             /* packets in a train; 0: no trains */
 	uint64_t left;              /* ... of which are to come */
 	uint64_t gap;               /* pause between trains, cycles */
@@ -80,19 +81,21 @@ static inline bool npf_pace_is_paced(const struct npf_pace *p)
 }
 
 /*
- * May the packet that is due next go now? Late packets go at twice the rate, no faster, after
- * those of a few microseconds: a delay of the sender must not become a burst that the tested
- * device drops.
+ * May the packet that is due next go now? A delay of the sender must not become a burst that the
+ * tested device drops: after the packets of a few microseconds, late ones go at twice the rate. The
+ * rate doubles again for each 4 ms that the sender is behind, so that even one which gets only
+ * slices of a busy CPU keeps to the count.
  */
 static inline bool npf_pace_is_due(const struct npf_pace *p, uint64_t now)
 {
 	return now >= p->due && now >= p->gate;
 }
 
-/* A packet of len bytes leaves now: when is the next due? */
+/* A packet of len bytes leaves now, at its due time or later: when is the next due? */
 static inline void npf_pace_step(struct npf_pace *p, uint16_t len, uint64_t now)
 {
 	uint64_t step = p->step, frac = (uint64_t)p->frac + p->step_frac;
+	uint64_t lag = (now - p->due) >> p->lag_shift;
 
 	if (p->kind == NPF_RATE_BPS_L1 || p->kind == NPF_RATE_BPS_L2) {
 		unsigned __int128 d = p->per_byte * (len + p->extra) + ((uint64_t)p->frac << 32);
@@ -103,7 +106,7 @@ static inline void npf_pace_step(struct npf_pace *p, uint16_t len, uint64_t now)
 	}
 	if (now > p->gate + p->slack)
 		p->gate = now - p->slack;
-	p->gate += p->half;
+	p->gate += p->half >> NPF_MIN(lag, (uint64_t)63);
 	p->due += step + (frac >> 32);
 	p->frac = (uint32_t)frac;
 	if (p->train && !--p->left) {

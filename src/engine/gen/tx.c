@@ -138,7 +138,7 @@ static void make_saved(struct npf_tx_job *j, unsigned int n)
 		set_meta(j, m, &plain, (uint16_t)k->len);
 		j->len[i] = (uint16_t)k->len;
 		if (j->original)
-			j->due[i] = j->t0 + (uint64_t)((double)offset_ns * j->cycles_per_ns);
+			j->due[i] = (uint64_t)((double)offset_ns * j->cycles_per_ns);
 	}
 }
 
@@ -209,7 +209,7 @@ static void release(struct npf_tx_job *j, uint64_t now)
 		uint64_t due;
 
 		if (j->original)
-			npf_pace_at(&j->pace, j->due[j->n_due]);
+			npf_pace_at(&j->pace, j->t0 + j->due[j->n_due]);
 		due = j->pace.due;
 		if (!npf_pace_is_due(&j->pace, now) || due >= j->end)
 			break;

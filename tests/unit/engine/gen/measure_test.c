@@ -157,6 +157,26 @@ static void what_was_missed_is_caught_up_with_gently(void **state)
 	assert_int_equal(at_once + sent, 4000); /* and none is missing in the end */
 }
 
+static void a_sender_that_gets_slices_of_a_cpu_keeps_to_the_count(void **state)
+{
+	struct npf_pace_conf conf = {.rate = {NPF_RATE_PPS, 1e6}, .hz = 1000000000, .n_queues = 1};
+	struct npf_pace p;
+	unsigned int sent = 0;
+
+	(void)state;
+	npf_pace_init(&p, &conf, 0);
+	for (uint64_t slice = 0; slice < 100; slice++) { /* 2 ms of each 20 */
+		for (uint64_t now = slice * 20000000; now < slice * 20000000 + 2000000;
+			now += 100) {
+			while (npf_pace_is_due(&p, now)) {
+				npf_pace_step(&p, 64, now);
+				sent++;
+			}
+		}
+	}
+	assert_in_range(sent, 1980000, 1982001); /* what was due when the last slice ended */
+}
+
 static void trains_leave_with_a_gap(void **state)
 {
 	struct npf_pace_conf conf = {.rate = {NPF_RATE_PPS, 1e6},
@@ -327,6 +347,7 @@ int main(void)
 		cmocka_unit_test(queues_of_a_port_interleave),
 		cmocka_unit_test(bits_per_second_count_what_the_layer_says),
 		cmocka_unit_test(what_was_missed_is_caught_up_with_gently),
+		cmocka_unit_test(a_sender_that_gets_slices_of_a_cpu_keeps_to_the_count),
 		cmocka_unit_test(trains_leave_with_a_gap),
 		cmocka_unit_test(totals_are_whole),
 		cmocka_unit_test(quantiles_are_exact_to_one_percent),
