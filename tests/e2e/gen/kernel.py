@@ -106,10 +106,11 @@ def a_port_that_makes_checksums_makes_them_right(d):
         tcpdump = Capture("", TAP, path, 300)
         for line in ("show port info 0", "set count 300", "set rate 2kpps",
                      "set packet ip(dst=10.0.0.1-10.0.0.9)/udp(sport=random)/size=64-99", "start",
-                     "wait", "quit"):
+                     "wait"):
             p.stdin.write(line + "\n")
-        out = p.communicate(timeout=30)[0]
-        tcpdump.wait()
+        p.stdin.flush()
+        tcpdump.wait()  # the interface goes with the program
+        out = p.communicate("quit\n", timeout=30)[0]
     finally:
         p.kill()
     check("checksums by the port" in out, "the port is asked for checksums")

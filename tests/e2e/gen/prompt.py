@@ -51,7 +51,7 @@ def a_session_of_testpmds_commands_works(d):
 
 def mistakes_at_the_prompt_are_told_and_forgiven(d):
     out, _ = run(["net_null0"], ["-i"], stdin="""
-        strat
+        begin
         set rate fast
         set colour red
         set fwd sideways
@@ -64,7 +64,7 @@ def mistakes_at_the_prompt_are_told_and_forgiven(d):
         port stop 0
         stop
         """)
-    for text in ("'strat' is not a command", "'fast' is not a rate", "set NAME VALUE",
+    for text in ("'begin' is not a command", "'fast' is not a rate", "set NAME VALUE",
                  "modes are txonly", "'7' is neither a port", "not an IPv4 address",
                  "no traffic is running", "traffic is running already",
                  "traffic is running: stop it first"):
