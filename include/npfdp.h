@@ -67,6 +67,13 @@ NPFDP_API int npfdp_set_timeout_returns(pcap_t *p, int on);
 /* Before activation: when the buffer is full, keep the newest packets, not the oldest. */
 NPFDP_API int npfdp_set_overwrite(pcap_t *p, int on);
 
+/*
+ * Before activation: does this handle capture what it sends itself? Other handles on the port do in
+ * any case. Default: no, as libpcap on Linux; yes for pcap_open(), as WinPcap, unless
+ * PCAP_OPENFLAG_NOCAPTURE_LOCAL is given.
+ */
+NPFDP_API int npfdp_set_own_sends(pcap_t *p, int on);
+
 /* ---- Many packets at once, without a copy ---- */
 
 #define NPFDP_OUTBOUND  0x0001u /* sent through the port, not received on it */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npfctl - ask the daemon how it is. The daemon answers in JSON; this program passes that on
- * (--json) or prints it for people.
+ * npfctl - ask the daemon how it is, and let it do something. A report comes in JSON; this program
+ * passes that on (--json) or prints it for people. Commands that do more have files of their own.
  *
  * Exit status: 0; 1 when the daemon can't be reached or says no; 2 for a wrong command line.
  */
-#include "wire/wire.h"
+#include "npfctl.h"
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,18 +20,20 @@ static const char usage_text[] =
 	"  ports       its ports\n"
 	"  sessions    who captures what, and how well\n"
 	"  stats       all counters\n"
+	"  monitor     the monitors that stand in the configuration; or, with\n"
+	"              PORT [FILTER...], what passes there now: see npfctl monitor --help\n"
 	"\n"
 	"      --socket PATH   of the daemon (default: NPF_SOCKET, else " NPF_WIRE_SOCKET ")\n"
 	"      --json          the daemon's own words, for programs\n"
 	"  -h, --help          this text\n"
 	"  -V, --version       the version\n";
 
-static json_int_t num(const json_t *j, const char *key)
+json_int_t npfctl_num(const json_t *j, const char *key)
 {
 	return json_integer_value(json_object_get(j, key));
 }
 
-static const char *str(const json_t *j, const char *key)
+const char *npfctl_str(const json_t *j, const char *key)
 {
 	const char *s = json_string_value(json_object_get(j, key));
 
@@ -66,24 +68,25 @@ static void print_status(const json_t *j)
 	size_t i;
 
 	printf("npf-dpdk %s, pid %" JSON_INTEGER_FORMAT ", up %" JSON_INTEGER_FORMAT " s\n",
-		str(j, "version"), num(j, "pid"), num(j, "uptime_s"));
-	printf("socket    %s\n", str(j, "socket"));
-	printf("poll      %s, %s pages\n", str(j, "poll"),
+		npfctl_str(j, "version"), npfctl_num(j, "pid"), npfctl_num(j, "uptime_s"));
+	printf("socket    %s\n", npfctl_str(j, "socket"));
+	printf("poll      %s, %s pages\n", npfctl_str(j, "poll"),
 		is_on(j, "hugepages") ? "huge" : "ordinary");
-	printf("ports     %" JSON_INTEGER_FORMAT "\n", num(j, "ports"));
-	printf("sessions  %" JSON_INTEGER_FORMAT "\n", num(j, "sessions"));
+	printf("ports     %" JSON_INTEGER_FORMAT "\n", npfctl_num(j, "ports"));
+	printf("sessions  %" JSON_INTEGER_FORMAT "\n", npfctl_num(j, "sessions"));
 	json_array_foreach(json_object_get(j, "lcores"), i, lcore)
 	{
-		json_int_t polls = num(lcore, "polls");
+		json_int_t polls = npfctl_num(lcore, "polls");
 
 		printf("lcore %-3" JSON_INTEGER_FORMAT " CPU %" JSON_INTEGER_FORMAT
 		       ", %s: %" JSON_INTEGER_FORMAT
 		       " packets, %.1f %% of polls found some, slept %" JSON_INTEGER_FORMAT
 		       " times\n",
-			num(lcore, "lcore"), num(lcore, "cpu"), str(lcore, "role"),
-			num(lcore, "packets"),
-			polls > 0 ? 100.0 * (double)num(lcore, "busy_polls") / (double)polls : 0.0,
-			num(lcore, "sleeps"));
+			npfctl_num(lcore, "lcore"), npfctl_num(lcore, "cpu"),
+			npfctl_str(lcore, "role"), npfctl_num(lcore, "packets"),
+			polls > 0 ? 100.0 * (double)npfctl_num(lcore, "busy_polls") / (double)polls
+				  : 0.0,
+			npfctl_num(lcore, "sleeps"));
 	}
 }
 
@@ -98,9 +101,10 @@ static void print_ports(const json_t *j)
 		"%-10s %-8s %-4s %-17s %5" JSON_INTEGER_FORMAT " %6" JSON_INTEGER_FORMAT
 		" %8" JSON_INTEGER_FORMAT " %14" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
 		"  %s\n",
-		str(p, "name"), str(p, "state"), is_on(p, "link") ? "up" : "down", str(p, "mac"),
-		num(p, "mtu"), num(p, "rx_queues"), num(p, "captures"), num(p, "rx_packets"),
-		num(p, "rx_missed") + num(p, "rx_nombuf"), str(p, "device"));
+		npfctl_str(p, "name"), npfctl_str(p, "state"), is_on(p, "link") ? "up" : "down",
+		npfctl_str(p, "mac"), npfctl_num(p, "mtu"), npfctl_num(p, "rx_queues"),
+		npfctl_num(p, "captures"), npfctl_num(p, "rx_packets"),
+		npfctl_num(p, "rx_missed") + npfctl_num(p, "rx_nombuf"), npfctl_str(p, "device"));
 }
 
 static void print_sessions(const json_t *j)
@@ -119,16 +123,18 @@ static void print_sessions(const json_t *j)
 		       " %6" JSON_INTEGER_FORMAT " %7" JSON_INTEGER_FORMAT " %7" JSON_INTEGER_FORMAT
 		       " %12" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
 		       " %10" JSON_INTEGER_FORMAT " %9" JSON_INTEGER_FORMAT "  ",
-			num(s, "id"), str(s, "port"), str(s, "program"), num(s, "pid"),
-			num(s, "uid"), num(s, "snaplen"), num(s, "filter_insns"),
-			num(s, "accepted"), num(s, "captured"),
-			num(s, "drop_full") + num(s, "drop_overwritten") + num(s, "drop_other"),
-			num(s, "sent"));
+			npfctl_num(s, "id"), npfctl_str(s, "port"), npfctl_str(s, "program"),
+			npfctl_num(s, "pid"), npfctl_num(s, "uid"), npfctl_num(s, "snaplen"),
+			npfctl_num(s, "filter_insns"), npfctl_num(s, "accepted"),
+			npfctl_num(s, "captured"),
+			npfctl_num(s, "drop_full") + npfctl_num(s, "drop_overwritten") +
+				npfctl_num(s, "drop_other"),
+			npfctl_num(s, "sent"));
 		if (json_is_object(b))
-			printf("%s, %.0f %% full\n", bytes(num(b, "size")),
-				100.0 * (double)num(b, "used") /
-					(double)(num(b, "size") *
-						 NPF_MAX(num(b, "lanes"), (json_int_t)1)));
+			printf("%s, %.0f %% full\n", bytes(npfctl_num(b, "size")),
+				100.0 * (double)npfctl_num(b, "used") /
+					(double)(npfctl_num(b, "size") *
+						 NPF_MAX(npfctl_num(b, "lanes"), (json_int_t)1)));
 		else
 			printf("none\n");
 	}
@@ -143,11 +149,12 @@ static void print_counters(const json_t *list, const char *what)
 	json_array_foreach(list, i, item)
 	{
 		printf("%s %s%s", what,
-			json_is_integer(json_object_get(item, "id")) ? "" : str(item, "name"),
+			json_is_integer(json_object_get(item, "id")) ? ""
+								     : npfctl_str(item, "name"),
 			json_is_integer(json_object_get(item, "id")) ? "" : "\n");
 		if (json_is_integer(json_object_get(item, "id")))
-			printf("%" JSON_INTEGER_FORMAT " on %s\n", num(item, "id"),
-				str(item, "port"));
+			printf("%" JSON_INTEGER_FORMAT " on %s\n", npfctl_num(item, "id"),
+				npfctl_str(item, "port"));
 		json_object_foreach((json_t *)item, key,
 			value) if (json_is_integer(value) && strcmp(key, "id") != 0)
 			printf("  %-18s %20" JSON_INTEGER_FORMAT "\n", key,
@@ -173,13 +180,28 @@ static const struct command commands[] = {
 	{"stats", print_stats},
 };
 
-static int fail(const char *why)
+struct tool {
+	const char *name;
+	int (*run)(const struct npfctl *ctl, int argc, char **argv);
+};
+
+static const struct tool tools[] = {
+	{"monitor", npfctl_monitor},
+};
+
+int npfctl_fail(const char *fmt, ...)
 {
-	fprintf(stderr, "npfctl: %s\n", why);
+	va_list ap;
+
+	fputs("npfctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
 	return 1;
 }
 
-static int ask(const char *socket, const char *what, json_t **jp)
+int npfctl_ask(const struct npfctl *ctl, const char *what, json_t **jp)
 {
 	struct npf_wire_query query = {0};
 	struct npf_wire_hello_reply hello;
@@ -194,19 +216,29 @@ static int ask(const char *socket, const char *what, json_t **jp)
 	};
 	json_error_t bad;
 
-	fd = npf_wire_open_daemon(socket, "npfctl", &hello, &err);
+	fd = npf_wire_open_daemon(ctl->socket, "npfctl", &hello, &err);
 	if (fd < 0)
-		return fail(err.text);
+		return npfctl_fail("%s", err.text);
 	snprintf(query.what, sizeof(query.what), "%s", what);
 	if (npf_wire_do(fd, &call) < 0)
-		return fail(call.err.text);
+		return npfctl_fail("%s", call.err.text);
 	if (call.n_fds != 1 || lseek(report, 0, SEEK_SET) < 0)
-		return fail("the daemon sent no report");
+		return npfctl_fail("the daemon sent no report");
 	*jp = json_loadfd(report, 0, &bad);
-	return *jp != NULL ? 0 : fail(bad.text);
+	return *jp != NULL ? 0 : npfctl_fail("%s", bad.text);
 }
 
-int main(int argc, char **argv)
+static int wrong_usage(void)
+{
+	fputs(usage_text, stderr);
+	return 2;
+}
+
+/*
+ * The options that all commands have, up to the first argument that is none.
+ * Return: -1: go on; else exit with that status.
+ */
+static int parse(int argc, char **argv, struct npfctl *ctl)
 {
 	enum {
 		OPT_SOCKET = 256,
@@ -219,19 +251,15 @@ int main(int argc, char **argv)
 		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
-	const struct command *command = NULL;
-	const char *socket = NULL;
-	bool as_json = false;
-	json_t *j;
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "+hV", longs, NULL)) != -1) {
 		switch (opt) {
 		case OPT_SOCKET:
-			socket = optarg;
+			ctl->socket = optarg;
 			break;
 		case OPT_JSON:
-			as_json = true;
+			ctl->json = true;
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
@@ -240,25 +268,58 @@ int main(int argc, char **argv)
 			puts("npfctl " NPF_VERSION);
 			return 0;
 		default:
-			fputs(usage_text, stderr);
-			return 2;
+			return wrong_usage();
 		}
 	}
-	for (size_t i = 0; optind + 1 == argc && i < NPF_ARRAY_LEN(commands); i++)
-		if (strcmp(argv[optind], commands[i].name) == 0)
-			command = &commands[i];
-	if (command == NULL) {
-		fputs(usage_text, stderr);
-		return 2;
-	}
-	if (ask(socket, command->name, &j) != 0)
+	return -1;
+}
+
+static int show(const struct npfctl *ctl, const struct command *command)
+{
+	json_t *j;
+
+	if (npfctl_ask(ctl, command->name, &j) != 0)
 		return 1;
-	if (as_json) {
+	if (ctl->json) {
 		json_dumpf(j, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
 		command->print(j);
 	}
 	json_decref(j);
-	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : fail("can't write the output");
+	return 0;
+}
+
+static int run(struct npfctl *ctl, int argc, char **argv)
+{
+	int rc;
+
+	for (size_t i = 0; i < NPF_ARRAY_LEN(tools); i++)
+		if (strcmp(argv[0], tools[i].name) == 0) {
+			optind = 0;
+			return tools[i].run(ctl, argc, argv);
+		}
+	for (size_t i = 0; i < NPF_ARRAY_LEN(commands); i++) {
+		if (strcmp(argv[0], commands[i].name) != 0)
+			continue;
+		/* Options may stand behind a report's name, too. */
+		optind = 0;
+		rc = parse(argc, argv, ctl);
+		if (rc >= 0)
+			return rc;
+		return optind == argc ? show(ctl, &commands[i]) : wrong_usage();
+	}
+	return wrong_usage();
+}
+
+int main(int argc, char **argv)
+{
+	struct npfctl ctl = {NULL, false};
+	int rc = parse(argc, argv, &ctl);
+
+	if (rc < 0)
+		rc = optind < argc ? run(&ctl, argc - optind, argv + optind) : wrong_usage();
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return npfctl_fail("can't write the output");
+	return rc;
 }

@@ -60,6 +60,9 @@ const struct npf_wire_port *npf_client_port(const struct npf_client *c);
  */
 int npf_client_next(struct npf_client *c, struct npf_view *v);
 
+/* Is something there, whether or not it is deliverable yet? */
+bool npf_client_has_next(struct npf_client *c);
+
 /* While on, all records handed out stay valid until npf_client_release(). */
 void npf_client_hold(struct npf_client *c, bool on);
 

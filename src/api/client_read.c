@@ -77,6 +77,11 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 	return rc == -ENODATA && c->hangup ? -EPIPE : rc;
 }
 
+bool npf_client_has_next(struct npf_client *c)
+{
+	return c->reader != NULL && npf_reader_pending(c->reader) > 0;
+}
+
 void npf_client_hold(struct npf_client *c, bool on)
 {
 	if (c->reader != NULL)

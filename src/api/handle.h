@@ -15,10 +15,12 @@
 #include <pcap/pcap.h>
 #include <stdatomic.h>
 
-#define NPF_SNAPLEN_MAX   262144
-#define NPF_MINTOCOPY     16000u  /* as NPF */
-#define NPF_USERBUFFER    256000u /* as NPF */
-#define NPF_TIMEOUT_UNSET 8       /* ms, when to_ms is 0: what Linux takes then */
+#define NPF_SNAPLEN_MAX 262144
+#define NPF_MINTOCOPY   16000u  /* as NPF */
+#define NPF_USERBUFFER  256000u /* as NPF */
+/* ms, when to_ms is 0: libpcap then lets a packet wait until others fill a block, for ever
+ * if need be. Nobody wants that. */
+#define NPF_TIMEOUT_UNSET 100
 
 extern const char npf_handle_tag;
 

@@ -103,9 +103,7 @@ int pcap_set_datalink(pcap_t *p, int dlt)
 
 	if (h == NULL)
 		return npf_genuine()->pcap_set_datalink(p, dlt);
-	if (h->client == NULL)
-		return npf_handle_inactive(h);
-	if (dlt == (int)npf_client_port(h->client)->linktype)
+	if (h->client != NULL && dlt == (int)npf_client_port(h->client)->linktype)
 		return 0;
 	name = pcap_datalink_val_to_name(dlt);
 	if (name != NULL)

@@ -27,18 +27,27 @@ int npfdp_set_timeout_returns(pcap_t *p, int on)
 	return 0;
 }
 
-int npfdp_set_overwrite(pcap_t *p, int on)
+/* Sets or clears a flag of the session to be opened. */
+static int set_open_flag(pcap_t *p, uint32_t flag, bool on)
 {
 	struct npf_handle *h = npf_handle_of(p);
 
 	if (h == NULL)
 		return PCAP_ERROR;
 	if (h->client != NULL) {
-		npf_handle_error(h, "the buffer's mode is chosen before activation");
+		npf_handle_error(h, "this is chosen before activation");
 		return PCAP_ERROR_ACTIVATED;
 	}
-	h->open_flags &= ~NPF_WIRE_OPEN_OVERWRITE;
-	if (on)
-		h->open_flags |= NPF_WIRE_OPEN_OVERWRITE;
+	h->open_flags = on ? h->open_flags | flag : h->open_flags & ~flag;
 	return 0;
+}
+
+int npfdp_set_overwrite(pcap_t *p, int on)
+{
+	return set_open_flag(p, NPF_WIRE_OPEN_OVERWRITE, on != 0);
+}
+
+int npfdp_set_own_sends(pcap_t *p, int on)
+{
+	return set_open_flag(p, NPF_WIRE_OPEN_NO_OWN, on == 0);
 }

@@ -97,6 +97,9 @@ struct npf_handle *npf_handle_new(const char *device, char *errbuf)
 	h->userbuffer = NPF_USERBUFFER;
 	h->mintocopy = NPF_MINTOCOPY;
 	h->n_writes = 1;
+	/* On Linux a packet socket does not see what it sends itself; pcap_open() says otherwise.
+	 */
+	h->open_flags = NPF_WIRE_OPEN_NO_OWN;
 	return h;
 }
 

@@ -100,7 +100,7 @@ static int await(struct npf_handle *h)
 	if (h->timeout_returns && timeout_ms < 0 && h->timeout_ms > 0 && h->mode == MODE_CAPT)
 		timeout_ms = h->timeout_ms;
 	rc = npf_client_wait(h->client, timeout_ms);
-	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed))
+	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed) && !h->nonblock)
 		return broken(h);
 	if (rc == -EINTR)
 		return timeout_ms != 0;
@@ -149,9 +149,17 @@ static int begin(struct npf_handle *h)
 		npf_client_hold(h->client, false);
 		h->holding = false;
 	}
-	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed))
-		return broken(h);
 	return 0;
+}
+
+/*
+ * Was pcap_breakloop() called? As in libpcap, a non-blocking read with nothing to deliver says 0
+ * all the same, and the request stands until there is something.
+ */
+static bool is_broken(struct npf_handle *h)
+{
+	return atomic_load_explicit(&h->break_loop, memory_order_relaxed) &&
+	       (!h->nonblock || npf_client_has_next(h->client));
 }
 
 static int read_some(struct npf_handle *h, int cnt, pcap_handler callback, u_char *user)
@@ -162,6 +170,8 @@ static int read_some(struct npf_handle *h, int cnt, pcap_handler callback, u_cha
 	n = begin(h);
 	if (n < 0)
 		return n;
+	if (is_broken(h))
+		return broken(h);
 	if (cnt <= 0)
 		cnt = INT_MAX;
 	for (;;) {
@@ -283,6 +293,8 @@ int npfdp_next_batch(pcap_t *p, struct npfdp_pkt *pkts, int max)
 	n = begin(h);
 	if (n < 0)
 		return n;
+	if (is_broken(h))
+		return broken(h);
 	if (max <= 0)
 		return npf_handle_error(h, "a batch of %d packets makes no sense", max);
 	/* What can be overwritten at any time is handed out as a copy, of which there is one. */

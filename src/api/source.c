@@ -154,8 +154,8 @@ static pcap_t *open_local(const char *name, int snaplen, int flags, int read_tim
 	if (h != NULL) {
 		h->timeout_returns = true;
 		h->winpcap = true;
-		if ((flags & PCAP_OPENFLAG_NOCAPTURE_LOCAL) != 0)
-			h->open_flags |= NPF_WIRE_OPEN_NO_OWN;
+		if ((flags & PCAP_OPENFLAG_NOCAPTURE_LOCAL) == 0)
+			h->open_flags &= ~NPF_WIRE_OPEN_NO_OWN;
 	}
 	rc = pcap_activate(p);
 	if (rc < 0) {

@@ -8,6 +8,8 @@
  */
 #include "engine/config.h"
 
+#include "base/clock.h"
+#include "base/units.h"
 #include "wire/wire.h"
 
 #include <ctype.h>
@@ -107,11 +109,29 @@ static const cyaml_schema_value_t port_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_port, port_fields),
 };
 
+static const cyaml_schema_field_t monitor_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct npf_config_monitor, name, 1, 63),
+	CYAML_FIELD_STRING_PTR("port", CYAML_FLAG_POINTER, struct npf_config_monitor, port, 1, 15),
+	CYAML_FIELD_STRING_PTR("filter", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_monitor, filter, 0, 65535),
+	CYAML_FIELD_STRING_PTR("interval", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_monitor, interval, 1, 31),
+	CYAML_FIELD_STRING_PTR("file", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_monitor, file, 1, 4095),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t monitor_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_monitor, monitor_fields),
+};
+
 static const cyaml_schema_field_t top_fields[] = {
 	CYAML_FIELD_MAPPING("npf", CYAML_FLAG_OPTIONAL, struct npf_config, npf, daemon_fields),
 	CYAML_FIELD_MAPPING("eal", CYAML_FLAG_OPTIONAL, struct npf_config, eal, eal_fields),
 	CYAML_FIELD_SEQUENCE_COUNT("ports", CYAML_FLAG_POINTER, struct npf_config, ports, n_ports,
 		&port_entry, 1, NPF_WIRE_MAXPORTS),
+	CYAML_FIELD_SEQUENCE_COUNT("monitors", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config, monitors, n_monitors, &monitor_entry, 0, 256),
 	CYAML_FIELD_END,
 };
 
@@ -256,7 +276,40 @@ static int check_port(const struct npf_config *c, unsigned int i, struct report 
 	return 0;
 }
 
-static int check_all(const struct npf_config *c, struct report *r)
+static bool has_port(const struct npf_config *c, const char *name)
+{
+	for (unsigned int i = 0; i < c->n_ports; i++)
+		if (strcmp(c->ports[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static int check_monitor(struct npf_config *c, unsigned int i, struct report *r)
+{
+	struct npf_config_monitor *m = &c->monitors[i];
+
+	if (!has_port(c, m->port))
+		return complain(r, "monitors[%u].port: there is no port \"%s\"", i, m->port);
+	if (m->interval == NULL)
+		m->interval_ns = NPF_NS_PER_S;
+	else if (npf_parse_duration(m->interval, &m->interval_ns) < 0)
+		return complain(r, "monitors[%u].interval: \"%s\" is no duration: write 1s, 10ms",
+			i, m->interval);
+	if (m->interval_ns == 0 || m->interval_ns % NPF_NS_PER_MS != 0 ||
+		m->interval_ns > NPF_WIRE_MAXINTERVAL_MS * NPF_NS_PER_MS)
+		return complain(r,
+			"monitors[%u].interval: \"%s\" is not a whole number of ms within 1ms..1h",
+			i, m->interval);
+	if (m->file != NULL && m->file[0] != '/')
+		return complain(r, "monitors[%u].file: \"%s\" is not an absolute path", i, m->file);
+	for (unsigned int j = 0; j < i; j++)
+		if (strcmp(m->name, c->monitors[j].name) == 0)
+			return complain(r, "monitors[%u].name: \"%s\" is already monitors[%u]", i,
+				m->name, j);
+	return 0;
+}
+
+static int check_all(struct npf_config *c, struct report *r)
 {
 	if (c->npf.socket != NULL && c->npf.socket[0] != '/')
 		return complain(r, "npf.socket: \"%s\" is not an absolute path", c->npf.socket);
@@ -266,6 +319,12 @@ static int check_all(const struct npf_config *c, struct report *r)
 		return complain(r, "eal.memory: %u MiB is not within 32..1048576", c->eal.memory);
 	for (unsigned int i = 0; i < c->n_ports; i++) {
 		int rc = check_port(c, i, r);
+
+		if (rc < 0)
+			return rc;
+	}
+	for (unsigned int i = 0; i < c->n_monitors; i++) {
+		int rc = check_monitor(c, i, r);
 
 		if (rc < 0)
 			return rc;

@@ -79,11 +79,22 @@ struct npf_config_eal {
 	unsigned int n_args;
 };
 
+struct npf_config_monitor {
+	char *name;
+	char *port;
+	char *filter;         /* libpcap's language; NULL: all packets */
+	char *interval;       /* as written */
+	char *file;           /* NULL: none */
+	uint64_t interval_ns; /* a multiple of 1 ms */
+};
+
 struct npf_config {
 	struct npf_config_daemon npf;
 	struct npf_config_eal eal;
 	struct npf_config_port *ports;
 	unsigned int n_ports;
+	struct npf_config_monitor *monitors;
+	unsigned int n_monitors;
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "engine/log.h"
 #include "engine/session.h"
 #include "engine/shadow.h"
+#include "engine/watch.h"
 
 #include <rte_lcore.h>
 #include <stdio.h>
@@ -113,6 +114,11 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 	e->hugepages = hugepages;
 	e->next_session = 1;
 	e->started_ns = npf_clock_realtime();
+	e->monitors = npf_monitors_new();
+	if (e->monitors == NULL) {
+		free(e);
+		return -ENOMEM;
+	}
 	rc = npf_port_setup_stamps();
 	if (rc < 0)
 		snprintf(err, err_len, "no room for time stamps in mbufs: %s", strerror(-rc));
@@ -122,6 +128,8 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 		rc = open_ports(e, err, err_len);
 	if (rc == 0)
 		rc = open_shadows(e, err, err_len);
+	if (rc == 0)
+		rc = npf_watch_standing(e, err, err_len);
 	if (rc < 0) {
 		npf_engine_free(e);
 		return rc;
@@ -142,6 +150,8 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 		free(npf_tap_publish(e->taps[t], NULL));
 		npf_tap_stop(e->taps[t]);
 	}
+	npf_watch_end_all(e);
+	npf_monitors_free(e->monitors);
 	for (unsigned int i = 0; i < e->n_ports; i++) {
 		for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
 			npf_tap_stall_drop(&e->ports[i].stalls[q]);
@@ -188,21 +198,27 @@ static void describe_client(
 /* A plan and all that it points to are one block, so that free() is enough. */
 static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 {
-	size_t n_queues = 0, n_clients = 0;
+	size_t n_queues = 0, n_clients = 0, n_meters = 0, n_rows = 0;
 	struct npf_tap_client *clients;
+	struct npf_tap_meter *meters;
+	struct npf_tap_row *rows;
 	struct npf_plan *plan;
 
 	for (unsigned int i = 0; i < e->n_ports; i++)
 		for (uint16_t q = 0; q < e->ports[i].port.n_queues; q++) {
 			n_queues++;
 			n_clients += e->ports[i].n_captures;
+			npf_watch_needs(e, &e->ports[i], &n_meters, &n_rows);
 		}
-	plan = calloc(
-		1, sizeof(*plan) + n_queues * sizeof(*plan->queues) + n_clients * sizeof(*clients));
+	plan = calloc(1, sizeof(*plan) + n_queues * sizeof(*plan->queues) +
+				 n_clients * sizeof(*clients) + n_meters * sizeof(*meters) +
+				 n_rows * sizeof(*rows));
 	if (plan == NULL)
 		return NULL;
 	plan->queues = (struct npf_tap_queue *)(plan + 1);
 	clients = (struct npf_tap_client *)(plan->queues + n_queues);
+	meters = (struct npf_tap_meter *)(clients + n_clients);
+	rows = (struct npf_tap_row *)(meters + n_meters);
 	for (unsigned int i = 0; i < e->n_ports; i++) {
 		struct npf_engine_port *p = &e->ports[i];
 
@@ -220,11 +236,12 @@ static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 				.clients = clients,
 			};
 			for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
-				if (s->port != p || s->buffer == NULL)
+				if (s->port != p || s->buffer == NULL || s->watch != NULL)
 					continue;
 				describe_client(s, lane_of(p, t), clients++);
 				queue->n_clients++;
 			}
+			npf_watch_plan(e, p, lane_of(p, t), queue, &meters, &rows);
 		}
 	}
 	return plan;
@@ -242,7 +259,9 @@ int npf_engine_replan(struct npf_engine *e)
 			return -ENOMEM;
 		}
 	}
+	npf_watch_before(e);
 	for (unsigned int t = 0; t < e->n_taps; t++)
 		free(npf_tap_publish(e->taps[t], plans[t]));
+	npf_watch_after(e);
 	return 0;
 }

@@ -17,6 +17,8 @@
 
 struct npf_session;
 struct npf_shadow;
+struct npf_watch;
+struct npf_monitors;
 
 /* A port and which tap polls which of its queues. */
 struct npf_engine_port {
@@ -37,6 +39,8 @@ struct npf_engine {
 	struct npf_tap *taps[NPF_TAPS_MAX];
 	unsigned int n_taps;
 	struct npf_session *sessions; /* in ascending order of id */
+	struct npf_watch *watches;    /* sessions' and standing monitors */
+	struct npf_monitors *monitors;
 	uint64_t next_session;
 	uint64_t started_ns; /* CLOCK_REALTIME */
 	bool hugepages;      /* the EAL has them; sessions' buffers try for them then */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "engine/session.h"
+#include "engine/watch.h"
 
 #include <string.h>
 
@@ -109,6 +110,9 @@ static json_t *session(const struct npf_session *s)
 	if (s->filter_in != NULL)
 		json_object_set_new(j, "backend",
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
+	json_object_set_new(j, "mode", json_string(s->watch != NULL ? "monitor" : "capture"));
+	if (s->watch != NULL)
+		json_object_set_new(j, "monitor", npf_watch_describe(s->watch));
 	if (s->buffer != NULL) {
 		struct npf_buffer_info info;
 
@@ -158,5 +162,7 @@ json_t *npf_report(const struct npf_engine *e, const char *what)
 		return json_pack("{s:o, s:o, s:o}", "time_ns", u64(npf_clock_realtime()), "ports",
 			all_ports(e, counters_of_port), "sessions",
 			all_sessions(e, session_counters));
+	if (strcmp(what, "monitors") == 0)
+		return npf_watch_report(e);
 	return NULL;
 }

@@ -10,6 +10,7 @@
 #include "engine/access.h"
 #include "engine/log.h"
 #include "engine/report.h"
+#include "engine/watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -119,8 +120,11 @@ static int handle_open(struct npf_engine *e, struct npf_conn *conn, const struct
 		r->u.open.buffer_size = info.size;
 		r->u.open.page_size = info.page_size;
 		r->u.open.n_lanes = info.n_lanes;
+		r->n_fds = npf_buffer_fds(s->buffer, r->fds + 1);
+	}
+	if (s->wake_fd >= 0) {
 		r->fds[0] = s->wake_fd;
-		r->n_fds = 1 + npf_buffer_fds(s->buffer, r->fds + 1);
+		r->n_fds++;
 	}
 	return 0;
 }
@@ -146,24 +150,40 @@ static int handle_set_params(struct npf_engine *e, struct npf_conn *conn,
 	return npf_session_set_params(e, conn->session, msg->body);
 }
 
-static int handle_set_buffer(struct npf_engine *e, struct npf_conn *conn,
-	const struct npf_wire_msg *msg, struct reply *r)
+/* Tells of the session's new buffer. */
+static void reply_buffer(const struct npf_session *s, struct reply *r)
 {
-	const struct npf_wire_set_buffer *req = msg->body;
 	struct npf_buffer_info info;
-	int rc = npf_session_set_buffer(e, conn->session, req->size, &r->u.error);
 
-	if (rc < 0)
-		return rc;
-	npf_buffer_info(conn->session->buffer, &info);
+	npf_buffer_info(s->buffer, &info);
 	r->u.buffer = (struct npf_wire_buffer_reply){
 		.size = info.size,
 		.page_size = info.page_size,
 		.n_lanes = info.n_lanes,
 	};
 	r->len = sizeof(r->u.buffer);
-	r->n_fds = npf_buffer_fds(conn->session->buffer, r->fds);
-	return 0;
+	r->n_fds = npf_buffer_fds(s->buffer, r->fds);
+}
+
+static int handle_set_buffer(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	const struct npf_wire_set_buffer *req = msg->body;
+	int rc = npf_session_set_buffer(e, conn->session, req->size, &r->u.error);
+
+	if (rc == 0)
+		reply_buffer(conn->session, r);
+	return rc;
+}
+
+static int handle_set_mode(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	int rc = npf_session_set_mode(e, conn->session, msg->body, npf_wire_tail(msg), &r->u.error);
+
+	if (rc == 0)
+		reply_buffer(conn->session, r);
+	return rc;
 }
 
 static int handle_stats(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
@@ -199,7 +219,8 @@ static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struc
 	(void)conn;
 	if (j == NULL) {
 		snprintf(r->u.error.text, sizeof(r->u.error.text),
-			"there is no report \"%.40s\"; there are status, ports, sessions, stats",
+			"there is no report \"%.40s\"; there are status, ports, sessions, stats, "
+			"monitors",
 			req->what);
 		return -EINVAL;
 	}
@@ -227,6 +248,7 @@ static const struct handler handlers[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_STATS] = {handle_stats, true},
 	[NPF_WIRE_SEND] = {handle_send, true},
 	[NPF_WIRE_QUERY] = {handle_query, false},
+	[NPF_WIRE_SET_MODE] = {handle_set_mode, true},
 };
 
 static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,

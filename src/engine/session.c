@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/access.h"
 #include "engine/log.h"
+#include "engine/watch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,11 +77,11 @@ static int check_limits(const struct npf_engine *e, uid_t uid, uint64_t size, un
 }
 
 static int make_buffer(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
-	struct npf_buffer **bp, struct npf_wire_error *err)
+	unsigned int n_lanes, struct npf_buffer **bp, struct npf_wire_error *err)
 {
 	struct npf_buffer_conf conf = {
 		.size = size,
-		.n_lanes = s->port->n_taps,
+		.n_lanes = (uint16_t)n_lanes,
 		.hugepages = e->hugepages,
 		.overwrite = (s->flags & NPF_WIRE_OPEN_OVERWRITE) != 0,
 	};
@@ -94,6 +95,14 @@ static int make_buffer(const struct npf_engine *e, const struct npf_session *s, 
 	return 0;
 }
 
+int npf_session_make_buffer(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
+	unsigned int n_lanes, struct npf_buffer **bp, struct npf_wire_error *err)
+{
+	int rc = check_limits(e, s->peer.uid, size, n_lanes, false, err);
+
+	return rc == 0 ? make_buffer(e, s, size, n_lanes, bp, err) : rc;
+}
+
 /* The wake-up rules of params; a buffer that is half full wakes its reader in any case. */
 static void apply_wake(struct npf_session *s)
 {
@@ -103,7 +112,8 @@ static void apply_wake(struct npf_session *s)
 	if (s->buffer == NULL)
 		return;
 	npf_buffer_info(s->buffer, &info);
-	if ((s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0)
+	/* Counts are not held back: there is one record an interval. */
+	if ((s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0 || s->watch != NULL)
 		mintocopy = 0;
 	npf_buffer_set_wake(
 		s->buffer, NPF_MIN(mintocopy, info.size / 2), s->params.timeout_ms * NPF_NS_PER_MS);
@@ -151,6 +161,18 @@ static int compile(const struct npf_engine *e, const struct npf_port *port,
 	return refuse(err, rc, "the filter can't be compiled: %s", strerror(-rc));
 }
 
+int npf_session_compile(const struct npf_engine *e, const struct npf_port *port,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter **inp,
+	struct npf_filter **outp, struct npf_wire_error *err)
+{
+	struct compiled c;
+	int rc = compile(e, port, insns, n_insns, &c, err);
+
+	*inp = c.in;
+	*outp = c.out;
+	return rc;
+}
+
 static void append(struct npf_engine *e, struct npf_session *s)
 {
 	struct npf_session **at = &e->sessions;
@@ -192,6 +214,7 @@ static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf
 	const struct npf_bpf_insn *insns, struct npf_wire_error *err)
 {
 	uint64_t size = req->buffer_size != 0 ? req->buffer_size : e->conf->npf.buffer * KIB;
+	bool is_idle = (req->flags & NPF_WIRE_OPEN_IDLE) != 0;
 	struct compiled filters;
 	int rc;
 
@@ -199,11 +222,12 @@ static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf
 	if (rc < 0)
 		return rc;
 	s->n_insns = req->n_insns;
+	s->packet_buffer = size;
 	s->filter_in = filters.in;
 	s->filter_out = filters.out;
 	if ((req->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
 		return check_limits(e, s->peer.uid, 0, 0, true, err);
-	rc = check_limits(e, s->peer.uid, size, s->port->n_taps, true, err);
+	rc = check_limits(e, s->peer.uid, is_idle ? 0 : size, s->port->n_taps, true, err);
 	if (rc < 0)
 		return rc;
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -211,7 +235,9 @@ static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf
 	if (s->wake_fd < 0 || s->feeds == NULL)
 		return refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
 	memset(s->feeds, 0, s->port->n_taps * sizeof(*s->feeds));
-	rc = make_buffer(e, s, size, &s->buffer, err);
+	if (is_idle)
+		return 0;
+	rc = make_buffer(e, s, size, s->port->n_taps, &s->buffer, err);
 	if (rc == 0)
 		apply_wake(s);
 	return rc;
@@ -274,6 +300,8 @@ struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *
 	bool pause;
 
 	unlink_session(e, s);
+	if (s->watch != NULL)
+		npf_watch_unlink(e, s->watch);
 	pause = p->port.running && p->port.conf->start == NPF_START_ATTACH && p->n_captures == 0;
 	if (pause)
 		p->port.running = false; /* takes it out of the plans; really stopped below */
@@ -289,6 +317,7 @@ struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *
 			npf_tap_stall_drop(&p->stalls[q]);
 		npf_port_stop(&p->port);
 	}
+	s->watch = npf_watch_end(e, s->watch);
 	free_session(s);
 	return NULL;
 }
@@ -344,45 +373,92 @@ static void add_counters(struct npf_ring_counters *sum, const struct npf_buffer 
 		sum->drop[i] += c.drop[i];
 }
 
+static unsigned int lanes_of(const struct npf_buffer *b)
+{
+	struct npf_buffer_info info;
+
+	npf_buffer_info(b, &info);
+	return info.n_lanes;
+}
+
 static void close_lanes(struct npf_session *s, struct npf_buffer *b)
 {
 	uint64_t one = 1;
 
-	for (unsigned int i = 0; i < s->port->n_taps; i++)
+	for (unsigned int i = 0; i < lanes_of(b); i++)
 		npf_lane_close(npf_buffer_lane(b, i));
 	if (write(s->wake_fd, &one, sizeof(one)) < 0)
 		return; /* already signalled as often as can be */
 }
 
-int npf_session_set_buffer(
-	struct npf_engine *e, struct npf_session *s, uint64_t size, struct npf_wire_error *err)
+int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_buffer *buffer,
+	struct npf_watch *watch, struct npf_wire_error *err)
 {
-	struct npf_buffer *fresh, *old = s->buffer;
+	struct npf_buffer *old = s->buffer;
+	struct npf_watch *old_watch = s->watch;
 	int rc;
 
-	if (old == NULL)
-		return refuse(err, -EINVAL, "a session that only sends has no buffer");
-	if (size < NPF_BUFFER_MIN)
-		size = NPF_BUFFER_MIN;
-	rc = check_limits(e, s->peer.uid, size, s->port->n_taps, false, err);
-	if (rc == 0)
-		rc = make_buffer(e, s, size, &fresh, err);
-	if (rc < 0)
-		return rc;
-	s->buffer = fresh;
+	if (old == NULL) {
+		rc = npf_port_start(&s->port->port);
+		if (rc < 0)
+			return refuse(err, rc, "port %s can't be started: %s",
+				s->port->port.conf->name, strerror(-rc));
+		s->port->n_captures++;
+	}
+	s->buffer = buffer;
+	s->watch = watch;
+	if (old_watch != NULL)
+		npf_watch_unlink(e, old_watch);
+	if (watch != NULL)
+		npf_watch_link(e, watch);
 	apply_wake(s);
 	rc = npf_engine_replan(e);
 	if (rc < 0) {
+		s->port->n_captures -= old == NULL;
+		if (watch != NULL)
+			npf_watch_unlink(e, watch);
+		if (old_watch != NULL)
+			npf_watch_link(e, old_watch);
 		s->buffer = old;
-		npf_buffer_free(fresh);
-		return refuse(err, rc, "the daemon is out of memory; the old buffer stays in use");
+		s->watch = old_watch;
+		return refuse(err, rc, "the daemon is out of memory; all stays as it was");
 	}
 	/* The reader has the old buffer mapped: it drains that to its end, then goes on with the
 	 * new one. */
+	npf_watch_stop(e, old_watch);
+	if (old == NULL)
+		return 0;
 	close_lanes(s, old);
-	add_counters(&s->retired, old);
+	if (old_watch == NULL)
+		add_counters(&s->retired, old);
+	npf_watch_end(e, old_watch);
 	npf_buffer_free(old);
 	return 0;
+}
+
+int npf_session_set_buffer(
+	struct npf_engine *e, struct npf_session *s, uint64_t size, struct npf_wire_error *err)
+{
+	struct npf_buffer *fresh;
+	int rc;
+
+	if (s->buffer == NULL)
+		return refuse(err, -EINVAL, "this session captures nothing: it has no buffer");
+	if (s->watch != NULL)
+		return refuse(err, -EBUSY,
+			"a session that monitors has no buffer for packets: set it when it "
+			"captures again");
+	if (size < NPF_BUFFER_MIN)
+		size = NPF_BUFFER_MIN;
+	rc = npf_session_make_buffer(e, s, size, s->port->n_taps, &fresh, err);
+	if (rc < 0)
+		return rc;
+	rc = npf_session_switch(e, s, fresh, NULL, err);
+	if (rc < 0)
+		npf_buffer_free(fresh);
+	else
+		s->packet_buffer = size;
+	return rc;
 }
 
 bool npf_session_any_wants_sent(const struct npf_engine *e, const struct npf_engine_port *port)
@@ -434,7 +510,9 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 	st->port_errors = now.ierrors - s->port_base.ierrors;
 	if (s->buffer == NULL)
 		return;
-	add_counters(&c, s->buffer);
+	/* Records of a monitor are no packets. */
+	if (s->watch == NULL)
+		add_counters(&c, s->buffer);
 	for (unsigned int i = 0; i < s->port->n_taps; i++) {
 		st->received += __atomic_load_n(&s->feeds[i].received, __ATOMIC_RELAXED);
 		st->accepted += __atomic_load_n(&s->feeds[i].accepted, __ATOMIC_RELAXED);
@@ -448,7 +526,7 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 
 int npf_session_fault(const struct npf_session *s)
 {
-	for (unsigned int i = 0; s->buffer != NULL && i < s->port->n_taps; i++)
+	for (unsigned int i = 0; s->buffer != NULL && i < lanes_of(s->buffer); i++)
 		if (npf_lane_fault(npf_buffer_lane(s->buffer, i)) < 0)
 			return -EPROTO;
 	return 0;

@@ -33,6 +33,8 @@ struct npf_session {
 	uint16_t filter_gen;
 	struct npf_filter *filter_in, *filter_out;
 	struct npf_buffer *buffer;        /* NULL: send only */
+	uint64_t packet_buffer;           /* bytes asked for, for packets */
+	struct npf_watch *watch;          /* MONITOR mode, else NULL */
 	struct npf_feed *feeds;           /* one a lane */
 	int wake_fd;                      /* eventfd, the reader's end is a copy of it */
 	struct npf_ring_counters retired; /* of buffers that were replaced */
@@ -52,6 +54,19 @@ int npf_session_set_params(
 	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params);
 int npf_session_set_buffer(
 	struct npf_engine *e, struct npf_session *s, uint64_t size, struct npf_wire_error *err);
+
+/* For modes: compile a filter for received and for sent packets, */
+int npf_session_compile(const struct npf_engine *e, const struct npf_port *port,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter **inp,
+	struct npf_filter **outp, struct npf_wire_error *err);
+/* make a buffer within the user's limits, */
+int npf_session_make_buffer(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
+	unsigned int n_lanes, struct npf_buffer **bp, struct npf_wire_error *err);
+/* and let it and the watch (NULL: packets) take the place of the old ones, which are ended. On
+ * failure all stays as it was, and the new ones stay the caller's. */
+int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_buffer *buffer,
+	struct npf_watch *watch, struct npf_wire_error *err);
+
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_wire_error *err);
 

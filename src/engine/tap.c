@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "engine/burst.h"
+#include "engine/count.h"
 #include "engine/tsc.h"
 
 #include <rte_cycles.h>
@@ -24,6 +25,7 @@
 #include <time.h>
 
 #define TICK_NS      (500 * NPF_NS_PER_US) /* wake-ups by time, watermarks, clock */
+#define CLOCK_GAP_NS (2 * NPF_NS_PER_US)
 #define SPIN_POLLS   2000 /* empty polls in a row before the lcore pauses between them */
 #define PAUSE_POLLS  4000 /* ... and before it sleeps */
 #define SLEEP_MIN_NS (20 * NPF_NS_PER_US)
@@ -36,6 +38,7 @@ struct npf_tap {
 	unsigned int lcore;
 	enum npf_poll poll;
 	struct npf_tsc tsc;
+	uint64_t to_mono; /* what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, as of the last tick */
 	struct npf_burst burst;
 	/* written by the lcore, read for npf_tap_load() */
 	_Atomic uint64_t polls, busy_polls, packets, sleeps;
@@ -192,6 +195,7 @@ static unsigned int poll_sent(struct npf_tap *t, const struct npf_tap_queue *q)
 		return 0;
 	now = npf_tsc_now(&t->tsc);
 	npf_burst_load(&t->burst, q->port, 0, true, mbufs, n, now);
+	npf_count(q, &t->burst, now, now - t->to_mono);
 	for (unsigned int i = 0; i < q->n_clients; i++)
 		deliver_dropping(&q->clients[i], &t->burst, now);
 	rte_pktmbuf_free_bulk(mbufs, n);
@@ -212,6 +216,11 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 			s->next_session = 0;
 			s->ts_ns = npf_tsc_now(&t->tsc);
 			count(&t->packets, s->n);
+			if (q->n_meters > 0 && s->n > 0) {
+				npf_burst_load(&t->burst, q->port, q->queue, false, s->mbufs, s->n,
+					s->ts_ns);
+				npf_count(q, &t->burst, s->ts_ns, s->ts_ns - t->to_mono);
+			}
 		}
 		n = s->n;
 		if (n > 0) {
@@ -226,9 +235,10 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 	if (n == 0)
 		return 0;
 	count(&t->packets, n);
-	if (q->n_clients > 0) {
+	if (q->n_clients + q->n_meters > 0) {
 		now = npf_tsc_now(&t->tsc);
 		npf_burst_load(&t->burst, q->port, q->queue, false, mbufs, n, now);
+		npf_count(q, &t->burst, now, now - t->to_mono);
 		for (unsigned int i = 0; i < q->n_clients; i++)
 			deliver_dropping(&q->clients[i], &t->burst, now);
 	}
@@ -242,6 +252,9 @@ static void tick(struct npf_tap *t, const struct npf_plan *plan, uint64_t *next_
 	uint64_t mono = npf_clock_monotonic();
 	uint64_t now = npf_tsc_now(&t->tsc);
 
+	/* Not when something came between the two readings. */
+	if (npf_clock_monotonic() - mono < CLOCK_GAP_NS)
+		t->to_mono = now - mono;
 	for (unsigned int i = 0; i < plan->n_queues; i++) {
 		const struct npf_tap_queue *q = &plan->queues[i];
 		/* A burst that waits for room will be written with its own, earlier stamp. */
@@ -250,6 +263,7 @@ static void tick(struct npf_tap *t, const struct npf_plan *plan, uint64_t *next_
 		for (unsigned int c = 0; c < q->n_clients; c++)
 			if (npf_lane_tick(q->clients[c].lane, mark, mono))
 				wake(&q->clients[c]);
+		npf_count_tick(q, now - t->to_mono);
 	}
 	if (mono >= *next_sync) {
 		npf_tsc_sync(&t->tsc);
@@ -280,6 +294,7 @@ static int tap_main(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1ul); /* else a sleep of 20 us lasts 70 */
 	npf_tsc_init(&t->tsc, rte_get_tsc_hz());
+	t->to_mono = npf_tsc_now(&t->tsc) - npf_clock_monotonic();
 	while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
 		/* P1: acquire, pairs with the release in npf_tap_publish(): the plan is whole
 		 * before it is used. */

@@ -14,6 +14,7 @@
 #define NPF_ENGINE_TAP_H
 
 #include "engine/config.h"
+#include "engine/meter.h"
 #include "engine/port.h"
 #include "jit/bpf.h"
 #include "ringbuf/ring.h"
@@ -45,6 +46,21 @@ struct npf_tap_client {
 	int wake_fd;
 };
 
+/* One filter of a monitor. NULL: accept all. */
+struct npf_tap_row {
+	const struct npf_filter *in, *out;
+};
+
+/* One monitor as one lcore sees it. Immutable, but for what meter and feed count. */
+struct npf_tap_meter {
+	uint64_t session; /* id; 0: nobody's */
+	struct npf_meter *meter;
+	struct npf_feed *feed; /* or NULL */
+	unsigned int n_rows;
+	const struct npf_tap_row *rows;
+	bool want_in, want_out, want_own;
+};
+
 /*
  * A burst in work on a port that waits for its readers: which packets are left, and which client is
  * next. Belongs to the tap lcore; the control thread touches it only when the queue is in no plan.
@@ -66,6 +82,8 @@ struct npf_tap_queue {
 	struct npf_tap_stall *stall;
 	unsigned int n_clients;
 	const struct npf_tap_client *clients;
+	unsigned int n_meters;
+	const struct npf_tap_meter *meters;
 };
 
 struct npf_plan {

@@ -31,6 +31,7 @@
 #define NPF_REC_CSUM_GOOD 0x0004u /* the port checked the L4 checksum: correct */
 #define NPF_REC_CSUM_BAD  0x0008u /* the port checked the L4 checksum: wrong */
 #define NPF_REC_HW_STAMP  0x0010u /* ts_ns comes from the port, not from the host's clock */
+#define NPF_REC_COUNTS    0x0020u /* no packet: the counts of an interval, see the wire protocol */
 
 /*
  * One captured packet: this header, caplen bytes of data, padding to NPF_REC_ALIGN.

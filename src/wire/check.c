@@ -14,6 +14,7 @@
 struct shape {
 	size_t fixed; /* bytes before the tail */
 	bool (*check)(const void *body, size_t *tail, const char **whyp);
+	bool (*check_tail)(const void *body, const void *tail, const char **whyp);
 };
 
 static bool ends(const char *s, size_t size)
@@ -94,16 +95,52 @@ static bool check_query(const void *body, size_t *tail, const char **whyp)
 	return ends(m->what, sizeof(m->what));
 }
 
+static bool check_mode(const void *body, size_t *tail, const char **whyp)
+{
+	const struct npf_wire_set_mode *m = body;
+
+	*whyp = "unknown mode or flags, or a field is not zero that must be";
+	if (m->mode > NPF_WIRE_MONITOR || (m->flags & ~NPF_WIRE_MODE_DETAIL) != 0 ||
+		m->reserved != 0)
+		return false;
+	if (m->mode == NPF_WIRE_CAPTURE &&
+		(m->flags | m->interval_ms | m->n_rows | m->n_insns) != 0)
+		return false;
+	*whyp = "too many filters, or too long an interval";
+	if (m->n_rows > NPF_WIRE_MAXROWS || m->interval_ms > NPF_WIRE_MAXINTERVAL_MS)
+		return false;
+	if (!tail_of_insns(m->n_insns, tail, whyp))
+		return false;
+	*tail += m->n_rows * sizeof(struct npf_wire_row);
+	return true;
+}
+
+static bool check_rows(const void *body, const void *tail, const char **whyp)
+{
+	const struct npf_wire_set_mode *m = body;
+	const struct npf_wire_row *rows = tail;
+	uint64_t n_insns = 0;
+
+	*whyp = "the filters' lengths do not add up, or a reserved field is not zero";
+	for (uint32_t i = 0; i < m->n_rows; i++) {
+		n_insns += rows[i].n_insns;
+		if (rows[i].reserved != 0)
+			return false;
+	}
+	return n_insns == m->n_insns;
+}
+
 static const struct shape shapes[NPF_WIRE_N_TYPES] = {
-	[NPF_WIRE_HELLO] = {sizeof(struct npf_wire_hello), check_hello},
-	[NPF_WIRE_PORTS] = {0, NULL},
-	[NPF_WIRE_OPEN] = {sizeof(struct npf_wire_open), check_open},
-	[NPF_WIRE_SET_FILTER] = {sizeof(struct npf_wire_filter), check_filter},
-	[NPF_WIRE_SET_PARAMS] = {sizeof(struct npf_wire_params), check_params},
-	[NPF_WIRE_SET_BUFFER] = {sizeof(struct npf_wire_set_buffer), NULL},
-	[NPF_WIRE_STATS] = {0, NULL},
-	[NPF_WIRE_SEND] = {sizeof(struct npf_wire_send), check_send},
-	[NPF_WIRE_QUERY] = {sizeof(struct npf_wire_query), check_query},
+	[NPF_WIRE_HELLO] = {sizeof(struct npf_wire_hello), check_hello, NULL},
+	[NPF_WIRE_PORTS] = {0, NULL, NULL},
+	[NPF_WIRE_OPEN] = {sizeof(struct npf_wire_open), check_open, NULL},
+	[NPF_WIRE_SET_FILTER] = {sizeof(struct npf_wire_filter), check_filter, NULL},
+	[NPF_WIRE_SET_PARAMS] = {sizeof(struct npf_wire_params), check_params, NULL},
+	[NPF_WIRE_SET_BUFFER] = {sizeof(struct npf_wire_set_buffer), NULL, NULL},
+	[NPF_WIRE_STATS] = {0, NULL, NULL},
+	[NPF_WIRE_SEND] = {sizeof(struct npf_wire_send), check_send, NULL},
+	[NPF_WIRE_QUERY] = {sizeof(struct npf_wire_query), check_query, NULL},
+	[NPF_WIRE_SET_MODE] = {sizeof(struct npf_wire_set_mode), check_mode, check_rows},
 };
 
 static int refuse(struct npf_wire_error *err, int rc, const char *why)
@@ -137,6 +174,8 @@ int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_wire_error
 		return refuse(err, -EPROTO, why);
 	if (msg->body_len != shape->fixed + tail)
 		return refuse(err, -EPROTO, "its length does not fit its type");
+	if (shape->check_tail != NULL && !shape->check_tail(msg->body, npf_wire_tail(msg), &why))
+		return refuse(err, -EPROTO, why);
 	return 0;
 }
 

@@ -42,6 +42,8 @@ enum npf_wire_type {
 	NPF_WIRE_STATS,      /* no body -> npf_wire_stats */
 	NPF_WIRE_SEND,       /* npf_wire_send + frame -> npf_wire_send_reply */
 	NPF_WIRE_QUERY,      /* npf_wire_query -> no body + descriptor of a JSON text */
+	NPF_WIRE_SET_MODE, /* npf_wire_set_mode + rows + insns -> npf_wire_buffer_reply + buffer fds
+			    */
 	NPF_WIRE_N_TYPES,
 };
 
@@ -92,7 +94,8 @@ struct npf_wire_port {
 #define NPF_WIRE_OPEN_OVERWRITE 0x04u /* full: keep the newest */
 #define NPF_WIRE_OPEN_NO_OWN    0x08u /* what this session sends is not captured by it */
 #define NPF_WIRE_OPEN_SEND_ONLY 0x10u /* no capture: no buffer is made, no descriptors follow */
-#define NPF_WIRE_OPEN_FLAGS     0x1fu
+#define NPF_WIRE_OPEN_IDLE      0x20u /* nothing is captured and no buffer made before SET_MODE */
+#define NPF_WIRE_OPEN_FLAGS     0x3fu
 
 enum npf_wire_direction {
 	NPF_WIRE_INOUT,
@@ -149,6 +152,68 @@ struct npf_wire_buffer_reply {
 	uint16_t reserved;
 };
 
+/*
+ * What a session's ring brings. Each change of mode replaces the ring, as SET_BUFFER does: the old
+ * one is closed after its last record.
+ */
+enum npf_wire_mode {
+	NPF_WIRE_CAPTURE, /* packets: the mode of a session just opened */
+	NPF_WIRE_MONITOR, /* counts: one record an interval, and no packet is copied */
+};
+
+#define NPF_WIRE_MAXROWS        32u
+#define NPF_WIRE_MAXINTERVAL_MS 3600000u
+
+/* SET_MODE flags */
+#define NPF_WIRE_MODE_DETAIL 0x01u /* records hold npf_wire_interval, not npf_wire_counters */
+
+struct npf_wire_set_mode {
+	uint32_t mode;        /* enum npf_wire_mode; for CAPTURE all else is zero */
+	uint32_t flags;       /* NPF_WIRE_MODE_* */
+	uint32_t interval_ms; /* 0 = 1 s */
+	uint32_t n_rows;      /* filters, counted each for itself; 0 = one, the session's own */
+	uint32_t n_insns;     /* of all rows */
+	uint32_t reserved;
+	/* struct npf_wire_row rows[n_rows], then struct npf_bpf_insn insns[n_insns] */
+};
+
+struct npf_wire_row {
+	uint32_t n_insns; /* the next so many of insns; 0 = accept all */
+	uint32_t reserved;
+};
+
+/* The data of a record in MONITOR mode; its time stamp is the end of the interval. Of the first
+ * row, as NPF counted: each packet with at least 60 bytes, and 12 more. */
+struct npf_wire_counters {
+	int64_t packets;
+	int64_t bytes;
+};
+
+#define NPF_WIRE_N_SIZES 8 /* of packets: up to 64, 127, 255, 511, 1023, 1518, 9018, and longer */
+
+/* What passed one filter within one interval. */
+struct npf_wire_tally {
+	uint64_t packets;
+	uint64_t bytes;        /* as on the wire, without FCS */
+	uint64_t npf_bytes;    /* as NPF counted */
+	uint64_t first_ns;     /* when the tap took the first and the last one; 0: there was none */
+	uint64_t last_ns;      /* CLOCK_REALTIME */
+	uint64_t peak_packets; /* most within one of the windows of 100 us that the interval is
+				  divided into; of several taps, the sum of each one's most */
+	uint64_t peak_bytes;
+	uint64_t sizes[NPF_WIRE_N_SIZES]; /* packets by length */
+};
+
+/* The data of a record in MONITOR mode with DETAIL. */
+struct npf_wire_interval {
+	uint64_t number;   /* 0 is the first since SET_MODE */
+	uint64_t start_ns; /* CLOCK_REALTIME; the record's time stamp is the end */
+	uint32_t covers;   /* intervals that it tells of: more than 1 when the reader was too slow
+			      for them; number and start are the first one's */
+	uint32_t n_rows;
+	struct npf_wire_tally rows[];
+};
+
 /* All 64-bit, since the session was opened. */
 struct npf_wire_stats {
 	uint64_t received;       /* packets that the port's tap handled, whatever the filter said */
@@ -175,7 +240,7 @@ struct npf_wire_send_reply {
 };
 
 struct npf_wire_query {
-	char what[NPF_WIRE_NAMELEN]; /* "status", "ports", "sessions", "stats" */
+	char what[NPF_WIRE_NAMELEN]; /* "status", "ports", "sessions", "stats", "monitors" */
 };
 
 /* A received message; body points into the buffer given to npf_wire_recv(). */
@@ -224,7 +289,8 @@ void npf_wire_msg_close(struct npf_wire_msg *msg);
  */
 int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_wire_error *err);
 
-/* What follows the fixed part of an OPEN, SET_FILTER (instructions) or SEND (frame) body. */
+/* What follows the fixed part of an OPEN, SET_FILTER, SET_MODE (instructions) or SEND (frame) body.
+ */
 const void *npf_wire_tail(const struct npf_wire_msg *msg);
 
 /*

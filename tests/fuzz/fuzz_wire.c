@@ -40,6 +40,17 @@ static void read_tail(const struct npf_wire_msg *msg)
 	case NPF_WIRE_QUERY:
 		sum += strlen(((const struct npf_wire_query *)msg->body)->what);
 		break;
+	case NPF_WIRE_SET_MODE: {
+		const struct npf_wire_set_mode *m = msg->body;
+		const struct npf_wire_row *rows = npf_wire_tail(msg);
+		const uint8_t *insns = (const uint8_t *)(rows + m->n_rows);
+
+		for (uint32_t i = 0; i < m->n_rows; i++) {
+			read_all(insns, 8ul * rows[i].n_insns);
+			insns += 8ul * rows[i].n_insns;
+		}
+		break;
+	}
 	default:
 		break;
 	}

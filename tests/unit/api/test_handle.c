@@ -167,10 +167,11 @@ static void settings_reach_the_daemon(void **state)
 	open = fake_last_open(*state);
 	assert_string_equal(open.port, "npf0");
 	assert_int_equal(open.snaplen, 77);
-	assert_int_equal(open.flags, NPF_WIRE_OPEN_PROMISC | NPF_WIRE_OPEN_OVERWRITE);
+	assert_int_equal(
+		open.flags, NPF_WIRE_OPEN_PROMISC | NPF_WIRE_OPEN_OVERWRITE | NPF_WIRE_OPEN_NO_OWN);
 	assert_int_equal(open.params.timeout_ms, 250);
 	assert_int_equal(open.params.mintocopy, 16000);
-	assert_int_equal(open.params.flags, 0);
+	assert_int_equal(open.params.flags, NPF_WIRE_OPEN_NO_OWN);
 	assert_int_equal(open.buffer_size, 3 << 20);
 	assert_int_equal(pcap_snapshot(p), 77);
 	assert_int_equal(pcap_datalink(p), DLT_EN10MB);
@@ -185,10 +186,9 @@ static void immediate_mode_and_unset_timeout_reach_the_daemon(void **state)
 	assert_int_equal(pcap_set_immediate_mode(p, 1), 0);
 	assert_int_equal(pcap_activate(p), 0);
 	open = fake_last_open(*state);
-	assert_int_equal(open.params.flags, NPF_WIRE_OPEN_IMMEDIATE);
-	/* to_ms 0 means "some time of the system's choosing": programs that set none still see
-	 * their packets soon. */
-	assert_int_equal(open.params.timeout_ms, 8);
+	assert_int_equal(open.params.flags, NPF_WIRE_OPEN_IMMEDIATE | NPF_WIRE_OPEN_NO_OWN);
+	/* Programs that set no timeout still see their packets soon. */
+	assert_int_equal(open.params.timeout_ms, 100);
 	assert_int_equal(open.snaplen, 262144);
 	pcap_close(p);
 }

@@ -640,7 +640,9 @@ static void batches_and_single_reads_mix(void **state)
 	pcap_setnonblock(p, 1, errbuf);
 	assert_int_equal(npfdp_next_batch(p, pkts, 4), 0);
 	pcap_breakloop(p);
+	arrive(*state, 100, 1, 60);
 	assert_int_equal(npfdp_next_batch(p, pkts, 4), PCAP_ERROR_BREAK);
+	assert_int_equal(npfdp_next_batch(p, pkts, 4), 1);
 	pcap_close(p);
 }
 

@@ -68,6 +68,28 @@ static void a_full_file_is_read_as_written(void **state)
 	npf_config_free(c);
 }
 
+static void monitors_are_read_as_written(void **state)
+{
+	struct npf_config *c;
+
+	(void)state;
+	assert_int_equal(
+		load("ports: [{name: npf0, device: net_null0}]\n"
+		     "monitors:\n"
+		     "  - {name: web, port: npf0, filter: \"tcp port 80\", interval: 10ms, "
+		     "file: /tmp/web}\n"
+		     "  - {name: all, port: npf0}\n",
+			&c),
+		0);
+	assert_int_equal(c->n_monitors, 2);
+	assert_string_equal(c->monitors[0].filter, "tcp port 80");
+	assert_int_equal(c->monitors[0].interval_ns, 10000000);
+	assert_string_equal(c->monitors[0].file, "/tmp/web");
+	assert_null(c->monitors[1].filter);
+	assert_int_equal(c->monitors[1].interval_ns, 1000000000);
+	npf_config_free(c);
+}
+
 static void what_is_absent_gets_its_default(void **state)
 {
 	struct npf_config *c;
@@ -128,6 +150,13 @@ static const struct {
 		"already ports[0]"},
 	{"ports: [{name: npf0, device: \"net_null0,a=1\"}, {name: npf1, device: net_null0}]\n",
 		"used by port npf0"},
+	{PORT "monitors: [{name: a, port: npf1}]\n", "monitors[0].port"},
+	{PORT "monitors: [{name: a, port: npf0, interval: soon}]\n", "monitors[0].interval"},
+	{PORT "monitors: [{name: a, port: npf0, interval: 1500us}]\n", "monitors[0].interval"},
+	{PORT "monitors: [{name: a, port: npf0, interval: 2h}]\n", "monitors[0].interval"},
+	{PORT "monitors: [{name: a, port: npf0, file: here}]\n", "monitors[0].file"},
+	{PORT "monitors: [{name: a, port: npf0}, {name: a, port: npf0}]\n", "monitors[1].name"},
+	{PORT "monitors: [{port: npf0}]\n", "name"},
 	{"ports: [{name: npf0, device: net_null0\n", "line"},
 	{"ports: &a [*a]\n", "lias"},
 	{"\tports: x\n", "line"},
@@ -189,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_file_is_read_as_written),
+		cmocka_unit_test(monitors_are_read_as_written),
 		cmocka_unit_test(what_is_absent_gets_its_default),
 		cmocka_unit_test(each_mistake_is_refused_and_named),
 		cmocka_unit_test(files_that_are_none_are_refused),

@@ -51,6 +51,17 @@ static void good_request(struct request *r, uint16_t type)
 	case NPF_WIRE_QUERY:
 		r->msg.body_len = sizeof(struct npf_wire_query);
 		break;
+	case NPF_WIRE_SET_MODE: {
+		struct npf_wire_set_mode *m = (struct npf_wire_set_mode *)r->body;
+		struct npf_wire_row *rows = (struct npf_wire_row *)(m + 1);
+
+		*m = (struct npf_wire_set_mode){
+			.mode = NPF_WIRE_MONITOR, .n_rows = 2, .n_insns = 3};
+		rows[0].n_insns = 1;
+		rows[1].n_insns = 2;
+		r->msg.body_len = sizeof(*m) + 2 * sizeof(*rows) + 24;
+		break;
+	}
 	default:
 		break;
 	}
@@ -146,6 +157,36 @@ static void counts_that_do_not_fit_the_length_are_refused(void **state)
 		((struct npf_wire_send *)r.body)->len = counts[i];
 		assert_int_equal(check(&r), -EPROTO);
 	}
+}
+
+static void filters_whose_lengths_do_not_add_up_are_refused(void **state)
+{
+	struct npf_wire_set_mode *m;
+	struct npf_wire_row *rows;
+	struct request r;
+
+	(void)state;
+	m = (struct npf_wire_set_mode *)r.body;
+	rows = (struct npf_wire_row *)(m + 1);
+	good_request(&r, NPF_WIRE_SET_MODE);
+	rows[1].n_insns = 1;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_SET_MODE);
+	rows[0].n_insns = UINT32_MAX;
+	rows[1].n_insns = 4;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_SET_MODE);
+	rows[0].reserved = 1;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_SET_MODE);
+	m->n_rows = NPF_WIRE_MAXROWS + 1;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_SET_MODE);
+	m->mode = NPF_WIRE_CAPTURE;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_SET_MODE);
+	m->mode = NPF_WIRE_MONITOR + 1;
+	assert_int_equal(check(&r), -EPROTO);
 }
 
 static void unknown_flags_and_directions_are_refused(void **state)
@@ -396,6 +437,7 @@ int main(void)
 		cmocka_unit_test(another_version_is_refused_by_its_own_error),
 		cmocka_unit_test(strings_that_do_not_end_are_refused),
 		cmocka_unit_test(counts_that_do_not_fit_the_length_are_refused),
+		cmocka_unit_test(filters_whose_lengths_do_not_add_up_are_refused),
 		cmocka_unit_test(unknown_flags_and_directions_are_refused),
 		cmocka_unit_test(requests_with_descriptors_are_refused),
 		cmocka_unit_test_setup_teardown(
