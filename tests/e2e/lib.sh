@@ -143,6 +143,7 @@ start_daemon() {
 		in=(ip netns exec "${1%:}")
 		shift
 	fi
+	: >"$t/daemon.log" # not the last daemon's `ready`, should the new one be slow
 	"${in[@]}" "$dpdk" "$@" >"$t/daemon.out" 2>"$t/daemon.log" &
 	daemon=$!
 	wait_for 30 daemon_is_ready_or_gone
