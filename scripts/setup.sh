@@ -16,7 +16,7 @@ set -eu
 HUGEPAGES=${NPF_HUGEPAGES:-256}
 
 BUILD="build-essential pkgconf meson ninja-build git
-	libdpdk-dev libpcap-dev libcmocka-dev libcyaml-dev libjansson-dev libcapstone-dev
+	libdpdk-dev libpcap-dev libcmocka-dev libcyaml-dev libyaml-dev libjansson-dev libcapstone-dev
 	libcap-ng-dev libseccomp-dev libedit-dev libncurses-dev liburing-dev libzstd-dev
 	libsystemd-dev"
 DEMO="tcpdump curl python3 iproute2 ethtool procps util-linux jq"
