@@ -36,7 +36,7 @@ class Pair:
 class Capture:
     def __init__(self, prefix, dev, path, count):
         self.p = subprocess.Popen(
-            f"exec {prefix} tcpdump -i {dev} --immediate-mode -s 0 -U -w {path} -c {count} udp",
+            f"exec {prefix} tcpdump -i {dev} --immediate-mode -s 2048 -B 16384 -U -w {path} -c {count} udp",
             shell=True, stderr=subprocess.PIPE, text=True)
         for line in self.p.stderr:
             if "listening on" in line:
