@@ -138,6 +138,9 @@ static int with_ports(struct txgen *tx)
 	rc = tx->interactive ? txgen_prompt(tx) : batch(tx, f);
 	if (f != stdout && fclose(f))
 		rc = error("the output could not be written in full");
+	/* What was sent may still lie in the ports' queues, and would go with them. */
+	if (!tx->interactive && !txgen_interrupted())
+		usleep((useconds_t)(tx->linger_ns / 1000));
 	tx->gen = npf_gen_close(tx->gen);
 	return rc;
 }

@@ -48,6 +48,7 @@ struct txgen {
 	char *output_file;
 	double period; /* s between live figures; 0: none */
 	bool has_period;
+	uint64_t linger_ns; /* ports stay up so long after the end, for what is still on its way */
 
 	struct npf_gen *gen;
 };

@@ -214,6 +214,11 @@ static int set_drain(struct txgen *tx, const char *v, char *err)
 	return set_time(&tx->run.drain_ns, v, err);
 }
 
+static int set_linger(struct txgen *tx, const char *v, char *err)
+{
+	return set_time(&tx->linger_ns, v, err);
+}
+
 static int set_mode(struct txgen *tx, const char *v, char *err)
 {
 	int mode = npf_gen_mode_find(v);
@@ -411,6 +416,8 @@ static const struct setting settings[] = {
 	{"max-pkt-len", "N", "longest frame (as the templates need)", set_max_len},
 	{"csum", "auto|sw|hw", "who makes checksums", set_csum},
 	{"link-wait", "TIME", "for links to come up (10s)", set_link_wait},
+	{"linger", "TIME", "ports stay up after the end, for what they still hold (100ms)",
+		set_linger},
 	{"disable-link-check", NULL, "do not wait", set_no_link_check},
 	{NULL, NULL, "Output", NULL},
 	{"stats-period", "TIME", "live figures this often (1s on a terminal)", set_period},
@@ -476,6 +483,7 @@ static void set_defaults(struct txgen *tx)
 		.drain_ns = 500000000,
 	};
 	tx->search_precision = 1;
+	tx->linger_ns = 100000000;
 	tx->period = isatty(STDOUT_FILENO) ? 1 : 0;
 }
 
