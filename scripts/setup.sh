@@ -20,7 +20,7 @@ BUILD="build-essential pkgconf meson ninja-build git
 	libcap-ng-dev libseccomp-dev libedit-dev libncurses-dev liburing-dev libzstd-dev
 	libsystemd-dev"
 DEMO="tcpdump curl python3 iproute2 ethtool procps util-linux jq"
-TESTS="clang clang-format libclang-rt-14-dev dpdk tshark ngrep nmap python3-scapy iputils-ping
+TESTS="clang clang-format libclang-rt-14-dev dpdk-dev tshark ngrep nmap python3-scapy iputils-ping
 	mandoc codespell spin libcap2-bin binutils arp-scan arping nethogs argus-server argus-client
 	tcpreplay"
 CORPUS="iperf3 dnsmasq-base bind9-dnsutils openssh-server openssh-client"
