@@ -19,8 +19,8 @@ BUILD="build-essential pkgconf meson ninja-build git
 	libdpdk-dev libpcap-dev libcmocka-dev libcyaml-dev libyaml-dev libjansson-dev libcapstone-dev
 	libcap-ng-dev libseccomp-dev libedit-dev libncurses-dev liburing-dev libzstd-dev
 	libsystemd-dev"
-DEMO="tcpdump curl python3 iproute2 ethtool procps util-linux jq"
-TESTS="clang clang-format libclang-rt-14-dev dpdk-dev tshark ngrep nmap python3-scapy iputils-ping
+DEMO="tcpdump curl python3 iproute2 iputils-ping ethtool procps util-linux jq"
+TESTS="clang clang-format libclang-rt-14-dev dpdk-dev tshark ngrep nmap python3-scapy
 	mandoc codespell spin libcap2-bin binutils arp-scan arping nethogs argus-server argus-client
 	tcpreplay"
 CORPUS="iperf3 dnsmasq-base bind9-dnsutils openssh-server openssh-client"
