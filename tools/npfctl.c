@@ -22,6 +22,7 @@ static const char usage_text[] =
 	"  stats       all counters\n"
 	"  monitor     the monitors that stand in the configuration; or, with\n"
 	"              PORT [FILTER...], what passes there now: see npfctl monitor --help\n"
+	"  dump        dumps to disk: list, start, stop, trigger: see npfctl dump --help\n"
 	"\n"
 	"      --socket PATH   of the daemon (default: NPF_SOCKET, else " NPF_WIRE_SOCKET ")\n"
 	"      --json          the daemon's own words, for programs\n"
@@ -187,6 +188,7 @@ struct tool {
 
 static const struct tool tools[] = {
 	{"monitor", npfctl_monitor},
+	{"dump", npfctl_dump},
 };
 
 int npfctl_fail(const char *fmt, ...)

@@ -132,6 +132,8 @@ static const cyaml_schema_field_t top_fields[] = {
 		&port_entry, 1, NPF_WIRE_MAXPORTS),
 	CYAML_FIELD_SEQUENCE_COUNT("monitors", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct npf_config, monitors, n_monitors, &monitor_entry, 0, 256),
+	CYAML_FIELD_SEQUENCE_COUNT("dumps", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config, dumps, n_dumps, &npf_config_dump_entry, 0, 64),
 	CYAML_FIELD_END,
 };
 
@@ -309,6 +311,26 @@ static int check_monitor(struct npf_config *c, unsigned int i, struct report *r)
 	return 0;
 }
 
+static int check_dump(struct npf_config *c, unsigned int i, struct report *r)
+{
+	struct npf_config_dump *d = &c->dumps[i];
+	char err[512];
+
+	if (!has_port(c, d->port))
+		return complain(r, "dumps[%u].port: there is no port \"%s\"", i, d->port);
+	if (npf_config_dump_check(d, err, sizeof(err)) < 0)
+		return complain(r, "dumps[%u].%s", i, err);
+	for (unsigned int j = 0; j < i; j++) {
+		if (strcmp(d->name, c->dumps[j].name) == 0)
+			return complain(
+				r, "dumps[%u].name: \"%s\" is already dumps[%u]", i, d->name, j);
+		if (strcmp(d->file, c->dumps[j].file) == 0)
+			return complain(r, "dumps[%u].file: \"%s\" is already that of dump %s", i,
+				d->file, c->dumps[j].name);
+	}
+	return 0;
+}
+
 static int check_all(struct npf_config *c, struct report *r)
 {
 	if (c->npf.socket != NULL && c->npf.socket[0] != '/')
@@ -325,6 +347,12 @@ static int check_all(struct npf_config *c, struct report *r)
 	}
 	for (unsigned int i = 0; i < c->n_monitors; i++) {
 		int rc = check_monitor(c, i, r);
+
+		if (rc < 0)
+			return rc;
+	}
+	for (unsigned int i = 0; i < c->n_dumps; i++) {
+		int rc = check_dump(c, i, r);
 
 		if (rc < 0)
 			return rc;

@@ -9,6 +9,7 @@
 #define NPF_ENGINE_CONFIG_H
 
 #include "base/base.h"
+#include "engine/config_dump.h"
 
 enum npf_switch {
 	NPF_SWITCH_ABSENT, /* in a file only: a loaded configuration says on or off */
@@ -95,6 +96,8 @@ struct npf_config {
 	unsigned int n_ports;
 	struct npf_config_monitor *monitors;
 	unsigned int n_monitors;
+	struct npf_config_dump *dumps;
+	unsigned int n_dumps;
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "engine/control.h"
 
 #include "engine/access.h"
+#include "engine/dumps.h"
 #include "engine/log.h"
 #include "engine/requests.h"
 #include "engine/shadow.h"
@@ -260,6 +261,12 @@ static void hang_up_on_liars(struct npf_control *c, struct npf_engine *e)
 	}
 }
 
+static void every_while(struct npf_control *c, struct npf_engine *e)
+{
+	hang_up_on_liars(c, e);
+	npf_dumps_tick(e);
+}
+
 /* ---- life ---- */
 
 int npf_control_listen(
@@ -342,7 +349,7 @@ int npf_control_run(struct npf_control *c, struct npf_engine *e)
 		if (ev.data.ptr == &c->listen_fd)
 			accept_all(c);
 		else if (ev.data.ptr == &c->timer_fd)
-			hang_up_on_liars(c, e);
+			every_while(c, e);
 		else if (!serve_shadow(e, ev.data.ptr))
 			serve(c, e, ev.data.ptr);
 	}

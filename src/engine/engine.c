@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "engine/dumps.h"
 #include "engine/log.h"
 #include "engine/session.h"
 #include "engine/shadow.h"
@@ -130,6 +131,8 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 		rc = open_shadows(e, err, err_len);
 	if (rc == 0)
 		rc = npf_watch_standing(e, err, err_len);
+	if (rc == 0)
+		rc = npf_dumps_standing(e, err, err_len);
 	if (rc < 0) {
 		npf_engine_free(e);
 		return rc;
@@ -146,6 +149,7 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 		e->ports[i].shadow = npf_shadow_close(e->ports[i].shadow);
 	while (e->sessions != NULL)
 		npf_session_close(e, e->sessions);
+	npf_dumps_end_all(e);
 	for (unsigned int t = 0; t < e->n_taps; t++) {
 		free(npf_tap_publish(e->taps[t], NULL));
 		npf_tap_stop(e->taps[t]);
@@ -223,6 +227,7 @@ static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 		struct npf_engine_port *p = &e->ports[i];
 
 		for (uint16_t q = 0; p->port.running && q < p->port.n_queues; q++) {
+			const struct npf_dump *d = e->dumps;
 			struct npf_tap_queue *queue;
 
 			if (p->queue_tap[q] != t)
@@ -236,11 +241,14 @@ static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 				.clients = clients,
 			};
 			for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
-				if (s->port != p || s->buffer == NULL || s->watch != NULL)
+				npf_dumps_plan(&d, p, lane_of(p, t), s->id, queue, &clients);
+				if (s->port != p || s->buffer == NULL || s->watch != NULL ||
+					s->dump_id != 0)
 					continue;
 				describe_client(s, lane_of(p, t), clients++);
 				queue->n_clients++;
 			}
+			npf_dumps_plan(&d, p, lane_of(p, t), UINT64_MAX, queue, &clients);
 			npf_watch_plan(e, p, lane_of(p, t), queue, &meters, &rows);
 		}
 	}
@@ -263,5 +271,24 @@ int npf_engine_replan(struct npf_engine *e)
 	for (unsigned int t = 0; t < e->n_taps; t++)
 		free(npf_tap_publish(e->taps[t], plans[t]));
 	npf_watch_after(e);
+	return 0;
+}
+
+int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p)
+{
+	bool pause =
+		p->port.running && p->port.conf->start == NPF_START_ATTACH && p->n_captures == 0;
+	int rc;
+
+	if (pause)
+		p->port.running = false; /* takes it out of the plans; really stopped below */
+	rc = npf_engine_replan(e);
+	if (pause)
+		p->port.running = true;
+	if (rc < 0 || !pause)
+		return rc;
+	for (uint16_t q = 0; q < p->port.n_queues; q++)
+		npf_tap_stall_drop(&p->stalls[q]);
+	npf_port_stop(&p->port);
 	return 0;
 }

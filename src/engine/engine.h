@@ -16,6 +16,7 @@
 #define NPF_TAPS_MAX NPF_LANES_MAX
 
 struct npf_session;
+struct npf_dump;
 struct npf_shadow;
 struct npf_watch;
 struct npf_monitors;
@@ -41,9 +42,10 @@ struct npf_engine {
 	struct npf_session *sessions; /* in ascending order of id */
 	struct npf_watch *watches;    /* sessions' and standing monitors */
 	struct npf_monitors *monitors;
-	uint64_t next_session;
-	uint64_t started_ns; /* CLOCK_REALTIME */
-	bool hugepages;      /* the EAL has them; sessions' buffers try for them then */
+	struct npf_dump *dumps; /* in ascending order of id */
+	uint64_t next_session;  /* id of the next session or dump */
+	uint64_t started_ns;    /* CLOCK_REALTIME */
+	bool hugepages;         /* the EAL has them; sessions' buffers try for them then */
 };
 
 /*
@@ -59,6 +61,13 @@ struct npf_engine *npf_engine_free(struct npf_engine *e);
 /* Bring the taps' plans in line with ports and sessions; on return no tap uses anything that is in
  * none of them. */
 int npf_engine_replan(struct npf_engine *e);
+
+/*
+ * npf_engine_leave - replan after a port has lost a capture (n_captures says so already); a port
+ * with `start: attach` that has none left is stopped.
+ * Return: 0, or -ENOMEM: the old plans stand.
+ */
+int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p);
 
 struct npf_engine_port *npf_engine_find_port(struct npf_engine *e, const char *name);
 

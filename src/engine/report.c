@@ -6,6 +6,7 @@
 #include "engine/report.h"
 
 #include "base/clock.h"
+#include "engine/dumps.h"
 #include "engine/session.h"
 #include "engine/watch.h"
 
@@ -162,6 +163,8 @@ json_t *npf_report(const struct npf_engine *e, const char *what)
 		return json_pack("{s:o, s:o, s:o}", "time_ns", u64(npf_clock_realtime()), "ports",
 			all_ports(e, counters_of_port), "sessions",
 			all_sessions(e, session_counters));
+	if (strcmp(what, "dumps") == 0)
+		return npf_dumps_report((struct npf_engine *)e);
 	if (strcmp(what, "monitors") == 0)
 		return npf_watch_report(e);
 	return NULL;

@@ -8,6 +8,7 @@
 #include "engine/requests.h"
 
 #include "engine/access.h"
+#include "engine/dump_requests.h"
 #include "engine/log.h"
 #include "engine/report.h"
 #include "engine/watch.h"
@@ -25,6 +26,8 @@ struct reply {
 		struct npf_wire_buffer_reply buffer;
 		struct npf_wire_stats stats;
 		struct npf_wire_send_reply send;
+		struct npf_wire_dump_reply dump;
+		struct npf_wire_dump_status dump_status;
 	} u;
 	size_t len;
 	void *tail; /* malloc'ed, or NULL */
@@ -220,6 +223,7 @@ static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struc
 	if (j == NULL) {
 		snprintf(r->u.error.text, sizeof(r->u.error.text),
 			"there is no report \"%.40s\"; there are status, ports, sessions, stats, "
+			"dumps, "
 			"monitors",
 			req->what);
 		return -EINVAL;
@@ -230,6 +234,34 @@ static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struc
 	r->fds[0] = r->own_fd;
 	r->n_fds = 1;
 	return rc;
+}
+
+static int handle_dump(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	int rc = npf_dump_request(e, conn, msg, &r->u.dump, &r->fds[0], &r->u.error);
+
+	r->len = sizeof(r->u.dump);
+	r->n_fds = 1;
+	return rc;
+}
+
+static int handle_dump_control(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	int rc = npf_dump_request_control(e, conn, msg->body, &r->u.dump, &r->fds[0], &r->u.error);
+
+	r->len = sizeof(r->u.dump);
+	r->n_fds = 1;
+	return rc;
+}
+
+static int handle_dump_status(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	(void)msg;
+	r->len = sizeof(r->u.dump_status);
+	return npf_dump_request_status(e, conn, &r->u.dump_status, &r->u.error);
 }
 
 struct handler {
@@ -248,6 +280,9 @@ static const struct handler handlers[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_STATS] = {handle_stats, true},
 	[NPF_WIRE_SEND] = {handle_send, true},
 	[NPF_WIRE_QUERY] = {handle_query, false},
+	[NPF_WIRE_DUMP] = {handle_dump, false},
+	[NPF_WIRE_DUMP_CONTROL] = {handle_dump_control, false},
+	[NPF_WIRE_DUMP_STATUS] = {handle_dump_status, true},
 	[NPF_WIRE_SET_MODE] = {handle_set_mode, true},
 };
 

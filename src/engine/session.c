@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "engine/access.h"
+#include "engine/dumps.h"
 #include "engine/log.h"
 #include "engine/watch.h"
 
@@ -59,6 +60,7 @@ static int check_limits(const struct npf_engine *e, uid_t uid, uint64_t size, un
 		n++;
 		memory += memory_of(s->buffer);
 	}
+	memory += npf_dumps_memory(e, uid);
 	if (opening && n >= limits->sessions)
 		return refuse(err, -EDQUOT,
 			"user %u has %u sessions open, the limit (npf.limits.sessions)",
@@ -296,26 +298,15 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s)
 {
-	struct npf_engine_port *p = s->port;
-	bool pause;
-
+	npf_dump_stop_session(e, s);
 	unlink_session(e, s);
 	if (s->watch != NULL)
 		npf_watch_unlink(e, s->watch);
-	pause = p->port.running && p->port.conf->start == NPF_START_ATTACH && p->n_captures == 0;
-	if (pause)
-		p->port.running = false; /* takes it out of the plans; really stopped below */
-	if (npf_engine_replan(e) < 0) {
+	if (npf_engine_leave(e, s->port) < 0) {
 		/* No memory for a plan without it: it stays in the taps' plans, so it must stay
 		 * whole. */
 		npf_err("out of memory: session %llu can't be freed", (unsigned long long)s->id);
 		return NULL;
-	}
-	if (pause) {
-		p->port.running = true;
-		for (uint16_t q = 0; q < p->port.n_queues; q++)
-			npf_tap_stall_drop(&p->stalls[q]);
-		npf_port_stop(&p->port);
 	}
 	s->watch = npf_watch_end(e, s->watch);
 	free_session(s);
@@ -463,6 +454,8 @@ int npf_session_set_buffer(
 
 bool npf_session_any_wants_sent(const struct npf_engine *e, const struct npf_engine_port *port)
 {
+	if (npf_dumps_on(e, port) > 0)
+		return true;
 	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
 		if (s->port == port && s->buffer != NULL && s->params.direction != NPF_WIRE_IN)
 			return true;

@@ -40,6 +40,7 @@ struct npf_session {
 	struct npf_ring_counters retired; /* of buffers that were replaced */
 	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
 	uint64_t sent, send_failed;
+	uint64_t dump_id;   /* of its dump: what it accepts goes there; 0: it has none */
 	uint64_t opened_ns; /* CLOCK_REALTIME */
 };
 

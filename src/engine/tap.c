@@ -67,7 +67,9 @@ static void wake(const struct npf_tap_client *c)
 
 static void commit(const struct npf_tap_client *c, uint64_t now_ns)
 {
-	if (npf_lane_commit(c->lane, now_ns))
+	if (c->dump != NULL)
+		npf_dump_commit(c->dump);
+	else if (npf_lane_commit(c->lane, now_ns))
 		wake(c);
 }
 
@@ -105,6 +107,8 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 	const struct npf_filter *filter = filter_for(c, b);
 	uint64_t accepted = 0;
 
+	if (c->dump != NULL)
+		npf_dump_begin(c->dump, b->n);
 	if (filter != NULL)
 		npf_filter_run_burst(filter, b->data, b->len, b->caplen, b->n, b->keep);
 	for (unsigned int i = 0; i < b->n; i++) {
@@ -116,7 +120,10 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 		hdr = b->hdr[i];
 		hdr.caplen = keep_bytes(c, b, i, filter != NULL ? b->keep[i] : UINT32_MAX);
 		hdr.filter_gen = c->filter_gen;
-		npf_lane_put(c->lane, &hdr, b->data[i]);
+		if (c->dump == NULL)
+			npf_lane_put(c->lane, &hdr, b->data[i]);
+		else if (!npf_dump_put(c->dump, &hdr, b->data[i]))
+			npf_dump_drop(c->dump, 1);
 	}
 	count_feed(&c->feed->received, b->n);
 	if (accepted > 0)
@@ -142,7 +149,10 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 	if (verdict != 0) {
 		hdr.caplen = keep_bytes(c, b, i, verdict);
 		hdr.filter_gen = c->filter_gen;
-		if (!npf_lane_try(c->lane, &hdr, b->data[i])) {
+		if (c->dump != NULL) {
+			if (!npf_dump_put(c->dump, &hdr, b->data[i]))
+				return false;
+		} else if (!npf_lane_try(c->lane, &hdr, b->data[i])) {
 			/* Neither a liar nor a packet larger than the lane will ever find room. */
 			if (npf_lane_fault(c->lane) == 0 &&
 				npf_rec_space(hdr.caplen) <= c->lane_size)
@@ -151,6 +161,8 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 		}
 		count_feed(&c->feed->accepted, 1);
 	}
+	if (c->dump != NULL)
+		npf_dump_begin(c->dump, 1);
 	count_feed(&c->feed->received, 1);
 	return true;
 }
@@ -261,7 +273,9 @@ static void tick(struct npf_tap *t, const struct npf_plan *plan, uint64_t *next_
 		uint64_t mark = q->wait && q->stall->n > 0 ? q->stall->ts_ns : now;
 
 		for (unsigned int c = 0; c < q->n_clients; c++)
-			if (npf_lane_tick(q->clients[c].lane, mark, mono))
+			if (q->clients[c].dump != NULL)
+				npf_dump_tick(q->clients[c].dump, now);
+			else if (npf_lane_tick(q->clients[c].lane, mark, mono))
 				wake(&q->clients[c]);
 		npf_count_tick(q, now - t->to_mono);
 	}

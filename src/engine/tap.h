@@ -14,6 +14,7 @@
 #define NPF_ENGINE_TAP_H
 
 #include "engine/config.h"
+#include "engine/dump/producer.h"
 #include "engine/meter.h"
 #include "engine/port.h"
 #include "jit/bpf.h"
@@ -34,6 +35,7 @@ struct npf_feed {
 struct npf_tap_client {
 	uint64_t session; /* id; clients of a queue stand in ascending order */
 	struct npf_lane *lane;
+	struct npf_dump_producer *dump; /* in place of a lane: straight into a dump's ring */
 	struct npf_feed *feed;
 	const struct npf_filter *filter_in;  /* for received packets; NULL: accept all */
 	const struct npf_filter *filter_out; /* for sent ones */

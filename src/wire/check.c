@@ -130,6 +130,34 @@ static bool check_rows(const void *body, const void *tail, const char **whyp)
 	return n_insns == m->n_insns;
 }
 
+static bool check_dump(const void *body, size_t *tail, const char **whyp)
+{
+	const struct npf_wire_dump *m = body;
+
+	*whyp = "a text does not end";
+	if (!ends(m->name, sizeof(m->name)) || !ends(m->port, sizeof(m->port)) ||
+		!ends(m->file, sizeof(m->file)) || !ends(m->filter, sizeof(m->filter)) ||
+		!ends(m->comment, sizeof(m->comment)))
+		return false;
+	*whyp = "unknown format or flags, or a field is not zero that must be";
+	if (m->format >= NPF_WIRE_DUMP_N_FORMATS || (m->flags & ~NPF_WIRE_DUMP_FLAGS) != 0 ||
+		(m->mode & ~0777u) != 0 || m->reserved != 0)
+		return false;
+	if ((m->flags & NPF_WIRE_DUMP_SESSION) != 0 &&
+		(m->port[0] != '\0' || m->snaplen != 0 || m->n_insns != 0))
+		return false;
+	return tail_of_insns(m->n_insns, tail, whyp);
+}
+
+static bool check_dump_control(const void *body, size_t *tail, const char **whyp)
+{
+	const struct npf_wire_dump_control *m = body;
+
+	(void)tail;
+	*whyp = "the dump's name does not end, or an unknown operation";
+	return ends(m->name, sizeof(m->name)) && m->op < NPF_WIRE_DUMP_N_OPS && m->reserved == 0;
+}
+
 static const struct shape shapes[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_HELLO] = {sizeof(struct npf_wire_hello), check_hello, NULL},
 	[NPF_WIRE_PORTS] = {0, NULL, NULL},
@@ -139,6 +167,9 @@ static const struct shape shapes[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_SET_BUFFER] = {sizeof(struct npf_wire_set_buffer), NULL, NULL},
 	[NPF_WIRE_STATS] = {0, NULL, NULL},
 	[NPF_WIRE_SEND] = {sizeof(struct npf_wire_send), check_send, NULL},
+	[NPF_WIRE_DUMP] = {sizeof(struct npf_wire_dump), check_dump},
+	[NPF_WIRE_DUMP_CONTROL] = {sizeof(struct npf_wire_dump_control), check_dump_control},
+	[NPF_WIRE_DUMP_STATUS] = {0, NULL},
 	[NPF_WIRE_QUERY] = {sizeof(struct npf_wire_query), check_query, NULL},
 	[NPF_WIRE_SET_MODE] = {sizeof(struct npf_wire_set_mode), check_mode, check_rows},
 };
@@ -165,8 +196,8 @@ int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_wire_error
 	}
 	if (msg->hdr.type == 0 || msg->hdr.type >= NPF_WIRE_N_TYPES)
 		return refuse(err, -EPROTO, "unknown type");
-	if (msg->n_fds > 0)
-		return refuse(err, -EPROTO, "no request carries descriptors");
+	if (msg->n_fds > (msg->hdr.type == NPF_WIRE_DUMP))
+		return refuse(err, -EPROTO, "it carries descriptors");
 	shape = &shapes[msg->hdr.type];
 	if (msg->body_len < shape->fixed)
 		return refuse(err, -EPROTO, why);

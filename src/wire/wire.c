@@ -206,8 +206,8 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 	buf = malloc(NPF_WIRE_BUFLEN);
 	if (buf == NULL)
 		return call_error(call, -ENOMEM, "out of memory");
-	rc = npf_wire_send_msg(
-		fd, &hdr, call->body, call->body_len, call->tail, call->tail_len, NULL, 0);
+	rc = npf_wire_send_msg(fd, &hdr, call->body, call->body_len, call->tail, call->tail_len,
+		call->send_fds, call->n_send_fds);
 	if (rc == -EMSGSIZE)
 		return call_error(call, rc, "the request is too long for one message");
 	if (rc < 0)

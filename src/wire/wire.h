@@ -44,6 +44,10 @@ enum npf_wire_type {
 	NPF_WIRE_QUERY,      /* npf_wire_query -> no body + descriptor of a JSON text */
 	NPF_WIRE_SET_MODE, /* npf_wire_set_mode + rows + insns -> npf_wire_buffer_reply + buffer fds
 			    */
+	NPF_WIRE_DUMP,     /* npf_wire_dump + insns, may carry the descriptor of a file
+			      -> npf_wire_dump_reply + eventfd */
+	NPF_WIRE_DUMP_CONTROL, /* npf_wire_dump_control -> npf_wire_dump_reply + eventfd */
+	NPF_WIRE_DUMP_STATUS,  /* no body -> npf_wire_dump_status, of the session's dump */
 	NPF_WIRE_N_TYPES,
 };
 
@@ -239,8 +243,81 @@ struct npf_wire_send_reply {
 	uint32_t reserved;
 };
 
+/* DUMP flags */
+#define NPF_WIRE_DUMP_SESSION 0x01u /* what this session accepts; it gets no packets any more */
+#define NPF_WIRE_DUMP_ZSTD    0x02u
+#define NPF_WIRE_DUMP_FLAGS   0x03u
+
+enum npf_wire_dump_format {
+	NPF_WIRE_DUMP_PCAP, /* microseconds */
+	NPF_WIRE_DUMP_PCAP_NS,
+	NPF_WIRE_DUMP_PCAPNG,
+	NPF_WIRE_DUMP_N_FORMATS,
+};
+
+/*
+ * A dump to disk. Either the client opens the file and sends its descriptor along: a regular file,
+ * emptied here, and written to with the client's own right to do so. Or the daemon makes the files:
+ * then only root and the daemon's own user may ask.
+ */
+struct npf_wire_dump {
+	char name[NPF_WIRE_NAMELEN]; /* for people; "": the daemon makes one up */
+	char port[NPF_WIRE_NAMELEN]; /* with SESSION: "", the session's */
+	char file[1024];             /* pattern, an absolute path; "": the descriptor */
+	char filter[2048];           /* the expression, for people and for pcapng's header */
+	char comment[1024];          /* for pcapng's header */
+	/* 0: no limit */
+	uint64_t file_size;    /* bytes of each file */
+	uint64_t file_packets; /* packets of each file */
+	uint64_t file_time_ns; /* files end at multiples of this */
+	uint64_t max_size;     /* bytes of all files; then the dump ends */
+	uint64_t max_packets;  /* packets of all files; then the dump ends */
+	uint64_t keep;         /* finished files that stay */
+	uint64_t keep_size;    /* bytes of these */
+	uint64_t buffer;       /* bytes between tap and disk; 0 = the daemon's default */
+	uint64_t retro_size;   /* retrospective: bytes to remember; 0 = it is not */
+	uint64_t retro_ns;     /* ... and how long; 0 = as much as fits */
+	uint32_t format;       /* enum npf_wire_dump_format */
+	uint32_t snaplen;      /* with SESSION: 0, the session's; else 0 = all */
+	uint32_t mode;         /* of the files made; 0 = 0640 */
+	uint32_t flags;        /* NPF_WIRE_DUMP_* */
+	uint32_t n_insns;      /* of the filter; 0 = accept all; with SESSION: 0 */
+	uint32_t reserved;
+	/* struct npf_bpf_insn insns[n_insns] */
+};
+
+/* The eventfd that comes along is readable once all of the dump is on disk. */
+struct npf_wire_dump_reply {
+	uint64_t id;
+	char name[NPF_WIRE_NAMELEN];
+};
+
+enum npf_wire_dump_op {
+	NPF_WIRE_DUMP_STOP,
+	NPF_WIRE_DUMP_TRIGGER, /* a retrospective one: write out what is remembered */
+	NPF_WIRE_DUMP_N_OPS,
+};
+
+struct npf_wire_dump_control {
+	char name[NPF_WIRE_NAMELEN]; /* "": the session's */
+	uint64_t after_ns;           /* TRIGGER: and what comes in the time after it */
+	uint32_t op;                 /* enum npf_wire_dump_op */
+	uint32_t reserved;
+};
+
+struct npf_wire_dump_status {
+	uint64_t packets; /* put into the file, or on the way into it */
+	uint64_t bytes;   /* of these, header included: where the file will end */
+	uint64_t dropped; /* accepted, and lost for want of disk */
+	uint32_t ended;   /* 0: running; 1: a limit was reached, not all is on disk yet; 2: all
+			     is on disk */
+	int32_t error;    /* 0, or -errno of the last write */
+	struct npf_wire_error text;
+};
+
 struct npf_wire_query {
-	char what[NPF_WIRE_NAMELEN]; /* "status", "ports", "sessions", "stats", "monitors" */
+	char what[NPF_WIRE_NAMELEN]; /* "status", "ports", "sessions", "stats", "monitors", "dumps"
+				      */
 };
 
 /* A received message; body points into the buffer given to npf_wire_recv(). */
@@ -302,9 +379,11 @@ struct npf_wire_call {
 	size_t body_len;
 	const void *tail; /* insns or frame */
 	size_t tail_len;
-	void *reply;        /* where the reply's body goes */
-	size_t reply_len;   /* most that fits there (in), bytes received (out) */
-	size_t reply_min;   /* least that a good reply has; less is -EPROTO */
+	void *reply;         /* where the reply's body goes */
+	size_t reply_len;    /* most that fits there (in), bytes received (out) */
+	size_t reply_min;    /* least that a good reply has; less is -EPROTO */
+	const int *send_fds; /* descriptors that go along with the request */
+	unsigned int n_send_fds;
 	int *fds;           /* where the reply's descriptors go: the caller's to close */
 	unsigned int n_fds; /* most that fit there (in), received (out); excess ones are closed */
 	int timeout_ms;     /* for the reply; 0 = NPF_WIRE_TIMEOUT_MS */

@@ -40,6 +40,17 @@ static void read_tail(const struct npf_wire_msg *msg)
 	case NPF_WIRE_QUERY:
 		sum += strlen(((const struct npf_wire_query *)msg->body)->what);
 		break;
+	case NPF_WIRE_DUMP: {
+		const struct npf_wire_dump *m = msg->body;
+
+		sum += strlen(m->name) + strlen(m->port) + strlen(m->file) + strlen(m->filter) +
+		       strlen(m->comment);
+		read_all(npf_wire_tail(msg), 8ul * m->n_insns);
+		break;
+	}
+	case NPF_WIRE_DUMP_CONTROL:
+		sum += strlen(((const struct npf_wire_dump_control *)msg->body)->name);
+		break;
 	case NPF_WIRE_SET_MODE: {
 		const struct npf_wire_set_mode *m = msg->body;
 		const struct npf_wire_row *rows = npf_wire_tail(msg);

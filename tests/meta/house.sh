@@ -58,7 +58,7 @@ man)
 		echo "there is no manual page yet"
 		exit 77
 	}
-	said=$(mandoc -T lint -W style $pages | grep -v 'referenced manual not found' || true)
+	said=$(mandoc -T lint -W style $pages | grep -vE 'referenced manual not found|outdated mandoc.db' || true)
 	[ -z "$said" ] || {
 		echo "$said"
 		exit 1

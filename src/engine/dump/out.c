@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TRIES 10000u
+#define TRIES       10000u
+#define RESERVE_MIN (4ull << 20)
 
 static int open_named(
 	struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t ts_ns, uint64_t number)
@@ -77,14 +78,18 @@ int npf_dump_out_set_direct(struct npf_dump_out *o, bool on)
 
 void npf_dump_out_reserve(struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t end)
 {
+	/* As much again as there is: a slow dump does not sit on room that it will not need soon.
+	 */
+	uint64_t ahead = NPF_MIN(NPF_MAX(end, RESERVE_MIN), t->reserve);
+
 	if (t->reserve == 0 || end <= o->reserved)
 		return;
 	/* Tried once for each piece, whatever comes of it: a full disk is told by the write. */
 	if (fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)o->reserved,
-		    (off_t)(end - o->reserved + t->reserve)) < 0)
-		o->reserved = end + t->reserve / 16;
+		    (off_t)(end - o->reserved + ahead)) < 0)
+		o->reserved = end + ahead / 16;
 	else
-		o->reserved = end + t->reserve;
+		o->reserved = end + ahead;
 }
 
 int npf_dump_out_put(struct npf_dump_out *o, const void *data, size_t n, uint64_t at)

@@ -21,7 +21,7 @@ struct npf_dump_target {
 	mode_t mode;
 	uid_t uid; /* -1: the daemon's */
 	gid_t gid;
-	uint64_t reserve; /* bytes to reserve ahead of a file's end; 0: none */
+	uint64_t reserve; /* most bytes to reserve ahead of a file's end; 0: none */
 	bool direct;      /* write past the page cache where the file system can */
 };
 

@@ -126,6 +126,19 @@ int npf_dump_make_room(struct npf_dump_producer *p, uint32_t size, uint64_t ts_n
 	return 0;
 }
 
+bool npf_dump_has_room(struct npf_dump_producer *p)
+{
+	uint64_t most = NPF_DUMP_BLOCK + p->cut.head + NPF_REC_MAXCAP + 64 + 2 * p->trailer;
+
+	if (p->retro != NULL || p->over)
+		return true; /* asks for itself; needs none */
+	return is_free(p, p->pos + most) &&
+	       atomic_load_explicit(&p->ring->n_started, memory_order_relaxed) -
+			       /* D4 */
+			       atomic_load_explicit(&p->ring->n_done, memory_order_acquire) <
+		       NPF_DUMP_FILES;
+}
+
 void npf_dump_file_full(struct npf_dump_producer *p)
 {
 	if (npf_dump_cut_is_over(&p->cut))
@@ -162,9 +175,8 @@ void npf_dump_tick(struct npf_dump_producer *p, uint64_t now_ns)
 		npf_dump_retro_tick(p);
 		return;
 	}
-	if (!p->cut.open || now_ns < p->idle_end_ns)
-		return;
-	close_file(p);
+	if (p->cut.open && now_ns >= p->idle_end_ns)
+		close_file(p);
 	npf_dump_commit(p);
 }
 

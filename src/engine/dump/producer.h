@@ -33,7 +33,7 @@ struct npf_dump_producer {
 	enum npf_dump_format format;
 	uint32_t trailer;
 	uint64_t last_ns;
-	uint64_t now_ns;      /* real time of the burst */
+	uint64_t now_ns;      /* real time, as of the last tick */
 	uint64_t idle_end_ns; /* real time at which the open file ends though no packet comes */
 	const void *head;     /* bytes that each file starts with */
 	uint64_t received, drop_disk, drop_oversize;
@@ -59,11 +59,10 @@ int npf_dump_producer_init(struct npf_dump_producer *p, const struct npf_dump_pr
 /* Begin a file now, not with the first packet. Return: 0, or -ENOBUFS. */
 int npf_dump_open_now(struct npf_dump_producer *p, uint64_t now_ns);
 
-/* A burst of n packets was received at this real time; those that pass the filter follow. */
-static inline void npf_dump_begin(struct npf_dump_producer *p, uint64_t now_ns, unsigned int n)
+/* A burst of n packets was received; those that pass the filter follow. */
+static inline void npf_dump_begin(struct npf_dump_producer *p, unsigned int n)
 {
 	p->received += n;
-	p->now_ns = now_ns;
 }
 
 /* The rare half of npf_dump_put(): 1: put it; 0: dealt with; -1: no room. */
@@ -112,6 +111,9 @@ static inline void npf_dump_drop(struct npf_dump_producer *p, uint64_t n)
 {
 	p->drop_disk += n;
 }
+
+/* Is there room for any record, whatever it takes to put it? */
+bool npf_dump_has_room(struct npf_dump_producer *p);
 
 /* Publish what was put, once a burst. */
 void npf_dump_commit(struct npf_dump_producer *p);

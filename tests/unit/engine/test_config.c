@@ -68,6 +68,58 @@ static void a_full_file_is_read_as_written(void **state)
 	npf_config_free(c);
 }
 
+static void dumps_are_read_as_written(void **state)
+{
+	struct npf_config *c;
+
+	(void)state;
+	assert_int_equal(
+		load("ports: [{name: npf0, device: net_null0}]\n"
+		     "dumps:\n"
+		     "  - {name: all, port: npf0, file: \"/d/all-%Y%m%d-%H%M%S.pcap\"}\n"
+		     "  - name: web\n"
+		     "    port: npf0\n"
+		     "    filter: tcp port 80\n"
+		     "    file: /d/web-%N.pcapng.zst\n"
+		     "    format: pcapng\n"
+		     "    snaplen: 128\n"
+		     "    compress: zstd\n"
+		     "    comment: for the record\n"
+		     "    index: /d/web.jsonl\n"
+		     "    buffer: 16MiB\n"
+		     "    mode: \"0600\"\n"
+		     "    owner: root:root\n"
+		     "    rotate: {size: 1GiB, time: 60s, packets: 1000, keep: 100, keep_size: "
+		     "10GB}\n"
+		     "    limit: {size: 1TiB, packets: 12345678901}\n"
+		     "  - {name: past, port: npf0, file: /d/past-%N.pcap, retrospective: {size: "
+		     "32MiB, time: 5min}}\n",
+			&c),
+		0);
+	assert_int_equal(c->n_dumps, 3);
+	assert_null(c->dumps[0].filter);
+	assert_int_equal(c->dumps[0].format, NPF_DUMP_PCAP);
+	assert_int_equal(c->dumps[0].limits.file_size, 0);
+	assert_int_equal(c->dumps[0].uid, (uid_t)-1);
+	assert_int_equal(c->dumps[1].format, NPF_DUMP_PCAPNG);
+	assert_int_equal(c->dumps[1].snaplen, 128);
+	assert_int_equal(c->dumps[1].compress, NPF_COMPRESS_ZSTD);
+	assert_int_equal(c->dumps[1].ring, 16u << 20);
+	assert_int_equal(c->dumps[1].file_mode, 0600);
+	assert_int_equal(c->dumps[1].uid, 0);
+	assert_int_equal(c->dumps[1].gid, 0);
+	assert_int_equal(c->dumps[1].limits.file_size, 1u << 30);
+	assert_int_equal(c->dumps[1].limits.file_time_ns, 60000000000);
+	assert_int_equal(c->dumps[1].limits.file_packets, 1000);
+	assert_int_equal(c->dumps[1].rotate.keep, 100);
+	assert_int_equal(c->dumps[1].keep_size, 10000000000);
+	assert_int_equal(c->dumps[1].limits.max_size, 1ull << 40);
+	assert_int_equal(c->dumps[1].limits.max_packets, 12345678901);
+	assert_int_equal(c->dumps[2].retro_bytes, 32u << 20);
+	assert_int_equal(c->dumps[2].retro_ns, 300000000000);
+	npf_config_free(c);
+}
+
 static void monitors_are_read_as_written(void **state)
 {
 	struct npf_config *c;
@@ -151,6 +203,22 @@ static const struct {
 	{"ports: [{name: npf0, device: \"net_null0,a=1\"}, {name: npf1, device: net_null0}]\n",
 		"used by port npf0"},
 	{PORT "monitors: [{name: a, port: npf1}]\n", "monitors[0].port"},
+	{PORT "dumps: [{name: a, port: npf1, file: /a}]\n", "dumps[0].port"},
+	{PORT "dumps: [{name: a, port: npf0}]\n", "file"},
+	{PORT "dumps: [{name: a, port: npf0, file: a.pcap}]\n", "dumps[0].file"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a-%p}]\n", "dumps[0].file"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, filter: tcp prot 80}]\n", "tcp prot 80"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, format: cap}]\n", "format"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, rotate: {size: big}}]\n",
+		"dumps[0].rotate.size"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, rotate: {time: 0s}}]\n",
+		"dumps[0].rotate.time"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, mode: \"0888\"}]\n", "dumps[0].mode"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, owner: no-such-user}]\n", "dumps[0].owner"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a}, {name: b, port: npf0, file: /a}]\n",
+		"dumps[1].file"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a}, {name: a, port: npf0, file: /b}]\n",
+		"dumps[1].name"},
 	{PORT "monitors: [{name: a, port: npf0, interval: soon}]\n", "monitors[0].interval"},
 	{PORT "monitors: [{name: a, port: npf0, interval: 1500us}]\n", "monitors[0].interval"},
 	{PORT "monitors: [{name: a, port: npf0, interval: 2h}]\n", "monitors[0].interval"},
@@ -219,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_file_is_read_as_written),
 		cmocka_unit_test(monitors_are_read_as_written),
+		cmocka_unit_test(dumps_are_read_as_written),
 		cmocka_unit_test(what_is_absent_gets_its_default),
 		cmocka_unit_test(each_mistake_is_refused_and_named),
 		cmocka_unit_test(files_that_are_none_are_refused),

@@ -51,6 +51,13 @@ static void good_request(struct request *r, uint16_t type)
 	case NPF_WIRE_QUERY:
 		r->msg.body_len = sizeof(struct npf_wire_query);
 		break;
+	case NPF_WIRE_DUMP:
+		((struct npf_wire_dump *)r->body)->n_insns = 2;
+		r->msg.body_len = sizeof(struct npf_wire_dump) + 16;
+		break;
+	case NPF_WIRE_DUMP_CONTROL:
+		r->msg.body_len = sizeof(struct npf_wire_dump_control);
+		break;
 	case NPF_WIRE_SET_MODE: {
 		struct npf_wire_set_mode *m = (struct npf_wire_set_mode *)r->body;
 		struct npf_wire_row *rows = (struct npf_wire_row *)(m + 1);
@@ -208,14 +215,59 @@ static void unknown_flags_and_directions_are_refused(void **state)
 	assert_int_equal(check(&r), -EPROTO);
 }
 
-static void requests_with_descriptors_are_refused(void **state)
+static void dumps_that_make_no_sense_are_refused(void **state)
+{
+	static const size_t texts[] = {offsetof(struct npf_wire_dump, name),
+		offsetof(struct npf_wire_dump, port), offsetof(struct npf_wire_dump, file),
+		offsetof(struct npf_wire_dump, filter), offsetof(struct npf_wire_dump, comment)};
+	static const size_t lengths[] = {64, 64, 1024, 2048, 1024};
+	struct npf_wire_dump *m;
+	struct request r;
+
+	(void)state;
+	m = (struct npf_wire_dump *)r.body;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(texts); i++) {
+		good_request(&r, NPF_WIRE_DUMP);
+		memset(r.body + texts[i], 'x', lengths[i]);
+		assert_int_equal(check(&r), -EPROTO);
+		r.body[texts[i] + lengths[i] - 1] = '\0';
+		assert_int_equal(check(&r), 0);
+	}
+	good_request(&r, NPF_WIRE_DUMP);
+	m->format = NPF_WIRE_DUMP_N_FORMATS;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_DUMP);
+	m->flags = NPF_WIRE_DUMP_FLAGS + 1;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_DUMP);
+	m->mode = 01000;
+	assert_int_equal(check(&r), -EPROTO);
+	/* A session's dump has the session's filter. */
+	good_request(&r, NPF_WIRE_DUMP);
+	m->flags = NPF_WIRE_DUMP_SESSION;
+	assert_int_equal(check(&r), -EPROTO);
+	m->n_insns = 0;
+	r.msg.body_len = sizeof(*m);
+	assert_int_equal(check(&r), 0);
+	m->snaplen = 1;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_DUMP_CONTROL);
+	((struct npf_wire_dump_control *)r.body)->op = NPF_WIRE_DUMP_N_OPS;
+	assert_int_equal(check(&r), -EPROTO);
+}
+
+static void only_a_dump_takes_a_descriptor_and_only_one(void **state)
 {
 	struct request r;
 
 	(void)state;
-	good_request(&r, NPF_WIRE_HELLO);
-	r.msg.n_fds = 1;
-	assert_int_equal(check(&r), -EPROTO);
+	for (uint16_t type = 1; type < NPF_WIRE_N_TYPES; type++) {
+		good_request(&r, type);
+		r.msg.n_fds = 1;
+		assert_int_equal(check(&r), type == NPF_WIRE_DUMP ? 0 : -EPROTO);
+		r.msg.n_fds = 2;
+		assert_int_equal(check(&r), -EPROTO);
+	}
 }
 
 /* ---- messages ---- */
@@ -439,7 +491,8 @@ int main(void)
 		cmocka_unit_test(counts_that_do_not_fit_the_length_are_refused),
 		cmocka_unit_test(filters_whose_lengths_do_not_add_up_are_refused),
 		cmocka_unit_test(unknown_flags_and_directions_are_refused),
-		cmocka_unit_test(requests_with_descriptors_are_refused),
+		cmocka_unit_test(dumps_that_make_no_sense_are_refused),
+		cmocka_unit_test(only_a_dump_takes_a_descriptor_and_only_one),
 		cmocka_unit_test_setup_teardown(
 			a_message_arrives_with_body_tail_and_descriptors, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(

@@ -137,7 +137,8 @@ static bool give(struct dump *d, uint64_t i)
 	bool put;
 
 	fill(i, data, hdr.caplen);
-	npf_dump_begin(&d->p, hdr.ts_ns, 1);
+	d->p.now_ns = hdr.ts_ns;
+	npf_dump_begin(&d->p, 1);
 	put = npf_dump_put(&d->p, &hdr, data);
 	npf_dump_commit(&d->p);
 	return put;

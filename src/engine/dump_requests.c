@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dump_requests.c - dumps on request.
+ *
+ * Rights: whoever may capture from a port may dump it into a file that he has opened himself. Files
+ * that the daemon makes are made with the daemon's rights, which are nobody else's to use: root and
+ * the daemon's own user only. A dump is stopped and triggered by who started it, and by these.
+ */
+#include "engine/dump_requests.h"
+
+#include "engine/access.h"
+#include "engine/dump/retro.h"
+#include "engine/dumps.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Ring of a dump that a client asked for without saying how large: it counts as the client's. */
+#define CLIENT_RING (32ull << 20)
+#define MIB         (1ull << 20)
+
+static_assert((int)NPF_WIRE_DUMP_PCAP == (int)NPF_DUMP_PCAP &&
+		      (int)NPF_WIRE_DUMP_PCAP_NS == (int)NPF_DUMP_PCAP_NS &&
+		      (int)NPF_WIRE_DUMP_PCAPNG == (int)NPF_DUMP_PCAPNG,
+	"formats on the wire are formats");
+
+static int refuse(struct npf_wire_error *err, int rc, const char *fmt, ...) NPF_PRINTF(3, 4);
+
+static int refuse(struct npf_wire_error *err, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+static bool is_owner(const struct npf_peer *peer)
+{
+	return peer->uid == 0 || peer->uid == geteuid();
+}
+
+static int check_file(const struct npf_conn *conn, const struct npf_wire_dump *req,
+	const struct npf_wire_msg *msg, struct npf_wire_error *err)
+{
+	struct stat st;
+
+	if (req->file[0] != '\0' && msg->n_fds != 0)
+		return refuse(err, -EINVAL, "either a file's name or an opened file, not both");
+	if (req->file[0] != '\0' && !is_owner(&conn->peer))
+		return refuse(err, -EPERM,
+			"only root and the daemon's own user can let the daemon make files; a dump "
+			"into one file, without rotation, is everybody's");
+	if (req->file[0] != '\0')
+		return 0;
+	if (msg->n_fds != 1)
+		return refuse(err, -EINVAL, "a dump needs a file");
+	if (fstat(msg->fds[0], &st) < 0 || !S_ISREG(st.st_mode))
+		return refuse(err, -EINVAL, "a dump goes into a regular file only");
+	return 0;
+}
+
+static int check_limits(
+	const struct npf_engine *e, uid_t uid, uint64_t memory, struct npf_wire_error *err)
+{
+	const struct npf_config_limits *limits = &e->conf->npf.limits;
+	unsigned int n = 0;
+
+	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		n += d->uid == uid && d->life != NPF_DUMP_DONE;
+	if (n >= limits->sessions)
+		return refuse(err, -EDQUOT,
+			"user %u has %u dumps running, the limit (npf.limits.sessions)",
+			(unsigned int)uid, n);
+	if (memory > limits->buffer * MIB)
+		return refuse(err, -E2BIG,
+			"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
+			(unsigned long long)(memory / MIB), limits->buffer);
+	if (npf_dumps_memory(e, uid) + memory > limits->memory * MIB)
+		return refuse(err, -EDQUOT,
+			"user %u's dumps would hold %llu MiB, the limit is %u MiB "
+			"(npf.limits.memory)",
+			(unsigned int)uid,
+			(unsigned long long)((npf_dumps_memory(e, uid) + memory) / MIB),
+			limits->memory);
+	return 0;
+}
+
+static void answer(const struct npf_dump *d, struct npf_wire_dump_reply *reply, int *fdp)
+{
+	*reply = (struct npf_wire_dump_reply){.id = d->id};
+	snprintf(reply->name, sizeof(reply->name), "%s", d->name);
+	*fdp = d->done_fd;
+}
+
+static int check_source(struct npf_engine *e, const struct npf_conn *conn,
+	const struct npf_wire_dump *req, struct npf_dump_spec *spec, struct npf_wire_error *err)
+{
+	struct npf_engine_port *port;
+
+	if ((req->flags & NPF_WIRE_DUMP_SESSION) != 0) {
+		if (conn->session == NULL || (conn->session->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
+			return refuse(err, -EINVAL, "no session is open that could be dumped");
+		if (conn->session->dump_id != 0)
+			return refuse(err, -EBUSY, "this session has a dump already");
+		spec->session = conn->session;
+		spec->port = conn->session->port->port.conf->name;
+		spec->snaplen = conn->session->snaplen;
+		return 0;
+	}
+	port = npf_engine_find_port(e, req->port);
+	if (port != NULL && !npf_access_port(port->port.conf, &conn->peer))
+		return refuse(err, -EACCES, "user %u may not use port %s",
+			(unsigned int)conn->peer.uid, req->port);
+	return 0;
+}
+
+int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct npf_wire_dump_reply *reply, int *fdp, struct npf_wire_error *err)
+{
+	const struct npf_wire_dump *req = msg->body;
+	struct npf_dump_spec spec = {
+		.name = req->name[0] != '\0' ? req->name : NULL,
+		.port = req->port,
+		.filter = req->filter,
+		.comment = req->comment,
+		.file = req->file[0] != '\0' ? req->file : NULL,
+		.fd = msg->n_fds > 0 ? msg->fds[0] : -1,
+		.format = (enum npf_dump_format)req->format,
+		.snaplen = req->snaplen,
+		.limits = {.file_size = req->file_size,
+			.file_packets = req->file_packets,
+			.file_time_ns = req->file_time_ns,
+			.max_size = req->max_size,
+			.max_packets = req->max_packets},
+		.keep = req->keep,
+		.keep_size = req->keep_size,
+		.ring = req->buffer != 0 ? req->buffer : CLIENT_RING,
+		.retro_bytes = req->retro_size,
+		.retro_ns = req->retro_ns,
+		.mode = (mode_t)req->mode,
+		.file_uid = (uid_t)-1,
+		.file_gid = (gid_t)-1,
+		.zstd = (req->flags & NPF_WIRE_DUMP_ZSTD) != 0,
+		.insns = npf_wire_tail(msg),
+		.n_insns = req->n_insns,
+		.uid = conn->peer.uid,
+	};
+	struct npf_dump *d;
+	int rc = check_file(conn, req, msg, err);
+
+	if (rc == 0)
+		rc = check_source(e, conn, req, &spec, err);
+	if (rc == 0)
+		rc = check_limits(e, conn->peer.uid, spec.ring + spec.retro_bytes, err);
+	if (rc == 0)
+		rc = npf_dump_start(e, &spec, &d, err);
+	if (rc < 0)
+		return rc;
+	answer(d, reply, fdp);
+	return 0;
+}
+
+static struct npf_dump *find_by_id(const struct npf_engine *e, uint64_t id)
+{
+	struct npf_dump *d = e->dumps;
+
+	while (d != NULL && d->id != id)
+		d = d->next;
+	return d;
+}
+
+int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
+	struct npf_wire_error *err)
+{
+	struct npf_dump *d;
+	int rc;
+
+	if (req->name[0] == '\0')
+		d = conn->session != NULL ? find_by_id(e, conn->session->dump_id) : NULL;
+	else
+		d = npf_dump_find(e, req->name);
+	if (d == NULL)
+		return refuse(err, -ENOENT, "there is no dump \"%s\"; `npfctl dump list` shows all",
+			req->name);
+	if (!is_owner(&conn->peer) && d->uid != conn->peer.uid)
+		return refuse(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
+			(unsigned int)d->uid);
+	answer(d, reply, fdp);
+	if (req->op == NPF_WIRE_DUMP_STOP) {
+		rc = npf_dump_stop(e, d);
+		if (rc == 0 && conn->session != NULL && conn->session->dump_id == d->id)
+			conn->session->dump_id = 0;
+		if (rc == 0)
+			rc = npf_engine_replan(e);
+		return rc < 0 ? refuse(err, rc, "the daemon is out of memory") : 0;
+	}
+	if (d->life != NPF_DUMP_RUNNING || d->producer.retro == NULL)
+		return refuse(err, -EINVAL,
+			"dump \"%s\" is not a running retrospective one: there is nothing to "
+			"trigger",
+			d->name);
+	rc = npf_dump_retro_trigger(&d->producer, req->after_ns);
+	return rc < 0 ? refuse(err, rc, "the file of the last trigger is still being written") : 0;
+}
+
+int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
+	struct npf_wire_dump_status *st, struct npf_wire_error *err)
+{
+	struct npf_dump *d;
+
+	*st = (struct npf_wire_dump_status){.ended = 2};
+	if (conn->session->dump_id == 0)
+		return refuse(err, -ENOENT, "this session has no dump");
+	d = find_by_id(e, conn->session->dump_id);
+	if (d == NULL)
+		return 0; /* it has ended so long ago that it is forgotten */
+	npf_dump_look(d);
+	st->packets = d->counters.written;
+	st->bytes = d->counters.bytes;
+	st->dropped = d->counters.drop_disk + d->counters.drop_oversize;
+	st->error = d->state.error;
+	snprintf(st->text.text, sizeof(st->text.text), "%s", d->state.error_text);
+	if (d->life != NPF_DUMP_DONE)
+		st->ended = d->life == NPF_DUMP_ENDING || atomic_load(&d->ring->over);
+	return 0;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dumps.h - dumps as the control thread sees them: started, watched, triggered, ended.
+ *
+ * A dump is fed like a session. With one tap lcore on its port, that lcore writes files into the
+ * dump's ring; with several, each fills a lane of an ordinary buffer, and the dump's worker merges
+ * these in time order, at the price of one more copy.
+ *
+ * A dump that has reached its limit, or was stopped, leaves the taps' plans at once; its worker
+ * writes out what is left and ends in its own time. Nothing here waits for a disk.
+ */
+#ifndef NPF_ENGINE_DUMPS_H
+#define NPF_ENGINE_DUMPS_H
+
+#include "engine/dump/producer.h"
+#include "engine/dump/worker.h"
+#include "engine/engine.h"
+
+#include <jansson.h>
+#include <pthread.h>
+
+#define NPF_DUMPS_DONE_MAX 64 /* finished dumps that are remembered for the report */
+
+struct npf_session;
+
+/* What is asked for. Everything is copied. */
+struct npf_dump_spec {
+	const char *name; /* NULL or "": one is made up */
+	const char *port;
+	const char *filter;  /* the expression, for people */
+	const char *comment; /* in pcapng's header; or NULL */
+	const char *file;    /* pattern (dump/name.h); NULL: fd */
+	const char *index;   /* file that gets a line for each finished file; NULL: the log does */
+	int fd;              /* an opened file, which stays the caller's; -1: none */
+	enum npf_dump_format format;
+	uint32_t snaplen; /* 0: all */
+	struct npf_dump_limits limits;
+	uint64_t keep, keep_size;       /* ring of files */
+	uint64_t ring;                  /* bytes; 0: NPF_DUMP_RING_DEFAULT */
+	uint64_t retro_bytes, retro_ns; /* retrospective: memory and time; both 0: it is not */
+	mode_t mode;                    /* 0: 0640 */
+	uid_t file_uid;                 /* -1: the daemon's */
+	gid_t file_gid;
+	bool zstd;
+	const struct npf_bpf_insn *insns; /* NULL: all packets */
+	uint32_t n_insns;
+	uid_t uid;                   /* who asks */
+	struct npf_session *session; /* its filter, snaplen and direction hold; or NULL */
+};
+
+#define NPF_DUMP_RING_DEFAULT (64ull << 20)
+
+enum npf_dump_life {
+	NPF_DUMP_RUNNING,
+	NPF_DUMP_ENDING, /* in no plan any more; the worker writes out what is left */
+	NPF_DUMP_DONE,   /* all is on disk; only remembered */
+};
+
+struct npf_dump {
+	struct npf_dump *next;
+	uint64_t id; /* its place among the clients of a queue */
+	enum npf_dump_life life;
+	struct npf_engine_port *port;
+	struct npf_session *session; /* or NULL */
+	uid_t uid;
+	char *name, *filter, *file, *index;
+	char port_name[NPF_WIRE_NAMELEN];
+	enum npf_dump_format format;
+	uint32_t snaplen;
+	struct npf_dump_limits limits;
+	uint64_t keep, keep_size, retro_bytes, retro_ns;
+	bool zstd;
+	struct npf_filter *filter_in, *filter_out; /* of its own; a session's are the session's */
+	void *head;
+	uint64_t started_ns;
+	uint64_t base_missed; /* the port's losses when it started */
+
+	struct npf_dump_ring *ring;
+	struct npf_dump_producer producer;
+	struct npf_dump_worker *worker;
+	struct npf_dump_state state; /* as last seen */
+	struct npf_dump_counters_seen {
+		uint64_t received, written, bytes, drop_disk, drop_oversize, missed;
+	} counters; /* as last seen */
+
+	/* several taps; else NULL */
+	struct npf_buffer *buffer;
+	struct npf_reader *reader; /* the worker's */
+	struct npf_feed *feeds;
+	uint64_t lane_size;
+	int wake_fd;
+
+	int fd;      /* an opened file, until the worker has it; -1 */
+	int done_fd; /* eventfd, readable once all is on disk */
+
+	pthread_mutex_t lock; /* of the last finished file: the worker writes it */
+	char last_file[PATH_MAX];
+};
+
+/*
+ * npf_dump_start - begin a dump.
+ * Return: 0; -errno with a text in err: -EINVAL, -ENODEV (no such port), -EEXIST (name taken), ...
+ * Owns: the dump is the engine's.
+ */
+int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
+	struct npf_wire_error *err);
+
+/* Begin the dumps of the configuration. Return: 0 or -errno with a text in err. */
+int npf_dumps_standing(struct npf_engine *e, char *err, size_t err_len);
+
+/* End it: what was accepted so far is still written. Return: 0 or -ENOMEM. */
+int npf_dump_stop(struct npf_engine *e, struct npf_dump *d);
+
+/* The session goes away, or back to capture: so does its dump. */
+void npf_dump_stop_session(struct npf_engine *e, struct npf_session *s);
+
+struct npf_dump *npf_dump_find(const struct npf_engine *e, const char *name);
+
+/* To be called some ten times a second: dumps that are over leave. */
+void npf_dumps_tick(struct npf_engine *e);
+
+/* The taps have stopped, or use none of them: ends all, waits a while for the disk. */
+void npf_dumps_end_all(struct npf_engine *e);
+
+/* Fresh counters and state of a dump, in d->counters and d->state. */
+void npf_dump_look(struct npf_dump *d);
+
+/* Bytes of memory that this user's dumps hold. */
+uint64_t npf_dumps_memory(const struct npf_engine *e, uid_t uid);
+
+/* ---- For the taps' plans ---- */
+
+/* Running dumps on this port. */
+unsigned int npf_dumps_on(const struct npf_engine *e, const struct npf_engine_port *p);
+
+/* Adds, to the clients of a queue, those dumps of *dp and after whose id is below @below. */
+void npf_dumps_plan(const struct npf_dump **dp, const struct npf_engine_port *p, unsigned int lane,
+	uint64_t below, struct npf_tap_queue *queue, struct npf_tap_client **clients);
+
+/* ---- Reports ---- */
+
+json_t *npf_dumps_report(struct npf_engine *e);
+
+/* A line for each finished file. Context: the worker. */
+void npf_dump_tell_file(struct npf_dump *d, const struct npf_dump_summary *s);
+
+#endif
