@@ -104,6 +104,9 @@ static int await(struct npf_handle *h)
 		return broken(h);
 	if (rc == -EINTR)
 		return timeout_ms != 0;
+	/* The timeout is over: too little to wake us may be there all the same. */
+	if (rc == 0 && timeout_ms > 0)
+		return npf_client_has_next(h->client);
 	return rc < 0 ? lost(h, rc) : rc;
 }
 

@@ -110,6 +110,15 @@ static void *arrive_later(void *arg)
 	return NULL;
 }
 
+static void *arrive_quietly(void *arg)
+{
+	struct later *l = arg;
+
+	usleep((useconds_t)l->ms * 1000);
+	arrive(l->daemon, 0, 1, 60);
+	return NULL;
+}
+
 static void a_blocking_read_sleeps_until_a_packet_comes(void **state)
 {
 	struct later l = {.daemon = *state, .pcap = open_npf0(true), .ms = 50};
@@ -153,6 +162,23 @@ static void a_read_returns_zero_at_the_timeout_when_asked_to(void **state)
 	assert_int_equal(pcap_next_ex(p, &hdr, &data), 0);
 	assert_true(npf_clock_monotonic() - start >= 20 * NPF_NS_PER_MS);
 	pcap_close(p);
+}
+
+static void a_read_that_ends_at_the_timeout_delivers_what_is_there(void **state)
+{
+	struct later l = {.daemon = *state, .ms = 20};
+	struct pcap_pkthdr *hdr;
+	const u_char *data;
+	pthread_t thread;
+
+	/* The daemon wakes nobody: one small packet is below mintocopy, and its time stands still.
+	 */
+	l.pcap = pcap_open_live("npf0", 65535, 0, 100, errbuf);
+	npfdp_set_timeout_returns(l.pcap, 1);
+	pthread_create(&thread, NULL, arrive_quietly, &l);
+	assert_int_equal(pcap_next_ex(l.pcap, &hdr, &data), 1);
+	pthread_join(thread, NULL);
+	pcap_close(l.pcap);
 }
 
 static void a_nonblocking_read_returns_zero_at_once(void **state)
@@ -675,6 +701,7 @@ int main(void)
 		TEST(a_blocking_read_sleeps_until_a_packet_comes),
 		TEST(a_blocking_read_goes_on_waiting_at_the_timeout),
 		TEST(a_read_returns_zero_at_the_timeout_when_asked_to),
+		TEST(a_read_that_ends_at_the_timeout_delivers_what_is_there),
 		TEST(a_nonblocking_read_returns_zero_at_once),
 		TEST(the_descriptor_is_readable_exactly_while_packets_wait),
 		TEST(the_descriptor_tells_of_packets_that_came_before_it_was_asked_for),
