@@ -145,27 +145,42 @@ void only_ours(pcap_t *p)
 	filter(p, "ether proto 0x88b5");
 }
 
+struct harvest {
+	unsigned int n;
+	int mark; /* -1: any */
+};
+
 static void count(u_char *user, const struct pcap_pkthdr *hdr, const u_char *data)
 {
-	(void)hdr;
-	(void)data;
-	++*(unsigned int *)user;
+	struct harvest *h = (struct harvest *)user;
+
+	h->n += h->mark < 0 || (hdr->caplen > 20 && data[20] == h->mark);
+}
+
+static unsigned int harvest(pcap_t *p, unsigned int n, int mark)
+{
+	struct harvest h = {.mark = mark};
+	uint64_t end = now_ms() + 3000;
+
+	pcap_setnonblock(p, 1, errbuf);
+	while (h.n < n && now_ms() < end) {
+		is_readable(pcap_get_selectable_fd(p), 20);
+		if (pcap_dispatch(p, -1, count, (u_char *)&h) < 0)
+			break;
+	}
+	usleep(50000);
+	pcap_dispatch(p, -1, count, (u_char *)&h);
+	return h.n;
 }
 
 unsigned int gather(pcap_t *p, unsigned int n)
 {
-	uint64_t end = now_ms() + 3000;
-	unsigned int got = 0;
+	return harvest(p, n, -1);
+}
 
-	pcap_setnonblock(p, 1, errbuf);
-	while (got < n && now_ms() < end) {
-		is_readable(pcap_get_selectable_fd(p), 20);
-		if (pcap_dispatch(p, -1, count, (u_char *)&got) < 0)
-			break;
-	}
-	usleep(50000);
-	pcap_dispatch(p, -1, count, (u_char *)&got);
-	return got;
+unsigned int gather_marked(pcap_t *p, unsigned int n, uint8_t mark)
+{
+	return harvest(p, n, mark);
 }
 
 void warm_up(pcap_t *p)

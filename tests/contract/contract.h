@@ -50,6 +50,8 @@ void warm_up(pcap_t *p);
 /* Reads until n packets are there or 3 s have passed; how many there were. Any more that come
  * within 50 ms count too. */
 unsigned int gather(pcap_t *p, unsigned int n);
+/* The same, of those with that mark. */
+unsigned int gather_marked(pcap_t *p, unsigned int n, uint8_t mark);
 
 bool is_readable(int fd, int ms);
 

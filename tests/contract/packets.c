@@ -139,7 +139,7 @@ static void special_filters(void)
 		filter(p, filters[i].text);
 		warm_up(p);
 		wire_send(3, 100, 1);
-		finding(filters[i].text, "%u", gather(p, filters[i].expect));
+		finding(filters[i].text, "%u", gather_marked(p, filters[i].expect, 1));
 		pcap_close(p);
 	}
 }

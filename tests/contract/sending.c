@@ -65,12 +65,12 @@ static void by_filter(void)
 
 	filter(out, "outbound and ether proto 0x88b5");
 	for (int i = 0; i < 20; i++)
-		pcap_inject(sender, frame(31), 100);
+		pcap_inject(sender, frame(30), 100);
 	gather(out, 0);
 	for (int i = 0; i < 4; i++)
 		pcap_inject(sender, frame(31), 100);
 	wire_send(3, 100, 32);
-	finding("outbound: seen", "%u", gather(out, 4));
+	finding("outbound: seen", "%u", gather_marked(out, 4, 31));
 	pcap_close(sender);
 	pcap_close(out);
 }
