@@ -74,11 +74,24 @@ static bool is_mapped(const struct npf_reader *r, const uint8_t *data, uint64_t 
 	return false;
 }
 
+/* Nothing was handed out beyond a head that was believed, and no head that a lane can not have. */
+static bool is_in_bounds(const struct npf_reader *r)
+{
+	for (const struct npf_reader_buffer *b = r->first; b; b = b->next)
+		for (unsigned int i = 0; i < b->n_lanes; i++)
+			if (b->lane[i].off >= b->size ||
+				(!b->lane[i].overwrite &&
+					b->lane[i].head - b->lane[i].pos > b->size))
+				return false;
+	return true;
+}
+
 static void next(struct program *p)
 {
 	struct npf_view v;
 	int ret = npf_reader_next(p->r, &v);
 
+	DEMAND(is_in_bounds(p->r));
 	if (ret == 1) {
 		DEMAND(!p->failed);
 		DEMAND(v.caplen <= NPF_REC_MAXCAP && is_mapped(p->r, v.data, v.caplen));
@@ -217,7 +230,7 @@ static void prepare(struct program *p, unsigned int i)
 {
 	uint64_t how = take(p, 1), n = take(p, 1);
 	struct npf_buffer_conf conf = {
-		.size = NPF_BUFFER_MIN,
+		.size = how & 16 ? 3 * NPF_REC_MAXCAP : NPF_BUFFER_MIN,
 		.n_lanes = (uint16_t)(1 + how % 2),
 		.overwrite = how & 2,
 		.start_pos = how & 4 ? -1024ull : 0,
@@ -225,7 +238,7 @@ static void prepare(struct program *p, unsigned int i)
 	static const uint8_t zeroes[4096];
 
 	DEMAND(npf_buffer_new(&conf, &p->b[i]) == 0);
-	for (uint64_t k = 0; k < n; k++) {
+	for (uint64_t k = 0; k < 2 * n; k++) {
 		struct npf_rec hdr = {.ts_ns = k, .caplen = (uint32_t)(k * 37 % 2048)};
 
 		npf_lane_put(npf_buffer_lane(p->b[i], k % conf.n_lanes), &hdr, zeroes);
