@@ -21,6 +21,7 @@
 
 static bool npf_reader_fail(struct npf_reader *r)
 {
+	r->run = NULL; /* there is no going on with a lane, not even with records seen before */
 	r->fault = -EPROTO;
 	return false;
 }

@@ -5,8 +5,8 @@
  *     bench-ring-latency [ROUNDS]
  *
  * Ping-pong of two pinned processes, half of the round trip. Spinning: a ring each way, polled,
- * against one cache line that is written to and fro. Sleeping: the same rings, each side asleep on
- * its eventfd until woken, against bare eventfds, where each side blocks in poll and then reads.
+ * against one cache line that is written back and forth. Sleeping: the same rings, each side asleep
+ * on its eventfd until woken, against bare eventfds, where each side blocks in poll and then reads.
  */
 #include "bench.h"
 
