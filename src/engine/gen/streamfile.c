@@ -91,6 +91,10 @@ int npf_streamfile_load(const char *path, struct npf_streamfile **fp, char *err)
 			l.len ? ": " : "", l.text);
 		return rc == CYAML_ERR_FILE_OPEN ? -ENOENT : -EINVAL;
 	}
+	if (!f) { /* an empty document is no error to libcyaml */
+		snprintf(err, NPF_STREAMFILE_ERR, "%.150s: there is nothing in it", path);
+		return -EINVAL;
+	}
 	*fp = f;
 	return 0;
 }
