@@ -269,11 +269,13 @@ web() {
 		fail "the web server does not start"
 }
 
-# A tree that an unprivileged user can read, as `meson install` makes it, wherever the checkout is.
+# A tree that an unprivileged user can read, as `meson install` makes it, wherever the checkout is;
+# its root is $prefix. A copy of the corpus beside it.
 install_clients() {
-	local prefix
 	DESTDIR=$t/inst meson install -C "$NPF_CLIENTS" --no-rebuild --quiet
 	prefix=$(dirname "$(dirname "$(find "$t/inst" -name npf-run)")")
+	ucorpus=$t/inst/corpus
+	cp -r "$corpus" "$ucorpus"
 	chmod -R go+rX "$t/inst"
 	urun=$(preloading "$prefix/bin/npf-run")
 	unpfctl=$prefix/bin/npfctl

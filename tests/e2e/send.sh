@@ -35,7 +35,7 @@ cat >"$t/send.py" <<-'PY'
 	    if s.send(raw(p)) < 0:
 	        sys.exit("a packet was not sent")
 PY
-"${as_nobody[@]}" "$urun" $python3 "$t/send.py" "$file" >"$t/out/send.log" 2>&1 || {
+"${as_nobody[@]}" "$urun" $python3 "$t/send.py" "$ucorpus/ping.pcap" >"$t/out/send.log" 2>&1 || {
 	cat "$t/out/send.log"
 	fail "scapy does not send"
 }

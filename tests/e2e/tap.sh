@@ -12,6 +12,7 @@ python3=/usr/bin/python3
 $python3 -c 'import scapy' 2>/dev/null || skip "python3-scapy is not installed: run scripts/setup.sh"
 install_clients
 mkdir -m 777 "$t/out"
+install -m 644 "$NPF_SRC/tests/e2e/bridge.py" "$t/inst/"
 netns d
 netns a
 netns b
@@ -30,7 +31,7 @@ for side in a:1 b:2; do
 done
 web b
 
-"${as_nobody[@]}" "$urun" $python3 "$NPF_SRC/tests/e2e/bridge.py" npf0 npf1 >"$t/out/bridge.log" 2>&1 &
+"${as_nobody[@]}" "$urun" $python3 "$t/inst/bridge.py" npf0 npf1 >"$t/out/bridge.log" 2>&1 &
 bridge=$!
 add_background
 wait_for 15 has_sessions 2 || fail "the bridge does not start: $(cat "$t/out/bridge.log")"

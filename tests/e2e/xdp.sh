@@ -53,7 +53,7 @@ ip netns exec "$id-b" tcpdump -Z root -U --immediate-mode -i wire -Q in -w "$t/t
 truth=$!
 add_background
 wait_for 10 grep -q listening "$t/truth.err" || fail "stock tcpdump does not start"
-"${as_nobody[@]}" "$urun" /usr/bin/python3 "$t/send.py" "$corpus/dns.pcap" >"$t/out/send.log" 2>&1 ||
+"${as_nobody[@]}" "$urun" /usr/bin/python3 "$t/send.py" "$ucorpus/dns.pcap" >"$t/out/send.log" 2>&1 ||
 	fail "scapy: $(cat "$t/out/send.log")"
 "$packets" "$corpus/dns.pcap" >"$t/expected"
 arrived() {
