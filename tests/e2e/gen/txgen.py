@@ -38,14 +38,14 @@ def need_root():
         skip("needs root")
 
 
-def command(vdevs, options, eal=None):
-    return ([PROGRAM] + (EAL if eal is None else eal) + [f"--vdev={v}" for v in vdevs] + ["--"] +
+def command(vdevs, options, eal=None, program=PROGRAM):
+    return ([program] + (EAL if eal is None else eal) + [f"--vdev={v}" for v in vdevs] + ["--"] +
             options)
 
 
-def run(vdevs, options, status=0, eal=None, stdin=None, timeout=60, prefix=()):
+def run(vdevs, options, status=0, eal=None, stdin=None, timeout=60, prefix=(), program=PROGRAM):
     """Run it; the exit status must be as expected. Gives stdout and stderr."""
-    argv = list(prefix) + command(vdevs, options, eal)
+    argv = list(prefix) + command(vdevs, options, eal, program)
     p = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout)
     if status is not None and p.returncode != status:
         print(" ".join(argv), p.stdout, p.stderr, sep="\n")
