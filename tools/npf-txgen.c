@@ -116,10 +116,47 @@ static int batch(struct txgen *tx, FILE *f)
 	return npf_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
 }
 
-static int with_ports(struct txgen *tx)
+static int through_daemon(struct txgen *tx, FILE *f)
+{
+	static struct npf_result r;
+	char err[NPF_GEN_ERR];
+	int rc;
+
+	if (tx->interactive || tx->search)
+		return error("--attach goes with neither a prompt nor a search");
+	txgen_catch_signals(tx);
+	rc = npf_gen_attach(tx->socket, tx->attach, &tx->run, &r, err);
+	if (rc && !r.sent)
+		return error(err);
+	tx->period = 0;
+	report(tx, f, &r);
+	if (rc)
+		error(err);
+	return !rc && npf_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
+}
+
+static FILE *open_output(struct txgen *tx)
+{
+	FILE *f = tx->output_file ? fopen(tx->output_file, "w") : stdout;
+	char err[NPF_GEN_ERR];
+
+	if (!f) {
+		snprintf(err, sizeof(err), "%s: %s", tx->output_file, strerror(errno));
+		error(err);
+	}
+	return f;
+}
+
+static int close_output(FILE *f, int rc)
+{
+	if (f != stdout && fclose(f))
+		return error("the output could not be written in full");
+	return rc;
+}
+
+static int with_ports(struct txgen *tx, FILE *f)
 {
 	char err[NPF_GEN_ERR];
-	FILE *f = stdout;
 	int rc;
 
 	if (!tx->ports.max_len)
@@ -128,16 +165,7 @@ static int with_ports(struct txgen *tx)
 		tx->interactive || tx->run.mode == NPF_GEN_IO || tx->run.mode == NPF_GEN_MACSWAP;
 	if (npf_gen_open(&tx->ports, &tx->gen, err))
 		return error(err);
-	if (tx->output_file) {
-		f = fopen(tx->output_file, "w");
-		if (!f) {
-			snprintf(err, sizeof(err), "%s: %s", tx->output_file, strerror(errno));
-			return error(err);
-		}
-	}
 	rc = tx->interactive ? txgen_prompt(tx) : batch(tx, f);
-	if (f != stdout && fclose(f))
-		rc = error("the output could not be written in full");
 	/* What was sent may still lie in the ports' queues, and would go with them. */
 	if (!tx->interactive && !txgen_interrupted())
 		usleep((useconds_t)(tx->linger_ns / 1000));
@@ -156,6 +184,7 @@ int main(int argc, char **argv)
 	struct txgen tx = {0};
 	char err[NPF_GEN_ERR] = "";
 	int sep = 1, rc;
+	FILE *f;
 
 	while (sep < argc && strcmp(argv[sep], "--"))
 		sep++;
@@ -168,13 +197,17 @@ int main(int argc, char **argv)
 		txgen_fini(&tx);
 		return rc > 0 ? 0 : TXGEN_ERROR;
 	}
-	rc = npf_gen_eal_init(argc, argv, err);
-	if (rc < 0) {
-		txgen_fini(&tx);
-		return error(err);
+	f = open_output(&tx);
+	if (!f) {
+		rc = TXGEN_ERROR;
+	} else if (tx.attach) {
+		rc = close_output(f, through_daemon(&tx, f));
+	} else if (npf_gen_eal_init(argc, argv, err) < 0) {
+		rc = error(err);
+	} else {
+		rc = close_output(f, with_ports(&tx, f));
+		npf_gen_eal_fini();
 	}
-	rc = with_ports(&tx);
-	npf_gen_eal_fini();
 	txgen_fini(&tx);
 	return rc;
 }

@@ -50,6 +50,9 @@ struct txgen {
 	bool has_period;
 	uint64_t linger_ns; /* ports stay up so long after the end, for what is still on its way */
 
+	char *attach; /* a daemon's port to send through, in place of ports of our own */
+	char *socket; /* of that daemon, or NULL */
+
 	struct npf_gen *gen;
 };
 

@@ -23,6 +23,7 @@ static void on_signal(int sig)
 	got_signal = sig;
 	if (g)
 		npf_gen_stop_soon(g);
+	npf_gen_attach_stop();
 }
 
 void txgen_catch_signals(struct txgen *tx)

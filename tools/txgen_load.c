@@ -119,4 +119,6 @@ void txgen_fini(struct txgen *tx)
 	txgen_clear_packets(tx);
 	free(tx->size);
 	free(tx->output_file);
+	free(tx->attach);
+	free(tx->socket);
 }

@@ -6,7 +6,7 @@
  * One table of commands serves execution, completion and help. Traffic runs in the background: a
  * command that cannot be obeyed meanwhile says so. Ctrl-C stops the traffic, not the program.
  */
-#include "txgen.h"
+#include "txgen_prompt.h"
 
 #include "base/clock.h"
 
@@ -18,7 +18,7 @@
 
 #define WORDS 8
 
-struct prompt {
+struct txgen_prompt {
 	struct txgen *tx;
 	EditLine *el;
 	History *history;
@@ -29,13 +29,6 @@ struct prompt {
 	struct npf_gen_port_stats shown[NPF_GEN_PORTS];
 };
 
-struct command {
-	const char *words;   /* fixed words */
-	const char *choices; /* of the argument, separated by '|'; NULL: it takes none */
-	const char *help;
-	void (*run)(struct prompt *p, const char *arg);
-};
-
 static void tell(const char *what)
 {
 	printf("%s\n", what);
@@ -43,7 +36,7 @@ static void tell(const char *what)
 
 /* "all" or a number: calls f for each port meant. */
 static void each_port(
-	struct prompt *p, const char *arg, void (*f)(struct prompt *p, unsigned int i))
+	struct txgen_prompt *p, const char *arg, void (*f)(struct txgen_prompt *p, unsigned int i))
 {
 	unsigned int n = npf_gen_n_ports(p->tx->gen);
 	char *end;
@@ -59,7 +52,7 @@ static void each_port(
 	}
 }
 
-static void show_stats(struct prompt *p, unsigned int i)
+static void show_stats(struct txgen_prompt *p, unsigned int i)
 {
 	struct npf_gen_port_stats s, *was = &p->shown[i];
 	uint64_t now = npf_clock_monotonic();
@@ -86,12 +79,12 @@ static void show_stats(struct prompt *p, unsigned int i)
 	p->shown_ns[i] = now;
 }
 
-static void cmd_port_stats(struct prompt *p, const char *arg)
+static void cmd_port_stats(struct txgen_prompt *p, const char *arg)
 {
 	each_port(p, arg, show_stats);
 }
 
-static void show_info(struct prompt *p, unsigned int i)
+static void show_info(struct txgen_prompt *p, unsigned int i)
 {
 	struct npf_gen_port_info info;
 
@@ -105,24 +98,24 @@ static void show_info(struct prompt *p, unsigned int i)
 		info.hw_csum ? "the port" : "software");
 }
 
-static void cmd_port_info(struct prompt *p, const char *arg)
+static void cmd_port_info(struct txgen_prompt *p, const char *arg)
 {
 	each_port(p, arg, show_info);
 }
 
-static void clear_stats(struct prompt *p, unsigned int i)
+static void clear_stats(struct txgen_prompt *p, unsigned int i)
 {
 	npf_gen_port_clear(p->tx->gen, i);
 	p->shown[i] = (struct npf_gen_port_stats){0};
 	p->shown_ns[i] = npf_clock_monotonic();
 }
 
-static void cmd_clear_stats(struct prompt *p, const char *arg)
+static void cmd_clear_stats(struct txgen_prompt *p, const char *arg)
 {
 	each_port(p, arg, clear_stats);
 }
 
-static void cmd_fwd_stats(struct prompt *p, const char *arg)
+static void cmd_fwd_stats(struct txgen_prompt *p, const char *arg)
 {
 	static struct npf_result r;
 
@@ -131,7 +124,7 @@ static void cmd_fwd_stats(struct prompt *p, const char *arg)
 	npf_result_print(stdout, &r, &p->tx->limits);
 }
 
-static void start_port(struct prompt *p, unsigned int i)
+static void start_port(struct txgen_prompt *p, unsigned int i)
 {
 	char err[NPF_GEN_ERR];
 
@@ -139,7 +132,7 @@ static void start_port(struct prompt *p, unsigned int i)
 		tell(err);
 }
 
-static void stop_port(struct prompt *p, unsigned int i)
+static void stop_port(struct txgen_prompt *p, unsigned int i)
 {
 	char err[NPF_GEN_ERR];
 
@@ -147,18 +140,18 @@ static void stop_port(struct prompt *p, unsigned int i)
 		tell(err);
 }
 
-static void cmd_port_start(struct prompt *p, const char *arg)
+static void cmd_port_start(struct txgen_prompt *p, const char *arg)
 {
 	each_port(p, arg, start_port);
 }
 
-static void cmd_port_stop(struct prompt *p, const char *arg)
+static void cmd_port_stop(struct txgen_prompt *p, const char *arg)
 {
 	each_port(p, arg, stop_port);
 }
 
 /* Has a run ended by itself since the last look? Then tell its result, once. */
-static void tell_end(struct prompt *p)
+static void tell_end(struct txgen_prompt *p)
 {
 	static struct npf_result r;
 
@@ -170,7 +163,7 @@ static void tell_end(struct prompt *p)
 	p->failed = !npf_result_passed(&r, &p->tx->limits);
 }
 
-static void cmd_start(struct prompt *p, const char *arg)
+static void cmd_start(struct txgen_prompt *p, const char *arg)
 {
 	char err[NPF_GEN_ERR];
 
@@ -192,7 +185,7 @@ static void cmd_start(struct prompt *p, const char *arg)
 	p->running = true;
 }
 
-static void cmd_stop(struct prompt *p, const char *arg)
+static void cmd_stop(struct txgen_prompt *p, const char *arg)
 {
 	(void)arg;
 	if (!p->running) {
@@ -203,7 +196,7 @@ static void cmd_stop(struct prompt *p, const char *arg)
 	tell_end(p);
 }
 
-static void cmd_wait(struct prompt *p, const char *arg)
+static void cmd_wait(struct txgen_prompt *p, const char *arg)
 {
 	uint64_t ns = UINT64_MAX / 2;
 
@@ -215,13 +208,13 @@ static void cmd_wait(struct prompt *p, const char *arg)
 	tell_end(p);
 }
 
-static void cmd_quit(struct prompt *p, const char *arg)
+static void cmd_quit(struct txgen_prompt *p, const char *arg)
 {
 	(void)arg;
 	p->quit = true;
 }
 
-static void set(struct prompt *p, const char *name, const char *value)
+static void set(struct txgen_prompt *p, const char *name, const char *value)
 {
 	char err[NPF_GEN_ERR];
 
@@ -233,13 +226,13 @@ static void set(struct prompt *p, const char *name, const char *value)
 		tell(err);
 }
 
-static void cmd_set_fwd(struct prompt *p, const char *arg)
+static void cmd_set_fwd(struct txgen_prompt *p, const char *arg)
 {
 	set(p, "forward-mode", arg);
 }
 
 /* set NAME VALUE, for the settings that make sense between runs */
-static void cmd_set(struct prompt *p, const char *arg)
+static void cmd_set(struct txgen_prompt *p, const char *arg)
 {
 	static const char names[] =
 		"|rate|size|txpkts|count|duration|loop|train|gap|seed|burst|check|max-loss|"
@@ -257,21 +250,21 @@ static void cmd_set(struct prompt *p, const char *arg)
 	set(p, name, space ? space + 1 : "");
 }
 
-static void cmd_set_packet(struct prompt *p, const char *arg)
+static void cmd_set_packet(struct txgen_prompt *p, const char *arg)
 {
 	if (npf_gen_wait(p->tx->gen, 0))
 		txgen_clear_packets(p->tx);
 	set(p, "packet", arg);
 }
 
-static void cmd_set_pcap(struct prompt *p, const char *arg)
+static void cmd_set_pcap(struct txgen_prompt *p, const char *arg)
 {
 	if (npf_gen_wait(p->tx->gen, 0))
 		txgen_clear_packets(p->tx);
 	set(p, "pcap", arg);
 }
 
-static void cmd_add_packet(struct prompt *p, const char *arg)
+static void cmd_add_packet(struct txgen_prompt *p, const char *arg)
 {
 	if (p->tx->pcap)
 		tell("a savefile is being replayed: set packet TEMPLATE ends that");
@@ -279,7 +272,7 @@ static void cmd_add_packet(struct prompt *p, const char *arg)
 		set(p, "packet", arg);
 }
 
-static void cmd_show_config(struct prompt *p, const char *arg)
+static void cmd_show_config(struct txgen_prompt *p, const char *arg)
 {
 	const struct npf_gen_run *r = &p->tx->run;
 	char rate[64];
@@ -297,10 +290,10 @@ static void cmd_show_config(struct prompt *p, const char *arg)
 		printf("  packet %s\n", p->tx->packets[i].arg);
 }
 
-static void cmd_help(struct prompt *p, const char *arg);
+static void cmd_help(struct txgen_prompt *p, const char *arg);
 
 /* Longer beginnings first: the first that fits is meant. */
-static const struct command commands[] = {
+static const struct txgen_command commands[] = {
 	{"help", NULL, "this list", cmd_help},
 	{"start", "tx_first", "begin sending or forwarding", cmd_start},
 	{"stop", NULL, "end it, and show the result", cmd_stop},
@@ -323,7 +316,7 @@ static const struct command commands[] = {
 		"any of these settings, as the options of the same names", cmd_set},
 };
 
-static void cmd_help(struct prompt *p, const char *arg)
+static void cmd_help(struct txgen_prompt *p, const char *arg)
 {
 	(void)p;
 	(void)arg;
@@ -349,7 +342,7 @@ static const char *after_words(const char *words, const char *line)
 	}
 }
 
-static void execute(struct prompt *p, char *line)
+static void execute(struct txgen_prompt *p, char *line)
 {
 	size_t len = strlen(line);
 
@@ -374,78 +367,16 @@ static void execute(struct prompt *p, char *line)
 	printf("'%s' is not a command; help lists them\n", line);
 }
 
-/* ---- Completion: the next word of every command whose words so far fit ---- */
-
-struct found {
-	char common[64]; /* what all candidates share */
-	unsigned int n;
-};
-
-static void candidate(struct found *f, const char *word, size_t len, const char *begun)
-{
-	if (strncmp(word, begun, strlen(begun)) || strlen(begun) > len || len >= sizeof(f->common))
-		return;
-	if (!f->n) {
-		snprintf(f->common, sizeof(f->common), "%.*s", (int)len, word);
-	} else if (strncmp(f->common, word, len) || strlen(f->common) != len) {
-		size_t same = 0;
-
-		while (same < len && f->common[same] == word[same])
-			same++;
-		f->common[same] = '\0';
-	} else {
-		return; /* the same word of another command */
-	}
-	f->n++;
-}
-
-static void complete(struct found *f, const char *line)
-{
-	const char *begun = line + strlen(line);
-
-	while (begun > line && begun[-1] != ' ')
-		begun--;
-	for (size_t i = 0; i < NPF_ARRAY_LEN(commands); i++) {
-		const char *w = commands[i].words, *l = line;
-
-		for (;;) {
-			size_t len = strcspn(w, " ");
-
-			l += strspn(l, " ");
-			if (l >= begun) {
-				candidate(f, w, len, begun);
-				break;
-			}
-			if (strncmp(l, w, len) || l[len] != ' ')
-				break;
-			l += len;
-			w += len;
-			if (*w) {
-				w++;
-				continue;
-			}
-			l += strspn(l, " ");
-			for (const char *c = commands[i].choices; l >= begun && c && *c;) {
-				size_t n = strcspn(c, "|");
-
-				candidate(f, c, n, begun);
-				c += n + (c[n] == '|');
-			}
-			break;
-		}
-	}
-}
-
 static unsigned char on_tab(EditLine *el, int ch)
 {
 	const LineInfo *li = el_line(el);
 	char line[512];
-	struct found f = {.n = 0};
+	struct txgen_found f;
 	const char *begun;
 
 	(void)ch;
 	snprintf(line, sizeof(line), "%.*s", (int)(li->cursor - li->buffer), li->buffer);
-	complete(&f, line);
+	txgen_complete(commands, NPF_ARRAY_LEN(commands), line, &f);
 	begun = strrchr(line, ' ');
 	begun = begun ? begun + 1 : line;
 	if (!f.n)
@@ -463,7 +394,7 @@ static char *prompt_text(EditLine *el)
 	return (char *)"npf-txgen> ";
 }
 
-static void read_terminal(struct prompt *p)
+static void read_terminal(struct txgen_prompt *p)
 {
 	HistEvent ev;
 	int len;
@@ -499,7 +430,7 @@ static void read_terminal(struct prompt *p)
 	el_end(p->el);
 }
 
-static void read_lines(struct prompt *p)
+static void read_lines(struct txgen_prompt *p)
 {
 	char *line = NULL;
 	size_t room = 0;
@@ -511,7 +442,7 @@ static void read_lines(struct prompt *p)
 
 int txgen_prompt(struct txgen *tx)
 {
-	struct prompt p = {.tx = tx};
+	struct txgen_prompt p = {.tx = tx};
 
 	for (unsigned int i = 0; i < NPF_GEN_PORTS; i++)
 		p.shown_ns[i] = npf_clock_monotonic();

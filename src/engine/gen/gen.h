@@ -128,4 +128,16 @@ void npf_gen_stop_soon(struct npf_gen *g); /* ask for its end. Context: any, sig
 /* The last or present run's result; of a present one the counters only. */
 void npf_gen_result(struct npf_gen *g, struct npf_result *r);
 
+/*
+ * npf_gen_attach - a run through a port of a running npf-dpdk: no EAL, no ports of one's own.
+ * @socket: of the daemon, or NULL for the usual one
+ * @port:   its name there
+ * Only NPF_GEN_TXONLY without check. Returns when all is sent, refused, or npf_gen_attach_stop()
+ * was called (context: any, signal handlers too).
+ * Return: 0 with the result in *res; -errno with a text in err, *res holding what was sent.
+ */
+int npf_gen_attach(const char *socket, const char *port, const struct npf_gen_run *run,
+	struct npf_result *res, char *err);
+void npf_gen_attach_stop(void);
+
 #endif
