@@ -14,6 +14,7 @@
 
 #include <ctype.h>
 #include <cyaml/cyaml.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,8 @@ static const cyaml_schema_field_t daemon_fields[] = {
 	CYAML_FIELD_ENUM("telemetry", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
 		struct npf_config_daemon, telemetry, switch_names, NPF_ARRAY_LEN(switch_names)),
 	CYAML_FIELD_UINT("buffer", CYAML_FLAG_OPTIONAL, struct npf_config_daemon, buffer),
+	CYAML_FIELD_INT_PTR("send_cpu", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_daemon, send_cpu),
 	CYAML_FIELD_MAPPING(
 		"limits", CYAML_FLAG_OPTIONAL, struct npf_config_daemon, limits, limits_fields),
 	CYAML_FIELD_END,
@@ -337,6 +340,8 @@ static int check_all(struct npf_config *c, struct report *r)
 		return complain(r, "npf.socket: \"%s\" is not an absolute path", c->npf.socket);
 	if (c->npf.buffer != 0 && c->npf.buffer < 64)
 		return complain(r, "npf.buffer: %u KiB is less than 64", c->npf.buffer);
+	if (c->npf.send_cpu != NULL && (*c->npf.send_cpu < 0 || *c->npf.send_cpu >= CPU_SETSIZE))
+		return complain(r, "npf.send_cpu: %d is no CPU", *c->npf.send_cpu);
 	if (c->eal.memory != 0 && (c->eal.memory < 32 || c->eal.memory > (1u << 20)))
 		return complain(r, "eal.memory: %u MiB is not within 32..1048576", c->eal.memory);
 	for (unsigned int i = 0; i < c->n_ports; i++) {

@@ -69,6 +69,7 @@ struct npf_config_daemon {
 	enum npf_poll poll;
 	enum npf_switch telemetry; /* absent: on */
 	uint32_t buffer;           /* KiB: a session's buffer where the client asks for none */
+	int *send_cpu;             /* of the send worker; NULL: the main lcore's */
 	struct npf_config_limits limits;
 };
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/dumps.h"
 #include "engine/log.h"
+#include "engine/send.h"
 #include "engine/session.h"
 #include "engine/shadow.h"
 #include "engine/watch.h"
@@ -150,6 +151,7 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 	while (e->sessions != NULL)
 		npf_session_close(e, e->sessions);
 	npf_dumps_end_all(e);
+	npf_sender_stop(e->sender);
 	for (unsigned int t = 0; t < e->n_taps; t++) {
 		free(npf_tap_publish(e->taps[t], NULL));
 		npf_tap_stop(e->taps[t]);
@@ -267,6 +269,9 @@ int npf_engine_replan(struct npf_engine *e)
 			return -ENOMEM;
 		}
 	}
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		atomic_store_explicit(&e->ports[i].port.watched,
+			npf_session_any_wants_sent(e, &e->ports[i]), memory_order_relaxed);
 	npf_watch_before(e);
 	for (unsigned int t = 0; t < e->n_taps; t++)
 		free(npf_tap_publish(e->taps[t], plans[t]));

@@ -20,6 +20,7 @@ struct npf_dump;
 struct npf_shadow;
 struct npf_watch;
 struct npf_monitors;
+struct npf_sender;
 
 /* A port and which tap polls which of its queues. */
 struct npf_engine_port {
@@ -42,10 +43,11 @@ struct npf_engine {
 	struct npf_session *sessions; /* in ascending order of id */
 	struct npf_watch *watches;    /* sessions' and standing monitors */
 	struct npf_monitors *monitors;
-	struct npf_dump *dumps; /* in ascending order of id */
-	uint64_t next_session;  /* id of the next session or dump */
-	uint64_t started_ns;    /* CLOCK_REALTIME */
-	bool hugepages;         /* the EAL has them; sessions' buffers try for them then */
+	struct npf_dump *dumps;    /* in ascending order of id */
+	uint64_t next_session;     /* id of the next session or dump */
+	uint64_t started_ns;       /* CLOCK_REALTIME */
+	bool hugepages;            /* the EAL has them; sessions' buffers try for them then */
+	struct npf_sender *sender; /* NULL until a session has a send lane */
 };
 
 /*

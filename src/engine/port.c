@@ -21,8 +21,7 @@
 #define TX_DESC    512
 #define POOL_CACHE 256
 #define POOL_SPARE 2048 /* bursts in work, packets held back by a full ring, sends */
-#define SENT_RING  512  /* copies of sent packets under way to the tap */
-#define MIN_FRAME  14
+#define SENT_RING  1024 /* copies of sent packets under way to the tap */
 
 int npf_port_stamp_offset = -1;
 uint64_t npf_port_stamp_flag;
@@ -147,6 +146,7 @@ int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16
 	int rc;
 
 	*p = (struct npf_port){.conf = conf, .index = index, .id = RTE_MAX_ETHPORTS};
+	pthread_mutex_init(&p->tx_lock, NULL);
 	rc = npf_devargs_complete(conf->device, devargs, sizeof(devargs), &data_room);
 	if (rc < 0)
 		return fail(err, err_len, conf, rc, "the device's arguments are too long");
@@ -189,6 +189,14 @@ void npf_port_close(struct npf_port *p)
 	rte_mempool_free(p->pool);
 }
 
+/* On return nobody is sending. */
+static void set_tx_open(struct npf_port *p, bool open)
+{
+	pthread_mutex_lock(&p->tx_lock);
+	p->tx_open = open;
+	pthread_mutex_unlock(&p->tx_lock);
+}
+
 int npf_port_start(struct npf_port *p)
 {
 	int rc;
@@ -199,6 +207,7 @@ int npf_port_start(struct npf_port *p)
 	if (rc < 0)
 		return rc;
 	p->running = true;
+	set_tx_open(p, true);
 	if (p->conf->promiscuous == NPF_SWITCH_ON) {
 		rc = rte_eth_promiscuous_enable(p->id);
 		p->promiscuous = rc == 0;
@@ -236,6 +245,7 @@ void npf_port_stop(struct npf_port *p)
 	if (!p->running)
 		return;
 	p->running = false;
+	set_tx_open(p, false);
 	/* Some PMDs keep their counters over a restart, some zero them: settle it here. */
 	npf_port_stats(p, &p->base);
 	if (rte_eth_stats_reset(p->id) < 0)
@@ -255,67 +265,4 @@ bool npf_port_link(const struct npf_port *p, uint32_t *mbps)
 	if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
 		*mbps = link.link_speed;
 	return link.link_status == RTE_ETH_LINK_UP;
-}
-
-static struct rte_mbuf *frame_to_mbuf(struct npf_port *p, const void *frame, uint32_t len)
-{
-	struct rte_mbuf *head = NULL;
-	const char *from = frame;
-
-	/* A frame longer than one mbuf becomes a chain of them. */
-	while (len > 0 || head == NULL) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(p->pool);
-		uint16_t n;
-
-		if (m == NULL || (head != NULL && rte_pktmbuf_chain(head, m) < 0)) {
-			rte_pktmbuf_free(m);
-			rte_pktmbuf_free(head);
-			return NULL;
-		}
-		head = head != NULL ? head : m;
-		n = (uint16_t)NPF_MIN(len, (uint32_t)rte_pktmbuf_tailroom(m));
-		memcpy(rte_pktmbuf_mtod(m, char *), from, n);
-		m->data_len = n;
-		if (m != head)
-			head->pkt_len += n;
-		else
-			head->pkt_len = n;
-		from += n;
-		len -= n;
-	}
-	return head;
-}
-
-static void echo_sent(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender)
-{
-	struct rte_mbuf *copy = frame_to_mbuf(p, frame, len);
-	struct npf_mbuf_priv *priv;
-
-	if (copy == NULL)
-		return;
-	priv = rte_mbuf_to_priv(copy);
-	priv->sender = sender;
-	if (rte_ring_enqueue(p->sent, copy) < 0)
-		rte_pktmbuf_free(copy);
-}
-
-int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender, bool echo)
-{
-	struct rte_mbuf *m;
-
-	if (!p->running)
-		return -ENETDOWN;
-	/* Two VLAN tags may come on top of a full frame. */
-	if (len < MIN_FRAME || len > (uint32_t)p->mtu + MIN_FRAME + 8)
-		return -EMSGSIZE;
-	m = frame_to_mbuf(p, frame, len);
-	if (m == NULL)
-		return -ENOBUFS;
-	if (rte_eth_tx_burst(p->id, 0, &m, 1) != 1) {
-		rte_pktmbuf_free(m);
-		return -ENOBUFS;
-	}
-	if (echo)
-		echo_sent(p, frame, len, sender);
-	return 0;
 }

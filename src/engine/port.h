@@ -3,7 +3,8 @@
  * port.h - one DPDK port under its configured name: found, configured, started, sent on, stopped.
  *
  * A port belongs to the control thread; the tap lcores only call rx_burst on its queues,
- * by the numbers that stand in their plan. What a PMD lacks degrades with one warning.
+ * by the numbers that stand in their plan; sending is port_tx.h's business. What a PMD lacks
+ * degrades with one warning.
  */
 #ifndef NPF_ENGINE_PORT_H
 #define NPF_ENGINE_PORT_H
@@ -12,7 +13,9 @@
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <pthread.h>
 #include <rte_ring.h>
+#include <stdatomic.h>
 
 /* In each mbuf's private area. */
 struct npf_mbuf_priv {
@@ -37,10 +40,14 @@ struct npf_port {
 	char driver[64];
 	struct rte_ether_addr mac;
 	struct rte_mempool *pool;
-	/*
-	 * Copies of what was sent, for sessions that want to see it: the control thread puts them
-	 * in, the lcore that polls queue 0 takes them out.
-	 */
+	/* The control thread and the send worker take turns at the tx queue and at putting into
+	 * sent. */
+	pthread_mutex_t tx_lock;
+	bool tx_open;            /* under the lock: the port is started */
+	_Atomic bool watched;    /* somebody wants to see what is sent */
+	_Atomic uint64_t unseen; /* sent packets for whose copy there was no room */
+	/* Copies of what was sent, for sessions that want to see it; the lcore that polls queue 0
+	 * takes them out. */
 	struct rte_ring *sent;
 	struct rte_eth_stats base; /* counters carried over restarts */
 };
@@ -67,14 +74,5 @@ void npf_port_stop(struct npf_port *p); /* no lcore may poll it any more */
 /* Counters since open, also across stops. */
 void npf_port_stats(const struct npf_port *p, struct rte_eth_stats *st);
 bool npf_port_link(const struct npf_port *p, uint32_t *mbps);
-
-/*
- * npf_port_send - send one frame now.
- * @sender: id of the session
- * @echo:   put a copy into p->sent for the sessions that look at sent packets
- * Return: 0; -EMSGSIZE: longer than the port can send; -ENOBUFS: no mbuf or the tx queue is full;
- * -ENETDOWN: stopped.
- */
-int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender, bool echo);
 
 #endif

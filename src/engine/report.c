@@ -53,11 +53,12 @@ static json_t *port_counters(const struct npf_port *p)
 	struct rte_eth_stats st;
 
 	npf_port_stats(p, &st);
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", p->conf->name,
-		"rx_packets", u64(st.ipackets), "rx_bytes", u64(st.ibytes), "rx_missed",
-		u64(st.imissed), "rx_errors", u64(st.ierrors), "rx_nombuf", u64(st.rx_nombuf),
-		"tx_packets", u64(st.opackets), "tx_bytes", u64(st.obytes), "tx_errors",
-		u64(st.oerrors));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+		p->conf->name, "rx_packets", u64(st.ipackets), "rx_bytes", u64(st.ibytes),
+		"rx_missed", u64(st.imissed), "rx_errors", u64(st.ierrors), "rx_nombuf",
+		u64(st.rx_nombuf), "tx_packets", u64(st.opackets), "tx_bytes", u64(st.obytes),
+		"tx_errors", u64(st.oerrors), "tx_unseen",
+		u64(atomic_load_explicit(&p->unseen, memory_order_relaxed)));
 }
 
 static json_t *port(const struct npf_engine_port *ep)
@@ -95,6 +96,16 @@ static json_t *session_counters(const struct npf_session *s)
 		"send_failed", u64(st.send_failed));
 }
 
+static json_t *send_lane(const struct npf_session *s)
+{
+	struct npf_tx_state st;
+
+	npf_session_send_state(s, &st);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "memory", u64(npf_session_send_memory(s)),
+		"pending", u64(st.pending), "late_p50_ns", u64(npf_tx_late(&st, 0.5)),
+		"late_p99_ns", u64(npf_tx_late(&st, 0.99)), "late_max_ns", u64(st.late_max_ns));
+}
+
 static json_t *session(const struct npf_session *s)
 {
 	json_t *j = session_counters(s);
@@ -112,6 +123,8 @@ static json_t *session(const struct npf_session *s)
 		json_object_set_new(j, "backend",
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
 	json_object_set_new(j, "mode", json_string(s->watch != NULL ? "monitor" : "capture"));
+	if (s->tx != NULL)
+		json_object_set_new(j, "send_lane", send_lane(s));
 	if (s->watch != NULL)
 		json_object_set_new(j, "monitor", npf_watch_describe(s->watch));
 	if (s->buffer != NULL) {

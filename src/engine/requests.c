@@ -28,6 +28,7 @@ struct reply {
 		struct npf_wire_send_reply send;
 		struct npf_wire_dump_reply dump;
 		struct npf_wire_dump_status dump_status;
+		struct npf_wire_send_lane lane;
 	} u;
 	size_t len;
 	void *tail; /* malloc'ed, or NULL */
@@ -212,6 +213,21 @@ static int handle_send(struct npf_engine *e, struct npf_conn *conn, const struct
 	return 0;
 }
 
+static int handle_send_lane(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	const struct npf_wire_send_lane *req = msg->body;
+	uint64_t size;
+	int rc = npf_session_send_lane(e, conn->session, req->size, r->fds, &size, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	r->u.lane = (struct npf_wire_send_lane){.size = size};
+	r->len = sizeof(r->u.lane);
+	r->n_fds = NPF_TX_NFDS;
+	return 0;
+}
+
 static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
 	struct reply *r)
 {
@@ -284,6 +300,7 @@ static const struct handler handlers[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_DUMP_CONTROL] = {handle_dump_control, false},
 	[NPF_WIRE_DUMP_STATUS] = {handle_dump_status, true},
 	[NPF_WIRE_SET_MODE] = {handle_set_mode, true},
+	[NPF_WIRE_SEND_LANE] = {handle_send_lane, true},
 };
 
 static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,

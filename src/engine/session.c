@@ -58,7 +58,7 @@ static int check_limits(const struct npf_engine *e, uid_t uid, uint64_t size, un
 		if (s->peer.uid != uid)
 			continue;
 		n++;
-		memory += memory_of(s->buffer);
+		memory += memory_of(s->buffer) + npf_session_send_memory(s);
 	}
 	memory += npf_dumps_memory(e, uid);
 	if (opening && n >= limits->sessions)
@@ -95,6 +95,12 @@ static int make_buffer(const struct npf_engine *e, const struct npf_session *s, 
 			"smaller one",
 			(unsigned long long)(size / KIB), conf.n_lanes, strerror(-rc));
 	return 0;
+}
+
+int npf_session_check_memory(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
+	struct npf_wire_error *err)
+{
+	return check_limits(e, s->peer.uid, size, 1, false, err);
 }
 
 int npf_session_make_buffer(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
@@ -300,6 +306,7 @@ struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *
 {
 	npf_dump_stop_session(e, s);
 	unlink_session(e, s);
+	npf_session_end_send(e, s);
 	if (s->watch != NULL)
 		npf_watch_unlink(e, s->watch);
 	if (npf_engine_leave(e, s->port) < 0) {
@@ -462,41 +469,14 @@ bool npf_session_any_wants_sent(const struct npf_engine *e, const struct npf_eng
 	return false;
 }
 
-int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
-	struct npf_wire_error *err)
-{
-	struct npf_port *port = &s->port->port;
-	int rc;
-
-	if (port->conf->send != NPF_SWITCH_ON)
-		return refuse(err, -EPERM,
-			"sending is not allowed on port %s; `send: true` in the daemon's "
-			"configuration allows it",
-			port->conf->name);
-	rc = npf_port_send(port, frame, len, s->id, npf_session_any_wants_sent(e, s->port));
-	if (rc == 0) {
-		s->sent++;
-		return 0;
-	}
-	s->send_failed++;
-	if (rc == -EMSGSIZE)
-		return refuse(err, rc,
-			"a frame of %u bytes can't be sent on port %s: 14 to %u are possible", len,
-			port->conf->name, port->mtu + 22u);
-	if (rc == -ENETDOWN)
-		return refuse(err, rc,
-			"port %s is not running (start: attach, and nobody captures)",
-			port->conf->name);
-	return refuse(err, rc, "port %s did not take the frame: its transmit queue is full",
-		port->conf->name);
-}
-
 void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 {
 	struct npf_ring_counters c = s->retired;
 	struct rte_eth_stats now;
+	struct npf_tx_state tx;
 
-	*st = (struct npf_wire_stats){.sent = s->sent, .send_failed = s->send_failed};
+	npf_session_send_state(s, &tx);
+	*st = (struct npf_wire_stats){.sent = tx.sent, .send_failed = tx.failed};
 	npf_port_stats(&s->port->port, &now);
 	st->port_missed =
 		now.imissed + now.rx_nombuf - s->port_base.imissed - s->port_base.rx_nombuf;
@@ -522,5 +502,5 @@ int npf_session_fault(const struct npf_session *s)
 	for (unsigned int i = 0; s->buffer != NULL && i < lanes_of(s->buffer); i++)
 		if (npf_lane_fault(npf_buffer_lane(s->buffer, i)) < 0)
 			return -EPROTO;
-	return 0;
+	return npf_session_send_fault(s);
 }

@@ -8,6 +8,7 @@
 #define NPF_ENGINE_SESSION_H
 
 #include "engine/engine.h"
+#include "ringbuf/tx.h"
 
 #include <sys/types.h>
 
@@ -39,9 +40,10 @@ struct npf_session {
 	int wake_fd;                      /* eventfd, the reader's end is a copy of it */
 	struct npf_ring_counters retired; /* of buffers that were replaced */
 	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
-	uint64_t sent, send_failed;
-	uint64_t dump_id;   /* of its dump: what it accepts goes there; 0: it has none */
-	uint64_t opened_ns; /* CLOCK_REALTIME */
+	uint64_t dump_id;           /* of its dump: what it accepts goes there; 0: it has none */
+	uint64_t sent, send_failed; /* by requests; a lane has its own counts */
+	struct npf_send_lane *tx;   /* NULL: none */
+	uint64_t opened_ns;         /* CLOCK_REALTIME */
 };
 
 int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
@@ -69,6 +71,20 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_b
 	struct npf_watch *watch, struct npf_wire_error *err);
 
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
+	struct npf_wire_error *err);
+
+/* Make the session's send lane. @size: bytes, 0: the default. The descriptors stay the lane's. */
+int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t size,
+	int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err);
+/* The session, already off the engine's list, sends nothing more. */
+void npf_session_end_send(struct npf_engine *e, struct npf_session *s);
+/* What it has sent, by requests and by its lane. */
+void npf_session_send_state(const struct npf_session *s, struct npf_tx_state *st);
+uint64_t npf_session_send_memory(const struct npf_session *s);
+int npf_session_send_fault(const struct npf_session *s);
+
+/* May the session's user have so many bytes more? Return: 0, or -errno with a text in err. */
+int npf_session_check_memory(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
 	struct npf_wire_error *err);
 
 void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st);

@@ -172,6 +172,7 @@ static const struct shape shapes[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_DUMP_STATUS] = {0, NULL},
 	[NPF_WIRE_QUERY] = {sizeof(struct npf_wire_query), check_query, NULL},
 	[NPF_WIRE_SET_MODE] = {sizeof(struct npf_wire_set_mode), check_mode, check_rows},
+	[NPF_WIRE_SEND_LANE] = {sizeof(struct npf_wire_send_lane), NULL, NULL},
 };
 
 static int refuse(struct npf_wire_error *err, int rc, const char *why)

@@ -48,6 +48,7 @@ enum npf_wire_type {
 			      -> npf_wire_dump_reply + eventfd */
 	NPF_WIRE_DUMP_CONTROL, /* npf_wire_dump_control -> npf_wire_dump_reply + eventfd */
 	NPF_WIRE_DUMP_STATUS,  /* no body -> npf_wire_dump_status, of the session's dump */
+	NPF_WIRE_SEND_LANE,    /* npf_wire_send_lane -> npf_wire_send_lane + descriptors */
 	NPF_WIRE_N_TYPES,
 };
 
@@ -313,6 +314,11 @@ struct npf_wire_dump_status {
 			     is on disk */
 	int32_t error;    /* 0, or -errno of the last write */
 	struct npf_wire_error text;
+};
+
+/* Shared memory through which the session sends. A session has at most one. */
+struct npf_wire_send_lane {
+	uint64_t size; /* bytes; 0 = the default; the reply says what it became */
 };
 
 struct npf_wire_query {

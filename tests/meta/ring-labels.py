@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Check the ring's memory orders against the table in its layout header.
+"""Check the ring's memory orders against the tables in its layout headers.
 
     ring-labels.py SOURCE-ROOT
 
-Each edge of the table has a storing side Wn and a loading side Rn. Both must be in the code, as a
+Each edge of a table has a storing side Wn and a loading side Rn. Both must be in the code, as a
 comment "/* Wn: ORDER, pairs with Rn. ..." right above the operation, which must have that ORDER; and
 every operation stronger than relaxed must bear such a label.
 """
@@ -22,7 +22,7 @@ def table_of(layout):
     edges = {}
     for w, w_number, r, r_number in ROW.findall(layout):
         if w_number != r_number or w in edges:
-            sys.exit(f"layout.h: the row of {w} and {r} makes no sense")
+            sys.exit(f"layout: the row of {w} and {r} makes no sense")
         edges[w], edges[r] = r, w
     return edges
 
@@ -41,7 +41,7 @@ def labels_of(lines):
 
 def main():
     root = pathlib.Path(sys.argv[1]) / "src/ringbuf"
-    edges = table_of((root / "layout.h").read_text())
+    edges = table_of("".join(p.read_text() for p in sorted(root.glob("*layout.h"))))
     faults = [] if edges else ["layout.h: no table of orders found"]
     seen = set()
     for path in sorted(root.glob("*.[ch]")):

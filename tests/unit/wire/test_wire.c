@@ -58,6 +58,9 @@ static void good_request(struct request *r, uint16_t type)
 	case NPF_WIRE_DUMP_CONTROL:
 		r->msg.body_len = sizeof(struct npf_wire_dump_control);
 		break;
+	case NPF_WIRE_SEND_LANE:
+		r->msg.body_len = sizeof(struct npf_wire_send_lane);
+		break;
 	case NPF_WIRE_SET_MODE: {
 		struct npf_wire_set_mode *m = (struct npf_wire_set_mode *)r->body;
 		struct npf_wire_row *rows = (struct npf_wire_row *)(m + 1);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port_tx.c - frames into mbufs, mbufs to the port, copies to those who watch.
+ *
+ * Copies are made before the port gets the originals, which may be gone afterwards, and
+ * only of what it took are they shown. One that finds no mbuf or no room is counted.
+ */
+#include "engine/port_tx.h"
+
+#include <string.h>
+
+#define MIN_FRAME 14
+#define TX_BURST  64
+
+bool npf_port_can_send(const struct npf_port *p, uint32_t len)
+{
+	/* Two VLAN tags may come on top of a full frame. */
+	return len >= MIN_FRAME && len <= (uint32_t)p->mtu + MIN_FRAME + 8;
+}
+
+struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t len)
+{
+	struct rte_mbuf *head = NULL;
+	const char *from = frame;
+
+	/* A frame longer than one mbuf becomes a chain of them. */
+	while (len > 0 || head == NULL) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(p->pool);
+		uint16_t n;
+
+		if (m == NULL || (head != NULL && rte_pktmbuf_chain(head, m) < 0)) {
+			rte_pktmbuf_free(m);
+			rte_pktmbuf_free(head);
+			return NULL;
+		}
+		head = head != NULL ? head : m;
+		n = (uint16_t)NPF_MIN(len, (uint32_t)rte_pktmbuf_tailroom(m));
+		memcpy(rte_pktmbuf_mtod(m, char *), from, n);
+		m->data_len = n;
+		if (m != head)
+			head->pkt_len += n;
+		else
+			head->pkt_len = n;
+		from += n;
+		len -= n;
+	}
+	return head;
+}
+
+static struct rte_mbuf *copy_for_viewers(
+	struct npf_port *p, const struct rte_mbuf *m, uint64_t sender)
+{
+	struct rte_mbuf *copy = rte_pktmbuf_copy(m, p->pool, 0, UINT32_MAX);
+
+	if (copy != NULL)
+		((struct npf_mbuf_priv *)rte_mbuf_to_priv(copy))->sender = sender;
+	return copy;
+}
+
+/* Shows the first n_sent of n copies, and drops the rest. */
+static void show(struct npf_port *p, struct rte_mbuf **copies, unsigned int n, unsigned int n_sent)
+{
+	uint64_t unseen = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (i < n_sent && copies[i] != NULL && rte_ring_enqueue(p->sent, copies[i]) == 0)
+			continue;
+		unseen += i < n_sent;
+		rte_pktmbuf_free(copies[i]);
+	}
+	if (unseen > 0)
+		atomic_fetch_add_explicit(&p->unseen, unseen, memory_order_relaxed);
+}
+
+static unsigned int tx_locked(
+	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
+{
+	struct rte_mbuf *copies[TX_BURST];
+	unsigned int sent;
+
+	if (!atomic_load_explicit(&p->watched, memory_order_relaxed))
+		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	for (unsigned int i = 0; i < n; i++)
+		copies[i] = copy_for_viewers(p, mbufs[i], sender);
+	sent = rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	show(p, copies, n, sent);
+	return sent;
+}
+
+int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
+{
+	int sent = -ENETDOWN;
+
+	pthread_mutex_lock(&p->tx_lock);
+	if (p->tx_open)
+		sent = (int)tx_locked(p, mbufs, NPF_MIN(n, (unsigned int)TX_BURST), sender);
+	pthread_mutex_unlock(&p->tx_lock);
+	return sent;
+}
+
+bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n)
+{
+	return !atomic_load_explicit(&p->watched, memory_order_relaxed) ||
+	       rte_ring_free_count(p->sent) >= n;
+}
+
+int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender)
+{
+	struct rte_mbuf *m;
+	int rc;
+
+	if (!npf_port_can_send(p, len))
+		return -EMSGSIZE;
+	m = npf_port_frame(p, frame, len);
+	if (m == NULL)
+		return -ENOBUFS;
+	rc = npf_port_tx(p, &m, 1, sender);
+	if (rc == 1)
+		return 0;
+	rte_pktmbuf_free(m);
+	return rc < 0 ? rc : -ENOBUFS;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port_tx.h - sending on a port, from the control thread and from the send worker.
+ *
+ * A port has one tx queue and one ring of copies for those who watch what is sent; a lock makes the
+ * two threads take turns at both. No tap ever takes it.
+ */
+#ifndef NPF_ENGINE_PORT_TX_H
+#define NPF_ENGINE_PORT_TX_H
+
+#include "engine/port.h"
+
+/* Can a frame of so many bytes be sent there at all? */
+bool npf_port_can_send(const struct npf_port *p, uint32_t len);
+
+/* A frame in an mbuf, or a chain of them, of the port's pool. Each byte is read once. NULL: none is
+ * left. */
+struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t len);
+
+/*
+ * npf_port_tx - send a burst.
+ * @sender: id of the session; sessions that watch what is sent get copies
+ * Return:  how many were taken from mbufs[]; -ENETDOWN: the port is stopped. The rest stays the
+ *          caller's.
+ */
+int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender);
+
+/* Would copies of n packets for those who watch find room? True when nobody does. */
+bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n);
+
+/*
+ * npf_port_send - send one frame now.
+ * Return: 0; -EMSGSIZE: not a length that the port can send; -ENOBUFS: no mbuf or the tx queue is
+ * full; -ENETDOWN: stopped.
+ */
+int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender);
+
+#endif

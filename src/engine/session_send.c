@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * session_send.c - what a session sends: a frame in a request, or a lane full of them.
+ *
+ * The right to send is checked when a lane is made; from then on the worker serves it until
+ * the session ends.
+ */
+#include "engine/session.h"
+
+#include "engine/log.h"
+#include "engine/port_tx.h"
+#include "engine/send.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int refuse(struct npf_wire_error *err, int rc, const char *why, const struct npf_port *port)
+{
+	snprintf(err->text, sizeof(err->text), why, port->conf->name);
+	return rc;
+}
+
+static bool may_send(const struct npf_port *port)
+{
+	return port->conf->send == NPF_SWITCH_ON;
+}
+
+#define NOT_ALLOWED                                                                                \
+	"sending is not allowed on port %s; `send: true` in the daemon's configuration allows it"
+
+int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
+	struct npf_wire_error *err)
+{
+	struct npf_port *port = &s->port->port;
+	int rc;
+
+	(void)e;
+	if (!may_send(port))
+		return refuse(err, -EPERM, NOT_ALLOWED, port);
+	rc = npf_port_send(port, frame, len, s->id);
+	if (rc == 0) {
+		s->sent++;
+		return 0;
+	}
+	s->send_failed++;
+	if (rc == -EMSGSIZE)
+		snprintf(err->text, sizeof(err->text),
+			"a frame of %u bytes can't be sent on port %s: 14 to %u are possible", len,
+			port->conf->name, port->mtu + 22u);
+	else if (rc == -ENETDOWN)
+		refuse(err, rc, "port %s is not running (start: attach, and nobody captures)",
+			port);
+	else
+		refuse(err, rc, "port %s did not take the frame: its transmit queue is full", port);
+	return rc;
+}
+
+/* The worker's plan: every session's lane. Return: 0 or -ENOMEM, and all is as before. */
+static int replan(struct npf_engine *e)
+{
+	struct npf_send_plan *plan;
+	unsigned int n = 0;
+
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		n += s->tx != NULL;
+	plan = calloc(1, sizeof(*plan) + n * sizeof(plan->lanes[0]));
+	if (plan == NULL)
+		return -ENOMEM;
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		if (s->tx != NULL)
+			plan->lanes[plan->n_lanes++] = s->tx;
+	free(npf_sender_publish(e->sender, plan));
+	return 0;
+}
+
+static void free_tx(struct npf_send_lane *tx)
+{
+	if (tx != NULL)
+		npf_send_lane_fini(tx);
+	free(tx);
+}
+
+static uint64_t round_up(uint64_t size)
+{
+	uint64_t p = NPF_TX_MIN;
+
+	while (p < size && p < NPF_TX_MAX)
+		p *= 2;
+	return p;
+}
+
+int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t size,
+	int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err)
+{
+	struct npf_port *port = &s->port->port;
+	struct npf_send_lane *tx;
+	int rc;
+
+	if (!may_send(port))
+		return refuse(err, -EPERM, NOT_ALLOWED, port);
+	if (s->tx != NULL)
+		return refuse(err, -EBUSY, "this session has a send lane on port %s already", port);
+	size = round_up(size != 0 ? size : NPF_TX_DEFAULT);
+	rc = npf_session_check_memory(e, s, size, err);
+	if (rc < 0)
+		return rc;
+	if (e->sender == NULL)
+		rc = npf_sender_start(
+			e->conf->npf.send_cpu != NULL ? *e->conf->npf.send_cpu : -1, &e->sender);
+	tx = calloc(1, sizeof(*tx));
+	if (rc == 0)
+		rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, size) : -ENOMEM;
+	if (rc == 0) {
+		s->tx = tx;
+		rc = replan(e);
+	}
+	if (rc < 0) {
+		s->tx = NULL;
+		free_tx(tx);
+		snprintf(err->text, sizeof(err->text), "a send lane can't be had: %s",
+			strerror(-rc));
+		return rc;
+	}
+	npf_tx_lane_fds(tx->lane, fds);
+	*sizep = size;
+	return 0;
+}
+
+void npf_session_end_send(struct npf_engine *e, struct npf_session *s)
+{
+	struct npf_send_lane *tx = s->tx;
+
+	if (tx == NULL)
+		return;
+	s->tx = NULL;
+	if (replan(e) < 0)
+		npf_err("out of memory: the send lane of session %llu can't be freed",
+			(unsigned long long)s->id);
+	else
+		free_tx(tx);
+}
+
+void npf_session_send_state(const struct npf_session *s, struct npf_tx_state *st)
+{
+	if (s->tx != NULL)
+		npf_tx_lane_state(s->tx->lane, st);
+	else
+		*st = (struct npf_tx_state){0};
+	st->sent += s->sent;
+	st->failed += s->send_failed;
+}
+
+uint64_t npf_session_send_memory(const struct npf_session *s)
+{
+	return s->tx != NULL ? npf_tx_lane_memory(s->tx->lane) : 0;
+}
+
+int npf_session_send_fault(const struct npf_session *s)
+{
+	return s->tx != NULL ? npf_tx_lane_fault(s->tx->lane) : 0;
+}

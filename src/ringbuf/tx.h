@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tx.h - the door of tx lanes: frames from a client to the engine, through shared memory.
+ *
+ * A lane is a single-producer, single-consumer ring. The client is the producer, so here the
+ * engine is the one that must not trust: it keeps its own position, takes each word that the
+ * client can write once, checks it, and then uses its copy. What the client can do with a lane is
+ * harm its own frames.
+ *
+ * Frames come in batches; a batch begins with a frame that is marked NPF_TX_START. When a frame
+ * can't be sent the rest of its batch is not sent either, and counts as failed: what was sent of a
+ * batch is always its beginning.
+ */
+#ifndef NPF_RINGBUF_TX_H
+#define NPF_RINGBUF_TX_H
+
+#include "base/base.h"
+
+#define NPF_TX_MIN      (64u << 10) /* bytes of a lane */
+#define NPF_TX_MAX      (1u << 30)
+#define NPF_TX_DEFAULT  (1u << 20)
+#define NPF_TX_MAXFRAME (64u << 10)
+#define NPF_TX_NFDS     5 /* engine's words, client's words, data, kick, done */
+
+/* Flags of a frame. */
+#define NPF_TX_START  0x1u /* begins a batch: time 0 of its schedule is when it is sent */
+#define NPF_TX_TIMED  0x2u /* to be sent at_ns after the batch's start, not before */
+#define NPF_TX_NOWAIT 0x4u /* fails if the port has no room for it at once */
+#define NPF_TX_FLAGS  0x7u
+
+/* Departure errors of timed frames (departure - time due, never negative), by class: four classes
+ * for each power of two of nanoseconds. */
+#define NPF_TX_CLASSES 128
+
+/* Class of an error, and the greatest error in ns that is in it. */
+static inline unsigned int npf_tx_class(uint64_t ns)
+{
+	unsigned int log, class;
+
+	if (ns < 4)
+		return (unsigned int)ns;
+	log = 63u - (unsigned int)__builtin_clzll(ns);
+	class = (log - 1) * 4 + (unsigned int)((ns >> (log - 2)) & 3);
+	return NPF_MIN(class, NPF_TX_CLASSES - 1u);
+}
+
+static inline uint64_t npf_tx_class_end(unsigned int class)
+{
+	unsigned int log = class / 4 + 1;
+
+	if (class < 4)
+		return class;
+	return ((4ull + class % 4 + 1) << (log - 2)) - 1;
+}
+
+/* How far a lane is. All counts are packets, since it was made. */
+struct npf_tx_state {
+	uint64_t sent;
+	uint64_t failed;
+	int error;            /* why the last one failed: -ENETDOWN, -ENOBUFS, -EMSGSIZE, ...; 0 */
+	uint64_t pending;     /* bytes of the lane that are not settled yet */
+	uint64_t late_max_ns; /* greatest departure error of a timed frame */
+	uint64_t late[NPF_TX_CLASSES];
+};
+
+/* The error in ns that a fraction @q of the timed frames did not exceed; 0 when there were none. */
+uint64_t npf_tx_late(const struct npf_tx_state *st, double q);
+
+/* ---- Engine: the consumer ---- */
+
+struct npf_tx_lane;
+
+/*
+ * npf_tx_lane_new - make and seal the memory of a lane.
+ * @size: bytes; a power of two within NPF_TX_MIN..NPF_TX_MAX
+ * Return: 0, -EINVAL, -ENOMEM or what memfd_create, eventfd and mmap said.
+ */
+int npf_tx_lane_new(uint64_t size, struct npf_tx_lane **lp);
+struct npf_tx_lane *npf_tx_lane_free(struct npf_tx_lane *l); /* NULL is fine; returns NULL */
+
+/* The descriptors to pass to the client; they stay the lane's. */
+void npf_tx_lane_fds(const struct npf_tx_lane *l, int fds[NPF_TX_NFDS]);
+/* Readable when the client has put something into a lane that slept. Level-triggered, until
+ * npf_tx_lane_awake(). */
+int npf_tx_lane_kick(const struct npf_tx_lane *l);
+/* Bytes of memory that it takes. */
+uint64_t npf_tx_lane_memory(const struct npf_tx_lane *l);
+
+/* A frame as read: all but the bytes of the frame themselves are copies that were checked. */
+struct npf_tx_item {
+	const void *frame; /* in the client's memory: to be copied, once */
+	uint32_t len;
+	uint32_t repeat; /* at least 1 */
+	uint32_t flags;
+	uint64_t at_ns;
+	uint64_t end; /* of the frame in the lane, for npf_tx_lane_settle() */
+};
+
+/*
+ * npf_tx_lane_next - take the next frame.
+ * Return: 1: *it is filled; 0: there is none now; -EPROTO: the client lies, now and ever after.
+ */
+int npf_tx_lane_next(struct npf_tx_lane *l, struct npf_tx_item *it);
+
+/* Has the client taken back what was taken until end? Then it is not to be sent any more. */
+bool npf_tx_lane_is_cut(const struct npf_tx_lane *l, uint64_t end);
+
+/* Count packets, and why they failed. */
+void npf_tx_lane_count(struct npf_tx_lane *l, uint64_t sent, uint64_t failed, int error);
+void npf_tx_lane_late(struct npf_tx_lane *l, uint64_t ns);
+
+/* All up to end is settled: sent or failed, and counted. Wakes the client if it waits for that. */
+void npf_tx_lane_settle(struct npf_tx_lane *l, uint64_t end);
+
+/*
+ * npf_tx_lane_sleep - about to sleep on the kick descriptor.
+ * Return: false: the client has put something that npf_tx_lane_next() has not seen yet: don't.
+ */
+bool npf_tx_lane_sleep(struct npf_tx_lane *l);
+void npf_tx_lane_awake(struct npf_tx_lane *l);
+
+void npf_tx_lane_state(const struct npf_tx_lane *l, struct npf_tx_state *st);
+/* 0, or -EPROTO. Context: any thread. */
+int npf_tx_lane_fault(const struct npf_tx_lane *l);
+
+/* ---- Client: the producer ---- */
+
+struct npf_tx;
+
+/* Map a lane. The descriptors become the mapping's on success. Return: 0, -EPROTO, or what mmap
+ * said. */
+int npf_tx_map(const int fds[NPF_TX_NFDS], struct npf_tx **txp);
+struct npf_tx *npf_tx_unmap(struct npf_tx *tx); /* NULL is fine; returns NULL */
+
+/*
+ * npf_tx_put - put a frame into the lane; npf_tx_flush() shows it to the engine.
+ * Return: 0; -EAGAIN: no room now; -EMSGSIZE: longer than NPF_TX_MAXFRAME or than half of the lane;
+ * -EINVAL: empty, or repeat is 0.
+ */
+int npf_tx_put(struct npf_tx *tx, const void *frame, uint32_t len, uint32_t repeat, uint64_t at_ns,
+	uint32_t flags);
+void npf_tx_flush(struct npf_tx *tx);
+
+/* Take back everything that has not been sent yet: it will count as failed (-ECANCELED).
+ * Async-signal-safe. */
+void npf_tx_cut(struct npf_tx *tx);
+
+/*
+ * npf_tx_wait - flush, and wait until no more than @pending bytes are unsettled.
+ * @sock: the control connection; its end ends the wait
+ * @timeout_ms: -1: no limit
+ * Return: 0; -ETIMEDOUT; -EINTR: a signal came; -EPIPE: the engine has gone.
+ */
+int npf_tx_wait(struct npf_tx *tx, uint64_t pending, int sock, int timeout_ms);
+
+void npf_tx_state(const struct npf_tx *tx, struct npf_tx_state *st);
+/* Bytes of the lane. */
+uint64_t npf_tx_size(const struct npf_tx *tx);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tx_lane.c - the engine's side of a tx lane: nothing here believes the client.
+ *
+ * Invariants: tail <= taken <= head <= tail + size, where tail and taken are the engine's own and
+ * head is a copy, checked when it was loaded. A record's fields are each loaded once; the
+ * frame's bytes are the caller's to copy once, after that it does not matter what the client does
+ * with them.
+ */
+#include "ringbuf/memory.h"
+#include "ringbuf/tx_layout.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+
+struct npf_tx_lane {
+	uint64_t size;
+	uint64_t taken; /* end of what npf_tx_lane_next() has handed out */
+	uint64_t head;  /* the client's, when last looked at; believed */
+	uint64_t sent, failed;
+	const uint8_t *data;
+	struct npf_txe *e;
+	const struct npf_txc *c;
+	_Atomic int fault;
+	int kick, done;
+	struct npf_mem e_mem, c_mem, data_mem;
+};
+
+uint64_t npf_tx_late(const struct npf_tx_state *st, double q)
+{
+	uint64_t n = 0, seen = 0;
+
+	for (unsigned int i = 0; i < NPF_TX_CLASSES; i++)
+		n += st->late[i];
+	for (unsigned int i = 0; i < NPF_TX_CLASSES; i++) {
+		seen += st->late[i];
+		if (n > 0 && (double)seen >= q * (double)n)
+			return NPF_MIN(npf_tx_class_end(i), st->late_max_ns);
+	}
+	return 0;
+}
+
+int npf_tx_lane_new(uint64_t size, struct npf_tx_lane **lp)
+{
+	struct npf_tx_lane *l;
+	int rc;
+
+	if (size < NPF_TX_MIN || size > NPF_TX_MAX || (size & (size - 1)) != 0)
+		return -EINVAL;
+	if (size > npf_mem_available())
+		return -ENOMEM;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return -ENOMEM;
+	l->size = size;
+	l->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	l->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = l->kick >= 0 && l->done >= 0 ? 0 : -errno;
+	l->e_mem.fd = l->c_mem.fd = l->data_mem.fd = -1;
+	if (rc == 0)
+		rc = npf_mem_new(
+			&l->e_mem, "npf-tx-engine", sizeof(struct npf_txe), NPF_MEM_READONLY);
+	if (rc == 0)
+		rc = npf_mem_new(&l->c_mem, "npf-tx-client", sizeof(struct npf_txc), 0);
+	if (rc == 0)
+		rc = npf_mem_new(&l->data_mem, "npf-tx-data", size, NPF_MEM_TWICE);
+	if (rc < 0) {
+		npf_tx_lane_free(l);
+		return rc;
+	}
+	l->e = (struct npf_txe *)l->e_mem.addr;
+	l->c = (const struct npf_txc *)l->c_mem.addr;
+	l->data = l->data_mem.addr;
+	l->e->magic = NPF_TX_MAGIC;
+	l->e->version = NPF_TX_VERSION;
+	l->e->size = size;
+	*lp = l;
+	return 0;
+}
+
+struct npf_tx_lane *npf_tx_lane_free(struct npf_tx_lane *l)
+{
+	if (l == NULL)
+		return NULL;
+	npf_mem_fini(&l->e_mem);
+	npf_mem_fini(&l->c_mem);
+	npf_mem_fini(&l->data_mem);
+	npf_close(l->kick);
+	npf_close(l->done);
+	free(l);
+	return NULL;
+}
+
+void npf_tx_lane_fds(const struct npf_tx_lane *l, int fds[NPF_TX_NFDS])
+{
+	fds[0] = l->e_mem.fd;
+	fds[1] = l->c_mem.fd;
+	fds[2] = l->data_mem.fd;
+	fds[3] = l->kick;
+	fds[4] = l->done;
+}
+
+int npf_tx_lane_kick(const struct npf_tx_lane *l)
+{
+	return l->kick;
+}
+
+uint64_t npf_tx_lane_memory(const struct npf_tx_lane *l)
+{
+	return l->e_mem.size + l->c_mem.size + l->data_mem.size;
+}
+
+int npf_tx_lane_fault(const struct npf_tx_lane *l)
+{
+	return atomic_load_explicit(&l->fault, memory_order_relaxed);
+}
+
+static int caught(struct npf_tx_lane *l)
+{
+	atomic_store_explicit(&l->fault, -EPROTO, memory_order_relaxed);
+	return -EPROTO;
+}
+
+static uint64_t tail_of(const struct npf_tx_lane *l)
+{
+	return atomic_load_explicit(&l->e->tail, memory_order_relaxed);
+}
+
+/* Look how far the client is. Return: 0 or -EPROTO. */
+static int look(struct npf_tx_lane *l)
+{
+	/* R7: acquire, pairs with W7. The bytes of records below head are there. */
+	uint64_t head = atomic_load_explicit(&l->c->head, memory_order_acquire);
+
+	if (head - tail_of(l) > l->size || head - tail_of(l) < l->head - tail_of(l) ||
+		head % NPF_TX_ALIGN != 0)
+		return caught(l);
+	l->head = head;
+	return 0;
+}
+
+int npf_tx_lane_next(struct npf_tx_lane *l, struct npf_tx_item *it)
+{
+	const struct npf_tx_rec *rec;
+	uint64_t room;
+
+	if (npf_tx_lane_fault(l) < 0)
+		return -EPROTO;
+	if (l->taken == l->head && look(l) < 0)
+		return -EPROTO;
+	room = l->head - l->taken;
+	if (room == 0)
+		return 0;
+	rec = (const struct npf_tx_rec *)(l->data + (l->taken & (l->size - 1)));
+	if (room < sizeof(*rec))
+		return caught(l);
+	it->frame = rec + 1;
+	it->len = __atomic_load_n(&rec->len, __ATOMIC_RELAXED);
+	it->repeat = __atomic_load_n(&rec->repeat, __ATOMIC_RELAXED);
+	it->flags = __atomic_load_n(&rec->flags, __ATOMIC_RELAXED);
+	it->at_ns = __atomic_load_n(&rec->at_ns, __ATOMIC_RELAXED);
+	if (it->len == 0 || it->len > NPF_TX_MAXFRAME || it->repeat == 0 ||
+		(it->flags & ~NPF_TX_FLAGS) != 0 || npf_tx_space(it->len) > room)
+		return caught(l);
+	l->taken += npf_tx_space(it->len);
+	it->end = l->taken;
+	return 1;
+}
+
+bool npf_tx_lane_is_cut(const struct npf_tx_lane *l, uint64_t end)
+{
+	uint64_t cut = atomic_load_explicit(&l->c->cut, memory_order_relaxed);
+
+	/* Whatever the client writes there, it takes back its own frames or none. */
+	return cut - tail_of(l) <= l->size && cut - tail_of(l) >= end - tail_of(l);
+}
+
+void npf_tx_lane_count(struct npf_tx_lane *l, uint64_t sent, uint64_t failed, int error)
+{
+	if (sent > 0) {
+		l->sent += sent;
+		atomic_store_explicit(&l->e->sent, l->sent, memory_order_relaxed);
+	}
+	if (failed > 0) {
+		l->failed += failed;
+		atomic_store_explicit(&l->e->failed, l->failed, memory_order_relaxed);
+		atomic_store_explicit(&l->e->error, error, memory_order_relaxed);
+	}
+}
+
+void npf_tx_lane_late(struct npf_tx_lane *l, uint64_t ns)
+{
+	_Atomic uint64_t *c = &l->e->late[npf_tx_class(ns)];
+
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + 1, memory_order_relaxed);
+	if (ns > atomic_load_explicit(&l->e->late_max_ns, memory_order_relaxed))
+		atomic_store_explicit(&l->e->late_max_ns, ns, memory_order_relaxed);
+}
+
+void npf_tx_lane_settle(struct npf_tx_lane *l, uint64_t end)
+{
+	uint64_t tail = tail_of(l), wake_at, one = 1;
+
+	if (end == tail)
+		return;
+	/* W8: seq_cst, pairs with R8. All use of what lies below is over, and it is counted. */
+	atomic_store_explicit(&l->e->tail, end, memory_order_seq_cst);
+	/* R10: seq_cst, pairs with W10. Either this sees the wish, or the client sees the tail. */
+	wake_at = atomic_load_explicit(&l->c->wake_at, memory_order_seq_cst);
+	/* Only when this step got there: a client that leaves its word alone is not signalled for
+	 * every frame. */
+	if (wake_at > tail && wake_at <= end && write(l->done, &one, sizeof(one)) < 0)
+		return; /* its counter is at the limit: it is readable */
+}
+
+bool npf_tx_lane_sleep(struct npf_tx_lane *l)
+{
+	uint64_t head;
+
+	/* W9: seq_cst, pairs with R9. Either the client sees this, or we see its head. */
+	atomic_store_explicit(&l->e->asleep, 1, memory_order_seq_cst);
+	/* R7: seq_cst, pairs with W7. */
+	head = atomic_load_explicit(&l->c->head, memory_order_seq_cst);
+	/* What was seen but not taken waits for its time. */
+	if (head == l->head || npf_tx_lane_fault(l) < 0)
+		return true;
+	atomic_store_explicit(&l->e->asleep, 0, memory_order_relaxed);
+	return false;
+}
+
+void npf_tx_lane_awake(struct npf_tx_lane *l)
+{
+	uint64_t n;
+
+	if (atomic_load_explicit(&l->e->asleep, memory_order_relaxed) == 0)
+		return;
+	atomic_store_explicit(&l->e->asleep, 0, memory_order_relaxed);
+	if (read(l->kick, &n, sizeof(n)) < 0)
+		return; /* something else woke us */
+}
+
+void npf_tx_lane_state(const struct npf_tx_lane *l, struct npf_tx_state *st)
+{
+	npf_txe_state(l->e, st);
+	st->pending = atomic_load_explicit(&l->c->head, memory_order_relaxed) - tail_of(l);
+	st->pending = NPF_MIN(st->pending, l->size);
+}

@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# npfctl send: what the port takes is what is in the file, in order and byte for byte; schedules are
+# kept; the counts are true when the port is slow, stopped or takes nothing, and when the
+# sender is killed; who watches sees each packet once.
+. "$(dirname "$0")/lib.sh"
+need_root
+need tcpdump jq python3
+
+corpus_file=$corpus/web4.pcap
+n=$(packets_of "$corpus_file")
+{
+	config "{name: npf0, device: \"net_null0,no-rx=1\", send: true}" \
+		"{name: npf1, device: \"net_pcap1,rx_pcap=$corpus_file,tx_pcap=$t/tx.pcap\", send: true, start: attach}" \
+		"{name: npf2, device: \"net_ring0\", send: true}" \
+		"{name: npf3, device: \"net_null1,no-rx=1\"}" \
+		"{name: npf4, device: \"net_memif0,role=server,socket=$t/memif.sock\", send: true}"
+} >"$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
+
+# Refusals.
+! "$npfctl" send npf3 -r "$corpus_file" 2>"$t/err" || fail "a port without send: true can be sent on"
+says "$t/err" 'not allowed on port npf3' "who may not send is told so"
+! "$npfctl" send npf1 -r "$corpus_file" >"$t/out" 2>"$t/err" || fail "a stopped port takes packets"
+says "$t/err" 'packet 1 was not sent: the port is stopped' "a stopped port sends nothing and says so"
+! "$npfctl" send npf0 -r "$t/conf.yaml" 2>"$t/err" || fail "a file that is none is sent"
+"$npfctl" send npf0 2>/dev/null || [ $? -eq 2 ] || fail "the exit status of a wrong command line"
+! "$npfctl" send npf0 -r "$corpus_file" --rate 5furlongs 2>/dev/null || fail "a wrong rate is taken"
+ok "wrong files and rates are refused"
+
+# Byte for byte. A client keeps the port running.
+"$run" tcpdump -i npf1 -c $((8 * n)) -w "$t/seen.pcap" 2>"$t/tcpdump.err" &
+add_background
+watcher=$!
+wait_for 10 has_sessions 1 || fail "tcpdump does not attach"
+"$npfctl" send npf1 -r "$corpus_file" >"$t/out" || fail "npfctl send"
+says "$t/out" "^$n packets, " "all $n packets are reported as sent"
+"$npfctl" send npf1 -r "$corpus_file" --loop 3 --repeat 2 --rate x50 --json >"$t/out" ||
+	fail "npfctl send --loop --repeat"
+[ "$(jq .packets "$t/out")" -eq $((6 * n)) ] || fail "--loop 3 --repeat 2 sends $(jq .packets "$t/out")"
+[ "$(jq '.late_p50_ns <= .late_p99_ns and .late_p99_ns <= .late_max_ns' "$t/out")" = true ] ||
+	fail "the lateness makes no sense"
+wait_gone "$watcher" 100 || fail "tcpdump has not seen $((8 * n)) packets: $(ctl sessions)"
+python3 "$NPF_SRC/tests/e2e/packets.py" "$corpus_file" >"$t/expected1"
+{
+	cat "$t/expected1"
+	for i in 1 2 3; do
+		awk '{ print; print }' "$t/expected1"
+	done
+} >"$t/expected"
+python3 "$NPF_SRC/tests/e2e/packets.py" "$t/tx.pcap" >"$t/got"
+same "$t/expected" "$t/got" "the port got the file's packets, looped and repeated, byte for byte"
+{
+	cat "$t/expected1" "$t/expected"
+} | sort >"$t/expected.all"
+python3 "$NPF_SRC/tests/e2e/packets.py" "$t/seen.pcap" | sort >"$t/got"
+same "$t/expected.all" "$t/got" "who watches sees each received and each sent packet once"
+
+# Rates: on a busy machine they can't be kept, but they must never be exceeded.
+"$npfctl" send npf0 -r "$corpus_file" --loop 20 --rate 1kpps --json >"$t/out" || fail "--rate pps"
+jq -e ".packets == $((20 * n)) and .seconds > $((20 * n - 1)) / 1000" "$t/out" >/dev/null ||
+	fail "1000 packets a second: $(cat "$t/out")"
+bits=$(($(awk '{ s += $1 } END { print s }' "$t/expected1") * 8))
+"$npfctl" send npf0 -r "$corpus_file" --loop 10 --rate $((bits * 10))bps --json >"$t/out" || fail "--rate bps"
+jq -e '.seconds > 0.9' "$t/out" >/dev/null || fail "bits a second: $(cat "$t/out")"
+ok "rates in packets and in bits a second are not exceeded"
+
+# A million from one packet, asap.
+python3 - "$t/one.pcap" <<'EOF'
+import struct, sys
+with open(sys.argv[1], "wb") as f:
+    f.write(struct.pack("<IHHiIIIIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1, 0, 0, 64, 64) + bytes(64))
+EOF
+before=$(ctl stats | jq '.ports[0].tx_packets')
+"$npfctl" send npf0 -r "$t/one.pcap" --repeat 1000000 --json >"$t/out" || fail "--repeat"
+[ "$(jq .packets "$t/out")" -eq 1000000 ] || fail "--repeat 1000000 sends $(jq .packets "$t/out")"
+"$npfctl" send npf0 -r "$t/one.pcap" --loop 1000000 --json >"$t/out" || fail "--loop"
+[ "$(jq .packets "$t/out")" -eq 1000000 ] || fail "--loop 1000000 sends $(jq .packets "$t/out")"
+[ "$(ctl stats | jq '.ports[0].tx_packets')" -eq $((before + 2000000)) ] ||
+	fail "the port's own count is another"
+ok "a million repetitions and a million packets: the port counts the same"
+
+# A port that takes nothing: an error within two seconds, with a true count. net_memif has no peer.
+status=0
+timeout 20 "$npfctl" send npf4 -r "$corpus_file" >"$t/out" 2>"$t/err" || status=$?
+[ $status -eq 1 ] || fail "a port without a peer: exit status $status"
+says "$t/out" '^0 packets' "a port that takes nothing gets nothing"
+says "$t/err" 'takes nothing any more|is stopped' "... and that is said"
+
+# Interrupted and killed senders.
+"$npfctl" send npf0 -r "$corpus_file" --loop 0 --rate 10kpps --json >"$t/out" &
+pid=$!
+sleep 1
+before=$(ctl stats | jq '.ports[0].tx_packets')
+kill -INT $pid
+wait $pid || fail "an endless loop, interrupted, has exit status $?"
+sent=$(jq .packets "$t/out")
+[ "$sent" -gt 0 ] || fail "nothing was sent before the interruption"
+ok "an interrupted sender reports what went: $sent"
+"$npfctl" send npf0 -r "$corpus_file" --loop 0 >"$t/out" 2>&1 &
+pid=$!
+wait_for 5 has_sessions 1 || fail "no session"
+kill -9 $pid
+wait_for 5 has_sessions 0 || fail "the session of a killed sender stays"
+before=$(ctl stats | jq '.ports[0].tx_packets')
+sleep 0.3
+[ "$(ctl stats | jq '.ports[0].tx_packets')" -eq "$before" ] || fail "a dead sender's packets still go out"
+ok "a killed sender stops at once"
+has_fds() {
+	[ "$(daemon_fds)" -eq "$fds" ]
+}
+fds=$(daemon_fds)
+for _ in 1 2 3 4 5; do
+	"$npfctl" send npf0 -r "$corpus_file" >"$t/out" || fail "npfctl send"
+done
+wait_for 5 has_fds || fail "lanes leave descriptors behind"
+ok "lanes leave nothing behind"
+
+stop_daemon
+clean "$t/daemon.log"
