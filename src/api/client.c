@@ -186,6 +186,7 @@ int npf_client_open(
 		return say(err, -ENOMEM, "client");
 	c->efd = c->brkfd = c->epfd = -1;
 	pthread_mutex_init(&c->lock, NULL);
+	pthread_mutex_init(&c->tx_lock, NULL);
 	atomic_init(&c->direction, conf->direction);
 	rc = c->sock = npf_wire_open_daemon(NULL, program_invocation_short_name, &hello, err);
 	if (rc >= 0)
@@ -209,6 +210,8 @@ struct npf_client *npf_client_close(struct npf_client *c)
 	npf_close(c->efd);
 	npf_close(c->sock);
 	free(c->insns);
+	npf_tx_unmap(c->tx);
+	pthread_mutex_destroy(&c->tx_lock);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 	return NULL;

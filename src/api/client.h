@@ -14,7 +14,10 @@
 
 #include "jit/bpf.h"
 #include "ringbuf/ring.h"
+#include "ringbuf/tx.h"
 #include "wire/wire.h"
+
+#include <stdatomic.h>
 
 struct npf_client;
 
@@ -126,5 +129,43 @@ int npf_client_stats(
 
 int npf_client_send(
 	struct npf_client *c, const void *frame, uint32_t len, struct npf_wire_error *err);
+
+/* ---- Many frames, by the session's send lane ---- */
+
+/* A batch under way; on its user's stack. */
+struct npf_client_batch {
+	struct npf_client *c;
+	const _Atomic bool *stop;
+	uint64_t sent, failed; /* of the lane, when the batch began */
+	uint64_t n;
+	uint32_t len; /* of the frame put last */
+	int error;
+	bool first;
+};
+
+/*
+ * npf_client_batch_begin - from a return of 0 until npf_client_batch_end() the lane is locked.
+ * @stop: true there ends the batch early; or NULL
+ * Return: 0, or -errno with *err filled.
+ */
+int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b,
+	const _Atomic bool *stop, struct npf_wire_error *err);
+
+/*
+ * npf_client_batch_put - one frame more; waits for room in the lane.
+ * @repeat: times that it is sent
+ * @at_ns:  with NPF_TX_TIMED: when, since the first frame's
+ * @flags:  NPF_TX_TIMED, NPF_TX_NOWAIT
+ * Return:  0; -errno: a frame has failed or the batch is to stop: end it.
+ */
+int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t len,
+	uint32_t repeat, uint64_t at_ns, uint32_t flags);
+
+/*
+ * npf_client_batch_end - wait until all of it is settled.
+ * @sentp: how many packets were sent, repetitions counted: the first ones
+ * Return: 0: all; or -errno with *err filled.
+ */
+int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf_wire_error *err);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "api/client.h"
 
+#include "ringbuf/tx.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -32,6 +34,10 @@ struct npf_client {
 	uint32_t n_insns;
 	struct npf_wire_params params;
 	struct npf_wire_stats last_stats;
+
+	/* Under its own lock. */
+	pthread_mutex_t tx_lock;
+	struct npf_tx *tx; /* NULL: nothing was sent by it yet */
 
 	/* Written by the reading thread, read by any. */
 	_Atomic uint64_t skipped; /* records that a later filter or direction rejected */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * send.c - one packet at a time.
+ * send.c - one packet at a time, or one packet many times.
  *
- * The daemon answers each packet: success means that the port took it.
+ * Success means that the port took it, as often as asked for.
  */
 #include "api/handle.h"
 
@@ -10,19 +10,35 @@
 
 #include <limits.h>
 
-/* Sends a frame as often as pcap_setnumwrites() says. Return: 0 or a pcap error. */
+/*
+ * Sends a frame as often as pcap_setnumwrites() says. More than once: by the send lane. Return: 0
+ * or a pcap error.
+ */
 static int send_frame(struct npf_handle *h, const void *frame, size_t size)
 {
+	struct npf_client_batch batch;
 	struct npf_wire_error err;
+	uint64_t sent;
+	int rc;
 
 	if (h->client == NULL)
 		return npf_handle_inactive(h);
 	if (size > NPF_WIRE_MAXFRAME)
 		return npf_handle_error(
 			h, "a packet of %zu bytes is longer than %u", size, NPF_WIRE_MAXFRAME);
-	for (unsigned int i = 0; i < h->n_writes; i++)
-		if (npf_client_send(h->client, frame, (uint32_t)size, &err) < 0)
-			return npf_handle_error(h, "%s", err.text);
+	if (h->n_writes == 1) {
+		rc = npf_client_send(h->client, frame, (uint32_t)size, &err);
+		return rc < 0 ? npf_handle_error(h, "%s", err.text) : 0;
+	}
+	rc = npf_client_batch_begin(h->client, &batch, NULL, &err);
+	if (rc < 0)
+		return npf_handle_error(h, "%s", err.text);
+	npf_client_batch_put(
+		&batch, frame, (uint32_t)size, h->n_writes, 0, h->nonblock ? NPF_TX_NOWAIT : 0);
+	rc = npf_client_batch_end(&batch, &sent, &err);
+	if (rc < 0)
+		return npf_handle_error(h, "%s (%llu of %u times sent)", err.text,
+			(unsigned long long)sent, h->n_writes);
 	return 0;
 }
 

@@ -6,16 +6,16 @@
  * bytes here and 16 on Windows and in a savefile, by which programs size their queues: what
  * fits is decided as if it had 16, and the memory is there for 24.
  *
- * sync: packet i leaves at the start of the call plus the distance of its time stamp from the
- * first one's: an absolute schedule, so one late packet makes no other late. A stamp that
- * goes back is sent at once.
+ * The packets go through the send lane; the daemon keeps the schedule. sync: packet i leaves at the
+ * first one's departure plus the distance of their time stamps: an absolute schedule, so one
+ * late packet makes no other late. A stamp that goes back is sent at once. The call returns when
+ * the last packet has left, or early when one can't be sent or pcap_breakloop() is called.
  */
 #include "api/handle.h"
 
 #include "base/clock.h"
 
 #include <string.h>
-#include <time.h>
 
 #define FILE_HEADER 16u /* of a packet in a savefile */
 
@@ -71,23 +71,40 @@ static int64_t stamp_ns(const struct npf_handle *h, const struct pcap_pkthdr *hd
 	return (int64_t)hdr->ts.tv_sec * (int64_t)NPF_NS_PER_S + (int64_t)hdr->ts.tv_usec * unit;
 }
 
-static void sleep_until(uint64_t mono_ns)
+/* The packet at that place of the queue. Return: its bytes, header included; 0: none is whole
+ * there.
+ */
+static u_int packet_at(const pcap_send_queue *queue, u_int at, struct pcap_pkthdr *hdr)
 {
-	struct timespec ts = {
-		.tv_sec = (time_t)(mono_ns / NPF_NS_PER_S),
-		.tv_nsec = (long)(mono_ns % NPF_NS_PER_S),
-	};
+	if (queue->len - at < sizeof(*hdr))
+		return 0;
+	memcpy(hdr, queue->buffer + at, sizeof(*hdr));
+	if (queue->len - at - sizeof(*hdr) < hdr->caplen)
+		return 0;
+	return (u_int)sizeof(*hdr) + hdr->caplen;
+}
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
-		;
+/* Bytes of the queue that its first n packets take. */
+static u_int bytes_of(const pcap_send_queue *queue, uint64_t n)
+{
+	struct pcap_pkthdr hdr;
+	u_int at = 0;
+
+	while (n-- > 0)
+		at += packet_at(queue, at, &hdr);
+	return at;
 }
 
 u_int pcap_sendqueue_transmit(pcap_t *p, pcap_send_queue *queue, int sync)
 {
 	struct npf_handle *h = npf_handle_of(p);
-	uint64_t start = npf_clock_monotonic();
+	struct npf_client_batch batch;
+	struct npf_wire_error err;
+	struct pcap_pkthdr hdr;
+	u_int at = 0, size;
 	int64_t first = 0;
-	u_int at = 0;
+	uint64_t sent;
+	int rc;
 
 	if (h == NULL)
 		return 0;
@@ -95,24 +112,29 @@ u_int pcap_sendqueue_transmit(pcap_t *p, pcap_send_queue *queue, int sync)
 		npf_handle_inactive(h);
 		return 0;
 	}
-	while (at < queue->len) {
-		struct pcap_pkthdr hdr;
+	if (npf_client_batch_begin(h->client, &batch, &h->break_loop, &err) < 0) {
+		npf_handle_error(h, "%s", err.text);
+		return 0;
+	}
+	for (; (size = packet_at(queue, at, &hdr)) > 0; at += size) {
 		int64_t since;
 
-		if (queue->len - at < sizeof(hdr))
-			break;
-		memcpy(&hdr, queue->buffer + at, sizeof(hdr));
-		if (queue->len - at - sizeof(hdr) < hdr.caplen)
-			break;
 		if (at == 0)
 			first = stamp_ns(h, &hdr);
 		since = stamp_ns(h, &hdr) - first;
-		if (sync && since > 0)
-			sleep_until(start + (uint64_t)since);
-		if (pcap_sendpacket(p, (const u_char *)queue->buffer + at + sizeof(hdr),
-			    (int)hdr.caplen) < 0)
-			return at;
-		at += (u_int)sizeof(hdr) + hdr.caplen;
+		if (npf_client_batch_put(&batch, queue->buffer + at + sizeof(hdr), hdr.caplen, 1,
+			    sync && since > 0 ? (uint64_t)since : 0,
+			    sync          ? NPF_TX_TIMED
+			    : h->nonblock ? NPF_TX_NOWAIT
+					  : 0) < 0)
+			break;
+	}
+	rc = npf_client_batch_end(&batch, &sent, &err);
+	if (rc < 0) {
+		npf_handle_error(h, "%s", err.text);
+		if (rc == -ECANCELED)
+			atomic_store_explicit(&h->break_loop, false, memory_order_relaxed);
+		return bytes_of(queue, sent);
 	}
 	if (at < queue->len)
 		npf_handle_error(h, "the send queue ends in the middle of a packet");

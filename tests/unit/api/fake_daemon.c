@@ -5,6 +5,9 @@
 
 #include "base/clock.h"
 
+#include "ringbuf/tx.h"
+
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -30,6 +33,8 @@ struct conn {
 	bool removed;
 	bool monitor;
 	struct npf_wire_stats stats;
+	struct npf_tx_lane *tx;
+	uint64_t tx_start;
 };
 
 struct fake_daemon {
@@ -46,7 +51,7 @@ struct fake_daemon {
 	struct npf_wire_open last_open;
 	struct npf_wire_params last_params;
 	struct npf_wire_set_mode last_mode;
-	unsigned int n_sent;
+	unsigned int n_sent, tx_limit;
 	uint8_t sent[NPF_WIRE_MAXFRAME];
 	uint32_t sent_len;
 	char *msg_buf;
@@ -56,6 +61,7 @@ static void drop_conn(struct conn *c)
 {
 	for (unsigned int i = 0; i < c->n_buffers; i++)
 		npf_buffer_free(c->buffers[i]);
+	npf_tx_lane_free(c->tx);
 	free(c->insns);
 	/* poll() in the thread keeps a closed socket alive: end it for the peer at once. */
 	shutdown(c->fd, SHUT_RDWR);
@@ -218,6 +224,46 @@ static void do_send(struct fake_daemon *d, struct conn *c, const struct npf_wire
 	reply(c, msg, 0, &r, sizeof(r), NULL, 0);
 }
 
+static void do_send_lane(struct conn *c, const struct npf_wire_msg *msg)
+{
+	struct npf_wire_send_lane r = {.size = NPF_TX_MIN};
+	int fds[NPF_TX_NFDS];
+
+	if (npf_tx_lane_new(r.size, &c->tx) < 0) {
+		refuse(c, msg, -ENOMEM, "no lane");
+		return;
+	}
+	npf_tx_lane_fds(c->tx, fds);
+	reply(c, msg, 0, &r, sizeof(r), fds, NPF_TX_NFDS);
+}
+
+/* Sends what is in the lane; the port is as fast as the schedule. */
+static void pump(struct fake_daemon *d, struct conn *c)
+{
+	struct npf_tx_item it;
+
+	while (npf_tx_lane_next(c->tx, &it) == 1) {
+		uint64_t now = npf_clock_monotonic();
+
+		if ((it.flags & NPF_TX_START) != 0)
+			c->tx_start = now;
+		if ((it.flags & NPF_TX_TIMED) != 0 && c->tx_start + it.at_ns > now)
+			usleep((useconds_t)((c->tx_start + it.at_ns - now) / 1000 + 1));
+		if (npf_tx_lane_is_cut(c->tx, it.end)) {
+			npf_tx_lane_count(c->tx, 0, it.repeat, -ECANCELED);
+		} else if (d->n_sent >= d->tx_limit) {
+			/* ... and what follows in the batch, since the limit stays. */
+			npf_tx_lane_count(c->tx, 0, it.repeat, -ENOBUFS);
+		} else {
+			d->n_sent += it.repeat;
+			d->sent_len = it.len;
+			memcpy(d->sent, it.frame, it.len);
+			npf_tx_lane_count(c->tx, it.repeat, 0, 0);
+		}
+		npf_tx_lane_settle(c->tx, it.end);
+	}
+}
+
 static void serve(struct fake_daemon *d, struct conn *c, const struct npf_wire_msg *msg)
 {
 	struct npf_wire_hello_reply hello = {.version = "fake", .pid = 1};
@@ -263,6 +309,9 @@ static void serve(struct fake_daemon *d, struct conn *c, const struct npf_wire_m
 	case NPF_WIRE_SEND:
 		do_send(d, c, msg);
 		break;
+	case NPF_WIRE_SEND_LANE:
+		do_send_lane(c, msg);
+		break;
 	default:
 		refuse(c, msg, -EOPNOTSUPP, "the fake daemon does not do this");
 	}
@@ -280,20 +329,34 @@ static void accept_one(struct fake_daemon *d)
 	npf_close(fd);
 }
 
+static bool pump_all(struct fake_daemon *d)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < MAX_CONNS; i++)
+		if (d->conns[i].fd >= 0 && d->conns[i].tx != NULL) {
+			pump(d, &d->conns[i]);
+			any = true;
+		}
+	return any;
+}
+
 static void *run(void *arg)
 {
 	struct fake_daemon *d = arg;
 
 	for (;;) {
 		struct pollfd pfds[2 + MAX_CONNS];
+		bool has_lanes;
 
 		pthread_mutex_lock(&d->lock);
 		pfds[0] = (struct pollfd){.fd = d->stop_fd, .events = POLLIN};
 		pfds[1] = (struct pollfd){.fd = d->listen_fd, .events = POLLIN};
 		for (unsigned int i = 0; i < MAX_CONNS; i++)
 			pfds[2 + i] = (struct pollfd){.fd = d->conns[i].fd, .events = POLLIN};
+		has_lanes = pump_all(d);
 		pthread_mutex_unlock(&d->lock);
-		poll(pfds, NPF_ARRAY_LEN(pfds), -1);
+		poll(pfds, NPF_ARRAY_LEN(pfds), has_lanes ? 1 : -1);
 		if (pfds[0].revents)
 			return NULL;
 		pthread_mutex_lock(&d->lock);
@@ -333,6 +396,7 @@ struct fake_daemon *fake_start(void)
 		abort();
 	d->stop_fd = eventfd(0, EFD_CLOEXEC);
 	d->msg_buf = malloc(NPF_WIRE_BUFLEN);
+	d->tx_limit = UINT_MAX;
 	for (unsigned int i = 0; i < MAX_CONNS; i++)
 		d->conns[i].fd = d->conns[i].efd = -1;
 	pthread_mutex_init(&d->lock, NULL);
@@ -487,6 +551,13 @@ void fake_remove_port(struct fake_daemon *d)
 		c->removed = true;
 		signal_reader(c);
 	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+void fake_limit_sends(struct fake_daemon *d, unsigned int n)
+{
+	pthread_mutex_lock(&d->lock);
+	d->tx_limit = n;
 	pthread_mutex_unlock(&d->lock);
 }
 

@@ -47,7 +47,10 @@ void fake_remove_port(struct fake_daemon *d);
  * are already in the ring when a filter changes. */
 void fake_ignore_filters(struct fake_daemon *d, bool on);
 
-/* Frames received through NPF_WIRE_SEND, and the last of them. */
+/* After so many frames the port takes no more from a send lane. */
+void fake_limit_sends(struct fake_daemon *d, unsigned int n);
+
+/* Frames received through NPF_WIRE_SEND or a send lane, and the last of them. */
 unsigned int fake_sent(struct fake_daemon *d, void *frame, size_t size);
 
 /* What the newest session asked for. */

@@ -237,6 +237,68 @@ static void a_queue_that_fails_says_how_far_it_came(void **state)
 	pcap_close(p);
 }
 
+static void a_port_that_stops_taking_is_told_exactly(void **state)
+{
+	pcap_send_queue *q = pcap_sendqueue_alloc(10000);
+	pcap_t *p = open_npf0(true);
+
+	for (unsigned int i = 0; i < 20; i++)
+		fill(q, i, 100, 0);
+	fake_limit_sends(*state, 7);
+	assert_int_equal(pcap_sendqueue_transmit(p, q, 0), 7 * (sizeof(struct pcap_pkthdr) + 100));
+	assert_non_null(strstr(pcap_geterr(p), "takes no packets"));
+	fake_limit_sends(*state, 100);
+	assert_int_equal(pcap_sendqueue_transmit(p, q, 0), q->len);
+	assert_int_equal(fake_sent(*state, NULL, 0), 27);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+}
+
+/* Many times what a lane holds. */
+static void a_long_queue_is_sent_whole(void **state)
+{
+	pcap_send_queue *q = pcap_sendqueue_alloc(4 << 20);
+	pcap_t *p = open_npf0(true);
+	unsigned int n = 0;
+	uint8_t last[1000];
+
+	for (; q->len + 2000 < q->maxlen; n++)
+		fill(q, n, 1000, 0);
+	assert_int_equal(pcap_sendqueue_transmit(p, q, 0), q->len);
+	assert_int_equal(fake_sent(*state, last, sizeof(last)), n);
+	assert_memory_equal(last, udp_packet((uint16_t)(n - 1), 1000), 1000);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+}
+
+static void *break_soon(void *arg)
+{
+	usleep(50000);
+	pcap_breakloop(arg);
+	return NULL;
+}
+
+static void breakloop_ends_a_transmission(void **state)
+{
+	pcap_send_queue *q = pcap_sendqueue_alloc(10000);
+	pcap_t *p = open_npf0(true);
+	uint64_t start = npf_clock_monotonic();
+	pthread_t thread;
+
+	fill(q, 0, 100, 0);
+	fill(q, 1, 100, 900000);
+	fill(q, 2, 100, 900001);
+	pthread_create(&thread, NULL, break_soon, p);
+	assert_in_range(pcap_sendqueue_transmit(p, q, 1), 1 * (sizeof(struct pcap_pkthdr) + 100),
+		2 * (sizeof(struct pcap_pkthdr) + 100));
+	pthread_join(thread, NULL);
+	assert_non_null(strstr(pcap_geterr(p), "interrupted"));
+	assert_true(npf_clock_monotonic() - start < 5 * NPF_NS_PER_S);
+	assert_true(fake_sent(*state, NULL, 0) < 3);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+}
+
 /* ---- Sources ---- */
 
 static void source_strings_are_made(void **state)
@@ -375,6 +437,9 @@ int main(void)
 		TEST(a_queue_is_sent_whole_and_in_order),
 		TEST(a_synchronised_queue_keeps_its_distances),
 		TEST(a_queue_that_fails_says_how_far_it_came),
+		TEST(a_port_that_stops_taking_is_told_exactly),
+		TEST(a_long_queue_is_sent_whole),
+		TEST(breakloop_ends_a_transmission),
 		TEST(source_strings_are_made),
 		TEST(source_strings_are_taken_apart),
 		TEST(pcap_open_has_winpcaps_defaults),

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * client_send.c - batches of frames through the session's send lane, which is made at first need.
+ *
+ * A batch is put into the lane while the daemon already sends it, and ends when all of it is
+ * settled; what was sent of it is its beginning, and the count is exact. One batch at a time: the
+ * lane has its own lock, so that a long one holds up no other call.
+ */
+#include "api/client_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FLUSH_EVERY 32  /* frames shown to the daemon at once */
+#define LOOK_MS     100 /* how often a waiting batch looks whether it is to stop */
+
+static int open_lane(struct npf_client *c, struct npf_wire_error *err)
+{
+	struct npf_wire_send_lane lane = {0};
+	int fds[NPF_TX_NFDS];
+	struct npf_wire_call call = {
+		.type = NPF_WIRE_SEND_LANE,
+		.body = &lane,
+		.body_len = sizeof(lane),
+		.reply = &lane,
+		.reply_len = sizeof(lane),
+		.reply_min = sizeof(lane),
+		.fds = fds,
+		.n_fds = NPF_TX_NFDS,
+	};
+	int rc;
+
+	pthread_mutex_lock(&c->lock);
+	rc = npf_wire_do(c->sock, &call);
+	pthread_mutex_unlock(&c->lock);
+	if (rc < 0) {
+		*err = call.err;
+		return rc;
+	}
+	rc = call.n_fds == NPF_TX_NFDS ? npf_tx_map(fds, &c->tx) : -EPROTO;
+	if (rc < 0) {
+		for (unsigned int i = 0; i < call.n_fds; i++)
+			npf_close(fds[i]);
+		snprintf(err->text, sizeof(err->text), "the daemon's send lane can't be mapped: %s",
+			strerror(-rc));
+	}
+	return rc;
+}
+
+int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b,
+	const _Atomic bool *stop, struct npf_wire_error *err)
+{
+	struct npf_tx_state st;
+	int rc = 0;
+
+	pthread_mutex_lock(&c->tx_lock);
+	if (c->tx == NULL)
+		rc = open_lane(c, err);
+	if (rc < 0) {
+		pthread_mutex_unlock(&c->tx_lock);
+		return rc;
+	}
+	npf_tx_state(c->tx, &st);
+	*b = (struct npf_client_batch){
+		.c = c, .stop = stop, .sent = st.sent, .failed = st.failed, .first = true};
+	return 0;
+}
+
+/* Waits until no more than pending bytes are unsettled. Return: 0, or why to stop. */
+static int wait_for(struct npf_client_batch *b, uint64_t pending)
+{
+	for (;;) {
+		int rc = npf_tx_wait(b->c->tx, pending, b->c->sock, LOOK_MS);
+		struct npf_tx_state st;
+
+		npf_tx_state(b->c->tx, &st);
+		if (st.failed != b->failed)
+			return st.error;
+		if (rc == 0 || rc == -EPIPE)
+			return rc;
+		if (b->stop != NULL && atomic_load_explicit(b->stop, memory_order_relaxed))
+			return -ECANCELED;
+	}
+}
+
+int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t len,
+	uint32_t repeat, uint64_t at_ns, uint32_t flags)
+{
+	struct npf_tx *tx = b->c->tx;
+	int rc;
+
+	if (b->error < 0)
+		return b->error;
+	if (b->first)
+		flags |= NPF_TX_START;
+	b->first = false;
+	b->len = len;
+	while ((rc = npf_tx_put(tx, frame, len, repeat, at_ns, flags)) == -EAGAIN) {
+		rc = wait_for(b, npf_tx_size(tx) / 2);
+		if (rc < 0)
+			break;
+	}
+	if (rc == 0 && ++b->n % FLUSH_EVERY == 0)
+		npf_tx_flush(tx);
+	b->error = rc;
+	return rc;
+}
+
+static void explain(const struct npf_client_batch *b, int rc, struct npf_wire_error *err)
+{
+	const struct npf_wire_port *port = &b->c->port;
+
+	switch (rc) {
+	case -EPIPE:
+		snprintf(err->text, sizeof(err->text), "the npf-dpdk daemon has gone away");
+		break;
+	case -EMSGSIZE:
+	case -EINVAL:
+		snprintf(err->text, sizeof(err->text),
+			"a frame of %u bytes can't be sent on port %s: 14 to %u are possible",
+			b->len, port->name, port->mtu + 22);
+		break;
+	case -ENETDOWN:
+		snprintf(err->text, sizeof(err->text), "port %s is not running", port->name);
+		break;
+	case -EAGAIN:
+		snprintf(err->text, sizeof(err->text), "port %s has no room for the packet now",
+			port->name);
+		break;
+	case -ENOBUFS:
+		snprintf(err->text, sizeof(err->text),
+			"port %s takes no packets: its transmit queue stays full", port->name);
+		break;
+	case -ECANCELED:
+		snprintf(err->text, sizeof(err->text), "sending was interrupted");
+		break;
+	default:
+		snprintf(err->text, sizeof(err->text), "%s", strerror(-rc));
+		break;
+	}
+}
+
+int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf_wire_error *err)
+{
+	struct npf_tx *tx = b->c->tx;
+	struct npf_tx_state st;
+	int rc = b->error;
+
+	if (rc == 0)
+		rc = wait_for(b, 0);
+	if (rc == -ECANCELED)
+		npf_tx_cut(tx);
+	/* What was put before the error is settled soon; then the count is final. */
+	if (rc < 0 && rc != -EPIPE) {
+		int end;
+
+		do
+			end = npf_tx_wait(tx, 0, b->c->sock, LOOK_MS);
+		while (end == -EINTR || end == -ETIMEDOUT);
+	}
+	npf_tx_state(tx, &st);
+	*sentp = st.sent - b->sent;
+	pthread_mutex_unlock(&b->c->tx_lock);
+	if (rc < 0)
+		explain(b, rc, err);
+	return rc;
+}
