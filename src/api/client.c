@@ -8,12 +8,17 @@
  */
 #include "api/client_priv.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+
+/* How soon after it was opened a session counts from its start when it begins to count. */
+#define CARRY_NS NPF_NS_PER_S
 
 static int say(struct npf_wire_error *err, int rc, const char *what)
 {
@@ -185,6 +190,7 @@ int npf_client_open(
 	if (c == NULL)
 		return say(err, -ENOMEM, "client");
 	c->efd = c->brkfd = c->epfd = -1;
+	c->opened_ns = npf_clock_monotonic();
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->tx_lock, NULL);
 	atomic_init(&c->direction, conf->direction);
@@ -366,8 +372,8 @@ int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_e
 	return replace_buffer(c, NPF_WIRE_SET_BUFFER, &req, sizeof(req), err);
 }
 
-int npf_client_set_mode(
-	struct npf_client *c, bool monitor, uint32_t interval_ms, struct npf_wire_error *err)
+int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms, bool nothing_read,
+	struct npf_wire_error *err)
 {
 	struct npf_wire_set_mode req = {
 		.mode = monitor ? NPF_WIRE_MONITOR : NPF_WIRE_CAPTURE,
@@ -375,9 +381,13 @@ int npf_client_set_mode(
 	};
 	int rc = replace_buffer(c, NPF_WIRE_SET_MODE, &req, sizeof(req), err);
 
-	if (rc == 0)
-		c->monitor = monitor;
-	return rc;
+	if (rc < 0)
+		return rc;
+	c->carrying = monitor && nothing_read && !c->monitor &&
+		      npf_clock_monotonic() - c->opened_ns < CARRY_NS;
+	c->carried = (struct npf_wire_counters){0};
+	c->monitor = monitor;
+	return 0;
 }
 
 int npf_client_ping(struct npf_client *c, struct npf_wire_error *err)

@@ -118,10 +118,14 @@ int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_e
  * npf_client_set_mode - from packets to counts, or back.
  * @monitor:     records are struct npf_wire_counters, one an interval
  * @interval_ms: 0 = 1 s
- * What the other mode had left in the ring is passed over. Context: the reading thread.
+ * @nothing_read: no packet has been handed out yet
+ * What the other mode had left in the ring is passed over. But a session that begins to count
+ * before it has read anything, and within a second of its start, counts from its start: what
+ * waits in the ring is added to the first record, so that no packet is missing from the sum only
+ * because opening and choosing the mode are two steps. Context: the reading thread.
  */
-int npf_client_set_mode(
-	struct npf_client *c, bool monitor, uint32_t interval_ms, struct npf_wire_error *err);
+int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms, bool nothing_read,
+	struct npf_wire_error *err);
 
 /* Also works once the daemon has gone: then what the ring itself knows. */
 int npf_client_stats(

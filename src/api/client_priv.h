@@ -24,6 +24,9 @@ struct npf_client {
 	bool signalled; /* we have signalled efd ourselves and not drained it since */
 	bool hangup;    /* the daemon's end of the socket is closed */
 	bool monitor;   /* the ring brings counts, not packets */
+	bool carrying;  /* ... and what is left of packets belongs to the first of them */
+	struct npf_wire_counters carried;
+	uint64_t opened_ns; /* CLOCK_MONOTONIC */
 
 	/* Written under the lock; gen, direction and mintocopy are also read without it. */
 	pthread_mutex_t lock;

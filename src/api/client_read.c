@@ -56,6 +56,29 @@ static bool is_accepted(struct npf_client *c, struct npf_view *v)
 	return true;
 }
 
+/* A packet that the session took before it began to count. */
+static void carry(struct npf_client *c, struct npf_view *v)
+{
+	if (!is_accepted(c, v))
+		return;
+	c->carried.packets++;
+	c->carried.bytes += NPF_MAX(v->len, 60u) + 12;
+}
+
+/* The first record of counts, with what was carried. */
+static void add_carried(struct npf_client *c, struct npf_view *v)
+{
+	struct npf_wire_counters counters;
+
+	c->carrying = false;
+	if (v->caplen != sizeof(counters))
+		return;
+	memcpy(&counters, v->data, sizeof(counters));
+	c->carried.packets += counters.packets;
+	c->carried.bytes += counters.bytes;
+	v->data = (const uint8_t *)&c->carried;
+}
+
 int npf_client_next(struct npf_client *c, struct npf_view *v)
 {
 	int rc;
@@ -64,8 +87,13 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 		return 0;
 	while ((rc = npf_reader_next(c->reader, v)) == 1) {
 		/* What another mode has left behind is none of this one's. */
-		if (NPF_UNLIKELY(((v->flags & NPF_REC_COUNTS) != 0) != c->monitor))
+		if (NPF_UNLIKELY(((v->flags & NPF_REC_COUNTS) != 0) != c->monitor)) {
+			if (c->carrying)
+				carry(c, v);
 			continue;
+		}
+		if (NPF_UNLIKELY(c->carrying))
+			add_carried(c, v);
 		if (NPF_LIKELY(is_accepted(c, v)))
 			return 1;
 		/* Only this thread writes it: no need for a read-modify-write. */

@@ -74,8 +74,8 @@ static int switch_mode(struct npf_handle *h, int mode)
 
 	if (mode == h->mode)
 		return 0;
-	if (npf_client_set_mode(
-		    h->client, mode == MODE_STAT, (uint32_t)NPF_MAX(h->timeout_ms, 0), &err) < 0)
+	if (npf_client_set_mode(h->client, mode == MODE_STAT, (uint32_t)NPF_MAX(h->timeout_ms, 0),
+		    h->delivered == 0, &err) < 0)
 		return npf_handle_error(h, "%s", err.text);
 	h->mode = mode;
 	return 0;

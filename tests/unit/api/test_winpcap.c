@@ -2,6 +2,7 @@
 /* test_winpcap.c - WinPcap's extensions: modes, send queues, sources, and how they fail. */
 #include "setup.h"
 
+#include <pthread.h>
 #include <Win32-Extensions.h>
 #include <sys/stat.h>
 
@@ -15,7 +16,7 @@ static void statistics_mode_delivers_a_record_an_interval(void **state)
 	int64_t counters[2];
 
 	assert_non_null(p);
-	arrive(*state, 0, 1, 60); /* waits unread when the mode changes: not a count */
+	arrive(*state, 0, 1, 60); /* waits unread when the mode changes: counts, see below */
 	assert_int_equal(pcap_setmode(p, MODE_STAT), 0);
 	assert_int_equal(fake_last_mode(*state).mode, NPF_WIRE_MONITOR);
 	assert_int_equal(fake_last_mode(*state).interval_ms, 250);
@@ -27,8 +28,8 @@ static void statistics_mode_delivers_a_record_an_interval(void **state)
 		assert_int_equal(hdr->len, 16);
 		assert_int_equal(hdr->ts.tv_sec, T0 / NPF_NS_PER_S + (unsigned int)i);
 		memcpy(counters, data, sizeof(counters));
-		assert_int_equal(counters[0], i == 1 ? 12 : 0);
-		assert_int_equal(counters[1], i == 1 ? 3456 : 0);
+		assert_int_equal(counters[0], i == 1 ? 1 + 12 : 0);
+		assert_int_equal(counters[1], i == 1 ? 72 + 3456 : 0);
 	}
 	/* And back: packets again. */
 	fake_counts(*state, T0 + 3 * NPF_NS_PER_S, 1, 72);
@@ -38,6 +39,25 @@ static void statistics_mode_delivers_a_record_an_interval(void **state)
 	arrive(*state, 10000000, 1, 60);
 	assert_int_equal(pcap_next_ex(p, &hdr, &data), 1);
 	assert_int_equal(hdr->caplen, 60);
+	pcap_close(p);
+}
+
+/* Counting begins with the handle only when the mode was chosen right after opening it. */
+static void packets_before_statistics_mode_are_no_counts_once_some_were_read(void **state)
+{
+	pcap_t *p = open_npf0(true);
+	struct pcap_pkthdr *hdr;
+	const u_char *data;
+	int64_t counters[2];
+
+	arrive(*state, 0, 3, 60);
+	assert_int_equal(pcap_next_ex(p, &hdr, &data), 1);
+	assert_int_equal(pcap_setmode(p, MODE_STAT), 0);
+	fake_counts(*state, T0 + NPF_NS_PER_S, 12, 3456);
+	assert_int_equal(pcap_next_ex(p, &hdr, &data), 1);
+	memcpy(counters, data, sizeof(counters));
+	assert_int_equal(counters[0], 12);
+	assert_int_equal(counters[1], 3456);
 	pcap_close(p);
 }
 
@@ -426,6 +446,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(statistics_mode_delivers_a_record_an_interval),
+		TEST(packets_before_statistics_mode_are_no_counts_once_some_were_read),
 		TEST(counts_are_no_packets_to_a_filter),
 		TEST(modes_that_are_not_there_are_refused_by_name),
 		TEST(the_read_event_is_the_descriptor),

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * modes.c - WinPcap's modes and send queues as a program uses them; modes.sh looks at what it says.
+ *
+ *   modes stat PORT INTERVAL-MS N-RECORDS [FILTER]   prints packets, bytes, records, and the
+ * greatest deviation of a stamp from the schedule, us modes queue PORT FILE asap|sync prints bytes
+ * sent, bytes of the queue, ms modes repeat PORT N                              one packet of 64
+ * bytes, N times for one call modes rate PORT FILE ROUNDS                      the queue asap,
+ * again and again: packets/s
+ */
+#include <Win32-Extensions.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static char errbuf[PCAP_ERRBUF_SIZE];
+
+static int fail(const char *what, const char *why)
+{
+	fprintf(stderr, "modes: %s: %s\n", what, why);
+	return 1;
+}
+
+static long long now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ll + ts.tv_nsec / 1000;
+}
+
+static int stat_mode(int argc, char **argv)
+{
+	int interval_ms = atoi(argv[3]), n = atoi(argv[4]);
+	long long packets = 0, bytes = 0, first = 0, off = 0;
+	struct bpf_program prog;
+	struct pcap_pkthdr *hdr;
+	const u_char *data;
+	pcap_t *p = pcap_open_live(argv[2], 65535, 1, interval_ms, errbuf);
+
+	if (p == NULL)
+		return fail(argv[2], errbuf);
+	if (argc > 5 && (pcap_compile(p, &prog, argv[5], 1, PCAP_NETMASK_UNKNOWN) < 0 ||
+				pcap_setfilter(p, &prog) < 0))
+		return fail(argv[5], pcap_geterr(p));
+	if (pcap_setmode(p, MODE_STAT) < 0)
+		return fail("pcap_setmode", pcap_geterr(p));
+	for (int i = 0; i < n; i++) {
+		long long counters[2], us;
+
+		if (pcap_next_ex(p, &hdr, &data) != 1)
+			return fail("pcap_next_ex", pcap_geterr(p));
+		if (hdr->caplen != 16 || hdr->len != 16)
+			return fail("record", "not of 16 bytes");
+		memcpy(counters, data, sizeof(counters));
+		packets += counters[0];
+		bytes += counters[1];
+		us = hdr->ts.tv_sec * 1000000ll + hdr->ts.tv_usec;
+		if (i == 0)
+			first = us;
+		us = llabs(us - first - i * (interval_ms > 0 ? interval_ms : 1000) * 1000ll);
+		off = us > off ? us : off;
+	}
+	printf("%lld %lld %d %lld\n", packets, bytes, n, off);
+	pcap_close(p);
+	return 0;
+}
+
+/* As WinPcap's sendcap: sized by the file. */
+static pcap_send_queue *load(const char *file, unsigned int *np)
+{
+	pcap_t *in = pcap_open_offline(file, errbuf);
+	struct pcap_pkthdr *hdr;
+	pcap_send_queue *q;
+	const u_char *data;
+	FILE *f = fopen(file, "rb");
+	long size;
+
+	if (in == NULL || f == NULL)
+		return NULL;
+	fseek(f, 0, SEEK_END);
+	size = ftell(f) - 24;
+	fclose(f);
+	q = pcap_sendqueue_alloc((u_int)size);
+	for (*np = 0; pcap_next_ex(in, &hdr, &data) == 1; ++*np)
+		if (pcap_sendqueue_queue(q, hdr, data) < 0)
+			return NULL;
+	pcap_close(in);
+	return q;
+}
+
+static int send_queue(char **argv, int rounds)
+{
+	pcap_t *p = pcap_open_live(argv[2], 65535, 1, 1000, errbuf);
+	int sync = rounds == 0 && strcmp(argv[4], "sync") == 0;
+	unsigned int n, sent = 0;
+	pcap_send_queue *q;
+	long long start;
+
+	if (p == NULL)
+		return fail(argv[2], errbuf);
+	q = load(argv[3], &n);
+	if (q == NULL)
+		return fail(argv[3], "the queue can't be filled");
+	start = now_us();
+	for (int i = 0; i < (rounds > 0 ? rounds : 1); i++) {
+		sent = pcap_sendqueue_transmit(p, q, sync);
+		if (sent < q->len)
+			fail("pcap_sendqueue_transmit", pcap_geterr(p));
+	}
+	if (rounds > 0)
+		printf("%.0f\n", (double)n * rounds * 1e6 / (double)(now_us() - start));
+	else
+		printf("%u %u %lld\n", sent, q->len, (now_us() - start) / 1000);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+	return 0;
+}
+
+static int repeat(char **argv)
+{
+	pcap_t *p = pcap_open_live(argv[2], 65535, 1, 1000, errbuf);
+	unsigned char frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	if (p == NULL)
+		return fail(argv[2], errbuf);
+	if (pcap_setnumwrites(p, atoi(argv[3])) < 0)
+		return fail("pcap_setnumwrites", pcap_geterr(p));
+	if (pcap_sendpacket(p, frame, sizeof(frame)) < 0)
+		return fail("pcap_sendpacket", pcap_geterr(p));
+	pcap_close(p);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 5 && strcmp(argv[1], "stat") == 0)
+		return stat_mode(argc, argv);
+	if (argc == 5 && strcmp(argv[1], "queue") == 0)
+		return send_queue(argv, 0);
+	if (argc == 4 && strcmp(argv[1], "repeat") == 0)
+		return repeat(argv);
+	if (argc == 5 && strcmp(argv[1], "rate") == 0)
+		return send_queue(argv, atoi(argv[4]));
+	return fail("arguments", "see the top of modes.c");
+}

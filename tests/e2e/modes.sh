@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# WinPcap's statistics mode and its ways to send, through libnpfdp: the records' sums are the
+# packets of the replay, whatever the interval; queues come out whole, in order, and synchronised
+# ones not too early; one packet sent N times is N packets.
+. "$(dirname "$0")/lib.sh"
+need_root
+need tcpdump jq python3
+modes=$NPF_CLIENTS/tests/e2e/modes
+
+file=$corpus/web4.pcap
+n=$(packets_of "$file")
+config "$(replay npf0 "$file")" \
+	"{name: npf1, device: \"net_pcap1,rx_pcap=$file,tx_pcap=$t/tx.pcap\", send: true, start: attach}" \
+	"{name: npf2, device: \"net_null0,no-rx=1\", send: true}" >"$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
+
+python3 "$NPF_SRC/tests/e2e/packets.py" "$file" >"$t/lines"
+npf_bytes=$(awk '{ s += ($1 < 60 ? 60 : $1) + 12 } END { print s }' "$t/lines")
+for interval in 1 10 200; do
+	read -r packets bytes _ off < <("$modes" stat npf0 $interval $((600 / interval))) ||
+		fail "statistics mode at $interval ms"
+	[ "$packets $bytes" = "$n $npf_bytes" ] ||
+		fail "at $interval ms: $packets packets, $bytes bytes; not $n, $npf_bytes"
+	[ "$off" -le 2 ] || [ "$interval" -eq 1 ] ||
+		fail "at $interval ms a stamp is $off us off the schedule"
+	ok "statistics mode, every $interval ms: the sum is the replay, bytes as NPF counted"
+done
+read -r packets _ < <("$modes" stat npf0 100 5 'tcp port 80') || fail "with a filter"
+[ "$packets" -eq "$(packets_of "$file" tcp port 80)" ] || fail "tcp port 80: $packets packets"
+ok "a filter counts as tcpdump -r does"
+
+read -r sent len _ < <("$modes" queue npf1 "$file" asap) || fail "a queue"
+[ "$sent" -eq "$len" ] || fail "asap: $sent bytes of $len"
+python3 "$NPF_SRC/tests/e2e/packets.py" "$t/tx.pcap" >"$t/got"
+same "$t/lines" "$t/got" "a queue comes out whole and in order"
+span=$(tcpdump -tt -nn -r "$file" 2>/dev/null | awk 'NR == 1 { a = $1 } $1 ~ /^[0-9]+\.[0-9]+$/ { b = $1 } END { printf "%d", (b - a) * 1000 }')
+read -r sent len ms < <("$modes" queue npf2 "$file" sync) || fail "a synchronised queue"
+[ "$sent" -eq "$len" ] || fail "sync: $sent bytes of $len"
+[ "$ms" -ge "$span" ] || fail "a synchronised queue of $span ms took $ms ms"
+ok "a synchronised queue keeps its distances"
+
+before=$(ctl stats | jq '.ports[2].tx_packets')
+"$modes" repeat npf2 12345 || fail "pcap_setnumwrites"
+[ "$(ctl stats | jq '.ports[2].tx_packets')" -eq $((before + 12345)) ] || fail "not sent 12345 times"
+ok "one call with pcap_setnumwrites(12345) sends 12345 packets"
+
+wait_for 5 has_sessions 0 || fail "sessions stay behind"
+stop_daemon
+clean "$t/daemon.log"
