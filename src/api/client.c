@@ -99,14 +99,25 @@ int npf_client_list(
 	return 0;
 }
 
+int npf_client_set_interruptible(struct npf_client *c, bool on, struct npf_wire_error *err)
+{
+	if (!on) {
+		c->brkfd = npf_close(c->brkfd);
+		return 0;
+	}
+	if (c->brkfd < 0)
+		c->brkfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return c->brkfd < 0 ? say(err, -errno, "Could not open eventfd") : 0;
+}
+
 /* The two descriptors that every client has: one to interrupt a wait, one to wait on. */
 static int make_fds(struct npf_client *c, struct npf_wire_error *err)
 {
 	struct epoll_event ev = {.events = EPOLLRDHUP};
+	int rc = npf_client_set_interruptible(c, true, err);
 
-	c->brkfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->brkfd < 0)
-		return say(err, -errno, "eventfd");
+	if (rc < 0)
+		return rc;
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (c->epfd < 0)
 		return say(err, -errno, "epoll_create1");

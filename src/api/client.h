@@ -80,6 +80,13 @@ void npf_client_release(struct npf_client *c);
  */
 int npf_client_wait(struct npf_client *c, int timeout_ms);
 
+/*
+ * npf_client_set_interruptible - may npf_client_interrupt() be needed?
+ * A client that never waits does without the descriptor for it; programs that run out of
+ * descriptors learn of it when they want it back. True after open.
+ */
+int npf_client_set_interruptible(struct npf_client *c, bool on, struct npf_wire_error *err);
+
 /* Ends a wait, now or the next. Async-signal-safe. */
 void npf_client_interrupt(struct npf_client *c);
 

@@ -200,7 +200,8 @@ void npf_client_interrupt(struct npf_client *c)
 {
 	int saved = errno;
 
-	signal_fd(c->brkfd);
+	if (c->brkfd >= 0)
+		signal_fd(c->brkfd);
 	errno = saved;
 }
 

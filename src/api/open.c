@@ -241,6 +241,8 @@ int pcap_activate(pcap_t *p)
 		if (h->data == NULL)
 			rc = npf_handle_error(h, "out of memory");
 	}
+	if (rc == 0)
+		rc = pcap_setnonblock(p, h->nonblock, h->errbuf);
 	if (rc < 0)
 		deactivate(h);
 	return rc;

@@ -335,9 +335,15 @@ void pcap_breakloop(pcap_t *p)
 int pcap_setnonblock(pcap_t *p, int nonblock, char *errbuf)
 {
 	struct npf_handle *h = npf_handle_of(p);
+	struct npf_wire_error err;
 
 	if (h == NULL)
 		return npf_genuine()->pcap_setnonblock(p, nonblock, errbuf);
+	if (h->client != NULL && npf_client_set_interruptible(h->client, nonblock == 0, &err) < 0) {
+		npf_handle_error(h, "%s", err.text);
+		memmove(errbuf, h->errbuf, sizeof(h->errbuf));
+		return PCAP_ERROR;
+	}
 	h->nonblock = nonblock != 0;
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -196,6 +197,24 @@ static void a_nonblocking_read_returns_zero_at_once(void **state)
 	assert_int_equal(pcap_dispatch(p, -1, count, (u_char *)&n), 0);
 	assert_int_equal(pcap_setnonblock(p, 0, errbuf), 0);
 	assert_int_equal(pcap_getnonblock(p, errbuf), 0);
+	pcap_close(p);
+}
+
+static void blocking_again_without_a_descriptor_left_is_an_error(void **state)
+{
+	struct rlimit none = {.rlim_cur = 0}, old;
+	pcap_t *p = open_npf0(true);
+
+	(void)state;
+	assert_int_equal(pcap_setnonblock(p, 1, errbuf), 0);
+	getrlimit(RLIMIT_NOFILE, &old);
+	none.rlim_max = old.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_int_equal(pcap_setnonblock(p, 0, errbuf), PCAP_ERROR);
+	setrlimit(RLIMIT_NOFILE, &old);
+	assert_non_null(strstr(errbuf, "Could not open eventfd"));
+	assert_int_equal(pcap_getnonblock(p, errbuf), 1);
+	assert_int_equal(pcap_setnonblock(p, 0, errbuf), 0);
 	pcap_close(p);
 }
 
@@ -703,6 +722,7 @@ int main(void)
 		TEST(a_read_returns_zero_at_the_timeout_when_asked_to),
 		TEST(a_read_that_ends_at_the_timeout_delivers_what_is_there),
 		TEST(a_nonblocking_read_returns_zero_at_once),
+		TEST(blocking_again_without_a_descriptor_left_is_an_error),
 		TEST(the_descriptor_is_readable_exactly_while_packets_wait),
 		TEST(the_descriptor_tells_of_packets_that_came_before_it_was_asked_for),
 		TEST(below_mintocopy_the_descriptor_waits_for_the_timeout),
