@@ -130,27 +130,19 @@ static void annotate(const cs_insn *in, FILE *out)
 		fprintf(out, "\t; next packet");
 }
 
-static int show_asm(const struct npf_filter *f, FILE *out)
+static int show_function(csh cs, const uint8_t *code, size_t n_code, size_t address, FILE *out)
 {
-	size_t n_code, n_table;
-	const uint8_t *code = npf_filter_code(f, &n_code, &n_table);
 	npf_autofree uint64_t *labels = NULL;
 	size_t n_labels;
 	cs_insn *in;
-	size_t n;
-	csh cs;
+	size_t n = cs_disasm(cs, code, n_code, address, 0, &in);
 
-	if (code == NULL) {
-		fprintf(out, "(the interpreter runs the program; there is no code)\n");
-		return 0;
-	}
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
-		return complain("capstone can't be used");
-	cs_option(cs, CS_OPT_DETAIL, CS_OPT_ON);
-	n = cs_disasm(cs, code, n_code, 0, 0, &in);
+	/* Functions are padded with int3. */
+	while (n > 0 && in[n - 1].id == X86_INS_INT3)
+		n--;
 	labels = malloc((n + 1) * sizeof(*labels));
 	if (labels == NULL) {
-		cs_close(&cs);
+		cs_free(in, n);
 		return complain("out of memory");
 	}
 	n_labels = find_labels(in, n, labels);
@@ -170,10 +162,43 @@ static int show_asm(const struct npf_filter *f, FILE *out)
 		annotate(&in[i], out);
 		fputc('\n', out);
 	}
-	fprintf(out, "; %zu bytes in %zu instructions, %zu bytes of tables\n", n_code, n, n_table);
+	fprintf(out, "; %zu bytes in %zu instructions\n", n_code, n);
 	cs_free(in, n);
-	cs_close(&cs);
 	return 0;
+}
+
+static int show_asm(const struct npf_filter *f, FILE *out)
+{
+	struct npf_code_view view;
+	int rc;
+	csh cs;
+
+	if (!npf_filter_code(f, &view)) {
+		fprintf(out, "(the interpreter runs the program; there is no code)\n");
+		return 0;
+	}
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
+		return complain("capstone can't be used");
+	cs_option(cs, CS_OPT_DETAIL, CS_OPT_ON);
+	rc = 0;
+	if (view.n_code > view.n_branching) {
+		heading(out, true,
+			"== native code for a burst, without branches: for mixed "
+			"traffic");
+		rc = show_function(cs, view.code + view.n_branching, view.n_code - view.n_branching,
+			view.n_branching, out);
+		heading(out, true,
+			"== native code for a burst, with branches: for packets that "
+			"are alike");
+	} else {
+		heading(out, true, "== native code for a burst");
+	}
+	if (rc == 0)
+		rc = show_function(cs, view.code, view.n_branching, 0, out);
+	if (view.n_table > 0)
+		fprintf(out, "; %zu bytes of lookup tables\n", view.n_table);
+	cs_close(&cs);
+	return rc;
 }
 
 int show_program(const struct options *o, const struct npf_bpf_insn *insns, uint32_t n,
@@ -215,7 +240,6 @@ int show_program(const struct options *o, const struct npf_bpf_insn *insns, uint
 		free(s.last);
 	}
 	if ((s.stages & STAGE_ASM) != 0) {
-		heading(out, many, "== native code for a burst");
 		rc = npf_filter_compile(insns, n, &opts, &f, NULL);
 		if (rc < 0)
 			return complain(

@@ -22,7 +22,7 @@ bool emit_in_reg(const struct emit *e, uint32_t step)
 	return e->s.steps[step].loc < EMIT_N_REGS;
 }
 
-enum x86_reg emit_reg(const struct emit *e, uint32_t step)
+enum x86_gpr emit_reg(const struct emit *e, uint32_t step)
 {
 	return emit_regs[e->s.steps[step].loc];
 }
@@ -32,7 +32,7 @@ struct x86_mem emit_word(const struct emit *e, uint32_t step)
 	return X86_MEM(RSP, (int32_t)(FRAME_WORDS + 4 * (e->s.steps[step].loc - EMIT_N_REGS)));
 }
 
-enum x86_reg emit_use(struct emit *e, uint32_t v, uint32_t step, enum x86_reg scratch)
+enum x86_gpr emit_use(struct emit *e, uint32_t v, uint32_t step, enum x86_gpr scratch)
 {
 	if (step != 0 && emit_in_reg(e, step))
 		return emit_reg(e, step);
@@ -40,7 +40,7 @@ enum x86_reg emit_use(struct emit *e, uint32_t v, uint32_t step, enum x86_reg sc
 	return scratch;
 }
 
-void emit_copy(struct emit *e, enum x86_reg dst, uint32_t v, uint32_t step)
+void emit_copy(struct emit *e, enum x86_gpr dst, uint32_t v, uint32_t step)
 {
 	if (step == 0)
 		x86_mov_imm(e->x, dst, e->ir->vals[v].k);
@@ -72,12 +72,12 @@ struct x86_mem emit_address(struct emit *e, uint32_t base, uint32_t base_step, u
 }
 
 /* The register to compute a step in: its own, or RAX when it lives on the stack. */
-static enum x86_reg target(const struct emit *e, uint32_t i)
+static enum x86_gpr target(const struct emit *e, uint32_t i)
 {
 	return emit_in_reg(e, i) ? emit_reg(e, i) : RAX;
 }
 
-static void finish(struct emit *e, uint32_t i, enum x86_reg r)
+static void finish(struct emit *e, uint32_t i, enum x86_gpr r)
 {
 	if (!emit_in_reg(e, i))
 		x86_store32(e->x, emit_word(e, i), r);
@@ -88,7 +88,7 @@ static void finish(struct emit *e, uint32_t i, enum x86_reg r)
 static void emit_load(struct emit *e, uint32_t i, const struct ir_val *val)
 {
 	const struct x86_mem m = emit_address(e, val->a, e->s.steps[i].a, val->k);
-	const enum x86_reg dst = target(e, i);
+	const enum x86_gpr dst = target(e, i);
 
 	switch ((enum ir_op)val->op) {
 	case IR_LD8:
@@ -122,8 +122,8 @@ static void emit_alu(struct emit *e, uint32_t i, const struct ir_val *val)
 		[IR_XOR] = ALU_XOR};
 	const struct step *step = &e->s.steps[i];
 	const bool is_mul = val->op == IR_MUL;
-	enum x86_reg dst = target(e, i);
-	enum x86_reg b;
+	enum x86_gpr dst = target(e, i);
+	enum x86_gpr b;
 
 	if (ir_is_const(e->ir, val->b)) {
 		if (is_mul) {
@@ -162,7 +162,7 @@ static void emit_shift(struct emit *e, uint32_t i, const struct ir_val *val)
 	const struct step *step = &e->s.steps[i];
 	const enum x86_shift op = val->op == IR_SHL ? SHIFT_SHL : SHIFT_SHR;
 	const uint32_t k = e->ir->vals[val->b].k;
-	enum x86_reg dst = target(e, i);
+	enum x86_gpr dst = target(e, i);
 
 	if (ir_is_const(e->ir, val->b)) {
 		if (k > 31) {
@@ -206,7 +206,7 @@ static void emit_divide(struct emit *e, uint32_t i, const struct ir_val *val)
 /* The condition of step's operand `cond`, in the flags. */
 static enum x86_cc emit_condition(struct emit *e, uint32_t v, uint32_t step)
 {
-	enum x86_reg r;
+	enum x86_gpr r;
 
 	if (step == 0) {
 		x86_mov_imm(e->x, RAX, e->ir->vals[v].k);
@@ -225,8 +225,8 @@ static enum x86_cc emit_condition(struct emit *e, uint32_t v, uint32_t step)
 static void emit_select(struct emit *e, uint32_t i, const struct ir_val *val)
 {
 	const struct step *step = &e->s.steps[i];
-	enum x86_reg dst = target(e, i);
-	enum x86_reg other;
+	enum x86_gpr dst = target(e, i);
+	enum x86_gpr other;
 	enum x86_cc cc;
 
 	if (sched_is_masked_const(e->ir, val)) {
@@ -256,7 +256,7 @@ static void emit_select(struct emit *e, uint32_t i, const struct ir_val *val)
 }
 
 /* Is r read by the predicate, so that it can't be cleared before? */
-static bool reads_reg(const struct emit *e, uint32_t step, enum x86_reg r)
+static bool reads_reg(const struct emit *e, uint32_t step, enum x86_gpr r)
 {
 	const struct step *st = &e->s.steps[step];
 	const uint32_t operands[3] = {st->a, st->b, st->c};
@@ -275,7 +275,7 @@ static bool reads_reg(const struct emit *e, uint32_t step, enum x86_reg r)
 
 static void emit_predicate(struct emit *e, uint32_t i)
 {
-	const enum x86_reg dst = target(e, i);
+	const enum x86_gpr dst = target(e, i);
 	const bool clear_first = emit_in_reg(e, i) && !reads_reg(e, i, dst);
 
 	/* Clearing first also cuts the dependency on what the register held. */
@@ -293,7 +293,7 @@ static void emit_step(struct emit *e, uint32_t i)
 {
 	const struct step *step = &e->s.steps[i];
 	const struct ir_val *val = &e->ir->vals[step->v];
-	enum x86_reg dst;
+	enum x86_gpr dst;
 
 	if (step->fused || (step->n_uses == 0 && val->op != IR_SET))
 		return;
@@ -448,29 +448,35 @@ static void emit_all(struct emit *e)
 	emit_epilogue(e, frame);
 }
 
-int emit_filter(struct x86 *x, const struct ir *ir, uint32_t max_steps, size_t *n_codep)
+int emit_function(struct x86 *x, const struct ir *ir, uint32_t max_steps,
+	struct emit_tables *tables, size_t *startp)
 {
 	npf_autofree uint32_t *labels = calloc(ir->n_blocks, sizeof(*labels));
-	npf_autofree struct emit_table *tables = calloc(ir->n_sets, sizeof(*tables));
 	struct emit e = {.x = x, .ir = ir, .labels = labels, .tables = tables};
 	int rc;
 
-	if (labels == NULL || tables == NULL)
+	if (labels == NULL)
 		return -ENOMEM;
+	if (tables->n < ir->n_sets) {
+		struct emit_table *at = realloc(tables->at, ir->n_sets * sizeof(*at));
+
+		if (at == NULL)
+			return -ENOMEM;
+		memset(at + tables->n, 0, (ir->n_sets - tables->n) * sizeof(*at));
+		tables->at = at;
+		tables->n = ir->n_sets;
+	}
 	rc = sched_build(&e.s, ir, max_steps);
 	if (rc < 0)
 		return rc;
 	rc = sched_assign(&e.s, ir, EMIT_N_REGS);
 	if (rc == 0) {
+		x86_align(x, 16, 0xcc);
+		*startp = x->len;
 		e.uses_rdx = (e.s.used_regs & 1) != 0;
 		emit_all(&e);
-		*n_codep = x->len;
-		emit_tables(&e);
-		x86_resolve(x);
 		rc = e.rc != 0 ? e.rc : x->failed ? -ENOMEM : 0;
 	}
-	for (uint32_t i = 0; i < ir->n_sets; i++)
-		lookup_fini(&tables[i].lookup);
 	sched_fini(&e.s);
 	return rc;
 }

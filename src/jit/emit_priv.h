@@ -44,7 +44,7 @@ struct emit {
 	struct sched s;
 	uint32_t *labels; /* by block */
 	uint32_t loop, done;
-	struct emit_table *tables; /* by set */
+	struct emit_tables *tables;
 	bool uses_rdx;
 	uint32_t flags_of; /* the step whose predicate the flags still hold, 0 none */
 	enum x86_cc flags_cc;
@@ -53,18 +53,17 @@ struct emit {
 
 /* ---- operands (emit.c) ---- */
 bool emit_in_reg(const struct emit *e, uint32_t step);
-enum x86_reg emit_reg(const struct emit *e, uint32_t step);
+enum x86_gpr emit_reg(const struct emit *e, uint32_t step);
 struct x86_mem emit_word(const struct emit *e, uint32_t step);
 /* The operand v, given by `step` unless it is a constant, in a register: its own or scratch. */
-enum x86_reg emit_use(struct emit *e, uint32_t v, uint32_t step, enum x86_reg scratch);
+enum x86_gpr emit_use(struct emit *e, uint32_t v, uint32_t step, enum x86_gpr scratch);
 /* Put the operand into dst; the flags stay as they are. */
-void emit_copy(struct emit *e, enum x86_reg dst, uint32_t v, uint32_t step);
+void emit_copy(struct emit *e, enum x86_gpr dst, uint32_t v, uint32_t step);
 /* Where a load reads; may use RCX. */
 struct x86_mem emit_address(struct emit *e, uint32_t base, uint32_t base_step, uint32_t off);
 
 /* ---- emit_test.c ---- */
 /* Compute the predicate into the flags: the condition under which it is 1. May use RAX, RCX. */
 enum x86_cc emit_test(struct emit *e, uint32_t step);
-void emit_tables(struct emit *e);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* dst += k in 64 bits; may use RAX if that isn't dst. */
-static void add64(struct emit *e, enum x86_reg dst, uint32_t k, enum x86_alu op)
+static void add64(struct emit *e, enum x86_gpr dst, uint32_t k, enum x86_alu op)
 {
 	if (k == 0)
 		return;
@@ -24,7 +24,7 @@ static void add64(struct emit *e, enum x86_reg dst, uint32_t k, enum x86_alu op)
 
 static enum x86_cc test_in_range(struct emit *e, const struct step *step, const struct ir_val *val)
 {
-	enum x86_reg base;
+	enum x86_gpr base;
 
 	if (val->a == 0) {
 		x86_alu_imm(e->x, ALU_CMP, REG_CAPLEN, val->k);
@@ -45,7 +45,7 @@ static enum x86_cc test_in_range(struct emit *e, const struct step *step, const 
 static enum x86_cc test_between(struct emit *e, const struct step *step, const struct ir_val *val)
 {
 	const uint32_t width = e->ir->vals[val->b].k - val->k;
-	enum x86_reg base = emit_use(e, val->a, step->a, RAX);
+	enum x86_gpr base = emit_use(e, val->a, step->a, RAX);
 
 	x86_mov64(e->x, RCX, REG_CAPLEN);
 	x86_alu64(e->x, ALU_SUB, RCX, base);
@@ -61,10 +61,10 @@ static enum x86_cc test_between(struct emit *e, const struct step *step, const s
 
 static enum x86_cc test_in_set(struct emit *e, const struct step *step, const struct ir_val *val)
 {
-	struct emit_table *t = &e->tables[val->k];
+	struct emit_table *t = &e->tables->at[val->k];
 	const struct ir_set *set = &e->ir->sets[val->k];
 	struct x86 *x = e->x;
-	enum x86_reg v;
+	enum x86_gpr v;
 
 	if (!t->used) {
 		/* The first use decides the form; it must hold for all: all values are possible. */
@@ -198,7 +198,7 @@ static enum x86_cc test_compare(struct emit *e, const struct step *step, const s
 	const bool is_test = val->op == IR_TST || val->op == IR_NTST;
 	const bool by_const = ir_is_const(e->ir, val->b);
 	const uint32_t k = e->ir->vals[val->b].k;
-	enum x86_reg a, b;
+	enum x86_gpr a, b;
 
 	if (step->a != 0 && e->s.steps[step->a].fused) {
 		compare_memory(e, &e->s.steps[step->a], is_test, k);
@@ -248,18 +248,28 @@ enum x86_cc emit_test(struct emit *e, uint32_t step)
 	}
 }
 
-void emit_tables(struct emit *e)
+int emit_tables_finish(struct x86 *x, struct emit_tables *tables)
 {
-	for (uint32_t i = 0; i < e->ir->n_sets; i++) {
-		struct emit_table *t = &e->tables[i];
+	for (uint32_t i = 0; i < tables->n; i++) {
+		struct emit_table *t = &tables->at[i];
 
 		if (!t->used)
 			continue;
-		x86_align(e->x, NPF_CACHELINE, 0xcc);
-		x86_bind(e->x, t->slots);
-		x86_data(e->x, t->lookup.slots, t->lookup.n_slots * sizeof(uint32_t));
-		x86_bind(e->x, t->mults);
+		x86_align(x, NPF_CACHELINE, 0xcc);
+		x86_bind(x, t->slots);
+		x86_data(x, t->lookup.slots, t->lookup.n_slots * sizeof(uint32_t));
+		x86_bind(x, t->mults);
 		if (t->lookup.kind == LOOKUP_HASH2)
-			x86_data(e->x, t->lookup.mults, t->lookup.n_mults * sizeof(uint32_t));
+			x86_data(x, t->lookup.mults, t->lookup.n_mults * sizeof(uint32_t));
 	}
+	x86_resolve(x);
+	return x->failed ? -ENOMEM : 0;
+}
+
+void emit_tables_fini(struct emit_tables *tables)
+{
+	for (uint32_t i = 0; i < tables->n; i++)
+		lookup_fini(&tables->at[i].lookup);
+	free(tables->at);
+	*tables = (struct emit_tables){0};
 }

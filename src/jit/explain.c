@@ -62,21 +62,30 @@ int npf_filter_explain(const struct npf_bpf_insn *insns, uint32_t n_insns,
 	void (*show)(void *ctx, const struct npf_explain_stage *stage), void *ctx)
 {
 	struct watcher w = {.show = show, .ctx = ctx};
+	const struct ir_watch watch = {.seen = seen, .ctx = &w};
 	struct ir ir;
 	int rc = npf_bpf_verify(insns, n_insns, NULL);
 
 	if (rc < 0)
 		return rc;
 	ir_init(&ir, false);
-	rc = ir_optimise(&ir, insns, n_insns, aux, true, IR_ALL_PASSES, seen, &w);
+	rc = ir_build(&ir, insns, n_insns, aux, true);
+	if (rc == 0) {
+		seen(&w, "build", &ir);
+		rc = ir_optimise(&ir, 0, ir_n_passes, IR_ALL_PASSES, &watch);
+	}
 	ir_fini(&ir);
 	free(w.before);
 	return rc < 0 ? rc : w.rc;
 }
 
-const uint8_t *npf_filter_code(const struct npf_filter *f, size_t *n_codep, size_t *n_tablep)
+bool npf_filter_code(const struct npf_filter *f, struct npf_code_view *view)
 {
-	*n_codep = f->n_code;
-	*n_tablep = f->n_table;
-	return f->code.at;
+	if (f->n_forms == 0)
+		return false;
+	*view = (struct npf_code_view){
+		.code = f->code.at, .n_code = f->n_code, .n_table = f->n_table};
+	/* The branching form comes first, then, if there is one, the flat one. */
+	view->n_branching = f->n_forms > 1 ? f->start[FORM_FLAT] : f->n_code;
+	return true;
 }

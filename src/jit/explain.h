@@ -27,12 +27,15 @@ int npf_filter_explain(const struct npf_bpf_insn *insns, uint32_t n_insns,
 	const struct npf_bpf_aux *aux,
 	void (*show)(void *ctx, const struct npf_explain_stage *stage), void *ctx);
 
-/*
- * npf_filter_code - the native code of a filter, as it lies in memory.
- * @n_codep:  bytes of instructions
- * @n_tablep: bytes of lookup tables behind them
- * Return: its first byte, or NULL when the filter is interpreted.
- */
-const uint8_t *npf_filter_code(const struct npf_filter *f, size_t *n_codep, size_t *n_tablep);
+/* The native code of a filter, as it lies in memory; valid as long as the filter. */
+struct npf_code_view {
+	const uint8_t *code;
+	size_t n_branching; /* bytes of the form that branches, which comes first */
+	size_t n_code;      /* bytes of both forms; equal to n_branching where there is only one */
+	size_t n_table;     /* bytes of lookup tables behind them */
+};
+
+/* Return: false when the filter is interpreted. */
+bool npf_filter_code(const struct npf_filter *f, struct npf_code_view *view);
 
 #endif

@@ -3,7 +3,8 @@
  * filter.c - a filter from its program to something that runs: verify, choose a back end, compile.
  *
  * A filter keeps a copy of its program and of the ancillary values, so nothing that the caller
- * owns is looked at after npf_filter_compile(). It never changes afterwards.
+ * owns is looked at after npf_filter_compile(). It never changes afterwards, but for what adapt.c
+ * learns about its speed.
  *
  * AUTO falls back to the interpreter when the system grants no executable memory; a back end that
  * was asked for by name does not fall back.
@@ -45,25 +46,56 @@ int npf_backend_from_env(enum npf_backend *b)
 	return -EINVAL;
 }
 
-int filter_generate(struct x86 *x, const struct npf_bpf_insn *insns, uint32_t n_insns,
-	const struct npf_bpf_aux *aux, uint32_t passes, size_t *n_codep,
-	void (*seen)(void *ctx, const char *name, const struct ir *ir), void *ctx)
+/* Both forms of the program, which is there as it was built. */
+static int generate_forms(struct generated *g, struct ir *ir, uint32_t passes, uint32_t max_steps,
+	const struct ir_watch *watch)
+{
+	struct emit_tables tables = {0};
+	uint32_t n_blocks;
+	int rc;
+
+	rc = ir_optimise(ir, 0, ir_flatten_at, passes, watch);
+	if (rc == 0)
+		rc = emit_function(&g->x, ir, max_steps, &tables, &g->start[FORM_BRANCHING]);
+	if (rc == 0) {
+		g->n_forms = 1;
+		g->start[FORM_FLAT] = g->start[FORM_BRANCHING];
+		n_blocks = ir->n_blocks;
+		rc = ir_optimise(ir, ir_flatten_at, ir_n_passes, passes, watch);
+		/* Flattening makes blocks; where it did not there is only one form. */
+		if (rc == 0 && ir->n_blocks > n_blocks) {
+			g->n_forms = 2;
+			rc = emit_function(&g->x, ir, max_steps, &tables, &g->start[FORM_FLAT]);
+		}
+	}
+	g->n_code = g->x.len;
+	if (rc == 0)
+		rc = emit_tables_finish(&g->x, &tables);
+	emit_tables_fini(&tables);
+	return rc;
+}
+
+int filter_generate(struct generated *g, const struct npf_bpf_insn *insns, uint32_t n_insns,
+	const struct npf_bpf_aux *aux, uint32_t passes, const struct ir_watch *watch)
 {
 	int rc = -E2BIG;
 
 	for (int share = 1; share >= 0 && rc == -E2BIG; share--) {
 		struct ir ir;
 
+		*g = (struct generated){0};
 		ir_init(&ir, false);
-		x86_init(x);
-		rc = ir_optimise(&ir, insns, n_insns, aux, share != 0, passes, seen, ctx);
+		x86_init(&g->x);
+		rc = ir_build(&ir, insns, n_insns, aux, share != 0);
+		if (rc == 0 && watch != NULL)
+			watch->seen(watch->ctx, "build", &ir);
 		if (rc == 0)
-			rc = emit_filter(x, &ir,
+			rc = generate_forms(g, &ir, passes,
 				share != 0 ? SHARED_STEPS(n_insns) : UNSHARED_STEPS(n_insns),
-				n_codep);
+				watch);
 		ir_fini(&ir);
 		if (rc < 0)
-			x86_fini(x);
+			x86_fini(&g->x);
 	}
 	return rc;
 }
@@ -71,20 +103,25 @@ int filter_generate(struct x86 *x, const struct npf_bpf_insn *insns, uint32_t n_
 #ifdef __x86_64__
 static int compile_scalar(struct npf_filter *f)
 {
-	struct x86 x;
-	int rc = filter_generate(&x, f->insns, f->n_insns, f->has_aux ? &f->aux : NULL,
-		IR_ALL_PASSES, &f->n_code, NULL, NULL);
+	struct generated g;
+	int rc = filter_generate(
+		&g, f->insns, f->n_insns, f->has_aux ? &f->aux : NULL, IR_ALL_PASSES, NULL);
 
 	if (rc < 0)
 		return rc;
-	f->n_table = x.len - f->n_code;
-	rc = code_map(&f->code, x.code, x.len);
-	x86_fini(&x);
+	rc = code_map(&f->code, g.x.code, g.x.len);
 	if (rc == 0) {
-		f->burst = (npf_burst_fn *)f->code.at;
+		f->n_code = g.n_code;
+		f->n_table = g.x.len - g.n_code;
+		f->n_forms = g.n_forms;
+		for (unsigned int i = 0; i < FORM_MAX; i++) {
+			f->start[i] = g.start[i];
+			f->form[i] = (npf_burst_fn *)((uint8_t *)f->code.at + g.start[i]);
+		}
 		f->backend = NPF_BACKEND_SCALAR;
 		f->debug = debug_announce(&f->code, f->n_code);
 	}
+	x86_fini(&g.x);
 	return rc;
 }
 #else
@@ -144,24 +181,32 @@ enum npf_backend npf_filter_backend(const struct npf_filter *f)
 	return f->backend;
 }
 
+static npf_burst_fn *preferred_form(const struct npf_filter *f)
+{
+	return f->form[atomic_load_explicit(&f->adapt.preferred, memory_order_relaxed)];
+}
+
 uint32_t npf_filter_run(
 	const struct npf_filter *f, const uint8_t *pkt, uint32_t len, uint32_t caplen)
 {
 	uint32_t result;
 
-	if (f->burst == NULL)
+	if (f->n_forms == 0)
 		return npf_bpf_interpret(f->insns, pkt, len, caplen, f->has_aux ? &f->aux : NULL);
-	f->burst(&pkt, &caplen, &result, &len, 1);
+	preferred_form(f)(&pkt, &caplen, &result, &len, 1);
 	return result;
 }
 
 void npf_filter_run_burst(const struct npf_filter *f, const uint8_t *const *pkts,
 	const uint32_t *lens, const uint32_t *caplens, uint32_t n, uint32_t *results)
 {
-	if (f->burst != NULL) {
-		f->burst(pkts, caplens, results, lens, n);
-		return;
+	if (f->n_forms == 0) {
+		for (uint32_t i = 0; i < n; i++)
+			results[i] = npf_filter_run(f, pkts[i], lens[i], caplens[i]);
+	} else if (f->n_forms > 1 && n >= ADAPT_MIN_BURST && adapt_is_due()) {
+		/* What is learnt does not change what the filter says: it is const to its users. */
+		adapt_run((struct npf_filter *)(uintptr_t)f, pkts, lens, caplens, n, results);
+	} else {
+		preferred_form(f)(pkts, caplens, results, lens, n);
 	}
-	for (uint32_t i = 0; i < n; i++)
-		results[i] = npf_filter_run(f, pkts[i], lens[i], caplens[i]);
 }

@@ -16,14 +16,18 @@
  * What is sent away runs the branches as they were, which stay behind as the slow way. Its packets
  * are truncated ones, and short ones of other protocols.
  *
- * A head's part is everything that can be reached from it. If that is too much to compute at once,
- * the head stays a branch and its successors are tried as heads.
+ * A part is everything that can be reached from its head. Whether it becomes logic or the head
+ * stays a branch, with parts of their own behind it, is decided by what either costs on average:
+ * a branch that mostly goes to a return early (`vlan` on a network with few tags) beats logic that
+ * computes all the rest for nothing. How often that is, guess() says.
  */
 #include "jit/ir.h"
 
 #include <string.h>
 
-#define MAX_COST   170 /* instructions, about: what two or three mispredictions cost */
+#define MAX_COST   170 /* instructions, about */
+#define MISS_COST  90  /* what a mispredicted branch costs, in instructions */
+#define MARGIN     2   /* guesses are guesses: a branch must look that much cheaper */
 #define MAX_BLOCKS 128
 #define MAX_BASES  8
 #define MAX_HOIST  64 /* don't demand more bytes of all packets; 60 is the shortest frame */
@@ -331,11 +335,74 @@ static void redirect(struct ir *ir, uint32_t n_old, const uint32_t *instead)
 		ir->entry = instead[ir->entry];
 }
 
+/*
+ * How often, of 1000 times, a predicate is true. Filters look at few things, and traffic is mostly
+ * TCP and UDP over IPv4 and IPv6; one value of a port or an address is rare.
+ */
+static uint32_t guess(const struct ir *ir, uint32_t v)
+{
+	const struct ir_val *val = &ir->vals[v];
+	const struct ir_val *a = &ir->vals[val->a];
+	const uint32_t k = ir->vals[val->b].k;
+
+	switch ((enum ir_op)val->op) {
+	case IR_INR:
+		return 1000; /* hardly ever false: a check costs its instructions only */
+	case IR_EQ:
+		break;
+	case IR_IN:
+		return 50;
+	case IR_TST:
+		return (k & 0x1fff) == 0x1fff || k == 0xff1f ? 20 : 400; /* fragments are rare */
+	default:
+		return 500;
+	}
+	if (!ir_is_const(ir, val->b))
+		return 300;
+	if (a->max == UINT16_MAX)
+		return k == 0x800 || k == 0x0008 ? 650 : k == 0x86dd || k == 0xdd86 ? 200 : 50;
+	if (a->max == UINT8_MAX)
+		return k == 6 ? 550 : k == 17 ? 350 : 50;
+	return a->max > UINT16_MAX ? 20 : 300;
+}
+
+/* What the cheaper form of each block costs, and whether that is the flat one. */
+static void plan(struct flat *f, const struct ir_order *o, uint32_t *best, bool *is_flat)
+{
+	const struct ir *ir = f->ir;
+
+	for (uint32_t i = o->n; i-- > 0;) {
+		const uint32_t b = o->block[i];
+		const struct ir_block *bl = &ir->blocks[b];
+		uint32_t often, branch;
+
+		if (bl->term == IR_RET) {
+			best[b] = 3;
+			continue;
+		}
+		if (bl->term == IR_JMP) {
+			best[b] = best[bl->t];
+			is_flat[b] = is_flat[bl->t] && bl->pin == 0;
+			continue;
+		}
+		often = guess(ir, bl->v);
+		branch =
+			3 + (uint32_t)(((uint64_t)best[bl->t] * often +
+					       (uint64_t)best[bl->f] * (1000 - often) +
+					       (uint64_t)MISS_COST * NPF_MIN(often, 1000 - often)) /
+				       1000);
+		is_flat[b] = gather(f, b) && f->cost <= MARGIN * branch;
+		best[b] = is_flat[b] ? f->cost : branch;
+	}
+}
+
 int ir_pass_flatten(struct ir *ir)
 {
 	const uint32_t n_old = ir->n_blocks;
 	npf_autofree uint32_t *instead = calloc(n_old, sizeof(*instead));
 	npf_autofree bool *is_head = calloc(n_old, sizeof(*is_head));
+	npf_autofree bool *is_flat = calloc(n_old, sizeof(*is_flat));
+	npf_autofree uint32_t *best = calloc(n_old, sizeof(*best));
 	npf_autofree uint32_t *block_of = calloc(n_old, sizeof(*block_of));
 	npf_autofree uint32_t *result = calloc(n_old, sizeof(*result));
 	npf_autofree uint32_t *seen = calloc(ir->n_vals, sizeof(*seen));
@@ -352,10 +419,12 @@ int ir_pass_flatten(struct ir *ir)
 	};
 	struct ir_order o;
 
-	if (instead == NULL || is_head == NULL || block_of == NULL || result == NULL ||
-		seen == NULL || moved == NULL || moved_at == NULL || ir_order_init(&o, ir) < 0)
+	if (instead == NULL || is_head == NULL || is_flat == NULL || best == NULL ||
+		block_of == NULL || result == NULL || seen == NULL || moved == NULL ||
+		moved_at == NULL || ir_order_init(&o, ir) < 0)
 		return -ENOMEM;
 	ir->fold = true; /* a choice between predicates only becomes logic by folding */
+	plan(&f, &o, best, is_flat);
 	is_head[ir->entry] = true;
 	for (uint32_t i = 0; i < o.n && !ir->failed; i++) {
 		const uint32_t b = o.block[i];
@@ -363,7 +432,7 @@ int ir_pass_flatten(struct ir *ir)
 
 		if (!is_head[b] || bl->term == IR_RET)
 			continue;
-		if (gather(&f, b)) {
+		if (is_flat[b] && gather(&f, b)) {
 			instead[b] = flatten(&f, &o, b);
 		} else {
 			is_head[bl->t] = true;

@@ -243,6 +243,7 @@ struct ir_pass {
 
 extern const struct ir_pass ir_passes[];
 extern const unsigned int ir_n_passes;
+extern const unsigned int ir_flatten_at; /* before this one the program still branches */
 #define IR_ALL_PASSES 0xffffffffu
 
 int ir_pass_fold(struct ir *ir);
@@ -254,13 +255,18 @@ int ir_pass_flatten(struct ir *ir);
 int ir_pass_windows(struct ir *ir);
 int ir_pass_sweep(struct ir *ir);
 
+/* Called with the name of each pass after it ran, "build" first. */
+struct ir_watch {
+	void (*seen)(void *ctx, const char *name, const struct ir *ir);
+	void *ctx;
+};
+
 /*
- * ir_optimise - build and run the passes whose bits are set in @mask.
- * @seen: called with the name of each pass after it ran, "build" first; may be NULL
+ * ir_optimise - run the passes from number `from` up to `to` whose bits are set in @mask.
+ * @watch: may be NULL
  */
-int ir_optimise(struct ir *ir, const struct npf_bpf_insn *insns, uint32_t n_insns,
-	const struct npf_bpf_aux *aux, bool share, uint32_t mask,
-	void (*seen)(void *ctx, const char *name, const struct ir *ir), void *ctx);
+int ir_optimise(struct ir *ir, unsigned int from, unsigned int to, uint32_t mask,
+	const struct ir_watch *watch);
 
 /* ---- print.c, eval.c ---- */
 

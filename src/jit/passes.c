@@ -16,30 +16,28 @@ const struct ir_pass ir_passes[] = {
 	{"thread", "decisions that earlier ones settle jumped over", ir_pass_thread},
 	{"chains", "chains that came into view made lookups", ir_pass_chains},
 	{"netorder", "compares done on the bytes as they lie in the packet", ir_pass_netorder},
+	{"sweep", "jumps to jumps and unused values removed", ir_pass_sweep},
 	{"flatten", "branches made logic, length checks hoisted into one", ir_pass_flatten},
 	{"windows", "compares of neighbouring bytes merged", ir_pass_windows},
 	{"sweep", "the rest tidied up", ir_pass_sweep},
 };
 const unsigned int ir_n_passes = NPF_ARRAY_LEN(ir_passes);
+const unsigned int ir_flatten_at = 7;
+_Static_assert(NPF_ARRAY_LEN(ir_passes) == 10, "ir_flatten_at is the number of flatten");
 
-int ir_optimise(struct ir *ir, const struct npf_bpf_insn *insns, uint32_t n_insns,
-	const struct npf_bpf_aux *aux, bool share, uint32_t mask,
-	void (*seen)(void *ctx, const char *name, const struct ir *ir), void *ctx)
+int ir_optimise(struct ir *ir, unsigned int from, unsigned int to, uint32_t mask,
+	const struct ir_watch *watch)
 {
-	int rc = ir_build(ir, insns, n_insns, aux, share);
+	for (unsigned int i = from; i < to; i++) {
+		int rc;
 
-	if (rc < 0)
-		return rc;
-	if (seen != NULL)
-		seen(ctx, "build", ir);
-	for (unsigned int i = 0; i < ir_n_passes; i++) {
 		if ((mask & (1u << i)) == 0)
 			continue;
 		rc = ir_passes[i].run(ir);
 		if (rc < 0)
 			return rc;
-		if (seen != NULL)
-			seen(ctx, ir_passes[i].name, ir);
+		if (watch != NULL)
+			watch->seen(watch->ctx, ir_passes[i].name, ir);
 	}
 	return 0;
 }

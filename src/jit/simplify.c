@@ -140,8 +140,48 @@ bool simplify_excludes(const struct ir *ir, uint32_t p, uint32_t q, unsigned int
 	return false;
 }
 
+/*
+ * cond ? x : y as one value, where x and y ask the same of different values: whether they are in
+ * a set. One lookup of a chosen value is cheaper than two lookups. 0 when they are not alike.
+ */
+static uint32_t unify(struct ir *ir, uint32_t cond, uint32_t x, uint32_t y, unsigned int depth)
+{
+	const struct ir_val vx = ir->vals[x];
+	const struct ir_val vy = ir->vals[y];
+	uint32_t a, b;
+
+	if (x == y)
+		return x;
+	if (depth == 0 || vx.op != vy.op || vx.pinned || vy.pinned)
+		return 0;
+	if (vx.op == IR_IN && vx.k == vy.k)
+		return ir_op(ir, IR_IN, ir_sel(ir, cond, vx.a, vy.a), 0, 0, vx.k);
+	if (vx.op != IR_OR || vx.max > 1 || vy.max > 1)
+		return 0;
+	a = unify(ir, cond, vx.a, vy.a, depth - 1);
+	b = a != 0 ? unify(ir, cond, vx.b, vy.b, depth - 1) : 0;
+	return b != 0 ? ir_op2(ir, IR_OR, a, b) : 0;
+}
+
+/* cond ? x : (p & y) is (cond | p) & (cond ? x : y). */
+static uint32_t unify_behind(struct ir *ir, uint32_t cond, uint32_t x, uint32_t guarded)
+{
+	const struct ir_val val = ir->vals[guarded];
+	uint32_t v;
+
+	if (val.op != IR_AND || val.max > 1 || val.pinned)
+		return unify(ir, cond, x, guarded, 4);
+	v = unify(ir, cond, x, val.b, 4);
+	if (v != 0)
+		return ir_op2(ir, IR_AND, ir_op2(ir, IR_OR, cond, val.a), v);
+	v = unify(ir, cond, x, val.a, 4);
+	return v != 0 ? ir_op2(ir, IR_AND, ir_op2(ir, IR_OR, cond, val.b), v) : 0;
+}
+
 static uint32_t simplify_sel(struct ir *ir, uint32_t a, uint32_t b, uint32_t c)
 {
+	uint32_t v;
+
 	if (ir_is_const(ir, a))
 		return ir->vals[a].k != 0 ? b : c;
 	if (b == c)
@@ -157,6 +197,9 @@ static uint32_t simplify_sel(struct ir *ir, uint32_t a, uint32_t b, uint32_t c)
 		return simplify_excludes(ir, c, a, 8) ? c : ir_op2(ir, IR_AND, ir_not(ir, a), c);
 	if (ir_is(ir, c, 1))
 		return ir_op2(ir, IR_OR, ir_not(ir, a), b);
+	v = unify_behind(ir, a, b, c);
+	if (v != 0)
+		return v;
 	if (!simplify_excludes(ir, c, a, 8))
 		c = ir_op2(ir, IR_AND, ir_not(ir, a), c);
 	return ir_op2(ir, IR_OR, ir_op2(ir, IR_AND, a, b), c);

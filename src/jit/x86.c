@@ -126,23 +126,23 @@ static bool is_int8(uint32_t k)
 	return k <= 0x7f || k >= 0xffffff80u;
 }
 
-void x86_mov(struct x86 *x, enum x86_reg dst, enum x86_reg src)
+void x86_mov(struct x86 *x, enum x86_gpr dst, enum x86_gpr src)
 {
 	rm(x, 0x8b, dst, src);
 }
 
-void x86_mov64(struct x86 *x, enum x86_reg dst, enum x86_reg src)
+void x86_mov64(struct x86 *x, enum x86_gpr dst, enum x86_gpr src)
 {
 	rm(x, WIDE | 0x8b, dst, src);
 }
 
-void x86_mov_imm(struct x86 *x, enum x86_reg dst, uint32_t imm)
+void x86_mov_imm(struct x86 *x, enum x86_gpr dst, uint32_t imm)
 {
 	head(x, 0xb8 | (dst & 7), 0, 0, dst, false);
 	imm32(x, imm);
 }
 
-void x86_mov_imm64(struct x86 *x, enum x86_reg dst, uint64_t imm)
+void x86_mov_imm64(struct x86 *x, enum x86_gpr dst, uint64_t imm)
 {
 	if (imm <= UINT32_MAX) {
 		x86_mov_imm(x, dst, (uint32_t)imm);
@@ -153,32 +153,32 @@ void x86_mov_imm64(struct x86 *x, enum x86_reg dst, uint64_t imm)
 	imm32(x, (uint32_t)(imm >> 32));
 }
 
-void x86_load8(struct x86 *x, enum x86_reg dst, struct x86_mem m)
+void x86_load8(struct x86 *x, enum x86_gpr dst, struct x86_mem m)
 {
 	mem(x, TWO | 0xb6, dst, m);
 }
 
-void x86_load16(struct x86 *x, enum x86_reg dst, struct x86_mem m)
+void x86_load16(struct x86 *x, enum x86_gpr dst, struct x86_mem m)
 {
 	mem(x, TWO | 0xb7, dst, m);
 }
 
-void x86_load32(struct x86 *x, enum x86_reg dst, struct x86_mem m)
+void x86_load32(struct x86 *x, enum x86_gpr dst, struct x86_mem m)
 {
 	mem(x, 0x8b, dst, m);
 }
 
-void x86_load64(struct x86 *x, enum x86_reg dst, struct x86_mem m)
+void x86_load64(struct x86 *x, enum x86_gpr dst, struct x86_mem m)
 {
 	mem(x, WIDE | 0x8b, dst, m);
 }
 
-void x86_store32(struct x86 *x, struct x86_mem m, enum x86_reg src)
+void x86_store32(struct x86 *x, struct x86_mem m, enum x86_gpr src)
 {
 	mem(x, 0x89, src, m);
 }
 
-void x86_store64(struct x86 *x, struct x86_mem m, enum x86_reg src)
+void x86_store64(struct x86 *x, struct x86_mem m, enum x86_gpr src)
 {
 	mem(x, WIDE | 0x89, src, m);
 }
@@ -189,33 +189,33 @@ void x86_store_imm32(struct x86 *x, struct x86_mem m, uint32_t imm)
 	imm32(x, imm);
 }
 
-void x86_movzx8(struct x86 *x, enum x86_reg dst, enum x86_reg src)
+void x86_movzx8(struct x86 *x, enum x86_gpr dst, enum x86_gpr src)
 {
 	rm(x, TWO | BYTE_RM | 0xb6, dst, src);
 }
 
-void x86_bswap(struct x86 *x, enum x86_reg r)
+void x86_bswap(struct x86 *x, enum x86_gpr r)
 {
 	head(x, TWO | 0xc8 | (r & 7), 0, 0, r, false);
 }
 
-void x86_rol16(struct x86 *x, enum x86_reg r, uint8_t by)
+void x86_rol16(struct x86 *x, enum x86_gpr r, uint8_t by)
 {
 	rm(x, OPSIZE | 0xc1, SHIFT_ROL, r);
 	byte(x, by);
 }
 
-void x86_alu(struct x86 *x, enum x86_alu op, enum x86_reg dst, enum x86_reg src)
+void x86_alu(struct x86 *x, enum x86_alu op, enum x86_gpr dst, enum x86_gpr src)
 {
 	rm(x, op << 3 | 3, dst, src);
 }
 
-void x86_alu64(struct x86 *x, enum x86_alu op, enum x86_reg dst, enum x86_reg src)
+void x86_alu64(struct x86 *x, enum x86_alu op, enum x86_gpr dst, enum x86_gpr src)
 {
 	rm(x, WIDE | op << 3 | 3, dst, src);
 }
 
-static void alu_imm(struct x86 *x, unsigned int wide, enum x86_alu op, enum x86_reg dst, uint32_t k)
+static void alu_imm(struct x86 *x, unsigned int wide, enum x86_alu op, enum x86_gpr dst, uint32_t k)
 {
 	if (is_int8(k)) {
 		rm(x, wide | 0x83, op, dst);
@@ -229,22 +229,22 @@ static void alu_imm(struct x86 *x, unsigned int wide, enum x86_alu op, enum x86_
 	}
 }
 
-void x86_alu_imm(struct x86 *x, enum x86_alu op, enum x86_reg dst, uint32_t imm)
+void x86_alu_imm(struct x86 *x, enum x86_alu op, enum x86_gpr dst, uint32_t imm)
 {
 	alu_imm(x, 0, op, dst, imm);
 }
 
-void x86_alu64_imm(struct x86 *x, enum x86_alu op, enum x86_reg dst, int32_t imm)
+void x86_alu64_imm(struct x86 *x, enum x86_alu op, enum x86_gpr dst, int32_t imm)
 {
 	alu_imm(x, WIDE, op, dst, (uint32_t)imm);
 }
 
-void x86_alu_mem(struct x86 *x, enum x86_alu op, enum x86_reg dst, struct x86_mem m)
+void x86_alu_mem(struct x86 *x, enum x86_alu op, enum x86_gpr dst, struct x86_mem m)
 {
 	mem(x, op << 3 | 3, dst, m);
 }
 
-void x86_alu64_mem(struct x86 *x, enum x86_alu op, enum x86_reg dst, struct x86_mem m)
+void x86_alu64_mem(struct x86 *x, enum x86_alu op, enum x86_gpr dst, struct x86_mem m)
 {
 	mem(x, WIDE | op << 3 | 3, dst, m);
 }
@@ -277,12 +277,12 @@ void x86_cmp32_imm(struct x86 *x, struct x86_mem m, uint32_t imm)
 	}
 }
 
-void x86_test(struct x86 *x, enum x86_reg a, enum x86_reg b)
+void x86_test(struct x86 *x, enum x86_gpr a, enum x86_gpr b)
 {
 	rm(x, 0x85, b, a);
 }
 
-void x86_test_imm(struct x86 *x, enum x86_reg a, uint32_t imm)
+void x86_test_imm(struct x86 *x, enum x86_gpr a, uint32_t imm)
 {
 	if (a == RAX)
 		head(x, 0xa9, 0, 0, 0, false);
@@ -309,12 +309,12 @@ void x86_test32_imm(struct x86 *x, struct x86_mem m, uint32_t imm)
 	imm32(x, imm);
 }
 
-void x86_imul(struct x86 *x, enum x86_reg dst, enum x86_reg src)
+void x86_imul(struct x86 *x, enum x86_gpr dst, enum x86_gpr src)
 {
 	rm(x, TWO | 0xaf, dst, src);
 }
 
-void x86_imul_imm(struct x86 *x, enum x86_reg dst, enum x86_reg src, uint32_t imm)
+void x86_imul_imm(struct x86 *x, enum x86_gpr dst, enum x86_gpr src, uint32_t imm)
 {
 	rm(x, is_int8(imm) ? 0x6b : 0x69, dst, src);
 	if (is_int8(imm))
@@ -323,27 +323,27 @@ void x86_imul_imm(struct x86 *x, enum x86_reg dst, enum x86_reg src, uint32_t im
 		imm32(x, imm);
 }
 
-void x86_neg(struct x86 *x, enum x86_reg r)
+void x86_neg(struct x86 *x, enum x86_gpr r)
 {
 	rm(x, 0xf7, 3, r);
 }
 
-void x86_neg64(struct x86 *x, enum x86_reg r)
+void x86_neg64(struct x86 *x, enum x86_gpr r)
 {
 	rm(x, WIDE | 0xf7, 3, r);
 }
 
-void x86_inc64(struct x86 *x, enum x86_reg r)
+void x86_inc64(struct x86 *x, enum x86_gpr r)
 {
 	rm(x, WIDE | 0xff, 0, r);
 }
 
-void x86_div(struct x86 *x, enum x86_reg by)
+void x86_div(struct x86 *x, enum x86_gpr by)
 {
 	rm(x, 0xf7, 6, by);
 }
 
-void x86_shift_imm(struct x86 *x, enum x86_shift op, enum x86_reg r, uint8_t by)
+void x86_shift_imm(struct x86 *x, enum x86_shift op, enum x86_gpr r, uint8_t by)
 {
 	if (by == 1) {
 		rm(x, 0xd1, op, r);
@@ -353,27 +353,27 @@ void x86_shift_imm(struct x86 *x, enum x86_shift op, enum x86_reg r, uint8_t by)
 	}
 }
 
-void x86_shift_cl(struct x86 *x, enum x86_shift op, enum x86_reg r)
+void x86_shift_cl(struct x86 *x, enum x86_shift op, enum x86_gpr r)
 {
 	rm(x, 0xd3, op, r);
 }
 
-void x86_bt(struct x86 *x, enum x86_reg bits, enum x86_reg n)
+void x86_bt(struct x86 *x, enum x86_gpr bits, enum x86_gpr n)
 {
 	rm(x, TWO | 0xa3, n, bits);
 }
 
-void x86_lea64(struct x86 *x, enum x86_reg dst, struct x86_mem m)
+void x86_lea64(struct x86 *x, enum x86_gpr dst, struct x86_mem m)
 {
 	mem(x, WIDE | 0x8d, dst, m);
 }
 
-void x86_setcc(struct x86 *x, enum x86_cc cc, enum x86_reg r)
+void x86_setcc(struct x86 *x, enum x86_cc cc, enum x86_gpr r)
 {
 	rm(x, TWO | BYTE_RM | 0x90 | cc, 0, r);
 }
 
-void x86_cmov(struct x86 *x, enum x86_cc cc, enum x86_reg dst, enum x86_reg src)
+void x86_cmov(struct x86 *x, enum x86_cc cc, enum x86_gpr dst, enum x86_gpr src)
 {
 	rm(x, TWO | 0x40 | cc, dst, src);
 }
@@ -383,12 +383,12 @@ void x86_prefetch(struct x86 *x, struct x86_mem m)
 	mem(x, TWO | 0x18, 1, m);
 }
 
-void x86_push(struct x86 *x, enum x86_reg r)
+void x86_push(struct x86 *x, enum x86_gpr r)
 {
 	head(x, 0x50 | (r & 7), 0, 0, r, false);
 }
 
-void x86_pop(struct x86 *x, enum x86_reg r)
+void x86_pop(struct x86 *x, enum x86_gpr r)
 {
 	head(x, 0x58 | (r & 7), 0, 0, r, false);
 }
@@ -457,7 +457,7 @@ void x86_resolve(struct x86 *x)
 	x->n_fixups = 0;
 }
 
-void x86_lea_label(struct x86 *x, enum x86_reg dst, uint32_t label)
+void x86_lea_label(struct x86 *x, enum x86_gpr dst, uint32_t label)
 {
 	head(x, WIDE | 0x8d, dst, 0, 0, false);
 	byte(x, (dst & 7) << 3 | 5);

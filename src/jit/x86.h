@@ -15,7 +15,7 @@
 
 #include "base/base.h"
 
-enum x86_reg {
+enum x86_gpr {
 	RAX,
 	RCX,
 	RDX,
@@ -99,54 +99,54 @@ void x86_resolve(struct x86 *x); /* all labels bound: fill in the displacements 
 void x86_align(struct x86 *x, size_t to, uint8_t fill);
 void x86_data(struct x86 *x, const void *bytes, size_t n);
 
-void x86_mov(struct x86 *x, enum x86_reg dst, enum x86_reg src);
-void x86_mov64(struct x86 *x, enum x86_reg dst, enum x86_reg src);
-void x86_mov_imm(struct x86 *x, enum x86_reg dst, uint32_t imm); /* keeps the flags */
-void x86_mov_imm64(struct x86 *x, enum x86_reg dst, uint64_t imm);
-void x86_load8(struct x86 *x, enum x86_reg dst, struct x86_mem m);
-void x86_load16(struct x86 *x, enum x86_reg dst, struct x86_mem m);
-void x86_load32(struct x86 *x, enum x86_reg dst, struct x86_mem m);
-void x86_load64(struct x86 *x, enum x86_reg dst, struct x86_mem m);
-void x86_store32(struct x86 *x, struct x86_mem m, enum x86_reg src);
-void x86_store64(struct x86 *x, struct x86_mem m, enum x86_reg src);
+void x86_mov(struct x86 *x, enum x86_gpr dst, enum x86_gpr src);
+void x86_mov64(struct x86 *x, enum x86_gpr dst, enum x86_gpr src);
+void x86_mov_imm(struct x86 *x, enum x86_gpr dst, uint32_t imm); /* keeps the flags */
+void x86_mov_imm64(struct x86 *x, enum x86_gpr dst, uint64_t imm);
+void x86_load8(struct x86 *x, enum x86_gpr dst, struct x86_mem m);
+void x86_load16(struct x86 *x, enum x86_gpr dst, struct x86_mem m);
+void x86_load32(struct x86 *x, enum x86_gpr dst, struct x86_mem m);
+void x86_load64(struct x86 *x, enum x86_gpr dst, struct x86_mem m);
+void x86_store32(struct x86 *x, struct x86_mem m, enum x86_gpr src);
+void x86_store64(struct x86 *x, struct x86_mem m, enum x86_gpr src);
 void x86_store_imm32(struct x86 *x, struct x86_mem m, uint32_t imm);
-void x86_movzx8(struct x86 *x, enum x86_reg dst, enum x86_reg src);
-void x86_bswap(struct x86 *x, enum x86_reg r);
-void x86_rol16(struct x86 *x, enum x86_reg r, uint8_t by);
+void x86_movzx8(struct x86 *x, enum x86_gpr dst, enum x86_gpr src);
+void x86_bswap(struct x86 *x, enum x86_gpr r);
+void x86_rol16(struct x86 *x, enum x86_gpr r, uint8_t by);
 
-void x86_alu(struct x86 *x, enum x86_alu op, enum x86_reg dst, enum x86_reg src);
-void x86_alu64(struct x86 *x, enum x86_alu op, enum x86_reg dst, enum x86_reg src);
-void x86_alu_imm(struct x86 *x, enum x86_alu op, enum x86_reg dst, uint32_t imm);
-void x86_alu64_imm(struct x86 *x, enum x86_alu op, enum x86_reg dst, int32_t imm);
-void x86_alu_mem(struct x86 *x, enum x86_alu op, enum x86_reg dst, struct x86_mem m);
-void x86_alu64_mem(struct x86 *x, enum x86_alu op, enum x86_reg dst, struct x86_mem m);
+void x86_alu(struct x86 *x, enum x86_alu op, enum x86_gpr dst, enum x86_gpr src);
+void x86_alu64(struct x86 *x, enum x86_alu op, enum x86_gpr dst, enum x86_gpr src);
+void x86_alu_imm(struct x86 *x, enum x86_alu op, enum x86_gpr dst, uint32_t imm);
+void x86_alu64_imm(struct x86 *x, enum x86_alu op, enum x86_gpr dst, int32_t imm);
+void x86_alu_mem(struct x86 *x, enum x86_alu op, enum x86_gpr dst, struct x86_mem m);
+void x86_alu64_mem(struct x86 *x, enum x86_alu op, enum x86_gpr dst, struct x86_mem m);
 void x86_cmp8_imm(struct x86 *x, struct x86_mem m, uint8_t imm);
 void x86_cmp16_imm(struct x86 *x, struct x86_mem m, uint16_t imm);
 void x86_cmp32_imm(struct x86 *x, struct x86_mem m, uint32_t imm);
-void x86_test(struct x86 *x, enum x86_reg a, enum x86_reg b);
-void x86_test_imm(struct x86 *x, enum x86_reg a, uint32_t imm);
+void x86_test(struct x86 *x, enum x86_gpr a, enum x86_gpr b);
+void x86_test_imm(struct x86 *x, enum x86_gpr a, uint32_t imm);
 void x86_test8_imm(struct x86 *x, struct x86_mem m, uint8_t imm);
 void x86_test16_imm(struct x86 *x, struct x86_mem m, uint16_t imm);
 void x86_test32_imm(struct x86 *x, struct x86_mem m, uint32_t imm);
-void x86_imul(struct x86 *x, enum x86_reg dst, enum x86_reg src);
-void x86_imul_imm(struct x86 *x, enum x86_reg dst, enum x86_reg src, uint32_t imm);
-void x86_neg(struct x86 *x, enum x86_reg r);
-void x86_neg64(struct x86 *x, enum x86_reg r);
-void x86_inc64(struct x86 *x, enum x86_reg r);
-void x86_div(struct x86 *x, enum x86_reg by); /* edx:eax */
-void x86_shift_imm(struct x86 *x, enum x86_shift op, enum x86_reg r, uint8_t by);
-void x86_shift_cl(struct x86 *x, enum x86_shift op, enum x86_reg r);
-void x86_bt(struct x86 *x, enum x86_reg bits, enum x86_reg n); /* bit n % 32 to the carry */
-void x86_lea64(struct x86 *x, enum x86_reg dst, struct x86_mem m);
-void x86_lea_label(struct x86 *x, enum x86_reg dst, uint32_t label);
-void x86_setcc(struct x86 *x, enum x86_cc cc, enum x86_reg r);
-void x86_cmov(struct x86 *x, enum x86_cc cc, enum x86_reg dst, enum x86_reg src);
+void x86_imul(struct x86 *x, enum x86_gpr dst, enum x86_gpr src);
+void x86_imul_imm(struct x86 *x, enum x86_gpr dst, enum x86_gpr src, uint32_t imm);
+void x86_neg(struct x86 *x, enum x86_gpr r);
+void x86_neg64(struct x86 *x, enum x86_gpr r);
+void x86_inc64(struct x86 *x, enum x86_gpr r);
+void x86_div(struct x86 *x, enum x86_gpr by); /* edx:eax */
+void x86_shift_imm(struct x86 *x, enum x86_shift op, enum x86_gpr r, uint8_t by);
+void x86_shift_cl(struct x86 *x, enum x86_shift op, enum x86_gpr r);
+void x86_bt(struct x86 *x, enum x86_gpr bits, enum x86_gpr n); /* bit n % 32 to the carry */
+void x86_lea64(struct x86 *x, enum x86_gpr dst, struct x86_mem m);
+void x86_lea_label(struct x86 *x, enum x86_gpr dst, uint32_t label);
+void x86_setcc(struct x86 *x, enum x86_cc cc, enum x86_gpr r);
+void x86_cmov(struct x86 *x, enum x86_cc cc, enum x86_gpr dst, enum x86_gpr src);
 void x86_prefetch(struct x86 *x, struct x86_mem m); /* into all levels */
 
 void x86_jmp(struct x86 *x, uint32_t label);
 void x86_jcc(struct x86 *x, enum x86_cc cc, uint32_t label);
-void x86_push(struct x86 *x, enum x86_reg r);
-void x86_pop(struct x86 *x, enum x86_reg r);
+void x86_push(struct x86 *x, enum x86_gpr r);
+void x86_pop(struct x86 *x, enum x86_gpr r);
 void x86_ret(struct x86 *x);
 
 #endif

@@ -82,7 +82,7 @@ if [ "$(uname -m)" = x86_64 ]; then
 	"$tool" -S asm udp | grep -q 'cmp .*byte ptr \[r14' || fail "-S asm disassembles"
 	"$tool" --backend scalar -S asm udp | tail -n 1 | grep -q 'bytes in' || fail "-S asm ends"
 fi
-"$tool" udp | grep -c '^== ' | grep -q 3 || fail "without options three sections are shown"
+"$tool" udp | grep -c '^== ' | grep -q 4 || fail "without options four sections are shown"
 
 # A set file is the filter that it describes.
 cat >"$tmp/set" <<-END

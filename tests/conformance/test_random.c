@@ -105,25 +105,55 @@ static void check_passes(struct gen *g, struct burst *burst, uint64_t seed)
 {
 	const uint32_t mask = (uint32_t)gen_next(g);
 	struct eval_ctx ctx = {.burst = burst, .seed = seed};
+	const struct ir_watch watch = {.seen = eval_after_pass, .ctx = &ctx};
 	struct ir ir;
-	struct x86 x;
+	struct generated made;
 	struct code code;
-	size_t n_code;
-	char who[32];
+	char who[48];
 
 	ir_init(&ir, false);
-	if (ir_optimise(&ir, program, n_program, NULL, gen_below(g, 4) != 0, IR_ALL_PASSES,
-		    eval_after_pass, &ctx) < 0)
+	if (ir_build(&ir, program, n_program, NULL, gen_below(g, 4) != 0) < 0 ||
+		ir_optimise(&ir, 0, ir_n_passes, IR_ALL_PASSES, &watch) < 0)
 		abort();
 	ir_fini(&ir);
-	if (filter_generate(&x, program, n_program, NULL, mask, &n_code, NULL, NULL) < 0 ||
-		code_map(&code, x.code, x.len) < 0)
+	if (filter_generate(&made, program, n_program, NULL, mask, NULL) < 0 ||
+		code_map(&code, made.x.code, made.x.len) < 0)
 		abort();
-	x86_fini(&x);
-	((npf_burst_fn *)code.at)(burst->pkts, burst->caplens, burst->results, burst->lens, BURST);
+	x86_fini(&made.x);
+	for (unsigned int form = 0; form < made.n_forms; form++) {
+		npf_burst_fn *fn = (npf_burst_fn *)((uint8_t *)code.at + made.start[form]);
+
+		fn(burst->pkts, burst->caplens, burst->results, burst->lens, BURST);
+		snprintf(who, sizeof(who), "form %u with passes 0x%x", form,
+			mask & ((1u << ir_n_passes) - 1));
+		check_burst(burst, who, seed);
+	}
 	code_unmap(&code);
-	snprintf(who, sizeof(who), "passes 0x%x", mask & ((1u << ir_n_passes) - 1));
-	check_burst(burst, who, seed);
+}
+
+/* Native code: each form, and now and then the burst that is run in parts by both. */
+static void check_forms(struct npf_filter *f, struct burst *burst, struct gen *g, uint64_t seed)
+{
+	for (unsigned int form = 0; form <= f->n_forms; form++) {
+		if (form == f->n_forms && (form < 2 || seed % 8 != 0))
+			return;
+		memset(burst->results, 0xee, sizeof(burst->results));
+		if (form < f->n_forms)
+			f->form[form](
+				burst->pkts, burst->caplens, burst->results, burst->lens, BURST);
+		else
+			adapt_run(
+				f, burst->pkts, burst->lens, burst->caplens, BURST, burst->results);
+		if (memcmp(burst->results, burst->expected, sizeof(burst->results)) != 0) {
+			struct burst saved = *burst;
+
+			/* Is it a pass? Else it is the code that was made of it. */
+			for (unsigned int i = 0; i < 8; i++)
+				check_passes(g, burst, seed);
+			*burst = saved;
+			check_burst(burst, form == 0 ? "flat code" : "native code", seed);
+		}
+	}
 }
 
 int main(int argc, char **argv)
@@ -166,16 +196,7 @@ int main(int argc, char **argv)
 				if (got != burst.expected[i])
 					differ(&burst, i, "the interpreter", got, seed);
 			}
-			npf_filter_run_burst(
-				f, burst.pkts, burst.lens, burst.caplens, BURST, burst.results);
-			if (memcmp(burst.results, burst.expected, sizeof(burst.results)) != 0) {
-				/* Is it a pass? Else it is the code that was made of it. */
-				for (unsigned int i = 0; i < 8; i++)
-					check_passes(&g, &burst, seed);
-				npf_filter_run_burst(f, burst.pkts, burst.lens, burst.caplens,
-					BURST, burst.results);
-				check_burst(&burst, "native code", seed);
-			}
+			check_forms(f, &burst, &g, seed);
 			done += BURST;
 			if (round == 0 && seed % 16 == 0)
 				check_passes(&g, &burst, seed);

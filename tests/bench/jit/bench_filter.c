@@ -215,6 +215,7 @@ static void bench_one(const struct filter *f, const struct mix *m, struct mean *
 	struct npf_bpf_insn *insns = NULL;
 	struct run r = {.expected = malloc(m->n * sizeof(*r.expected))};
 	uint32_t accepted = 0;
+	unsigned int n;
 
 	if (program_of(f, &insns, &r.n_insns) < 0)
 		exit(1);
@@ -227,13 +228,15 @@ static void bench_one(const struct filter *f, const struct mix *m, struct mean *
 			exit(1);
 		us[i] = (double)(npf_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / NPF_NS_PER_US;
 	}
+	/* The long lists take peers milliseconds a round, and gcc minutes to compile. */
+	n = r.n_insns > 1000 ? NPF_MAX(n_rounds / 4, 3u) : n_rounds;
 	if (r.n_insns < 5000)
 		r.gcc = peer_gcc_new(r.insns, r.n_insns);
 	r.rte = peer_rte_new(r.insns, r.n_insns, m->pkts, m->lens, m->caplens, m->n);
 	check(&r, m);
 	for (uint32_t i = 0; i < m->n; i++)
 		accepted += r.expected[i] != 0;
-	for (unsigned int round = 0; round < n_rounds; round++) {
+	for (unsigned int round = 0; round < n; round++) {
 		for (unsigned int who = 0; who < N_CONTENDERS; who++) {
 			if (is_there(&r, who))
 				ns[who][round] = time_once(&r, who, m);
@@ -241,7 +244,7 @@ static void bench_one(const struct filter *f, const struct mix *m, struct mean *
 		}
 	}
 	printf("%-22s %5u %5.1f%% %7.1f %6.2f", f->name, r.n_insns, 100.0 * accepted / m->n,
-		median(us, 21), median(ns[OURS], n_rounds));
+		median(us, 21), median(ns[OURS], n));
 	for (unsigned int who = PCAP; who < N_CONTENDERS; who++) {
 		double mid;
 
@@ -249,9 +252,9 @@ static void bench_one(const struct filter *f, const struct mix *m, struct mean *
 			printf(" |%29s", who == RTE ? "wrong or refused" : "-");
 			continue;
 		}
-		mid = median(ratio[who], n_rounds);
-		printf(" | %6.2f %5.2f (%5.2f-%6.2f)", median(ns[who], n_rounds), mid,
-			ratio[who][0], ratio[who][n_rounds - 1]);
+		mid = median(ratio[who], n);
+		printf(" | %6.2f %5.2f (%5.2f-%6.2f)", median(ns[who], n), mid, ratio[who][0],
+			ratio[who][n - 1]);
 		if (f->in_mean) {
 			mean->log_sum[who] += log(mid);
 			mean->n[who]++;
