@@ -10,6 +10,7 @@
 
 struct rate {
 	uint32_t caplen;
+	uint32_t stride; /* the reader looks at every so many bytes of the data */
 	uint64_t ring_size;
 	uint64_t n_records;
 	const uint8_t *packets; /* RATE_N_PACKETS of them, each 2048 bytes */

@@ -30,7 +30,9 @@ static void peer_read(void *arg)
 			const struct npf_rec *rec = recs[i];
 			const uint8_t *data = recs[i];
 
-			sum += rec->ts_ns + rec->caplen + data[sizeof(*rec)];
+			sum += rec->ts_ns + rec->caplen;
+			for (uint32_t at = 0; at < rec->caplen; at += p->t->stride)
+				sum += data[sizeof(*rec) + at];
 		}
 		n += got;
 		if (!got)
