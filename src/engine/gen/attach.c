@@ -347,6 +347,7 @@ int npf_gen_attach(const char *socket, const char *port, const struct npf_gen_ru
 		return rc;
 	}
 	snprintf(res->port[0].name, sizeof(res->port[0].name), "%s", a.port.name);
+	*err = '\0'; /* from here on the first text counts */
 	rc = send_all(&a);
 	res->seconds = (double)(npf_clock_monotonic() - a.t0) / 1e9;
 	res->sent = res->port[0].tx_packets;

@@ -221,6 +221,18 @@ static bool find_file(const char *arg, char *path, size_t path_len, struct sink 
 	return !*end && k->first && k->last >= k->first && !stat(path, &st);
 }
 
+/* The digits of a whole packet, written out where a template or a file name could stand. */
+static int parse_text(const char *arg, struct npf_tmpl **tp, char *err)
+{
+	size_t len = strlen(arg), data_len;
+	npf_autofree uint8_t *data = NULL;
+
+	if (len >= 2 * NPF_TMPL_SIZE_MIN && strspn(arg, "0123456789abcdefABCDEF: ") == len &&
+		!npf_hex_parse(arg, len, &data, &data_len))
+		return npf_tmpl_from_bytes(data, data_len, tp, err);
+	return npf_tmpl_parse(arg, tp, err);
+}
+
 int npf_tmpl_load(const char *arg, struct npf_tmpl ***tsp, unsigned int *np, char *err)
 {
 	char path[4096];
@@ -241,7 +253,7 @@ int npf_tmpl_load(const char *arg, struct npf_tmpl ***tsp, unsigned int *np, cha
 		snprintf(err, NPF_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
-	rc = npf_tmpl_parse(arg, &ts[0], err);
+	rc = parse_text(arg, &ts[0], err);
 	if (rc) {
 		free(ts);
 		return rc;

@@ -88,12 +88,15 @@ int npf_source_new(const struct npf_source_conf *conf, struct npf_source **sp, c
 	struct npf_source *s = calloc(1, sizeof(*s));
 	int rc;
 
-	snprintf(err, NPF_TMPL_ERR, "out of memory");
-	if (!s)
+	if (!s) {
+		snprintf(err, NPF_TMPL_ERR, "out of memory");
 		return -ENOMEM;
+	}
 	s->n_queues = conf->n_queues;
 	rc = conf->savefile ? add_savefile(s, conf) : add_templates(s, conf, err);
 	if (rc) {
+		if (rc == -ENOMEM)
+			snprintf(err, NPF_TMPL_ERR, "out of memory");
 		npf_source_free(s);
 		return rc;
 	}

@@ -93,10 +93,10 @@ struct npf_tmpl *npf_tmpl_free(struct npf_tmpl *t);
 int npf_tmpl_from_bytes(const void *data, size_t len, struct npf_tmpl **tp, char *err);
 
 /*
- * npf_tmpl_load - templates from what a command line gives: the text of a template, or the name
- * of a file of hex digits or of a savefile, of which all packets (FILE), the third (FILE#3) or
- * some (FILE#3-7) are taken.
- * Owns: *tsp is an array of *np templates, both the caller's: npf_tmpl_list_free().
+ * npf_tmpl_load - templates from what a command line gives: the text of a template, a packet in
+ * hex digits, or the name of a file of hex digits or of a savefile, of which all packets (FILE),
+ * the third (FILE#3) or some (FILE#3-7) are taken. Owns: *tsp is an array of *np templates, both
+ * the caller's: npf_tmpl_list_free().
  */
 int npf_tmpl_load(const char *arg, struct npf_tmpl ***tsp, unsigned int *np, char *err);
 void npf_tmpl_list_free(struct npf_tmpl **ts, unsigned int n);

@@ -36,6 +36,13 @@ def nothing_coming_back_fails_the_check(d):
     run_json(["net_null0,no-rx=1"], ["--check", "--count=1000", "--drain=20ms", "--max-loss=100"])
 
 
+def a_port_that_takes_no_more_ends_the_run(d):
+    # Nobody reads the ring: it fills up.
+    r = run_json(["net_ring0"], ["--count=5000"], status=1)
+    check(r["stalled"] and 0 < r["tx"]["packets"] < 5000, "that is told, and what was sent")
+    check(r["planned"] == 5000, "beside what was to be sent")
+
+
 def mangled_traffic_is_told_exactly(d):
     """What an earlier run sent is mangled and comes in while the same is sent again: the first run
     of a process is always number 1."""
@@ -105,6 +112,7 @@ def a_search_finds_a_rate_without_loss(d):
 
 if __name__ == "__main__":
     tests(a_ring_gives_back_all_in_order, several_queues_and_sizes_are_checked_apart,
-          nothing_coming_back_fails_the_check, mangled_traffic_is_told_exactly,
+          nothing_coming_back_fails_the_check,
+          a_port_that_takes_no_more_ends_the_run, mangled_traffic_is_told_exactly,
           forwarding_modes_send_back_what_comes, rxonly_counts_and_flowgen_varies,
           tx_first_goes_round_and_round, a_search_finds_a_rate_without_loss)

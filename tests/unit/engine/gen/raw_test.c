@@ -173,6 +173,10 @@ static void files_give_all_or_some_of_their_packets(void **state)
 	assert_int_equal(n, 2);
 	assert_int_equal(ts[1]->base_len, 14);
 	npf_tmpl_list_free(ts, n);
+	assert_int_equal(
+		npf_tmpl_load("ff:ff:ff:ff:ff:ff 020000000001 0806 00010800", &ts, &n, err), 0);
+	assert_int_equal(ts[0]->base_len, 18);
+	npf_tmpl_list_free(ts, n);
 	snprintf(arg, sizeof(arg), "%s#5", pcap_path);
 	assert_true(npf_tmpl_load(arg, &ts, &n, err) < 0);
 	assert_non_null(strstr(err, "no packet 5"));
