@@ -164,8 +164,20 @@ NPFDP_API int pcap_sendqueue_queue(
  */
 NPFDP_API u_int pcap_sendqueue_transmit(pcap_t *p, pcap_send_queue *queue, int sync);
 
-/* Dump to a file, with limits in bytes and packets; 0: none. */
+/*
+ * pcap_live_dump - write what passes the filter to a file, without the program's doing; returns at
+ * once. The handle is in MODE_DUMP then (with MODE_STAT, if it was in that) and delivers no
+ * packets. pcap_close() and pcap_setmode(p, MODE_CAPT) end the dump, and the file is whole then.
+ * @maxsize:  bytes that the file never exceeds, its header counted in; 0: no limit
+ * @maxpacks: packets after which the dump ends; 0: no limit
+ */
 NPFDP_API int pcap_live_dump(pcap_t *p, char *file, int maxsize, int maxpacks);
+
+/*
+ * pcap_live_dump_ended - has a limit been reached, and is everything on disk?
+ * @sync: not 0: wait until it is
+ * Return: 1, 0, or PCAP_ERROR.
+ */
 NPFDP_API int pcap_live_dump_ended(pcap_t *p, int sync);
 
 /* For programs that call them: there is no AirPcap here, no NDIS and no OEM to start. */

@@ -26,8 +26,7 @@ static int say(struct npf_wire_error *err, int rc, const char *what)
 	return rc;
 }
 
-/* One call on an open session. */
-static int client_call(struct npf_client *c, struct npf_wire_call *call, struct npf_wire_error *err)
+int npf_client_call(struct npf_client *c, struct npf_wire_call *call, struct npf_wire_error *err)
 {
 	int rc;
 
@@ -163,7 +162,7 @@ static int open_session(
 		return -ENODEV;
 	}
 	strcpy(req.port, conf->port);
-	rc = client_call(c, &call, err);
+	rc = npf_client_call(c, &call, err);
 	if (rc < 0)
 		return rc;
 	c->port = reply.port;
@@ -364,7 +363,7 @@ static int replace_buffer(struct npf_client *c, enum npf_wire_type type, const v
 		.n_fds = NPF_ARRAY_LEN(fds),
 		.timeout_ms = 10 * NPF_WIRE_TIMEOUT_MS,
 	};
-	int rc = client_call(c, &call, err);
+	int rc = npf_client_call(c, &call, err);
 
 	if (rc < 0)
 		return rc;
@@ -411,7 +410,7 @@ int npf_client_ping(struct npf_client *c, struct npf_wire_error *err)
 		.reply_min = sizeof(stats),
 	};
 
-	return client_call(c, &call, err);
+	return npf_client_call(c, &call, err);
 }
 
 int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct npf_wire_error *err)
@@ -424,7 +423,7 @@ int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct 
 	};
 	uint64_t skipped = atomic_load_explicit(&c->skipped, memory_order_relaxed);
 	struct npf_ring_counters ring;
-	int rc = client_call(c, &call, err);
+	int rc = npf_client_call(c, &call, err);
 
 	if (rc == -EPIPE && c->reader != NULL) {
 		/* The daemon is gone, the counters of the lanes are not. */
@@ -467,7 +466,7 @@ int npf_client_send(
 			NPF_WIRE_MAXFRAME);
 		return -EMSGSIZE;
 	}
-	rc = client_call(c, &call, err);
+	rc = npf_client_call(c, &call, err);
 	if (rc == 0 && reply.sent == 0) {
 		snprintf(err->text, sizeof(err->text),
 			"port %s took no packet: its queue is full or it is down", c->port.name);

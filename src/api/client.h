@@ -138,6 +138,29 @@ int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms
 int npf_client_stats(
 	struct npf_client *c, struct npf_wire_stats *stats, struct npf_wire_error *err);
 
+struct npf_client_dump {
+	int fd; /* of the file; stays the caller's */
+	bool nanoseconds;
+	uint64_t max_size, max_packets; /* 0: none */
+};
+
+/*
+ * npf_client_dump - let the daemon write what the session's filter accepts to a file; the session
+ * gets no packets any more.
+ * Owns: *donep is the caller's to close; see npf_client_dump_wait().
+ */
+int npf_client_dump(struct npf_client *c, const struct npf_client_dump *conf, int *donep,
+	struct npf_wire_error *err);
+int npf_client_dump_status(
+	struct npf_client *c, struct npf_wire_dump_status *st, struct npf_wire_error *err);
+
+/* Return: 1: the dump has ended and all is on disk; 0: the time is over; -EPIPE: the daemon has
+ * gone; -EINTR. */
+int npf_client_dump_wait(struct npf_client *c, int done_fd, int timeout_ms);
+
+/* End it before its limits do; packets come to the session again. */
+int npf_client_dump_stop(struct npf_client *c, struct npf_wire_error *err);
+
 int npf_client_send(
 	struct npf_client *c, const void *frame, uint32_t len, struct npf_wire_error *err);
 

@@ -46,6 +46,9 @@ struct npf_client {
 	_Atomic uint64_t skipped; /* records that a later filter or direction rejected */
 };
 
+/* One call on an open session. Return: 0 or -errno with *err filled. */
+int npf_client_call(struct npf_client *c, struct npf_wire_call *call, struct npf_wire_error *err);
+
 /* Is the session still there? 0 or -errno with *err filled. */
 int npf_client_ping(struct npf_client *c, struct npf_wire_error *err);
 

@@ -14,6 +14,7 @@
 
 #include <pcap/pcap.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #define NPF_SNAPLEN_MAX 262144
 #define NPF_MINTOCOPY   16000u  /* as NPF */
@@ -46,6 +47,8 @@ struct npf_handle {
 	bool selected;        /* somebody has the descriptor: keep it truthful */
 	bool holding;         /* a batch is out: npfdp_next_batch() */
 	int mode;             /* MODE_* */
+	int dump_fd;          /* readable once the dump is on disk; -1: there is none */
+	pid_t dump_pid;       /* who began it: a forked child does not end it */
 	bool timeout_returns; /* a read returns 0 at the timeout */
 	bool winpcap;         /* opened by pcap_open(): NPF's meaning of a timeout of 0 */
 	uint32_t userbuffer;  /* most bytes that one read delivers */
@@ -89,6 +92,12 @@ uint32_t npf_handle_timeout(const struct npf_handle *h);
 
 /* The text that an open call gives for a failed activation, as the real library words it. */
 void npf_explain(const char *device, int status, const char *text, char *errbuf);
+
+/* Ends the dump, if there is one, and waits a while for the disk. */
+void npf_handle_end_dump(struct npf_handle *h);
+
+/* Bytes of the dump's file so far: the third counter of MODE_STAT | MODE_DUMP. */
+int64_t npf_handle_dump_offset(struct npf_handle *h);
 
 /* A handle of ours, not activated; NULL with errbuf filled. */
 struct npf_handle *npf_handle_new(const char *device, char *errbuf);

@@ -94,6 +94,7 @@ struct npf_handle *npf_handle_new(const char *device, char *errbuf)
 		return NULL;
 	}
 	h->tag = &npf_handle_tag;
+	h->dump_fd = -1;
 	h->userbuffer = NPF_USERBUFFER;
 	h->mintocopy = NPF_MINTOCOPY;
 	h->n_writes = 1;
@@ -207,6 +208,7 @@ static void deactivate(struct npf_handle *h)
 	if (h->dead != NULL)
 		npf_genuine()->pcap_close(h->dead);
 	h->dead = NULL;
+	npf_handle_end_dump(h);
 	h->client = npf_client_close(h->client);
 	free(h->data);
 	h->data = NULL;

@@ -43,6 +43,13 @@ static void take(struct npf_handle *h, const struct npf_view *v)
 	h->hdr.caplen = caplen;
 	h->hdr.len = v->len;
 	memcpy(h->data, v->data, caplen);
+	if (NPF_UNLIKELY(h->mode == (MODE_STAT | MODE_DUMP)) &&
+		caplen + sizeof(int64_t) <= h->data_size) {
+		int64_t offset = npf_handle_dump_offset(h);
+
+		memcpy(h->data + caplen, &offset, sizeof(offset));
+		h->hdr.caplen = h->hdr.len = caplen + (uint32_t)sizeof(offset);
+	}
 	h->delivered++;
 }
 
@@ -97,7 +104,7 @@ static int await(struct npf_handle *h)
 	int rc;
 
 	/* In statistics mode the timeout is the interval, and each interval has its record. */
-	if (h->timeout_returns && timeout_ms < 0 && h->timeout_ms > 0 && h->mode == MODE_CAPT)
+	if (h->timeout_returns && timeout_ms < 0 && h->timeout_ms > 0 && (h->mode & MODE_STAT) == 0)
 		timeout_ms = h->timeout_ms;
 	rc = npf_client_wait(h->client, timeout_ms);
 	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed) && !h->nonblock)

@@ -72,10 +72,13 @@ static int switch_mode(struct npf_handle *h, int mode)
 {
 	struct npf_wire_error err;
 
-	if (mode == h->mode)
-		return 0;
-	if (npf_client_set_mode(h->client, mode == MODE_STAT, (uint32_t)NPF_MAX(h->timeout_ms, 0),
-		    h->delivered == 0, &err) < 0)
+	bool stat = (mode & MODE_STAT) != 0;
+
+	if ((mode & MODE_DUMP) == 0)
+		npf_handle_end_dump(h);
+	if (stat != ((h->mode & MODE_STAT) != 0) &&
+		npf_client_set_mode(h->client, stat, (uint32_t)NPF_MAX(h->timeout_ms, 0),
+			h->delivered == 0, &err) < 0)
 		return npf_handle_error(h, "%s", err.text);
 	h->mode = mode;
 	return 0;
@@ -91,12 +94,9 @@ int pcap_setmode(pcap_t *p, int mode)
 	switch (mode) {
 	case MODE_CAPT:
 	case MODE_STAT:
-		return switch_mode(h, mode);
-	case MODE_DUMP:
+	case MODE_DUMP: /* pcap_live_dump() begins it */
 	case MODE_STAT | MODE_DUMP:
-		return npf_handle_error(h,
-			"this npf-dpdk daemon offers no dump mode to its clients: see dumps: in "
-			"npf-dpdk.yaml(5)");
+		return switch_mode(h, mode);
 	case MODE_MON:
 		return npf_handle_error(h, "monitoring mode was never part of NPF: use MODE_STAT");
 	default:
@@ -117,23 +117,6 @@ struct pcap_samp *pcap_setsampling(pcap_t *p)
 	struct npf_handle *h = npf_handle_of(p);
 
 	return h != NULL ? &h->samp : NULL;
-}
-
-int pcap_live_dump(pcap_t *p, char *file, int maxsize, int maxpacks)
-{
-	(void)file;
-	(void)maxsize;
-	(void)maxpacks;
-	return pcap_setmode(p, MODE_DUMP);
-}
-
-int pcap_live_dump_ended(pcap_t *p, int sync)
-{
-	int rc;
-	struct npf_handle *h = active(p, &rc);
-
-	(void)sync;
-	return h != NULL ? npf_handle_error(h, "no dump was started on this handle") : rc;
 }
 
 PAirpcapHandle pcap_get_airpcap_handle(pcap_t *p)

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 /* Ring of a dump that a client asked for without saying how large: it counts as the client's. */
@@ -89,11 +90,14 @@ static int check_limits(
 	return 0;
 }
 
-static void answer(const struct npf_dump *d, struct npf_wire_dump_reply *reply, int *fdp)
+/* *is_newp: the descriptor is the caller's. */
+static void answer(
+	const struct npf_dump *d, struct npf_wire_dump_reply *reply, int *fdp, bool *is_newp)
 {
 	*reply = (struct npf_wire_dump_reply){.id = d->id};
 	snprintf(reply->name, sizeof(reply->name), "%s", d->name);
-	*fdp = d->done_fd;
+	*is_newp = d->done_fd < 0;
+	*fdp = *is_newp ? eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK) : d->done_fd;
 }
 
 static int check_source(struct npf_engine *e, const struct npf_conn *conn,
@@ -150,6 +154,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 		.uid = conn->peer.uid,
 	};
 	struct npf_dump *d;
+	bool is_new;
 	int rc = check_file(conn, req, msg, err);
 
 	if (rc == 0)
@@ -160,7 +165,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 		rc = npf_dump_start(e, &spec, &d, err);
 	if (rc < 0)
 		return rc;
-	answer(d, reply, fdp);
+	answer(d, reply, fdp, &is_new);
 	return 0;
 }
 
@@ -175,7 +180,7 @@ static struct npf_dump *find_by_id(const struct npf_engine *e, uint64_t id)
 
 int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
-	struct npf_wire_error *err)
+	bool *is_newp, struct npf_wire_error *err)
 {
 	struct npf_dump *d;
 	int rc;
@@ -190,7 +195,7 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	if (!is_owner(&conn->peer) && d->uid != conn->peer.uid)
 		return refuse(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
 			(unsigned int)d->uid);
-	answer(d, reply, fdp);
+	answer(d, reply, fdp, is_newp);
 	if (req->op == NPF_WIRE_DUMP_STOP) {
 		rc = npf_dump_stop(e, d);
 		if (rc == 0 && conn->session != NULL && conn->session->dump_id == d->id)

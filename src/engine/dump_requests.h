@@ -2,7 +2,8 @@
 /*
  * dump_requests.h - what clients may ask of dumps, and who may ask it.
  *
- * Each returns 0, or -errno with a text in err. *fdp is the dump's own eventfd, to be passed on.
+ * Each returns 0, or -errno with a text in err. *fdp is an eventfd to be passed on: the dump's own,
+ * or, when *is_newp, the caller's to close.
  */
 #ifndef NPF_ENGINE_DUMP_REQUESTS_H
 #define NPF_ENGINE_DUMP_REQUESTS_H
@@ -14,7 +15,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 
 int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
-	struct npf_wire_error *err);
+	bool *is_newp, struct npf_wire_error *err);
 
 int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
 	struct npf_wire_dump_status *st, struct npf_wire_error *err);

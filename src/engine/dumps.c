@@ -552,7 +552,8 @@ static void reap(struct npf_dump *d)
 	d->life = NPF_DUMP_DONE;
 	free_works(d);
 	if (write(d->done_fd, &one, sizeof(one)) < 0)
-		return; /* can't fail on a fresh eventfd */
+		return;                     /* can't fail on a fresh eventfd */
+	d->done_fd = npf_close(d->done_fd); /* whoever waits has his own */
 }
 
 /* Forget the oldest of those that are only remembered. */

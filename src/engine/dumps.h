@@ -91,7 +91,7 @@ struct npf_dump {
 	int wake_fd;
 
 	int fd;      /* an opened file, until the worker has it; -1 */
-	int done_fd; /* eventfd, readable once all is on disk */
+	int done_fd; /* eventfd, readable once all is on disk; -1: it is */
 
 	pthread_mutex_t lock; /* of the last finished file: the worker writes it */
 	char last_file[PATH_MAX];

@@ -265,10 +265,14 @@ static int handle_dump(struct npf_engine *e, struct npf_conn *conn, const struct
 static int handle_dump_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
-	int rc = npf_dump_request_control(e, conn, msg->body, &r->u.dump, &r->fds[0], &r->u.error);
+	bool is_new = false;
+	int rc = npf_dump_request_control(
+		e, conn, msg->body, &r->u.dump, &r->fds[0], &is_new, &r->u.error);
 
 	r->len = sizeof(r->u.dump);
 	r->n_fds = 1;
+	if (is_new)
+		r->own_fd = r->fds[0];
 	return rc;
 }
 

@@ -142,6 +142,8 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 	uint32_t verdict = UINT32_MAX;
 	struct npf_rec hdr = b->hdr[i];
 
+	if (c->dump != NULL)
+		npf_dump_begin(c->dump, 1);
 	if (!is_wanted(c, b, i))
 		verdict = 0;
 	else if (filter != NULL)
@@ -150,8 +152,10 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 		hdr.caplen = keep_bytes(c, b, i, verdict);
 		hdr.filter_gen = c->filter_gen;
 		if (c->dump != NULL) {
-			if (!npf_dump_put(c->dump, &hdr, b->data[i]))
+			if (!npf_dump_put(c->dump, &hdr, b->data[i])) {
+				npf_dump_unbegin(c->dump);
 				return false;
+			}
 		} else if (!npf_lane_try(c->lane, &hdr, b->data[i])) {
 			/* Neither a liar nor a packet larger than the lane will ever find room. */
 			if (npf_lane_fault(c->lane) == 0 &&
@@ -161,8 +165,6 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 		}
 		count_feed(&c->feed->accepted, 1);
 	}
-	if (c->dump != NULL)
-		npf_dump_begin(c->dump, 1);
 	count_feed(&c->feed->received, 1);
 	return true;
 }

@@ -98,6 +98,7 @@ int npf_dump_open_now(struct npf_dump_producer *p, uint64_t now_ns)
 	p->now_ns = now_ns;
 	if (!p->cut.open && !open_file(p, 0, now_ns))
 		return -ENOBUFS;
+	p->limit = 0; /* the first packet asks npf_dump_make_room(), which notes its time */
 	npf_dump_commit(p);
 	return 0;
 }
@@ -107,6 +108,8 @@ int npf_dump_make_room(struct npf_dump_producer *p, uint32_t size, uint64_t ts_n
 	while (!p->over) {
 		switch (npf_dump_cut_next(&p->cut, size, ts_ns)) {
 		case NPF_CUT_PUT:
+			if (p->cut.packets == 0)
+				p->base.first_ns = ts_ns;
 			return is_free(p, p->pos + size + p->trailer) ? 1 : -1;
 		case NPF_CUT_OPEN:
 			if (!open_file(p, size, ts_ns))

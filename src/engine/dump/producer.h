@@ -65,6 +65,12 @@ static inline void npf_dump_begin(struct npf_dump_producer *p, unsigned int n)
 	p->received += n;
 }
 
+/* One packet of these will come again: there was no room for it. */
+static inline void npf_dump_unbegin(struct npf_dump_producer *p)
+{
+	p->received--;
+}
+
 /* The rare half of npf_dump_put(): 1: put it; 0: dealt with; -1: no room. */
 int npf_dump_make_room(struct npf_dump_producer *p, uint32_t size, uint64_t ts_ns);
 
