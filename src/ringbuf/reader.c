@@ -54,6 +54,7 @@ static int npf_reader_map_lane(
 	ret = npf_mem_map(&l->mem, fd, h->size, NPF_MEM_READONLY | NPF_MEM_TWICE);
 	if (ret)
 		return ret;
+	l->b = b;
 	l->pw = &b->pw->lane[i];
 	l->cw = &b->cw->lane[i];
 	l->data = l->mem.addr;
@@ -114,9 +115,27 @@ struct npf_reader *npf_reader_free(struct npf_reader *r)
 	return NULL;
 }
 
+/* Put the lanes of a new buffer behind those of the same number. */
+static void npf_reader_chain(struct npf_reader *r, struct npf_reader_buffer *b)
+{
+	for (unsigned int i = 0; i < b->n_lanes; i++) {
+		struct npf_reader_lane **end = &r->slot[i];
+
+		while (*end)
+			end = &(*end)->next;
+		*end = &b->lane[i];
+	}
+	r->n_slots = NPF_MAX(r->n_slots, b->n_lanes);
+	if (r->last)
+		r->last->next = b;
+	else
+		r->first = b;
+	r->last = b;
+}
+
 int npf_reader_add(struct npf_reader *r, const int *fds, unsigned int n_fds)
 {
-	struct npf_reader_buffer *b, **last;
+	struct npf_reader_buffer *b;
 	int ret;
 
 	if (n_fds < 3 || n_fds > NPF_BUFFER_NFDS)
@@ -137,11 +156,7 @@ int npf_reader_add(struct npf_reader *r, const int *fds, unsigned int n_fds)
 	}
 
 	npf_reader_disarm(r); /* nobody has asked the new buffer's lanes to wake us */
-	for (last = &r->first; *last; last = &(*last)->next)
-		;
-	*last = b;
-	if (!r->cur)
-		r->cur = b;
+	npf_reader_chain(r, b);
 	return 0;
 }
 
@@ -161,9 +176,17 @@ static void npf_reader_count(const struct npf_reader_buffer *b, struct npf_ring_
 	}
 }
 
+static bool npf_reader_has_left(const struct npf_reader *r, const struct npf_reader_buffer *b)
+{
+	for (unsigned int i = 0; i < b->n_lanes; i++)
+		if (r->slot[i] == &b->lane[i])
+			return false;
+	return true;
+}
+
 void npf_reader_forget(struct npf_reader *r)
 {
-	while (r->first != r->cur) {
+	while (r->first != r->last && npf_reader_has_left(r, r->first)) {
 		struct npf_reader_buffer *b = r->first;
 
 		npf_reader_count(b, &r->past);
@@ -186,7 +209,7 @@ uint64_t npf_reader_pending(struct npf_reader *r)
 {
 	uint64_t pending = 0;
 
-	for (struct npf_reader_buffer *b = r->cur; b; b = b->next) {
+	for (struct npf_reader_buffer *b = r->first; b; b = b->next) {
 		for (unsigned int i = 0; i < b->n_lanes; i++) {
 			struct npf_reader_lane *l = &b->lane[i];
 
@@ -209,10 +232,10 @@ static bool npf_reader_is_due(struct npf_reader *r, uint64_t mintocopy)
 		return ret < 0;
 	/* What a closed lane still has need not wait for more: nothing will be added to it, and
 	 * nobody looks at its timeout any more. */
-	for (unsigned int i = 0; i < r->cur->n_lanes; i++)
-		if (r->cur->lane[i].closed && r->cur->lane[i].head != r->cur->lane[i].pos)
+	for (unsigned int i = 0; i < r->n_slots; i++)
+		if (r->slot[i] && r->slot[i]->closed && r->slot[i]->head != r->slot[i]->pos)
 			return true;
-	return pending >= npf_wake_bytes(mintocopy, r->cur->size);
+	return pending >= npf_wake_bytes(mintocopy, r->last->size);
 }
 
 static void npf_reader_ask(struct npf_reader *r, struct npf_reader_buffer *b)
@@ -238,7 +261,7 @@ bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy)
 		;
 	if (npf_reader_is_due(r, mintocopy)) /* spares the lanes a request; sets hold_ns */
 		return false;
-	for (struct npf_reader_buffer *b = r->cur; b; b = b->next)
+	for (struct npf_reader_buffer *b = r->first; b; b = b->next)
 		npf_reader_ask(r, b);
 	if (!npf_reader_is_due(r, mintocopy))
 		return true;

@@ -8,7 +8,9 @@
 
 /* Copies of geometry, taken and checked once, and positions. off = place of pos in data. */
 struct npf_reader_lane {
-	const uint8_t *data; /* 2 * size bytes of addresses */
+	struct npf_reader_buffer *b;  /* the one that it belongs to */
+	struct npf_reader_lane *next; /* takes over when this one is closed and drained, or NULL */
+	const uint8_t *data;          /* 2 * size bytes of addresses */
 	uint64_t size;
 	uint64_t pos;     /* next record to be handed out */
 	uint64_t off;     /* its place in data, < size */
@@ -49,10 +51,14 @@ struct npf_reader {
 	bool orphan;                  /* no producer any more: npf_reader_finish() */
 	int efd;                      /* not ours */
 	uint64_t hold_ns;             /* see struct npf_cw */
-	uint64_t gap;                 /* drops at the end of drained buffers, to be marked next */
+	uint64_t gap;                 /* drops at the end of drained lanes, to be marked next */
 	struct npf_reader_buffer *first; /* oldest that is still mapped */
-	struct npf_reader_buffer *cur;   /* the one being read; those before it are drained */
-	struct npf_ring_counters past;   /* of buffers no longer mapped */
+	struct npf_reader_buffer *last;  /* newest */
+	/* Per lane number, the lane that is being read; the merge is between these. NULL: closed,
+	 * drained, and the newest buffer has no such lane. */
+	struct npf_reader_lane *slot[NPF_LANES_MAX];
+	unsigned int n_slots;
+	struct npf_ring_counters past; /* of buffers no longer mapped */
 	uint8_t *copy; /* overwrite mode: the record handed out, NPF_REC_MAXCAP bytes */
 };
 
@@ -62,11 +68,11 @@ bool npf_reader_look(struct npf_reader *r, struct npf_reader_lane *l);
 /* Free everything of the lane that is not in use. */
 void npf_reader_publish(const struct npf_reader *r, struct npf_reader_lane *l);
 
-/* Choose the lane that has the next record in time order.
+/* Choose the slot's lane that has the next record in time order.
  * Return: 1; 0: nothing deliverable now; -ENODATA; -EPROTO. */
 int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp);
 
-/* Unmap what was drained; no record of it may be in use. */
+/* Unmap the buffers that every slot has left; no record of them may be in use. */
 void npf_reader_forget(struct npf_reader *r);
 
 #endif

@@ -193,11 +193,12 @@ bool npf_lane_commit(struct npf_lane *l, uint64_t now_ns);
  */
 bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns);
 
-/* End the lane after what was reserved: the reader drains it, then goes on to the next buffer or
- * sees the end. Signal the reader's eventfd afterwards, whether it sleeps or not. Nothing can be
- * reserved any more. The reader goes on to the next buffer only when all lanes are closed, also
- * those that were never written to; drops that no record has marked yet it marks in the first
- * record from there. Context: producer thread, or any one once that has stopped using the lane. */
+/* End the lane after what was reserved: the reader drains it, then goes on to the lane of the same
+ * number in the next buffer or sees the end; every lane of a buffer that is replaced must be
+ * closed, also one that was never written to. Signal the reader's eventfd afterwards, whether it
+ * sleeps or not. Nothing can be reserved any more; drops that no record has marked yet the reader
+ * marks in the next record that it hands out after the switch. Context: producer thread, or any one
+ * once that has stopped using the lane. */
 void npf_lane_close(struct npf_lane *l);
 
 /* 0, or -EPROTO once the reader's position was found to be a lie (out of range or going back): end
@@ -230,10 +231,13 @@ int npf_reader_new(int efd, struct npf_reader **rp);
 struct npf_reader *npf_reader_free(struct npf_reader *r);
 
 /*
- * npf_reader_add - map a buffer (npf_buffer_fds() of the other side) and read it after those
- * already there. The descriptors stay the caller's, who may close them on return. An armed reader
- * is no longer armed. Return: 0; -EPROTO: sizes, seals or words that no honest engine sends;
- * -ENOMEM and the like from mmap.
+ * npf_reader_add - map a buffer (npf_buffer_fds() of the other side) that replaces the one before.
+ *
+ * Each lane of the old one is read to its end, then the new one's of the same number. The time
+ * order of all of them is kept when a buffer is added before npf_reader_next() is called after the
+ * first of the old lanes was closed: what is not known here yet can not be merged. The descriptors
+ * stay the caller's, who may close them on return. An armed reader is no longer armed. Return: 0;
+ * -EPROTO: sizes, seals or words that no honest engine sends; -ENOMEM and the like from mmap.
  */
 int npf_reader_add(struct npf_reader *r, const int *fds, unsigned int n_fds);
 

@@ -3,7 +3,10 @@
  * walk.c - the consumer's walk: records of several lanes in time order, space freed on the way.
  *
  * A record may be handed out when no other lane can still bring an older one: each has a younger
- * next record, or is closed, or its watermark vouches for it. The chosen lane then runs on without
+ * next record, or is closed, or its watermark vouches for it. When a buffer replaces another, each
+ * lane is followed by the one of its number as soon as it is over, and the merge goes on between
+ * old and new ones: lanes move over one by one, and one that has moved must not be put behind what
+ * another still writes to its old place. The chosen lane then runs on without
  * a look at the others up to the stamp that they allow (run_until); with a single lane there is
  * no limit, and next() costs a few loads.
  *
@@ -155,30 +158,68 @@ static bool npf_reader_has_next(struct npf_reader *r, struct npf_reader_lane *l)
 	return false;
 }
 
-/* The buffer's lane whose record comes next. Return: 1; 0; -ENODATA: all are closed and drained. */
-static int npf_reader_choose_lane(
-	struct npf_reader *r, struct npf_reader_buffer *b, struct npf_reader_lane **lp)
+/* Is the lane at its end, for good? */
+static bool npf_reader_is_over(const struct npf_reader *r, const struct npf_reader_lane *l)
+{
+	return l->pos == l->head && (l->closed || r->orphan);
+}
+
+/* The slot's lane is over: go on with the next of its number. False: there is none yet. */
+static bool npf_reader_succeed(struct npf_reader *r, unsigned int i)
+{
+	struct npf_reader_lane *l = r->slot[i];
+
+	if (!l->next && l->b == r->last)
+		return false;
+	r->gap += atomic_load_explicit(&l->pw->unmarked, memory_order_relaxed);
+	r->slot[i] = l->next;
+	return l->next;
+}
+
+/*
+ * The lane of slot i, past those that are over.
+ * Return: 1: it has a record, next_ts is set; 0: none now, but it may have; -ENODATA: nothing will
+ * come of this slot; -EPROTO.
+ */
+static int npf_reader_look_in_slot(struct npf_reader *r, unsigned int i)
+{
+	while (r->slot[i]) {
+		if (npf_reader_has_next(r, r->slot[i]))
+			return 1;
+		if (r->fault)
+			return r->fault;
+		if (!npf_reader_is_over(r, r->slot[i]))
+			return 0;
+		if (!npf_reader_succeed(r, i))
+			break;
+	}
+	return -ENODATA;
+}
+
+int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp)
 {
 	struct npf_reader_lane *best = NULL;
 	uint64_t next_ts = UINT64_MAX;   /* of the best lane's rivals */
 	uint64_t watermark = UINT64_MAX; /* least of the idle lanes' */
-	bool is_open = false;
+	bool is_open = r->n_slots == 0;
 
-	for (unsigned int i = 0; i < b->n_lanes; i++) {
-		struct npf_reader_lane *l = &b->lane[i];
+	r->run = NULL; /* run_until is about to change */
+	if (r->fault)
+		return r->fault;
+	for (unsigned int i = 0; i < r->n_slots; i++) {
+		int ret = npf_reader_look_in_slot(r, i);
+		struct npf_reader_lane *l = r->slot[i];
 
-		if (npf_reader_has_next(r, l)) {
-			if (!best || l->next_ts < best->next_ts) {
-				next_ts = best ? best->next_ts : next_ts;
-				best = l;
-			} else {
-				next_ts = NPF_MIN(next_ts, l->next_ts);
-			}
-		} else if (r->fault) {
-			return r->fault;
-		} else if (!l->closed && !r->orphan) {
+		if (ret == -EPROTO)
+			return ret;
+		if (ret == 0) {
 			is_open = true;
 			watermark = NPF_MIN(watermark, l->watermark);
+		} else if (ret == 1 && (!best || l->next_ts < best->next_ts)) {
+			next_ts = best ? best->next_ts : next_ts;
+			best = l;
+		} else if (ret == 1) {
+			next_ts = NPF_MIN(next_ts, l->next_ts);
 		}
 	}
 
@@ -192,22 +233,6 @@ static int npf_reader_choose_lane(
 	r->run_until = NPF_MIN(next_ts, watermark);
 	*lp = best;
 	return 1;
-}
-
-int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp)
-{
-	int ret;
-
-	if (r->fault || !r->cur)
-		return r->fault;
-	r->run = NULL; /* run_until is about to change */
-	while ((ret = npf_reader_choose_lane(r, r->cur, lp)) == -ENODATA && r->cur->next) {
-		for (unsigned int i = 0; i < r->cur->n_lanes; i++)
-			r->gap += atomic_load_explicit(
-				&r->cur->lane[i].pw->unmarked, memory_order_relaxed);
-		r->cur = r->cur->next;
-	}
-	return ret;
 }
 
 /* ---- Handing out ---- */

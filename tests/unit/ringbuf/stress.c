@@ -255,6 +255,8 @@ static void send_buffer(struct stress *s, const struct npf_buffer *b)
 
 	memcpy(CMSG_DATA(&control.hdr), fds, n * sizeof(int));
 	DEMAND(sendmsg(s->sock[0], &msg, 0) == (ssize_t)sizeof(n));
+	/* The reader must know it before the first lane moves. */
+	DEMAND(recv(s->sock[0], &n, sizeof(n), 0) == (ssize_t)sizeof(n));
 }
 
 /* Exchange the buffer; free the one that every lane has left. Return: false: not all have yet. */
@@ -334,6 +336,7 @@ static bool receive_buffer(struct stress *s, struct npf_reader *r, bool wait)
 	DEMAND(npf_reader_add(r, fds, n) == 0);
 	for (unsigned int i = 0; i < n; i++)
 		close(fds[i]);
+	DEMAND(send(s->sock[1], &n, sizeof(n), 0) == (ssize_t)sizeof(n));
 	return true;
 }
 
@@ -378,6 +381,7 @@ static void read_side(struct stress *s)
 			bytes += v.caplen;
 			if (++got % 1024 == 0) {
 				atomic_store_explicit(&s->totals->read, got, memory_order_relaxed);
+				receive_buffer(s, r, false);
 				if (random_next(&seed) % 4096 == 0)
 					usleep(random_next(&seed) % 20000);
 			}

@@ -448,6 +448,65 @@ static void a_new_buffer_is_read_after_the_old_one_without_loss(void **state)
 	pair_fini(&p);
 }
 
+static void lanes_that_move_to_a_new_buffer_one_by_one_stay_in_time_order(void **state)
+{
+	struct npf_buffer_conf conf = {.size = SIZE, .n_lanes = 3};
+	struct npf_buffer *old;
+	struct npf_view v;
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, &conf);
+	old = p.b;
+	put(npf_buffer_lane(old, 0), 1, 10, 10);
+	npf_lane_commit(npf_buffer_lane(old, 0), 10);
+	conf.n_lanes = 2; /* lane 2 has no successor */
+	assert_int_equal(npf_buffer_new(&conf, &p.b), 0);
+	pair_attach(&p);
+
+	npf_lane_close(npf_buffer_lane(old, 0));
+	put(pair_lane(&p, 0), 2, 10, 20);
+	put(pair_lane(&p, 0), 5, 10, 50);
+	npf_lane_commit(pair_lane(&p, 0), 50);
+	next_is_none(&p); /* the others are behind */
+	put(npf_buffer_lane(old, 2), 3, 10, 30);
+	npf_lane_close(npf_buffer_lane(old, 2));
+	put(npf_buffer_lane(old, 1), 4, 10, 40);
+	npf_lane_commit(npf_buffer_lane(old, 1), 40);
+	next_is(&p, 1, 10, 10);
+	next_is(&p, 2, 10, 20);
+	next_is(&p, 3, 10, 30);
+	next_is(&p, 4, 10, 40);
+	next_is_none(&p);
+	npf_lane_close(npf_buffer_lane(old, 1));
+	next_is_none(&p); /* lane 1 might go on in its new place */
+	npf_lane_tick(pair_lane(&p, 1), 60, 1);
+	next_is(&p, 5, 10, 50);
+	next_is_none(&p);
+
+	/* And back to three: the third has none to wait for. */
+	npf_buffer_free(old);
+	old = p.b;
+	conf.n_lanes = 3;
+	assert_int_equal(npf_buffer_new(&conf, &p.b), 0);
+	pair_attach(&p);
+	put(pair_lane(&p, 2), 6, 10, 60);
+	npf_lane_commit(pair_lane(&p, 2), 60);
+	put(pair_lane(&p, 0), 8, 10, 80);
+	npf_lane_close(pair_lane(&p, 0));
+	put(npf_buffer_lane(old, 0), 7, 10, 70);
+	npf_lane_close(npf_buffer_lane(old, 0));
+	npf_lane_close(npf_buffer_lane(old, 1));
+	npf_lane_close(pair_lane(&p, 1));
+	next_is(&p, 6, 10, 60);
+	npf_lane_close(pair_lane(&p, 2));
+	next_is(&p, 7, 10, 70);
+	next_is(&p, 8, 10, 80);
+	assert_int_equal(npf_reader_next(p.r, &v), -ENODATA);
+	npf_buffer_free(old);
+	pair_fini(&p);
+}
+
 static void drops_at_the_end_of_a_buffer_are_marked_in_the_next_one(void **state)
 {
 	struct npf_buffer_conf conf = {.size = SIZE, .n_lanes = 2};
@@ -469,11 +528,12 @@ static void drops_at_the_end_of_a_buffer_are_marked_in_the_next_one(void **state
 	npf_lane_close(pair_lane(&p, 1));
 	npf_lane_close(npf_buffer_lane(old, 0));
 	npf_lane_close(npf_buffer_lane(old, 1));
+	/* Lane 1 is left when the first record is looked for, lane 0 after it. */
 	assert_int_equal(npf_reader_next(p.r, &v), 1);
-	assert_int_equal(v.gap, 0);
+	assert_int_equal(v.gap, 2);
 	npf_reader_arm(p.r, 0); /* a look ahead must not lose it */
 	assert_int_equal(npf_reader_next(p.r, &v), 1);
-	assert_int_equal(v.gap, 7);
+	assert_int_equal(v.gap, 5);
 	assert_int_equal(npf_reader_next(p.r, &v), 1);
 	assert_int_equal(v.gap, 0);
 	npf_buffer_free(old);
@@ -578,6 +638,7 @@ int main(void)
 		cmocka_unit_test(a_closed_lane_holds_nothing_up),
 		cmocka_unit_test(one_busy_lane_can_use_the_whole_budget),
 		cmocka_unit_test(a_new_buffer_is_read_after_the_old_one_without_loss),
+		cmocka_unit_test(lanes_that_move_to_a_new_buffer_one_by_one_stay_in_time_order),
 		cmocka_unit_test(drops_at_the_end_of_a_buffer_are_marked_in_the_next_one),
 		cmocka_unit_test(a_fresh_reader_goes_on_where_the_last_one_left_off),
 		cmocka_unit_test(what_a_dead_producer_committed_is_read_in_order_to_the_end),
