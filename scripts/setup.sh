@@ -22,8 +22,7 @@ BUILD="build-essential pkgconf meson ninja-build git
 DEMO="tcpdump curl python3 iproute2 iputils-ping ethtool procps util-linux jq"
 TESTS="clang clang-format libclang-rt-14-dev dpdk-dev tshark ngrep nmap python3-scapy
 	mandoc codespell spin libcap2-bin binutils arp-scan arping nethogs argus-server argus-client
-	tcpreplay p0f softflowd darkstat pmacct tcpflow-nox ssldump httpry tcpstat daemonlogger bittwist
-	masscan libnet-pcap-perl"
+	tcpreplay netsniff-ng fio"
 CORPUS="iperf3 dnsmasq-base bind9-dnsutils openssh-server openssh-client"
 
 say() {

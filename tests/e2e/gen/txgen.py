@@ -12,6 +12,9 @@ LCORES = "0,1" if (os.cpu_count() or 1) > 1 else "0"
 EAL = ["--no-huge", "-m", "128", "--no-shconf", "--no-telemetry", "-l", LCORES,
        "--log-level=lib.eal:4"]
 
+# meson puts the build's libraries there, our libpcap.so.0.8 among them: stock programs are stock.
+os.environ.pop("LD_LIBRARY_PATH", None)
+
 
 class Failed(Exception):
     pass

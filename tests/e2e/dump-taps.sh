@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# A port with two rx queues on two tap lcores: its dump is one file in time order that holds
+# everything, limits are as exact as with one tap, and what came before a trigger is there.
+. "$(dirname "$0")/lib.sh"
+need_root
+need tcpdump capinfos jq
+
+cat >"$t/conf.yaml" <<-EOF2
+	npf: {socket: $NPF_SOCKET, group: any, telemetry: false}
+	eal: {memory: 128, lcores: "0@0,1@1,2@0"}
+	ports:
+	  - {name: npf0, device: "net_null0,size=300,copy=1", rx_queues: 2, start: attach}
+	  - {name: npf1, device: "net_pcap0,rx_pcap=$corpus/ping.pcap,rx_pcap=$corpus/web4.pcap", rx_queues: 2,
+	     start: attach, overflow: wait}
+	dumps:
+	  - {name: both, port: npf1, file: "$t/both.pcap"}
+	  - {name: tcp, port: npf1, file: "$t/tcp.pcapng", format: pcapng, filter: tcp}
+EOF2
+start_daemon -c "$t/conf.yaml"
+
+value() {
+	ctl dump list | jq -r --arg n "$1" ".dumps[] | select(.name == \$n) | .$2"
+}
+has() {
+	[ "$(value "$1" "$2")" -eq "$3" ]
+}
+
+n1=$(packets_of "$corpus/ping.pcap") n2=$(packets_of "$corpus/web4.pcap")
+wait_for 10 has both written $((n1 + n2)) || fail "$(value both written) packets of $((n1 + n2))"
+wait_for 10 has tcp received $((n1 + n2)) || fail "$(value tcp received) received of $((n1 + n2))"
+"$npfctl" dump stop both
+"$npfctl" dump stop tcp
+for f in ping web4; do
+	tcpdump -nn -tt -v -r "$corpus/$f.pcap" 2>/dev/null
+done | sort >"$t/expected"
+tcpdump -nn -tt -v -r "$t/both.pcap" 2>/dev/null | sort >"$t/got"
+same "$t/expected" "$t/got" "a dump of two replayed queues is complete"
+[ "$(packets_of "$t/tcp.pcapng")" -eq "$(packets_of "$corpus/web4.pcap" tcp)" ] || fail "its filter"
+said=$(capinfos -Mc "$t/tcp.pcapng" 2>&1 >/dev/null)
+[ -z "$said" ] || fail "capinfos warns: $said"
+
+"$npfctl" dump start npf0 -n two -w "$t/two.pcap" -f pcap-ns -c 300000 --wait >/dev/null || fail "dump start"
+[ "$(capinfos -Mc "$t/two.pcap" | awk '/packets/ { print $NF }')" -eq 300000 ] || fail "not 300000 packets"
+capinfos -o "$t/two.pcap" >"$t/order"
+says "$t/order" 'Strict time order: +True' "300000 packets of two taps come in time order"
+
+"$npfctl" dump start npf0 -n past -w "$t/past-%N.pcap" --retro 8MiB >/dev/null
+sleep 1
+"$npfctl" dump trigger past
+wait_for 10 test -e "$t/past-000001.pcap" || fail "the trigger makes no file"
+size=$(stat -c %s "$t/past-000001.pcap")
+[ "$size" -gt $((7 << 20)) ] && [ "$size" -le $(((8 << 20) + 24)) ] || fail "$size bytes were remembered"
+"$npfctl" dump stop past
+ok "what two taps saw before a trigger is written"
+
+stop_daemon
+clean "$t/daemon.log"
