@@ -123,9 +123,12 @@ def bench_monitor():
 # ---- asap ----
 
 def testpmd():
-    r = run("bash", "-c", f"sleep {SECONDS + 3} | dpdk-testpmd --no-pci --in-memory -m 128 --lcores 0@0,1@1 "
-            "--vdev net_null0,no-rx=1 -- --forward-mode=txonly -a --stats-period=1")
-    rates = [int(x) for x in re.findall(r"Tx-pps:\s+(\d+)", r.stdout)][1:-1]
+    r = run("timeout", "-s", "INT", "-k", "10", SECONDS + 5, "dpdk-testpmd", "--no-pci", "--in-memory", "-m", "128",
+            "--lcores", "0@0,1@1", "--vdev", "net_null0,no-rx=1", "--", "--forward-mode=txonly", "-a",
+            "--stats-period=1", check=False)
+    rates = [int(x) for x in re.findall(r"Tx-pps:\s+(\d+)", r.stdout) if int(x) > 0][1:]
+    if not rates:
+        raise RuntimeError(r.stdout + r.stderr)
     return statistics.median(rates) / 1e6
 
 

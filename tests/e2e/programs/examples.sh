@@ -38,6 +38,13 @@ timeout 30 "$examples/example-meter" npf1 'tcp port 80' 100 5 >"$t/out" 2>&1 || 
 awk '$2 == 0 { exit 1 }' "$t/out" || fail "meter counts nothing: $(cat "$t/out")"
 ok "meter prints an interval's traffic in each line"
 
+timeout 30 "$examples/example-dump" npf1 'tcp port 80' "$t/dump.pcap" 0 20 >"$t/out" 2>&1 ||
+	fail "dump: $(cat "$t/out")"
+says "$t/out" '^a limit was reached' "dump ends at its limit"
+[ "$(packets_of "$t/dump.pcap" tcp port 80) $(packets_of "$t/dump.pcap")" = "20 20" ] ||
+	fail "dump wrote $(packets_of "$t/dump.pcap") packets"
+ok "dump wrote as many packets as it was to, and only those that pass"
+
 timeout 30 "$examples/example-play" "$file" npf0 3 >"$t/out" 2>&1 || fail "play: $(cat "$t/out")"
 says "$t/out" "^$n packets, 3 times" "play sends a file as a queue"
 wait_for 10 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
