@@ -190,7 +190,8 @@ struct run {
 	const struct trace *t;
 	struct npf_tx *tx;
 	int sock;
-	uint64_t put; /* packets, repetitions counted */
+	uint64_t n;   /* frames put */
+	uint64_t put; /* packets: repetitions counted */
 	uint64_t start_ns, shown_ns;
 	uint64_t bits; /* put so far, for a rate in bits */
 	bool live;
@@ -273,7 +274,7 @@ static int put(struct run *r, uint64_t loop, uint64_t i)
 			p->len, strerror(-rc));
 	r->put += r->o->repeat;
 	r->bits += 8ull * p->len * r->o->repeat;
-	if (i % FLUSH_EVERY == 0)
+	if (++r->n % FLUSH_EVERY == 1)
 		npf_tx_flush(r->tx);
 	return interrupted;
 }

@@ -10,12 +10,23 @@
 
 #include "engine/port.h"
 
+#include <string.h>
+
 /* Can a frame of so many bytes be sent there at all? */
 bool npf_port_can_send(const struct npf_port *p, uint32_t len);
 
 /* A frame in an mbuf, or a chain of them, of the port's pool. Each byte is read once. NULL: none is
  * left. */
 struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t len);
+
+/* A frame into a fresh mbuf that has room for it; returns that. */
+static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *frame, uint16_t len)
+{
+	memcpy(rte_pktmbuf_mtod(m, void *), frame, len);
+	m->data_len = len;
+	m->pkt_len = len;
+	return m;
+}
 
 /*
  * npf_port_tx - send a burst.

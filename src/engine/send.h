@@ -35,6 +35,10 @@ struct npf_send_lane {
 	bool nowait;        /* what the port has no room for fails */
 	uint64_t active_ns; /* since when the port has taken nothing; 0: nothing is in work */
 
+	/* mbufs at hand. */
+	struct rte_mbuf *spare[NPF_SEND_BURST];
+	unsigned int n_spare;
+
 	bool has_item; /* taken from the lane, not in the burst or not wholly */
 	struct npf_tx_item item;
 	uint32_t left;            /* repetitions of it still to come; 0: it was not begun */

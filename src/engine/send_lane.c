@@ -41,6 +41,7 @@ void npf_send_lane_fini(struct npf_send_lane *s)
 {
 	if (s->next < s->n)
 		rte_pktmbuf_free_bulk(&s->mbufs[s->next], s->n - s->next);
+	rte_pktmbuf_free_bulk(s->spare, s->n_spare);
 	if (s->copies != NULL)
 		free_copies(s);
 	free(s->copies);
@@ -83,7 +84,8 @@ static void fail_item(struct npf_send_lane *s, int error)
 /* What must be said of a frame before it is sent. Return: 0, or the error with which it fails. */
 static int judge(struct npf_send_lane *s)
 {
-	if (npf_tx_lane_is_cut(s->lane, s->item.end))
+	/* The first of a burst speaks for all. */
+	if (s->n == 0 && npf_tx_lane_is_cut(s->lane, s->item.end))
 		return -ECANCELED;
 	if ((s->item.flags & NPF_TX_START) != 0) {
 		s->skipping = 0;
@@ -92,6 +94,19 @@ static int judge(struct npf_send_lane *s)
 	if (s->skipping < 0)
 		return s->skipping;
 	return npf_port_can_send(s->port, s->item.len) ? 0 : -EMSGSIZE;
+}
+
+/* An mbuf, or a chain of them, with the item's frame. NULL: none now. */
+static struct rte_mbuf *frame_of(struct npf_send_lane *s)
+{
+	if (s->n_spare == 0 && rte_pktmbuf_alloc_bulk(s->port->pool, s->spare, NPF_SEND_BURST) == 0)
+		s->n_spare = NPF_SEND_BURST;
+	if (s->n_spare == 0)
+		return npf_port_frame(s->port, s->item.frame, s->item.len);
+	if (s->item.len > rte_pktmbuf_tailroom(s->spare[s->n_spare - 1]))
+		return npf_port_frame(s->port, s->item.frame, s->item.len);
+	s->n_spare--;
+	return npf_port_fill(s->spare[s->n_spare], s->item.frame, (uint16_t)s->item.len);
 }
 
 /* The next free mbuf with the repeated frame; NULL: none now. */
@@ -108,8 +123,7 @@ static struct rte_mbuf *next_copy(struct npf_send_lane *s)
 		/* The one whose turn it is has not come back yet. */
 		if (s->n_copies == NPF_SEND_COPIES)
 			return NULL;
-		m = m == NULL ? npf_port_frame(s->port, s->item.frame, s->item.len)
-			      : rte_pktmbuf_copy(m, s->port->pool, 0, UINT32_MAX);
+		m = m == NULL ? frame_of(s) : rte_pktmbuf_copy(m, s->port->pool, 0, UINT32_MAX);
 		if (m == NULL)
 			return NULL;
 		s->copies[s->n_copies++] = m;
@@ -125,7 +139,7 @@ static bool build(struct npf_send_lane *s)
 	struct rte_mbuf *m;
 
 	if (s->item.repeat == 1) {
-		m = npf_port_frame(s->port, s->item.frame, s->item.len);
+		m = frame_of(s);
 		if (m == NULL)
 			return false;
 		s->mbufs[s->n] = m;

@@ -102,7 +102,8 @@ struct npf_tx_item {
  */
 int npf_tx_lane_next(struct npf_tx_lane *l, struct npf_tx_item *it);
 
-/* Has the client taken back what was taken until end? Then it is not to be sent any more. */
+/* Has the client taken back what was taken until end? Then it is not to be sent any more. To be
+ * asked once a burst, with the end of its first frame. */
 bool npf_tx_lane_is_cut(const struct npf_tx_lane *l, uint64_t end);
 
 /* Count packets, and why they failed. */

@@ -61,7 +61,8 @@ struct npf_txe {
 
 struct npf_txc {
 	_Alignas(NPF_TX_APART) _Atomic uint64_t head; /* W7 */
-	_Atomic uint64_t cut;                         /* what lies below is not to be sent */
+	/* Looked at once a burst: away from the word that moves all the time. */
+	_Alignas(NPF_TX_APART) _Atomic uint64_t cut; /* what lies below is not to be sent */
 	_Atomic uint64_t wake_at; /* the client sleeps until tail is there; 0: it does not; W10 */
 };
 
