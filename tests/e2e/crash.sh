@@ -14,6 +14,7 @@ device=net_pcap0,rx_pcap=$corpus/web4.pcap,infinite_rx=1
 # ---- killed at any moment
 start_daemon --vdev "$device"
 note_costs
+few_fds=$(($(daemon_fds) + 40))
 "$attach" "$NPF_SOCKET" npf0 "${CYCLES:-400}" "${SEED:-1}" >"$t/attach" 2>&1 || {
 	cat "$t/attach"
 	fail "clients that are killed fail before that"
@@ -44,7 +45,7 @@ stop_daemon
 dpdk_alone=$dpdk
 cat >"$t/few-fds" <<-EOF
 	#!/bin/sh
-	exec prlimit --nofile=130 "$dpdk_alone" "\$@"
+	exec prlimit --nofile=$few_fds "$dpdk_alone" "\$@"
 EOF
 chmod +x "$t/few-fds"
 dpdk=$t/few-fds
@@ -60,7 +61,7 @@ done
 some_fail() {
 	grep -lE 'descriptors|does not answer|npf-dpdk' "$t"/many.* >/dev/null
 }
-wait_for 40 some_fail || fail "24 clients found room in 130 descriptors"
+wait_for 40 some_fail || fail "24 clients found room in 40 descriptors"
 kill -0 "$daemon" || fail "the daemon died of too many clients"
 alive=0
 for pid in "${many[@]}"; do
