@@ -13,7 +13,7 @@ records=${2:-1000000000}
 here=$build/tests/unit/ringbuf
 
 huge() {
-	awk '/^HugePages_(Free|Rsvd)/ {print $2}' /proc/meminfo | tr '\n' ' '
+	awk '/^HugePages_Free/ {print $2}' /proc/meminfo
 }
 
 before=$(huge)
@@ -22,7 +22,7 @@ before=$(huge)
 "$here/ring-stress" -s 86400 -l 3 -r $((records / 4)) -x "$RANDOM$RANDOM"
 "$here/ring-kill" 10000
 after=$(huge)
-[ "$before" = "$after" ] || {
-	echo "hugepages free and reserved: $before before, $after after (does something else use them?)"
+[ "$after" -ge "$before" ] || {
+	echo "$before hugepages free before, $after after: are they in use elsewhere?"
 	exit 1
 }
