@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
 
 #define TRIES       10000u
 #define RESERVE_MIN (4ull << 20)
@@ -35,6 +37,15 @@ static int open_named(
 	return -EEXIST;
 }
 
+/* A tmpfs takes direct writes and reservations, at a price: both only make it touch its pages one
+ * time more. */
+static bool is_memory(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
 int npf_dump_out_open(
 	struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t ts_ns, uint64_t number)
 {
@@ -60,7 +71,10 @@ int npf_dump_out_open(
 		o->fd = npf_close(o->fd);
 		return rc;
 	}
-	if (t->direct)
+	o->reserve = t->reserve;
+	if (is_memory(o->fd))
+		o->reserve = 0;
+	else if (t->direct)
 		npf_dump_out_set_direct(o, true);
 	return 0;
 }
@@ -76,13 +90,13 @@ int npf_dump_out_set_direct(struct npf_dump_out *o, bool on)
 	return 0;
 }
 
-void npf_dump_out_reserve(struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t end)
+void npf_dump_out_reserve(struct npf_dump_out *o, uint64_t end)
 {
 	/* As much again as there is: a slow dump does not sit on room that it will not need soon.
 	 */
-	uint64_t ahead = NPF_MIN(NPF_MAX(end, RESERVE_MIN), t->reserve);
+	uint64_t ahead = NPF_MIN(NPF_MAX(end, RESERVE_MIN), o->reserve);
 
-	if (t->reserve == 0 || end <= o->reserved)
+	if (o->reserve == 0 || end <= o->reserved)
 		return;
 	/* Tried once for each piece, whatever comes of it: a full disk is told by the write. */
 	if (fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)o->reserved,

@@ -31,6 +31,7 @@ struct npf_dump_out {
 	bool owned;        /* made by us under a name: renamed and closed when done */
 	uint64_t size;     /* bytes in the file */
 	uint64_t reserved; /* bytes that have room on the disk */
+	uint64_t reserve;  /* most bytes to reserve ahead */
 	char part[PATH_MAX];
 	char name[PATH_MAX]; /* as wished for; as it is, once finished. "": it has none */
 };
@@ -46,7 +47,7 @@ int npf_dump_out_open(
 int npf_dump_out_set_direct(struct npf_dump_out *o, bool on);
 
 /* Reserve so that a write up to @end finds room; what can't be reserved is not. */
-void npf_dump_out_reserve(struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t end);
+void npf_dump_out_reserve(struct npf_dump_out *o, uint64_t end);
 
 /* Write n bytes, buffered, at once. Return: 0 or -errno. */
 int npf_dump_out_put(struct npf_dump_out *o, const void *data, size_t n, uint64_t at);

@@ -325,7 +325,7 @@ static bool step_blocks(struct npf_dump_worker *w)
 		n &= ~(uint64_t)(NPF_DUMP_BLOCK - 1);
 	n = NPF_MIN(n, (uint64_t)WRITE_MAX);
 	if (n >= least || (n > 0 && (ended || is_due(w)))) {
-		npf_dump_out_reserve(&w->out, &w->conf.target, w->at + n - w->start);
+		npf_dump_out_reserve(&w->out, w->at + n - w->start);
 		w->writing = (uint32_t)n;
 		npf_dump_io_write(&w->io, w->out.fd, npf_dump_ring_at(w->conf.ring, w->at), n,
 			w->at - w->start);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Packets to disk: npf-dpdk's dump beside dpdk-dumpcap, tcpdump -w, netsniff-ng and bare writes.
 
-    dump.py BUILD-DIR [ROUNDS [SECONDS [DIRECTORY]]]
+    dump.py BUILD-DIR [ROUNDS [SECONDS [DIRECTORY [CASE]]]]
 
 Each round runs every case once, one after the other, so that a noisy machine is unfair to all alike.
 64-byte packets: what reached the file, a second, and what was lost on the way. npf-dpdk and testpmd
@@ -31,6 +31,7 @@ BUILD = pathlib.Path(sys.argv[1]).resolve()
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 3
 SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 3.0
 DIRECTORY = sys.argv[4] if len(sys.argv) > 4 else "/var/tmp"
+ONLY = sys.argv[5] if len(sys.argv) > 5 else ""  # cases whose names have this in them
 tmp = tempfile.mkdtemp(prefix="npf-dump-", dir=DIRECTORY)
 shm = tempfile.mkdtemp(prefix="npf-dump-", dir="/dev/shm")
 
@@ -115,7 +116,7 @@ def dumpcap(size):
 
 def flooded(size, *capture):
     """A program on a veth that trafgen floods from another namespace."""
-    a, b = "npfdump-a", "npfdump-b"
+    a, b = f"npfd{os.getpid()}a", f"npfd{os.getpid()}b"
     packet = f"{{ 0x02,0,0,0,0,2, 0x02,0,0,0,0,1, 0x88,0xb5, fill(0x5a, {size - 14}) }}"
     pathlib.Path(f"{tmp}/trafgen").write_text(packet)
     subprocess.run(["bash", "-c", f"""
@@ -138,7 +139,7 @@ def flooded(size, *capture):
             os.killpg(flood.pid, signal.SIGKILL)  # trafgen takes a SIGTERM for the end of a round only
             flood.wait(20)
         for ns in (a, b):
-            subprocess.run(["ip", "netns", "del", ns], check=True)
+            subprocess.run(["ip", "netns", "del", ns], check=False)
     said = r.stdout + r.stderr
     lost = re.search(r"(\d+)\s+packets (?:dropped by kernel|failed filter \(out of space\))", said)
     n_bytes = os.path.getsize(f"{tmp}/flooded.pcap")
@@ -164,7 +165,7 @@ CASES = {
     "64 B, disk: npf-dpdk": lambda: npf(64, tmp),
     "64 B, disk: testpmd + dpdk-dumpcap": lambda: dumpcap(64),
     "64 B, disk: veth, tcpdump -w": lambda: flooded(64, "tcpdump", "-i", "wire", "-B", "65536", "-w"),
-    "64 B, disk: veth, netsniff-ng": lambda: flooded(64, "netsniff-ng", "--in", "wire", "--silent", "--out"),
+    "64 B, disk: veth, netsniff-ng": lambda: flooded(64, "netsniff-ng", "--in", "wire", "-S", "64MiB", "--silent", "--out"),
     "1514 B, disk: npf-dpdk": lambda: npf(1514, tmp),
     "1514 B, disk: testpmd + dpdk-dumpcap": lambda: dumpcap(1514),
     "1514 B, disk: veth, tcpdump -w": lambda: flooded(1514, "tcpdump", "-i", "wire", "-B", "65536", "-w"),
@@ -176,16 +177,18 @@ COLUMNS = ("Mpps", "GB/s", "lost Mpps", "worker s/GB", "CPU s/GB")
 
 
 def main():
-    results = {name: [] for name in CASES}
+    results = {name: [] for name in CASES if ONLY in name}
     for _ in range(ROUNDS):
-        for name, run in CASES.items():
-            results[name].append(run())
+        for name in results:
+            results[name].append(CASES[name]())
     print(f"{ROUNDS} rounds of {SECONDS} s in {DIRECTORY}; medians")
     print(f"{'':40}" + "".join(f"{c:>13}" for c in COLUMNS))
     median = {}
     for name, rounds in results.items():
         median[name] = {c: statistics.median(r[c] for r in rounds) for c in COLUMNS if c in rounds[0]}
         print(f"{name:40}" + "".join(f"{median[name][c]:13.3f}" if c in median[name] else f"{'-':>13}" for c in COLUMNS))
+    if ONLY:
+        return
     ours, best = median["64 B, disk: npf-dpdk"], max(median[n]["Mpps"] for n in list(CASES)[1:4])
     print(f"64 B to disk, npf-dpdk / best other: {ours['Mpps'] / best:.2f}")
     print("1514 B to disk, npf-dpdk / fio: "
