@@ -58,6 +58,7 @@ int main(int argc, char **argv)
 	double start;
 	pcap_t *port;
 	int times;
+	int status;
 
 	argc -= sync;
 	argv += sync;
@@ -85,7 +86,8 @@ int main(int argc, char **argv)
 	}
 	if (sent == queue->len)
 		printf("%u packets, %d times, in %.3f s\n", n_packets, times, now() - start);
+	status = sent < queue->len;
 	pcap_sendqueue_destroy(queue);
 	pcap_close(port);
-	return sent < queue->len;
+	return status;
 }

@@ -177,6 +177,8 @@ static void wake(struct npf_sender *s)
 
 struct npf_sender *npf_sender_stop(struct npf_sender *s)
 {
+	struct npf_send_plan *plan;
+
 	if (s == NULL)
 		return NULL;
 	atomic_store_explicit(&s->stop, true, memory_order_relaxed);
@@ -184,6 +186,9 @@ struct npf_sender *npf_sender_stop(struct npf_sender *s)
 	pthread_join(s->thread, NULL);
 	npf_close(s->epfd);
 	npf_close(s->wake);
+	plan = atomic_load_explicit(&s->plan, memory_order_relaxed);
+	if (plan != &empty_plan)
+		free(plan);
 	free(s);
 	return NULL;
 }

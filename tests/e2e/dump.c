@@ -56,6 +56,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 5 && (pcap_compile(p, &prog, argv[5], 1, 0) < 0 || pcap_setfilter(p, &prog) < 0))
 		return fail(p, argv[5]);
+	if (argc > 5)
+		pcap_freecode(&prog);
 	if (getenv("STAT") != NULL && pcap_setmode(p, MODE_STAT | MODE_DUMP) < 0)
 		return fail(p, "setmode");
 	if (pcap_live_dump_ended(p, 0) != PCAP_ERROR)

@@ -45,6 +45,8 @@ static int stat_mode(int argc, char **argv)
 	if (argc > 5 && (pcap_compile(p, &prog, argv[5], 1, PCAP_NETMASK_UNKNOWN) < 0 ||
 				pcap_setfilter(p, &prog) < 0))
 		return fail(argv[5], pcap_geterr(p));
+	if (argc > 5)
+		pcap_freecode(&prog);
 	if (pcap_setmode(p, MODE_STAT) < 0)
 		return fail("pcap_setmode", pcap_geterr(p));
 	for (int i = 0; i < n; i++) {
