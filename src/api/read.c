@@ -117,6 +117,34 @@ static int await(struct npf_handle *h)
 	return rc < 0 ? lost(h, rc) : rc;
 }
 
+/*
+ * The next record of the sample, within what one read may deliver; *bytes adds up what was read.
+ * Return: 1; 0: no more in this read; or as npf_client_next(); *drained is set when nothing was
+ * left.
+ */
+static inline int next_of_sample(
+	struct npf_handle *h, struct npf_view *v, uint64_t *bytes, bool *drained)
+{
+	while (*bytes < h->userbuffer) {
+		int rc = npf_client_next(h->client, v);
+
+		if (rc != 1) {
+			*drained = true;
+			return rc;
+		}
+		*bytes += npf_rec_space(v->caplen);
+		if (is_sampled(h, v))
+			return 1;
+	}
+	return 0;
+}
+
+/* What a read that got n packets returns. An end is told at the next read, after what there was. */
+static int result(struct npf_handle *h, int n, int rc)
+{
+	return rc < 0 && n == 0 ? lost(h, rc) : n;
+}
+
 /* The bounded loop over records. Return: packets delivered, or a pcap error; *drained is set when
  * there was nothing left. */
 static int deliver(
@@ -125,26 +153,17 @@ static int deliver(
 	uint64_t bytes = 0;
 	struct npf_view v;
 	int n = 0;
-	int rc;
+	int rc = 0;
 
 	*drained = false;
-	while (n < cnt && bytes < h->userbuffer) {
-		rc = npf_client_next(h->client, &v);
-		if (rc != 1) {
-			*drained = true;
-			/* An end is told at the next read, after what there was. */
-			return rc < 0 && n == 0 ? lost(h, rc) : n;
-		}
-		bytes += npf_rec_space(v.caplen);
-		if (!is_sampled(h, &v))
-			continue;
+	while (n < cnt && (rc = next_of_sample(h, &v, &bytes, drained)) == 1) {
 		take(h, &v);
 		n++;
 		callback(user, &h->hdr, h->data);
 		if (NPF_UNLIKELY(atomic_load_explicit(&h->break_loop, memory_order_relaxed)))
 			return broken(h);
 	}
-	return n;
+	return result(h, n, rc);
 }
 
 /* Every read starts here. Return: 0 or a pcap error. */
@@ -266,18 +285,10 @@ static int collect(struct npf_handle *h, struct npfdp_pkt *pkts, int max, bool *
 	uint64_t bytes = 0;
 	struct npf_view v;
 	int n = 0;
-	int rc;
+	int rc = 0;
 
 	*drained = false;
-	while (n < max && bytes < h->userbuffer) {
-		rc = npf_client_next(h->client, &v);
-		if (rc != 1) {
-			*drained = true;
-			return rc < 0 && n == 0 ? lost(h, rc) : n;
-		}
-		bytes += npf_rec_space(v.caplen);
-		if (!is_sampled(h, &v))
-			continue;
+	while (n < max && (rc = next_of_sample(h, &v, &bytes, drained)) == 1) {
 		pkts[n++] = (struct npfdp_pkt){
 			.ts_ns = v.ts_ns,
 			.data = v.data,
@@ -289,7 +300,7 @@ static int collect(struct npf_handle *h, struct npfdp_pkt *pkts, int max, bool *
 			.queue = v.queue,
 		};
 	}
-	return n;
+	return result(h, n, rc);
 }
 
 int npfdp_next_batch(pcap_t *p, struct npfdp_pkt *pkts, int max)

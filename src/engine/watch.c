@@ -31,18 +31,18 @@ static bool tell_session(void *arg, const struct npf_wire_interval *iv, uint64_t
 	const void *data = w->detail ? (const void *)iv : &counters;
 	uint32_t len = w->detail ? (uint32_t)(sizeof(*iv) + iv->n_rows * sizeof(iv->rows[0]))
 				 : (uint32_t)sizeof(counters);
-	struct npf_rec *rec = npf_lane_reserve(w->lane, len);
+	const struct npf_rec hdr = {
+		.ts_ns = end_ns,
+		.caplen = len,
+		.len = len,
+		.flags = NPF_REC_COUNTS,
+		.filter_gen = __atomic_load_n(&s->filter_gen, __ATOMIC_RELAXED),
+		.port = w->port->port.index,
+	};
 	uint64_t one = 1;
 
-	if (rec == NULL)
+	if (!npf_lane_try(w->lane, &hdr, data))
 		return false;
-	rec->ts_ns = end_ns;
-	rec->len = len;
-	rec->flags = NPF_REC_COUNTS;
-	rec->filter_gen = __atomic_load_n(&s->filter_gen, __ATOMIC_RELAXED);
-	rec->port = w->port->port.index;
-	rec->queue = 0;
-	npf_lane_copy(rec + 1, data, len);
 	if (npf_lane_commit(w->lane, end_ns) && write(s->wake_fd, &one, sizeof(one)) < 0)
 		return true; /* the counter is at its limit: the reader has been woken */
 	return true;
