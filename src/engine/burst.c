@@ -56,13 +56,33 @@ static uint32_t join(const struct rte_mbuf *m, uint8_t *slot, uint32_t *lenp)
 	return (uint32_t)(at - slot);
 }
 
-static uint16_t flags_of(const struct rte_mbuf *m, bool sent)
+void npf_burst_load(struct npf_burst *b, bool sent, struct rte_mbuf *const *mbufs, unsigned int n)
+{
+	b->n = n;
+	b->sent = sent;
+	for (unsigned int i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
+	for (unsigned int i = 0; i < n; i++) {
+		const struct rte_mbuf *m = mbufs[i];
+
+		if (NPF_LIKELY(is_plain(m))) {
+			b->data[i] = rte_pktmbuf_mtod(m, uint8_t *);
+			b->caplen[i] = m->data_len;
+			b->len[i] = m->data_len;
+		} else {
+			b->data[i] = b->slots + (size_t)i * NPF_TAP_SLOT;
+			b->caplen[i] = join(m, b->slots + (size_t)i * NPF_TAP_SLOT, &b->len[i]);
+		}
+	}
+	for (unsigned int i = 0; sent && i < n; i++)
+		b->sender[i] = ((struct npf_mbuf_priv *)rte_mbuf_to_priv(mbufs[i]))->sender;
+}
+
+static uint16_t flags_of(const struct rte_mbuf *m)
 {
 	uint64_t csum = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
 	uint16_t flags = 0;
 
-	if (sent)
-		return NPF_REC_OUTBOUND;
 	if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)
 		flags |= NPF_REC_VLAN;
 	if (csum == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
@@ -77,36 +97,21 @@ static bool has_stamp(const struct npf_port *port, const struct rte_mbuf *m)
 	return port->stamp == NPF_STAMP_US && (m->ol_flags & npf_port_stamp_flag) != 0;
 }
 
-void npf_burst_load(struct npf_burst *b, const struct npf_port *port, uint16_t queue, bool sent,
-	struct rte_mbuf *const *mbufs, unsigned int n, uint64_t now_ns)
+void npf_burst_describe(struct npf_burst *b, const struct npf_port *port, uint16_t queue,
+	struct rte_mbuf *const *mbufs, uint64_t now_ns)
 {
-	b->n = n;
-	for (unsigned int i = 0; i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < b->n; i++) {
 		const struct rte_mbuf *m = mbufs[i];
 		struct npf_rec *hdr = &b->hdr[i];
 
-		if (NPF_LIKELY(is_plain(m))) {
-			b->data[i] = rte_pktmbuf_mtod(m, uint8_t *);
-			b->caplen[i] = m->data_len;
-			b->len[i] = m->data_len;
-		} else {
-			b->data[i] = b->slots + (size_t)i * NPF_TAP_SLOT;
-			b->caplen[i] = join(m, b->slots + (size_t)i * NPF_TAP_SLOT, &b->len[i]);
-		}
 		*hdr = (struct npf_rec){
 			.ts_ns = now_ns,
 			.len = b->len[i],
-			.flags = flags_of(m, sent),
+			.flags = b->sent ? NPF_REC_OUTBOUND : flags_of(m),
 			.port = port->index,
 			.queue = queue,
 		};
-		if (sent) {
-			b->sender[i] =
-				((struct npf_mbuf_priv *)rte_mbuf_to_priv((struct rte_mbuf *)m))
-					->sender;
-		} else if (has_stamp(port, m)) {
+		if (!b->sent && has_stamp(port, m)) {
 			hdr->ts_ns = *RTE_MBUF_DYNFIELD(m, npf_port_stamp_offset,
 					     const rte_mbuf_timestamp_t *) *
 				     NPF_NS_PER_US;

@@ -16,10 +16,10 @@ static void drop_own(const struct npf_tap_meter *m, struct npf_burst *b)
 }
 
 static uint32_t count_row(const struct npf_tap_meter *m, unsigned int row, struct npf_burst *b,
-	const struct npf_meter_burst *weights, bool sent, uint64_t now_ns)
+	const struct npf_meter_burst *weights, uint64_t now_ns)
 {
-	const struct npf_filter *filter = sent ? m->rows[row].out : m->rows[row].in;
-	bool any_sender = !sent || m->want_own;
+	const struct npf_filter *filter = b->sent ? m->rows[row].out : m->rows[row].in;
+	bool any_sender = !b->sent || m->want_own;
 
 	if (filter == NULL && any_sender)
 		return npf_meter_count(m->meter, row, weights, NULL, now_ns);
@@ -43,21 +43,19 @@ void npf_count(
 	const struct npf_tap_queue *q, struct npf_burst *b, uint64_t now_ns, uint64_t mono_ns)
 {
 	struct npf_meter_burst weights;
-	bool sent;
 
 	if (q->n_meters == 0)
 		return;
-	sent = (b->hdr[0].flags & NPF_REC_OUTBOUND) != 0;
 	npf_meter_weigh(&weights, b->len, b->n);
 	for (unsigned int i = 0; i < q->n_meters; i++) {
 		const struct npf_tap_meter *m = &q->meters[i];
 		uint32_t accepted = 0;
 
-		if (sent ? m->want_out : m->want_in) {
+		if (b->sent ? m->want_out : m->want_in) {
 			npf_meter_roll(m->meter, mono_ns);
-			accepted = count_row(m, 0, b, &weights, sent, now_ns);
+			accepted = count_row(m, 0, b, &weights, now_ns);
 			for (unsigned int r = 1; r < m->n_rows; r++)
-				count_row(m, r, b, &weights, sent, now_ns);
+				count_row(m, r, b, &weights, now_ns);
 		}
 		if (m->feed != NULL)
 			count_feed(m->feed, b->n, accepted);

@@ -70,8 +70,7 @@ static inline void npf_meter_roll(struct npf_meter *m, uint64_t mono_ns)
  * in the byte of its size class in the other.
  */
 struct npf_meter_burst {
-	unsigned int n;
-	uint64_t weight[NPF_METER_BURST];
+	_Alignas(NPF_CACHELINE) uint64_t weight[NPF_METER_BURST]; /* 0 beyond the burst's end */
 	uint64_t size[NPF_METER_BURST];
 	uint64_t all_weight, all_size; /* sums */
 };
@@ -80,7 +79,8 @@ void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned in
 
 /*
  * npf_meter_count - count a burst in one row.
- * @keep:   what the filter said of each packet, 0: rejected; NULL: all accepted
+ * @keep:   NPF_METER_BURST words: what the filter said of each packet, 0: rejected, and anything
+ *          beyond the burst's end; NULL: all accepted
  * @now_ns: CLOCK_REALTIME
  * Return:  how many packets were accepted.
  */

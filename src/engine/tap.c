@@ -77,7 +77,7 @@ static void commit(const struct npf_tap_client *c, uint64_t now_ns)
 static inline bool is_wanted(
 	const struct npf_tap_client *c, const struct npf_burst *b, unsigned int i)
 {
-	if ((b->hdr[i].flags & NPF_REC_OUTBOUND) == 0)
+	if (!b->sent)
 		return c->want_in;
 	return c->want_out && (c->want_own || b->sender[i] != c->session);
 }
@@ -85,7 +85,7 @@ static inline bool is_wanted(
 static inline const struct npf_filter *filter_for(
 	const struct npf_tap_client *c, const struct npf_burst *b)
 {
-	return (b->hdr[0].flags & NPF_REC_OUTBOUND) != 0 ? c->filter_out : c->filter_in;
+	return b->sent ? c->filter_out : c->filter_in;
 }
 
 static inline uint32_t keep_bytes(
@@ -176,7 +176,8 @@ static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
 	struct npf_burst *b = &t->burst;
 	unsigned int first = s->next, c = 0;
 
-	npf_burst_load(b, q->port, q->queue, false, s->mbufs + first, s->n - first, s->ts_ns);
+	npf_burst_load(b, false, s->mbufs + first, s->n - first);
+	npf_burst_describe(b, q->port, q->queue, s->mbufs + first, s->ts_ns);
 	while (c < q->n_clients && q->clients[c].session < s->next_session)
 		c++;
 	for (; s->next < s->n; s->next++, c = 0) {
@@ -197,21 +198,31 @@ out:
 		commit(&q->clients[c], s->ts_ns);
 }
 
+/* A burst of a port that drops, to monitors and clients. */
+static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent,
+	struct rte_mbuf *const *mbufs, unsigned int n)
+{
+	uint64_t now = npf_tsc_now(&t->tsc);
+
+	npf_burst_load(&t->burst, sent, mbufs, n);
+	npf_count(q, &t->burst, now, now - t->to_mono);
+	if (q->n_clients == 0)
+		return;
+	npf_burst_describe(&t->burst, q->port, q->queue, mbufs, now);
+	for (unsigned int i = 0; i < q->n_clients; i++)
+		deliver_dropping(&q->clients[i], &t->burst, now);
+}
+
 /* What was sent through the port, for those who want to see it. */
 static unsigned int poll_sent(struct npf_tap *t, const struct npf_tap_queue *q)
 {
 	struct rte_mbuf *mbufs[NPF_TAP_BURST];
 	unsigned int n;
-	uint64_t now;
 
 	n = rte_ring_dequeue_burst(q->port->sent, (void **)mbufs, NPF_TAP_BURST, NULL);
 	if (n == 0)
 		return 0;
-	now = npf_tsc_now(&t->tsc);
-	npf_burst_load(&t->burst, q->port, 0, true, mbufs, n, now);
-	npf_count(q, &t->burst, now, now - t->to_mono);
-	for (unsigned int i = 0; i < q->n_clients; i++)
-		deliver_dropping(&q->clients[i], &t->burst, now);
+	serve(t, q, true, mbufs, n);
 	rte_pktmbuf_free_bulk(mbufs, n);
 	return n;
 }
@@ -221,7 +232,6 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 	struct npf_tap_stall *s = q->stall;
 	struct rte_mbuf *mbufs[NPF_TAP_BURST];
 	uint16_t n;
-	uint64_t now;
 
 	if (q->wait) {
 		if (s->n == 0) {
@@ -231,8 +241,7 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 			s->ts_ns = npf_tsc_now(&t->tsc);
 			count(&t->packets, s->n);
 			if (q->n_meters > 0 && s->n > 0) {
-				npf_burst_load(&t->burst, q->port, q->queue, false, s->mbufs, s->n,
-					s->ts_ns);
+				npf_burst_load(&t->burst, false, s->mbufs, s->n);
 				npf_count(q, &t->burst, s->ts_ns, s->ts_ns - t->to_mono);
 			}
 		}
@@ -249,13 +258,8 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 	if (n == 0)
 		return 0;
 	count(&t->packets, n);
-	if (q->n_clients + q->n_meters > 0) {
-		now = npf_tsc_now(&t->tsc);
-		npf_burst_load(&t->burst, q->port, q->queue, false, mbufs, n, now);
-		npf_count(q, &t->burst, now, now - t->to_mono);
-		for (unsigned int i = 0; i < q->n_clients; i++)
-			deliver_dropping(&q->clients[i], &t->burst, now);
-	}
+	if (q->n_clients + q->n_meters > 0)
+		serve(t, q, false, mbufs, n);
 	rte_pktmbuf_free_bulk(mbufs, n);
 	return n;
 }

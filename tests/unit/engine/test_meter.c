@@ -109,7 +109,9 @@ static void a_full_burst_of_giants_does_not_overflow(void **state)
 static void only_what_the_filter_keeps_is_counted(void **state)
 {
 	struct npf_meter *m = new_meter(2, 4);
-	uint32_t lens[] = {100, 200, 300, 400}, keep[] = {0, 96, 0, UINT32_MAX};
+	/* What stands beyond the burst's end is not looked at. */
+	uint32_t lens[] = {100, 200, 300, 400},
+		 keep[NPF_METER_BURST] = {0, 96, 0, UINT32_MAX, 1, 1};
 	struct npf_wire_tally sum[2] = {{0}};
 	struct npf_meter_burst b;
 
