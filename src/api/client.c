@@ -443,34 +443,3 @@ int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct 
 		stats->accepted -= NPF_MIN(skipped, stats->accepted);
 	return rc;
 }
-
-int npf_client_send(
-	struct npf_client *c, const void *frame, uint32_t len, struct npf_wire_error *err)
-{
-	struct npf_wire_send req = {.len = len};
-	struct npf_wire_send_reply reply;
-	struct npf_wire_call call = {
-		.type = NPF_WIRE_SEND,
-		.body = &req,
-		.body_len = sizeof(req),
-		.tail = frame,
-		.tail_len = len,
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
-	};
-	int rc;
-
-	if (len > NPF_WIRE_MAXFRAME) {
-		snprintf(err->text, sizeof(err->text), "a frame of %u bytes is longer than %u", len,
-			NPF_WIRE_MAXFRAME);
-		return -EMSGSIZE;
-	}
-	rc = npf_client_call(c, &call, err);
-	if (rc == 0 && reply.sent == 0) {
-		snprintf(err->text, sizeof(err->text),
-			"port %s took no packet: its queue is full or it is down", c->port.name);
-		return -ENOBUFS;
-	}
-	return rc;
-}

@@ -161,10 +161,7 @@ int npf_client_dump_wait(struct npf_client *c, int done_fd, int timeout_ms);
 /* End it before its limits do; packets come to the session again. */
 int npf_client_dump_stop(struct npf_client *c, struct npf_wire_error *err);
 
-int npf_client_send(
-	struct npf_client *c, const void *frame, uint32_t len, struct npf_wire_error *err);
-
-/* ---- Many frames, by the session's send lane ---- */
+/* ---- Frames, by the session's send lane ---- */
 
 /* A batch under way; on its user's stack. */
 struct npf_client_batch {
@@ -172,28 +169,29 @@ struct npf_client_batch {
 	const _Atomic bool *stop;
 	uint64_t sent, failed; /* of the lane, when the batch began */
 	uint64_t n;
-	uint32_t len; /* of the frame put last */
+	uint32_t len;   /* of the frame put last */
+	uint32_t flags; /* of the next frame */
 	int error;
-	bool first;
 };
 
 /*
  * npf_client_batch_begin - from a return of 0 until npf_client_batch_end() the lane is locked.
- * @stop: true there ends the batch early; or NULL
- * Return: 0, or -errno with *err filled.
+ * @flags: of all its frames: 0, NPF_TX_TIMED or NPF_TX_NOWAIT
+ * @stop:  true there ends the batch early; or NULL
+ * Return: 0, or -errno with *err filled; -EAGAIN with NPF_TX_NOWAIT: another thread's batch is
+ *         under way.
  */
-int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b,
+int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uint32_t flags,
 	const _Atomic bool *stop, struct npf_wire_error *err);
 
 /*
  * npf_client_batch_put - one frame more; waits for room in the lane.
  * @repeat: times that it is sent
  * @at_ns:  with NPF_TX_TIMED: when, since the first frame's
- * @flags:  NPF_TX_TIMED, NPF_TX_NOWAIT
  * Return:  0; -errno: a frame has failed or the batch is to stop: end it.
  */
 int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t len,
-	uint32_t repeat, uint64_t at_ns, uint32_t flags);
+	uint32_t repeat, uint64_t at_ns);
 
 /*
  * npf_client_batch_end - wait until all of it is settled.

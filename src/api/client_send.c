@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * client_send.c - batches of frames through the session's send lane, which is made at first need.
+ * client_send.c - frames, in batches of one or more, through the session's send lane, which is made
+ * at first need.
  *
  * A batch is put into the lane while the daemon already sends it, and ends when all of it is
  * settled; what was sent of it is its beginning, and the count is exact. One batch at a time: the
@@ -47,13 +48,18 @@ static int open_lane(struct npf_client *c, struct npf_wire_error *err)
 	return rc;
 }
 
-int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b,
+int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uint32_t flags,
 	const _Atomic bool *stop, struct npf_wire_error *err)
 {
 	struct npf_tx_state st;
 	int rc = 0;
 
-	pthread_mutex_lock(&c->tx_lock);
+	if ((flags & NPF_TX_NOWAIT) == 0) {
+		pthread_mutex_lock(&c->tx_lock);
+	} else if (pthread_mutex_trylock(&c->tx_lock) != 0) {
+		snprintf(err->text, sizeof(err->text), "another thread is sending on this handle");
+		return -EAGAIN;
+	}
 	if (c->tx == NULL)
 		rc = open_lane(c, err);
 	if (rc < 0) {
@@ -62,7 +68,12 @@ int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b,
 	}
 	npf_tx_state(c->tx, &st);
 	*b = (struct npf_client_batch){
-		.c = c, .stop = stop, .sent = st.sent, .failed = st.failed, .first = true};
+		.c = c,
+		.stop = stop,
+		.sent = st.sent,
+		.failed = st.failed,
+		.flags = flags | NPF_TX_START,
+	};
 	return 0;
 }
 
@@ -84,22 +95,26 @@ static int wait_for(struct npf_client_batch *b, uint64_t pending)
 }
 
 int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t len,
-	uint32_t repeat, uint64_t at_ns, uint32_t flags)
+	uint32_t repeat, uint64_t at_ns)
 {
 	struct npf_tx *tx = b->c->tx;
 	int rc;
 
 	if (b->error < 0)
 		return b->error;
-	if (b->first)
-		flags |= NPF_TX_START;
-	b->first = false;
 	b->len = len;
-	while ((rc = npf_tx_put(tx, frame, len, repeat, at_ns, flags)) == -EAGAIN) {
+	/* The daemon would say the same, but a caller may be wrong about how much there is to copy.
+	 */
+	if (len < NPF_WIRE_FRAME_MIN || len > NPF_WIRE_FRAME_MAX(b->c->port.mtu)) {
+		b->error = -EMSGSIZE;
+		return b->error;
+	}
+	while ((rc = npf_tx_put(tx, frame, len, repeat, at_ns, b->flags)) == -EAGAIN) {
 		rc = wait_for(b, npf_tx_size(tx) / 2);
 		if (rc < 0)
 			break;
 	}
+	b->flags &= ~NPF_TX_START;
 	if (rc == 0 && ++b->n % FLUSH_EVERY == 0)
 		npf_tx_flush(tx);
 	b->error = rc;
@@ -117,15 +132,15 @@ static void explain(const struct npf_client_batch *b, int rc, struct npf_wire_er
 	case -EMSGSIZE:
 	case -EINVAL:
 		snprintf(err->text, sizeof(err->text),
-			"a frame of %u bytes can't be sent on port %s: 14 to %u are possible",
-			b->len, port->name, port->mtu + 22);
+			"a frame of %u bytes can't be sent on port %s: %u to %u are possible",
+			b->len, port->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu));
 		break;
 	case -ENETDOWN:
 		snprintf(err->text, sizeof(err->text), "port %s is not running", port->name);
 		break;
 	case -EAGAIN:
-		snprintf(err->text, sizeof(err->text), "port %s has no room for the packet now",
-			port->name);
+		snprintf(err->text, sizeof(err->text), "port %s has no room for the packet now: %s",
+			port->name, strerror(EAGAIN));
 		break;
 	case -ENOBUFS:
 		snprintf(err->text, sizeof(err->text),

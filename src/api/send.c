@@ -11,14 +11,16 @@
 #include <limits.h>
 
 /*
- * Sends a frame as often as pcap_setnumwrites() says. More than once: by the send lane. Return: 0
- * or a pcap error.
+ * Sends a frame as often as pcap_setnumwrites() says. A blocking handle waits for room in the
+ * port's queue, as long as packets leave it; a non-blocking one gets an error at once, and EAGAIN
+ * in errno, as from libpcap's socket. Return: 0 or a pcap error.
  */
 static int send_frame(struct npf_handle *h, const void *frame, size_t size)
 {
+	uint32_t flags = h->nonblock ? NPF_TX_NOWAIT : 0;
 	struct npf_client_batch batch;
 	struct npf_wire_error err;
-	uint64_t sent;
+	uint64_t sent = 0;
 	int rc;
 
 	if (h->client == NULL)
@@ -26,20 +28,20 @@ static int send_frame(struct npf_handle *h, const void *frame, size_t size)
 	if (size > NPF_WIRE_MAXFRAME)
 		return npf_handle_error(
 			h, "a packet of %zu bytes is longer than %u", size, NPF_WIRE_MAXFRAME);
-	if (h->n_writes == 1) {
-		rc = npf_client_send(h->client, frame, (uint32_t)size, &err);
-		return rc < 0 ? npf_handle_error(h, "%s", err.text) : 0;
+	rc = npf_client_batch_begin(h->client, &batch, flags, NULL, &err);
+	if (rc == 0) {
+		npf_client_batch_put(&batch, frame, (uint32_t)size, h->n_writes, 0);
+		rc = npf_client_batch_end(&batch, &sent, &err);
 	}
-	rc = npf_client_batch_begin(h->client, &batch, NULL, &err);
-	if (rc < 0)
-		return npf_handle_error(h, "%s", err.text);
-	npf_client_batch_put(
-		&batch, frame, (uint32_t)size, h->n_writes, 0, h->nonblock ? NPF_TX_NOWAIT : 0);
-	rc = npf_client_batch_end(&batch, &sent, &err);
-	if (rc < 0)
-		return npf_handle_error(h, "%s (%llu of %u times sent)", err.text,
+	if (rc == 0)
+		return 0;
+	if (h->n_writes == 1)
+		npf_handle_error(h, "%s", err.text);
+	else
+		npf_handle_error(h, "%s (%llu of %u times sent)", err.text,
 			(unsigned long long)sent, h->n_writes);
-	return 0;
+	errno = -rc;
+	return PCAP_ERROR;
 }
 
 int pcap_inject(pcap_t *p, const void *frame, size_t size)

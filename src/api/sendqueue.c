@@ -98,6 +98,7 @@ static u_int bytes_of(const pcap_send_queue *queue, uint64_t n)
 u_int pcap_sendqueue_transmit(pcap_t *p, pcap_send_queue *queue, int sync)
 {
 	struct npf_handle *h = npf_handle_of(p);
+	uint32_t flags = sync ? NPF_TX_TIMED : 0;
 	struct npf_client_batch batch;
 	struct npf_wire_error err;
 	struct pcap_pkthdr hdr;
@@ -112,7 +113,10 @@ u_int pcap_sendqueue_transmit(pcap_t *p, pcap_send_queue *queue, int sync)
 		npf_handle_inactive(h);
 		return 0;
 	}
-	if (npf_client_batch_begin(h->client, &batch, &h->break_loop, &err) < 0) {
+	/* A schedule is there to be waited for. */
+	if (!sync && h->nonblock)
+		flags = NPF_TX_NOWAIT;
+	if (npf_client_batch_begin(h->client, &batch, flags, &h->break_loop, &err) < 0) {
 		npf_handle_error(h, "%s", err.text);
 		return 0;
 	}
@@ -123,10 +127,7 @@ u_int pcap_sendqueue_transmit(pcap_t *p, pcap_send_queue *queue, int sync)
 			first = stamp_ns(h, &hdr);
 		since = stamp_ns(h, &hdr) - first;
 		if (npf_client_batch_put(&batch, queue->buffer + at + sizeof(hdr), hdr.caplen, 1,
-			    sync && since > 0 ? (uint64_t)since : 0,
-			    sync          ? NPF_TX_TIMED
-			    : h->nonblock ? NPF_TX_NOWAIT
-					  : 0) < 0)
+			    sync && since > 0 ? (uint64_t)since : 0) < 0)
 			break;
 	}
 	rc = npf_client_batch_end(&batch, &sent, &err);

@@ -7,15 +7,15 @@
  */
 #include "engine/port_tx.h"
 
+#include "wire/wire.h"
+
 #include <string.h>
 
-#define MIN_FRAME 14
-#define TX_BURST  64
+#define TX_BURST 64
 
 bool npf_port_can_send(const struct npf_port *p, uint32_t len)
 {
-	/* Two VLAN tags may come on top of a full frame. */
-	return len >= MIN_FRAME && len <= (uint32_t)p->mtu + MIN_FRAME + 8;
+	return len >= NPF_WIRE_FRAME_MIN && len <= NPF_WIRE_FRAME_MAX(p->mtu);
 }
 
 struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t len)

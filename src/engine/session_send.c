@@ -45,8 +45,8 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 	s->send_failed++;
 	if (rc == -EMSGSIZE)
 		snprintf(err->text, sizeof(err->text),
-			"a frame of %u bytes can't be sent on port %s: 14 to %u are possible", len,
-			port->conf->name, port->mtu + 22u);
+			"a frame of %u bytes can't be sent on port %s: %u to %u are possible", len,
+			port->conf->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu));
 	else if (rc == -ENETDOWN)
 		refuse(err, rc, "port %s is not running (start: attach, and nobody captures)",
 			port);

@@ -8,9 +8,11 @@
 #include "ringbuf/tx_layout.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 
-#define SPINS 2000 /* looks before sleeping: about the time that two context switches take */
+#define YIELD_EVERY 50
+#define SPINS       2000 /* looks before sleeping: about the time that two context switches take */
 
 struct npf_tx {
 	uint64_t size;
@@ -170,6 +172,9 @@ int npf_tx_wait(struct npf_tx *tx, uint64_t pending, int sock, int timeout_ms)
 		if (is_settled(tx, pending))
 			return 0;
 		__builtin_ia32_pause();
+		/* The engine may well share our CPU. */
+		if (i % YIELD_EVERY == YIELD_EVERY - 1)
+			sched_yield();
 	}
 	if (timeout_ms >= 0)
 		end_ns = npf_clock_monotonic() + (uint64_t)timeout_ms * NPF_NS_PER_MS;

@@ -32,6 +32,11 @@
 #define NPF_WIRE_SOCKET     "/run/npf/npf.sock" /* unless NPF_SOCKET says otherwise */
 #define NPF_WIRE_TIMEOUT_MS 2000 /* a daemon that does not answer for so long counts as hung */
 
+/* Bytes of a frame that a port with that MTU can send: a whole Ethernet header at least, and at
+ * most a full frame with two VLAN tags on top. */
+#define NPF_WIRE_FRAME_MIN      14u
+#define NPF_WIRE_FRAME_MAX(mtu) ((uint32_t)(mtu) + 22u)
+
 enum npf_wire_type {
 	NPF_WIRE_HELLO = 1, /* npf_wire_hello -> npf_wire_hello_reply; must come first */
 	NPF_WIRE_PORTS,     /* no body -> npf_wire_port[] */

@@ -2,14 +2,20 @@
 /*
  * modes.c - WinPcap's modes and send queues as a program uses them; modes.sh looks at what it says.
  *
- *   modes stat PORT INTERVAL-MS N-RECORDS [FILTER]   prints packets, bytes, records, and the
- * greatest deviation of a stamp from the schedule, us modes queue PORT FILE asap|sync prints bytes
- * sent, bytes of the queue, ms modes repeat PORT N                              one packet of 64
- * bytes, N times for one call modes rate PORT FILE ROUNDS                      the queue asap,
- * again and again: packets/s
+ *   modes stat PORT INTERVAL-MS N-RECORDS [FILTER]
+ *       prints packets, bytes, records, and the greatest deviation of a stamp from the schedule, us
+ *   modes queue PORT FILE asap|sync
+ *       prints bytes sent, bytes of the queue, ms
+ *   modes repeat PORT N
+ *       one packet of 64 bytes, N times for one call
+ *   modes rate PORT FILE ROUNDS
+ *       the queue asap, again and again: packets/s
+ *   modes inject PORT N block|nonblock
+ *       N packets of 64 bytes, a call each: prints how many were sent, us, and the last errno
  */
 #include <Win32-Extensions.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +142,31 @@ static int repeat(char **argv)
 	return 0;
 }
 
+static int inject(char **argv)
+{
+	pcap_t *p = pcap_open_live(argv[2], 65535, 1, 1000, errbuf);
+	unsigned char frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	int sent = 0, error = 0;
+	long long start;
+
+	if (p == NULL)
+		return fail(argv[2], errbuf);
+	if (pcap_setnonblock(p, strcmp(argv[4], "nonblock") == 0, errbuf) < 0)
+		return fail("pcap_setnonblock", errbuf);
+	start = now_us();
+	for (int i = 0; i < atoi(argv[3]); i++) {
+		if (pcap_inject(p, frame, sizeof(frame)) == sizeof(frame)) {
+			sent++;
+		} else {
+			error = errno;
+			fail("pcap_inject", pcap_geterr(p));
+		}
+	}
+	printf("%d %lld %s\n", sent, now_us() - start, strerrorname_np(error));
+	pcap_close(p);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 5 && strcmp(argv[1], "stat") == 0)
@@ -146,5 +177,7 @@ int main(int argc, char **argv)
 		return repeat(argv);
 	if (argc == 5 && strcmp(argv[1], "rate") == 0)
 		return send_queue(argv, atoi(argv[4]));
+	if (argc == 5 && strcmp(argv[1], "inject") == 0)
+		return inject(argv);
 	return fail("arguments", "see the top of modes.c");
 }

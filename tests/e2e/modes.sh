@@ -13,7 +13,9 @@ file=$corpus/web4.pcap
 n=$(packets_of "$file")
 config "$(replay npf0 "$file")" \
 	"{name: npf1, device: \"net_pcap1,rx_pcap=$file,tx_pcap=$t/tx.pcap\", send: true, start: attach}" \
-	"{name: npf2, device: \"net_null0,no-rx=1\", send: true}" >"$t/conf.yaml"
+	"{name: npf2, device: \"net_null0,no-rx=1\", send: true}" \
+	"{name: npf3, device: \"net_memif0,role=server,socket=$t/memif.sock\", send: true}" \
+	>"$t/conf.yaml"
 start_daemon -c "$t/conf.yaml"
 
 python3 "$NPF_SRC/tests/e2e/packets.py" "$file" >"$t/lines"
@@ -45,6 +47,22 @@ before=$(ctl stats | jq '.ports[2].tx_packets')
 "$modes" repeat npf2 12345 || fail "pcap_setnumwrites"
 [ "$(ctl stats | jq '.ports[2].tx_packets')" -eq $((before + 12345)) ] || fail "not sent 12345 times"
 ok "one call with pcap_setnumwrites(12345) sends 12345 packets"
+
+# One packet a call. net_memif without a peer takes nothing.
+before=$(ctl stats | jq '.ports[2].tx_packets')
+for how in block nonblock; do
+	read -r sent _ < <("$modes" inject npf2 1000 $how) || fail "pcap_inject, $how"
+	[ "$sent" -eq 1000 ] || fail "pcap_inject, $how: $sent of 1000 packets were sent"
+done
+[ "$(ctl stats | jq '.ports[2].tx_packets')" -eq $((before + 2000)) ] || fail "the port's own count"
+read -r sent us error < <("$modes" inject npf3 3 nonblock 2>"$t/err") || fail "a full port"
+[ "$sent $error" = "0 EAGAIN" ] || fail "a full port, non-blocking: $sent sent, $error"
+[ "$us" -lt 900000 ] || fail "a non-blocking pcap_inject waits: 3 calls took $us us"
+says "$t/err" 'Resource temporarily unavailable' "a full port ends a non-blocking pcap_inject at once"
+read -r sent us error < <("$modes" inject npf3 1 block 2>"$t/err") || fail "a full port"
+[ "$sent $error" = "0 ENOBUFS" ] || fail "a full port, blocking: $sent sent, $error"
+[ "$us" -ge 900000 ] || fail "a blocking pcap_inject gave up after $us us"
+ok "a blocking one waits a second for it"
 
 wait_for 5 has_sessions 0 || fail "sessions stay behind"
 stop_daemon

@@ -253,7 +253,8 @@ static void pump(struct fake_daemon *d, struct conn *c)
 			npf_tx_lane_count(c->tx, 0, it.repeat, -ECANCELED);
 		} else if (d->n_sent >= d->tx_limit) {
 			/* ... and what follows in the batch, since the limit stays. */
-			npf_tx_lane_count(c->tx, 0, it.repeat, -ENOBUFS);
+			npf_tx_lane_count(c->tx, 0, it.repeat,
+				(it.flags & NPF_TX_NOWAIT) != 0 ? -EAGAIN : -ENOBUFS);
 		} else {
 			d->n_sent += it.repeat;
 			d->sent_len = it.len;

@@ -345,6 +345,27 @@ static void sent_packets_reach_the_port(void **state)
 	pcap_close(p);
 }
 
+static void a_full_port_fails_with_eagain_only_without_blocking(void **state)
+{
+	pcap_t *p = open_npf0(true);
+
+	fake_limit_sends(*state, 1);
+	assert_int_equal(pcap_setnonblock(p, 1, errbuf), 0);
+	assert_int_equal(pcap_inject(p, udp_packet(7, 60), 60), 60);
+	assert_int_equal(pcap_inject(p, udp_packet(7, 60), 60), PCAP_ERROR);
+	assert_int_equal(errno, EAGAIN);
+	assert_non_null(strstr(pcap_geterr(p), strerror(EAGAIN)));
+	assert_int_equal(pcap_sendpacket(p, udp_packet(7, 60), 60), PCAP_ERROR);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(pcap_setnonblock(p, 0, errbuf), 0);
+	assert_int_equal(pcap_inject(p, udp_packet(7, 60), 60), PCAP_ERROR);
+	assert_int_equal(errno, ENOBUFS);
+	fake_limit_sends(*state, 2);
+	assert_int_equal(pcap_inject(p, udp_packet(7, 60), 60), 60);
+	assert_int_equal(fake_sent(*state, NULL, 0), 2);
+	pcap_close(p);
+}
+
 #define WITH_DAEMON(test) cmocka_unit_test_setup_teardown(test, start_daemon, stop_daemon)
 
 int main(void)
@@ -368,6 +389,7 @@ int main(void)
 		WITH_DAEMON(closing_leaves_no_descriptor_and_no_session),
 		WITH_DAEMON(failed_activation_leaves_no_descriptor),
 		WITH_DAEMON(sent_packets_reach_the_port),
+		WITH_DAEMON(a_full_port_fails_with_eagain_only_without_blocking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
