@@ -10,9 +10,9 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "engine/config_schema.h"
 #include "wire/wire.h"
 
-#include <ctype.h>
 #include <cyaml/cyaml.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -23,31 +23,12 @@
 
 #define DEFAULT_MEMORY_MIB 128
 #define DEFAULT_BUFFER_KIB 8192
-#define DEFAULT_RX_DESC    1024
 #define MAX_CONFIG_BYTES   (1 << 20)
 
-/* libcyaml's own booleans take any word for true. */
-static const cyaml_strval_t switch_names[] = {
-	{"true", NPF_SWITCH_ON},
-	{"false", NPF_SWITCH_OFF},
-	{"yes", NPF_SWITCH_ON},
-	{"no", NPF_SWITCH_OFF},
-	{"on", NPF_SWITCH_ON},
-	{"off", NPF_SWITCH_OFF},
-};
 static const cyaml_strval_t poll_names[] = {
 	{"adaptive", NPF_POLL_ADAPTIVE}, {"busy", NPF_POLL_BUSY}};
 static const cyaml_strval_t hugepages_names[] = {
 	{"auto", NPF_HUGEPAGES_AUTO}, {"on", NPF_HUGEPAGES_ON}, {"off", NPF_HUGEPAGES_OFF}};
-static const cyaml_strval_t start_names[] = {
-	{"always", NPF_START_ALWAYS}, {"attach", NPF_START_ATTACH}};
-static const cyaml_strval_t overflow_names[] = {
-	{"drop", NPF_OVERFLOW_DROP}, {"wait", NPF_OVERFLOW_WAIT}};
-
-static const cyaml_schema_value_t string_entry = {
-	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 255),
-};
-
 static const cyaml_schema_field_t limits_fields[] = {
 	CYAML_FIELD_UINT("sessions", CYAML_FLAG_OPTIONAL, struct npf_config_limits, sessions),
 	CYAML_FIELD_UINT("memory", CYAML_FLAG_OPTIONAL, struct npf_config_limits, memory),
@@ -66,7 +47,8 @@ static const cyaml_schema_field_t daemon_fields[] = {
 	CYAML_FIELD_ENUM("poll", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_daemon,
 		poll, poll_names, NPF_ARRAY_LEN(poll_names)),
 	CYAML_FIELD_ENUM("telemetry", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
-		struct npf_config_daemon, telemetry, switch_names, NPF_ARRAY_LEN(switch_names)),
+		struct npf_config_daemon, telemetry, npf_config_switch_names,
+		NPF_CONFIG_N_SWITCH_NAMES),
 	CYAML_FIELD_UINT("buffer", CYAML_FLAG_OPTIONAL, struct npf_config_daemon, buffer),
 	CYAML_FIELD_INT_PTR("send_cpu", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct npf_config_daemon, send_cpu),
@@ -82,34 +64,8 @@ static const cyaml_schema_field_t eal_fields[] = {
 	CYAML_FIELD_ENUM("hugepages", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
 		struct npf_config_eal, hugepages, hugepages_names, NPF_ARRAY_LEN(hugepages_names)),
 	CYAML_FIELD_SEQUENCE_COUNT("args", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-		struct npf_config_eal, args, n_args, &string_entry, 0, 64),
+		struct npf_config_eal, args, n_args, &npf_config_string_entry, 0, 64),
 	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_field_t port_fields[] = {
-	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct npf_config_port, name, 1, 15),
-	CYAML_FIELD_STRING_PTR(
-		"device", CYAML_FLAG_POINTER, struct npf_config_port, device, 1, 255),
-	CYAML_FIELD_ENUM("start", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_port,
-		start, start_names, NPF_ARRAY_LEN(start_names)),
-	CYAML_FIELD_ENUM("overflow", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
-		struct npf_config_port, overflow, overflow_names, NPF_ARRAY_LEN(overflow_names)),
-	CYAML_FIELD_UINT("rx_queues", CYAML_FLAG_OPTIONAL, struct npf_config_port, rx_queues),
-	CYAML_FIELD_UINT("rx_desc", CYAML_FLAG_OPTIONAL, struct npf_config_port, rx_desc),
-	CYAML_FIELD_UINT("mtu", CYAML_FLAG_OPTIONAL, struct npf_config_port, mtu),
-	CYAML_FIELD_ENUM("promiscuous", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
-		struct npf_config_port, promiscuous, switch_names, NPF_ARRAY_LEN(switch_names)),
-	CYAML_FIELD_ENUM("send", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_port,
-		send, switch_names, NPF_ARRAY_LEN(switch_names)),
-	CYAML_FIELD_ENUM("shadow", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_port,
-		shadow, switch_names, NPF_ARRAY_LEN(switch_names)),
-	CYAML_FIELD_SEQUENCE_COUNT("allow", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-		struct npf_config_port, allow, n_allow, &string_entry, 0, 64),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_value_t port_entry = {
-	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_port, port_fields),
 };
 
 static const cyaml_schema_field_t monitor_fields[] = {
@@ -132,7 +88,7 @@ static const cyaml_schema_field_t top_fields[] = {
 	CYAML_FIELD_MAPPING("npf", CYAML_FLAG_OPTIONAL, struct npf_config, npf, daemon_fields),
 	CYAML_FIELD_MAPPING("eal", CYAML_FLAG_OPTIONAL, struct npf_config, eal, eal_fields),
 	CYAML_FIELD_SEQUENCE_COUNT("ports", CYAML_FLAG_POINTER, struct npf_config, ports, n_ports,
-		&port_entry, 1, NPF_WIRE_MAXPORTS),
+		&npf_config_port_entry, 1, NPF_WIRE_MAXPORTS),
 	CYAML_FIELD_SEQUENCE_COUNT("monitors", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct npf_config, monitors, n_monitors, &monitor_entry, 0, 256),
 	CYAML_FIELD_SEQUENCE_COUNT("dumps", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -204,79 +160,22 @@ static const cyaml_config_t *cyaml_conf(struct report *r)
 	return &conf;
 }
 
-bool npf_config_is_pci(const char *device)
-{
-	unsigned int a, b, c, d;
-	int end = 0;
-
-	if (sscanf(device, "%4x:%2x:%2x.%1x%n", &a, &b, &c, &d, &end) < 4 &&
-		sscanf(device, "%2x:%2x.%1x%n", &a, &b, &c, &end) < 3)
-		return false;
-	return device[end] == '\0' || device[end] == ',';
-}
-
-static bool has_prefix(const char *s, const char *prefix)
-{
-	return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
-static int check_device(const struct npf_config_port *p, unsigned int i, struct report *r)
-{
-	if (npf_config_is_pci(p->device) || has_prefix(p->device, "net_"))
-		return 0;
-	return complain(r,
-		"ports[%u].device: \"%s\" is neither a PCI address (0000:3b:00.0) nor a virtual "
-		"device "
-		"(net_pcap0,..., net_af_packet0,..., net_null0, ...)",
-		i, p->device);
-}
-
 static int check_port(const struct npf_config *c, unsigned int i, struct report *r)
 {
 	const struct npf_config_port *p = &c->ports[i];
-	int rc;
+	char err[512];
 
-	for (const char *s = p->name; *s != '\0'; s++)
-		if (!isalnum((unsigned char)*s) && strchr("_-.", *s) == NULL)
-			return complain(r,
-				"ports[%u].name: \"%s\": use letters, digits, '_', '-' and '.' "
-				"only",
-				i, p->name);
-	if (strcmp(p->name, "any") == 0 || strcmp(p->name, "lo") == 0)
-		return complain(r, "ports[%u].name: \"%s\" is taken by the kernel; call it npf%u",
-			i, p->name, i);
-	rc = check_device(p, i, r);
-	if (rc < 0)
-		return rc;
-	if (p->rx_queues > 32)
-		return complain(r, "ports[%u].rx_queues: %u is more than 32", i, p->rx_queues);
-	if (p->rx_desc != 0 && (p->rx_desc < 64 || p->rx_desc > 32768))
-		return complain(r, "ports[%u].rx_desc: %u is not within 64..32768", i, p->rx_desc);
-	if (p->mtu != 0 && p->mtu < 68)
-		return complain(r, "ports[%u].mtu: %u is less than 68", i, p->mtu);
-	if (p->shadow == NPF_SWITCH_ON &&
-		(p->start == NPF_START_ATTACH || p->send != NPF_SWITCH_ON))
-		return complain(
-			r, "ports[%u].shadow: it needs `send: true` and `start: always`", i);
-	for (unsigned int a = 0; a < p->n_allow; a++)
-		if (strcmp(p->allow[a], "any") != 0 && !has_prefix(p->allow[a], "user:") &&
-			!has_prefix(p->allow[a], "group:"))
-			return complain(r,
-				"ports[%u].allow[%u]: \"%s\" is none of \"any\", \"user:NAME\", "
-				"\"group:NAME\"",
-				i, a, p->allow[a]);
+	if (npf_config_port_check(p, err, sizeof(err)) < 0)
+		return complain(r, "ports[%u].%s", i, err);
 	for (unsigned int j = 0; j < i; j++) {
-		size_t len = strcspn(p->device, ",");
-
 		if (strcmp(p->name, c->ports[j].name) == 0)
 			return complain(
 				r, "ports[%u].name: \"%s\" is already ports[%u]", i, p->name, j);
-		if (strcspn(c->ports[j].device, ",") == len &&
-			strncmp(p->device, c->ports[j].device, len) == 0)
+		if (npf_config_port_same_device(p, &c->ports[j]))
 			return complain(r,
 				"ports[%u].device: \"%.*s\" is already used by port %s; number "
 				"them: net_pcap0, net_pcap1",
-				i, (int)len, p->device, c->ports[j].name);
+				i, (int)strcspn(p->device, ","), p->device, c->ports[j].name);
 	}
 	return 0;
 }
@@ -371,12 +270,6 @@ static void default_to(uint32_t *v, uint32_t value)
 		*v = value;
 }
 
-static void default_switch(enum npf_switch *v, enum npf_switch value)
-{
-	if (*v == NPF_SWITCH_ABSENT)
-		*v = value;
-}
-
 static int complete(struct npf_config *c)
 {
 	default_to(&c->npf.buffer, DEFAULT_BUFFER_KIB);
@@ -385,16 +278,10 @@ static int complete(struct npf_config *c)
 	default_to(&c->npf.limits.filter, NPF_WIRE_MAXINSNS);
 	default_to(&c->npf.limits.buffer, 4096);
 	default_to(&c->eal.memory, DEFAULT_MEMORY_MIB);
-	default_switch(&c->npf.telemetry, NPF_SWITCH_ON);
-	for (unsigned int i = 0; i < c->n_ports; i++) {
-		struct npf_config_port *p = &c->ports[i];
-
-		default_switch(&p->promiscuous, NPF_SWITCH_ON);
-		default_switch(&p->send, NPF_SWITCH_OFF);
-		default_switch(&p->shadow, NPF_SWITCH_OFF);
-		p->rx_queues = p->rx_queues != 0 ? p->rx_queues : 1;
-		p->rx_desc = p->rx_desc != 0 ? p->rx_desc : DEFAULT_RX_DESC;
-	}
+	if (c->npf.telemetry == NPF_SWITCH_ABSENT)
+		c->npf.telemetry = NPF_SWITCH_ON;
+	for (unsigned int i = 0; i < c->n_ports; i++)
+		npf_config_port_complete(&c->ports[i]);
 	if (c->npf.socket == NULL)
 		c->npf.socket = strdup(npf_wire_socket_path(NULL));
 	return c->npf.socket != NULL ? 0 : -ENOMEM;

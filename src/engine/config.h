@@ -10,12 +10,7 @@
 
 #include "base/base.h"
 #include "engine/config_dump.h"
-
-enum npf_switch {
-	NPF_SWITCH_ABSENT, /* in a file only: a loaded configuration says on or off */
-	NPF_SWITCH_ON,
-	NPF_SWITCH_OFF,
-};
+#include "engine/config_port.h"
 
 enum npf_poll {
 	NPF_POLL_ADAPTIVE, /* spin, then pause, then sleep up to a bound */
@@ -26,32 +21,6 @@ enum npf_hugepages {
 	NPF_HUGEPAGES_AUTO, /* when enough are free, else ordinary pages with a warning */
 	NPF_HUGEPAGES_ON,   /* required */
 	NPF_HUGEPAGES_OFF,
-};
-
-enum npf_start {
-	NPF_START_ALWAYS, /* the port runs from the start */
-	NPF_START_ATTACH, /* the port runs while a client is there; a replay starts over each time
-			   */
-};
-
-enum npf_overflow {
-	NPF_OVERFLOW_DROP, /* a full ring drops and counts */
-	NPF_OVERFLOW_WAIT, /* a full ring stops the port until there is room: lossless replays */
-};
-
-struct npf_config_port {
-	char *name;
-	char *device; /* vdev devargs, or a PCI address with optional devargs */
-	enum npf_start start;
-	enum npf_overflow overflow;
-	uint16_t rx_queues;
-	uint16_t rx_desc;            /* descriptors per rx queue */
-	uint16_t mtu;                /* 0: leave the device's */
-	enum npf_switch promiscuous; /* absent: on */
-	enum npf_switch send;        /* may clients send? absent: off */
-	enum npf_switch shadow;      /* make a kernel interface of the port's name? absent: off */
-	char **allow; /* "any", "user:NAME", "group:NAME"; none: whoever may use the socket */
-	unsigned int n_allow;
 };
 
 struct npf_config_limits {
@@ -116,8 +85,5 @@ int npf_config_from_vdevs(
 	char *const *specs, unsigned int n, struct npf_config **cp, char *err, size_t err_len);
 
 struct npf_config *npf_config_free(struct npf_config *c); /* NULL is fine; returns NULL */
-
-/* Is this device a PCI address (DDDD:BB:DD.F or BB:DD.F, devargs may follow)? */
-bool npf_config_is_pci(const char *device);
 
 #endif

@@ -271,6 +271,33 @@ static void vdevs_become_ports_that_can_send(void **state)
 	assert_int_equal(npf_config_from_vdevs(bad, 2, &c, err, sizeof(err)), -EINVAL);
 }
 
+static void a_port_that_no_file_tells_of_is_checked_as_one_of_a_file(void **state)
+{
+	static const struct {
+		const char *name, *device, *allow, *key;
+	} bad[] = {
+		{"", "net_null0", "any", "name"},
+		{"npf0123456789012", "net_null0", "any", "name"},
+		{"np f", "net_null0", "any", "name"},
+		{"lo", "net_null0", "any", "name"},
+		{"npf0", "eth7", "any", "device"},
+		{"npf0", "", "any", "device"},
+		{"npf0", "net_null0", "everybody", "allow[0]"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
+		char *rules[] = {(char *)bad[i].allow};
+		struct npf_config_port p = {.name = (char *)bad[i].name,
+			.device = (char *)bad[i].device,
+			.allow = rules,
+			.n_allow = 1};
+
+		assert_int_equal(npf_config_port_check(&p, err, sizeof(err)), -EINVAL);
+		assert_int_equal(strncmp(err, bad[i].key, strlen(bad[i].key)), 0);
+	}
+}
+
 static void pci_addresses_are_told_from_names(void **state)
 {
 	(void)state;
@@ -292,6 +319,7 @@ int main(void)
 		cmocka_unit_test(each_mistake_is_refused_and_named),
 		cmocka_unit_test(files_that_are_none_are_refused),
 		cmocka_unit_test(vdevs_become_ports_that_can_send),
+		cmocka_unit_test(a_port_that_no_file_tells_of_is_checked_as_one_of_a_file),
 		cmocka_unit_test(pci_addresses_are_told_from_names),
 	};
 
