@@ -23,6 +23,7 @@ static const char usage_text[] =
 	"  monitor     the monitors that stand in the configuration; or, with\n"
 	"              PORT [FILTER...], what passes there now: see npfctl monitor --help\n"
 	"  dump        dumps to disk: list, start, stop, trigger: see npfctl dump --help\n"
+	"  port        add a port, or remove one: see npfctl port --help\n"
 	"  send        send a savefile's packets: see npfctl send --help\n"
 	"\n"
 	"      --socket PATH   of the daemon (default: NPF_SOCKET, else " NPF_WIRE_SOCKET ")\n"
@@ -190,6 +191,7 @@ struct tool {
 static const struct tool tools[] = {
 	{"monitor", npfctl_monitor},
 	{"dump", npfctl_dump},
+	{"port", npfctl_port},
 	{"send", npfctl_send},
 };
 

@@ -15,6 +15,7 @@ struct npfctl {
 
 int npfctl_monitor(const struct npfctl *ctl, int argc, char **argv);
 int npfctl_dump(const struct npfctl *ctl, int argc, char **argv);
+int npfctl_port(const struct npfctl *ctl, int argc, char **argv);
 int npfctl_send(const struct npfctl *ctl, int argc, char **argv);
 
 /* Says on standard error what is wrong. Return: 1. */

@@ -344,6 +344,8 @@ static int follow(int sock, int efd, struct npf_reader *reader, const struct opt
 			rc = wait_for_record(sock, efd, reader);
 			continue;
 		}
+		if (rc == -ENODATA)
+			return npfctl_fail("port %s was removed", o->port);
 		if (rc < 0)
 			return npfctl_fail("the monitor has ended: %s", strerror(-rc));
 		iv = (const struct npf_wire_interval *)v.data;

@@ -329,7 +329,8 @@ static int report(const struct run *r, bool complete)
 	if (st.failed == 0 || st.error == -ECANCELED)
 		return 0;
 	return npfctl_fail("packet %" PRIu64 " was not sent: %s", st.sent + 1,
-		st.error == -ENETDOWN   ? "the port is stopped"
+		st.error == -ENODEV     ? "the port was removed"
+		: st.error == -ENETDOWN ? "the port is stopped"
 		: st.error == -ENOBUFS  ? "the port takes nothing any more"
 		: st.error == -EMSGSIZE ? "it is too short or too long for the port"
 					: strerror(-st.error));

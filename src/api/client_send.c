@@ -135,6 +135,9 @@ static void explain(const struct npf_client_batch *b, int rc, struct npf_wire_er
 			"a frame of %u bytes can't be sent on port %s: %u to %u are possible",
 			b->len, port->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu));
 		break;
+	case -ENODEV:
+		snprintf(err->text, sizeof(err->text), "port %s was removed", port->name);
+		break;
 	case -ENETDOWN:
 		snprintf(err->text, sizeof(err->text), "port %s is not running", port->name);
 		break;

@@ -12,6 +12,9 @@
  * free. */
 int npf_access_peer(int fd, struct npf_peer *peer);
 
+/* Root, or the daemon's own user? */
+bool npf_access_owner(const struct npf_peer *peer);
+
 /* May the peer use this port at all? root and the daemon's own user always; else the port's allow
  * list; an empty one admits all. */
 bool npf_access_port(const struct npf_config_port *port, const struct npf_peer *peer);

@@ -11,6 +11,7 @@
 #include "engine/access.h"
 #include "engine/dumps.h"
 #include "engine/log.h"
+#include "engine/ports.h"
 #include "engine/requests.h"
 #include "engine/shadow.h"
 
@@ -265,6 +266,7 @@ static void every_while(struct npf_control *c, struct npf_engine *e)
 {
 	hang_up_on_liars(c, e);
 	npf_dumps_tick(e);
+	npf_ports_forget(e);
 }
 
 /* ---- life ---- */
@@ -317,28 +319,39 @@ int npf_control_listen(
 static bool serve_shadow(struct npf_engine *e, const void *tag)
 {
 	for (unsigned int i = 0; i < e->n_ports; i++) {
-		if (e->ports[i].shadow == NULL || e->ports[i].shadow != tag)
+		if (e->ports[i]->shadow == NULL || e->ports[i]->shadow != tag)
 			continue;
-		npf_shadow_serve(e->ports[i].shadow);
+		npf_shadow_serve(e->ports[i]->shadow);
 		return true;
 	}
 	return false;
 }
 
-int npf_control_run(struct npf_control *c, struct npf_engine *e)
+/* Wait for the shadows that have come since. One that is closed leaves by itself. */
+static void watch_shadows(struct npf_control *c, struct npf_engine *e)
 {
 	for (unsigned int i = 0; i < e->n_ports; i++) {
-		struct npf_shadow *shadow = e->ports[i].shadow;
-		int rc = shadow != NULL ? watch(c, npf_shadow_fd(shadow), shadow) : 0;
+		struct npf_engine_port *p = e->ports[i];
 
-		if (rc < 0)
-			return rc;
+		if (p->shadow == NULL || p->shadow_served)
+			continue;
+		if (watch(c, npf_shadow_fd(p->shadow), p->shadow) < 0)
+			npf_err("port %s: its shadow interface can't be waited for: %s",
+				p->port.conf->name, strerror(errno));
+		p->shadow_served = true;
 	}
+}
+
+int npf_control_run(struct npf_control *c, struct npf_engine *e)
+{
 	for (;;) {
 		/* One at a time: serving one client may hang up on another, whose event would then
 		 * point nowhere. */
 		struct epoll_event ev;
-		int n = epoll_wait(c->epoll_fd, &ev, 1, -1);
+		int n;
+
+		watch_shadows(c, e);
+		n = epoll_wait(c->epoll_fd, &ev, 1, -1);
 
 		if (n < 0 && errno != EINTR)
 			return -errno;

@@ -80,9 +80,10 @@ static int serve(const struct npf_config *conf)
 		rc = npf_privileges_drop(conf, err, sizeof(err));
 	if (rc == 0) {
 		for (unsigned int i = 0; i < engine->n_ports; i++)
-			npf_info("port %s: %s, %u rx queue%s", engine->ports[i].port.conf->name,
-				engine->ports[i].port.conf->device, engine->ports[i].port.n_queues,
-				engine->ports[i].port.n_queues == 1 ? "" : "s");
+			npf_info("port %s: %s, %u rx queue%s", engine->ports[i]->port.conf->name,
+				engine->ports[i]->port.conf->device,
+				engine->ports[i]->port.n_queues,
+				engine->ports[i]->port.n_queues == 1 ? "" : "s");
 		npf_log(NPF_LOG_INFO, "ready");
 		sd_notify(0, "READY=1");
 		rc = npf_control_run(control, engine);

@@ -11,6 +11,7 @@
 #include "engine/access.h"
 #include "engine/dump/retro.h"
 #include "engine/dumps.h"
+#include "engine/ports.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,11 +40,6 @@ static int refuse(struct npf_wire_error *err, int rc, const char *fmt, ...)
 	return rc;
 }
 
-static bool is_owner(const struct npf_peer *peer)
-{
-	return peer->uid == 0 || peer->uid == geteuid();
-}
-
 static int check_file(const struct npf_conn *conn, const struct npf_wire_dump *req,
 	const struct npf_wire_msg *msg, struct npf_wire_error *err)
 {
@@ -51,7 +47,7 @@ static int check_file(const struct npf_conn *conn, const struct npf_wire_dump *r
 
 	if (req->file[0] != '\0' && msg->n_fds != 0)
 		return refuse(err, -EINVAL, "either a file's name or an opened file, not both");
-	if (req->file[0] != '\0' && !is_owner(&conn->peer))
+	if (req->file[0] != '\0' && !npf_access_owner(&conn->peer))
 		return refuse(err, -EPERM,
 			"only root and the daemon's own user can let the daemon make files; a dump "
 			"into one file, without rotation, is everybody's");
@@ -110,6 +106,9 @@ static int check_source(struct npf_engine *e, const struct npf_conn *conn,
 			return refuse(err, -EINVAL, "no session is open that could be dumped");
 		if (conn->session->dump_id != 0)
 			return refuse(err, -EBUSY, "this session has a dump already");
+		if (conn->session->port->gone)
+			return refuse(err, -ENODEV, NPF_PORT_REMOVED,
+				conn->session->port->port.conf->name);
 		spec->session = conn->session;
 		spec->port = conn->session->port->port.conf->name;
 		spec->snaplen = conn->session->snaplen;
@@ -192,7 +191,7 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	if (d == NULL)
 		return refuse(err, -ENOENT, "there is no dump \"%s\"; `npfctl dump list` shows all",
 			req->name);
-	if (!is_owner(&conn->peer) && d->uid != conn->peer.uid)
+	if (!npf_access_owner(&conn->peer) && d->uid != conn->peer.uid)
 		return refuse(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
 			(unsigned int)d->uid);
 	answer(d, reply, fdp, is_newp);

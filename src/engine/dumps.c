@@ -451,12 +451,15 @@ static int prepare_standing(
 	return rc == 0 ? prepare(e, &spec, &d, err) : rc;
 }
 
-int npf_dumps_standing(struct npf_engine *e, char *err, size_t err_len)
+int npf_dumps_standing(
+	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len)
 {
 	struct npf_wire_error why = {""};
 	int rc = 0;
 
 	for (unsigned int i = 0; i < e->conf->n_dumps; i++) {
+		if (only != NULL && strcmp(e->conf->dumps[i].port, only->port.conf->name) != 0)
+			continue;
 		rc = prepare_standing(e, &e->conf->dumps[i], &why);
 		if (rc < 0) {
 			snprintf(err, err_len, "dump %s: %s", e->conf->dumps[i].name,
@@ -466,7 +469,8 @@ int npf_dumps_standing(struct npf_engine *e, char *err, size_t err_len)
 	}
 	/* All at once, so that of a replay none misses the beginning. */
 	for (struct npf_dump *d = e->dumps; d != NULL && rc == 0; d = d->next)
-		rc = start_port(d, &why);
+		if (only == NULL || (d->port == only && d->life == NPF_DUMP_RUNNING))
+			rc = start_port(d, &why);
 	if (rc < 0)
 		snprintf(err, err_len, "%s", why.text);
 	return rc == 0 && e->dumps != NULL ? npf_engine_replan(e) : rc;

@@ -105,8 +105,10 @@ struct npf_dump {
 int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
 	struct npf_wire_error *err);
 
-/* Begin the dumps of the configuration. Return: 0 or -errno with a text in err. */
-int npf_dumps_standing(struct npf_engine *e, char *err, size_t err_len);
+/* Begin the dumps of the configuration, or only those of one port. Return: 0 or -errno with a text
+ * in err. */
+int npf_dumps_standing(
+	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len);
 
 /* End it: what was accepted so far is still written. Return: 0 or -ENOMEM. */
 int npf_dump_stop(struct npf_engine *e, struct npf_dump *d);

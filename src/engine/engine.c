@@ -2,14 +2,13 @@
 /*
  * engine.c - ports and taps come up, plans are made, all goes down again in order.
  *
- * Queues are dealt to the taps in turn. A port with `start: attach` is in the plans only while it
- * runs.
+ * A port with `start: attach` is in the plans only while it runs.
  */
 #include "engine/engine.h"
 
 #include "base/clock.h"
 #include "engine/dumps.h"
-#include "engine/log.h"
+#include "engine/ports.h"
 #include "engine/send.h"
 #include "engine/session.h"
 #include "engine/shadow.h"
@@ -22,24 +21,9 @@
 struct npf_engine_port *npf_engine_find_port(struct npf_engine *e, const char *name)
 {
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		if (strcmp(e->ports[i].port.conf->name, name) == 0)
-			return &e->ports[i];
+		if (strcmp(e->ports[i]->port.conf->name, name) == 0)
+			return e->ports[i];
 	return NULL;
-}
-
-static void deal_queues(struct npf_engine *e, struct npf_engine_port *p, unsigned int *next_tap)
-{
-	bool seen[NPF_TAPS_MAX] = {false};
-
-	for (uint16_t q = 0; q < p->port.n_queues; q++) {
-		uint8_t t = (uint8_t)(*next_tap % e->n_taps);
-
-		(*next_tap)++;
-		p->queue_tap[q] = t;
-		if (!seen[t])
-			p->taps[p->n_taps++] = t;
-		seen[t] = true;
-	}
 }
 
 static int start_taps(struct npf_engine *e, char *err, size_t err_len)
@@ -67,43 +51,6 @@ static int start_taps(struct npf_engine *e, char *err, size_t err_len)
 	return -EINVAL;
 }
 
-static int open_ports(struct npf_engine *e, char *err, size_t err_len)
-{
-	unsigned int next_tap = 0;
-
-	e->ports = calloc(e->conf->n_ports, sizeof(*e->ports));
-	if (e->ports == NULL)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < e->conf->n_ports; i++) {
-		struct npf_engine_port *p = &e->ports[i];
-		int rc = npf_port_open(&p->port, &e->conf->ports[i], (uint16_t)i, err, err_len);
-
-		e->n_ports++;
-		if (rc < 0)
-			return rc;
-		deal_queues(e, p, &next_tap);
-		if (p->port.conf->start == NPF_START_ATTACH)
-			continue;
-		rc = npf_port_start(&p->port);
-		if (rc < 0) {
-			snprintf(err, err_len, "port %s: can't start: %s", p->port.conf->name,
-				strerror(-rc));
-			return rc;
-		}
-	}
-	return npf_engine_replan(e);
-}
-
-static int open_shadows(struct npf_engine *e, char *err, size_t err_len)
-{
-	int rc = 0;
-
-	for (unsigned int i = 0; rc == 0 && i < e->n_ports; i++)
-		if (e->ports[i].port.conf->shadow == NPF_SWITCH_ON)
-			rc = npf_shadow_open(e, &e->ports[i], &e->ports[i].shadow, err, err_len);
-	return rc;
-}
-
 int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep, char *err,
 	size_t err_len)
 {
@@ -127,13 +74,11 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 	else
 		rc = start_taps(e, err, err_len);
 	if (rc == 0)
-		rc = open_ports(e, err, err_len);
+		rc = npf_ports_open(e, err, err_len);
 	if (rc == 0)
-		rc = open_shadows(e, err, err_len);
+		rc = npf_watch_standing(e, NULL, err, err_len);
 	if (rc == 0)
-		rc = npf_watch_standing(e, err, err_len);
-	if (rc == 0)
-		rc = npf_dumps_standing(e, err, err_len);
+		rc = npf_dumps_standing(e, NULL, err, err_len);
 	if (rc < 0) {
 		npf_engine_free(e);
 		return rc;
@@ -147,7 +92,7 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 	if (e == NULL)
 		return NULL;
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		e->ports[i].shadow = npf_shadow_close(e->ports[i].shadow);
+		e->ports[i]->shadow = npf_shadow_close(e->ports[i]->shadow);
 	while (e->sessions != NULL)
 		npf_session_close(e, e->sessions);
 	npf_dumps_end_all(e);
@@ -158,12 +103,7 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 	}
 	npf_watch_end_all(e);
 	npf_monitors_free(e->monitors);
-	for (unsigned int i = 0; i < e->n_ports; i++) {
-		for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
-			npf_tap_stall_drop(&e->ports[i].stalls[q]);
-		npf_port_close(&e->ports[i].port);
-	}
-	free(e->ports);
+	npf_ports_close(e);
 	free(e);
 	return NULL;
 }
@@ -211,10 +151,10 @@ static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 	struct npf_plan *plan;
 
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		for (uint16_t q = 0; q < e->ports[i].port.n_queues; q++) {
+		for (uint16_t q = 0; q < e->ports[i]->port.n_queues; q++) {
 			n_queues++;
-			n_clients += e->ports[i].n_captures;
-			npf_watch_needs(e, &e->ports[i], &n_meters, &n_rows);
+			n_clients += e->ports[i]->n_captures;
+			npf_watch_needs(e, e->ports[i], &n_meters, &n_rows);
 		}
 	plan = calloc(1, sizeof(*plan) + n_queues * sizeof(*plan->queues) +
 				 n_clients * sizeof(*clients) + n_meters * sizeof(*meters) +
@@ -226,9 +166,9 @@ static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 	meters = (struct npf_tap_meter *)(clients + n_clients);
 	rows = (struct npf_tap_row *)(meters + n_meters);
 	for (unsigned int i = 0; i < e->n_ports; i++) {
-		struct npf_engine_port *p = &e->ports[i];
+		struct npf_engine_port *p = e->ports[i];
 
-		for (uint16_t q = 0; p->port.running && q < p->port.n_queues; q++) {
+		for (uint16_t q = 0; p->port.running && !p->gone && q < p->port.n_queues; q++) {
 			const struct npf_dump *d = e->dumps;
 			struct npf_tap_queue *queue;
 
@@ -270,8 +210,8 @@ int npf_engine_replan(struct npf_engine *e)
 		}
 	}
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		atomic_store_explicit(&e->ports[i].port.watched,
-			npf_session_any_wants_sent(e, &e->ports[i]), memory_order_relaxed);
+		atomic_store_explicit(&e->ports[i]->port.watched,
+			npf_session_any_wants_sent(e, e->ports[i]), memory_order_relaxed);
 	npf_watch_before(e);
 	for (unsigned int t = 0; t < e->n_taps; t++)
 		free(npf_tap_publish(e->taps[t], plans[t]));
@@ -285,6 +225,8 @@ int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p)
 		p->port.running && p->port.conf->start == NPF_START_ATTACH && p->n_captures == 0;
 	int rc;
 
+	if (p->gone)
+		return 0;
 	if (pause)
 		p->port.running = false; /* takes it out of the plans; really stopped below */
 	rc = npf_engine_replan(e);

@@ -22,8 +22,13 @@ struct npf_watch;
 struct npf_monitors;
 struct npf_sender;
 
-/* A port and which tap polls which of its queues. */
+/* A port and which tap polls which of its queues. Lifetime: pointers stay good until
+ * npf_ports_forget() finds that nobody holds one. */
 struct npf_engine_port {
+	struct npf_engine_port *next;     /* among those that are gone */
+	struct npf_config_port *own_conf; /* of a port added at run time, else NULL */
+	bool gone;                        /* removed: in no plan, its device is closed */
+	bool shadow_served;               /* the control loop waits for the shadow */
 	struct npf_port port;
 	uint8_t queue_tap[NPF_TAPS_MAX]; /* tap of each rx queue */
 	uint8_t taps[NPF_TAPS_MAX]; /* the taps among these, each once: lane i of a session is fed
@@ -36,8 +41,11 @@ struct npf_engine_port {
 
 struct npf_engine {
 	const struct npf_config *conf;
-	struct npf_engine_port *ports;
+	struct npf_engine_port *ports[NPF_WIRE_MAXPORTS];
 	unsigned int n_ports;
+	struct npf_engine_port *gone; /* removed ports to which somebody still points */
+	uint16_t next_index;          /* of the next port, if it is free */
+	unsigned int next_tap;        /* that gets the next queue */
 	struct npf_tap *taps[NPF_TAPS_MAX];
 	unsigned int n_taps;
 	struct npf_session *sessions; /* in ascending order of id */
@@ -66,7 +74,7 @@ int npf_engine_replan(struct npf_engine *e);
 
 /*
  * npf_engine_leave - replan after a port has lost a capture (n_captures says so already); a port
- * with `start: attach` that has none left is stopped.
+ * with `start: attach` that has none left is stopped. One that is gone is in no plan anyway.
  * Return: 0, or -ENOMEM: the old plans stand.
  */
 int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p);

@@ -260,6 +260,27 @@ void npf_monitor_stop(struct npf_monitors *ms, struct npf_monitor *m)
 	pthread_mutex_unlock(&ms->lock);
 }
 
+void npf_monitor_finish(struct npf_monitor *m)
+{
+	uint64_t now = npf_clock_monotonic();
+	uint64_t last = (now - m->start_ns) / m->conf.interval_ns;
+
+	heed_clock(m);
+	for (unsigned int i = 0; i < m->conf.n_lcores; i++)
+		npf_meter_turn(m->meters[i], now);
+	for (;;) {
+		bool is_last = m->number >= last;
+
+		collect(m);
+		if (is_last)
+			m->last_end_ns = now + m->offset;
+		if (m->conf.sink(m->conf.arg, m->pending, m->last_end_ns))
+			m->pending->covers = 0;
+		if (is_last)
+			return;
+	}
+}
+
 void npf_monitor_set_live(struct npf_monitors *ms, struct npf_monitor *m, bool live)
 {
 	pthread_mutex_lock(&ms->lock);

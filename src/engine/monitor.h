@@ -50,6 +50,13 @@ int npf_monitor_start(struct npf_monitors *ms, struct npf_monitor *m);
 void npf_monitor_stop(struct npf_monitors *ms, struct npf_monitor *m);
 
 /*
+ * npf_monitor_finish - tell the sink what was counted until now, the interval that has begun
+ * included: its end is now. Stopped, and no lcore counts any more. What the sink does not take is
+ * lost.
+ */
+void npf_monitor_finish(struct npf_monitor *m);
+
+/*
  * npf_monitor_set_live - do lcores look after its meters? While none does (as after
  * npf_monitor_new()) the worker lets time pass for them. Set before the first lcore begins, and
  * unset after the last has stopped.

@@ -9,10 +9,12 @@
 #include "engine/port.h"
 
 #include "engine/devargs.h"
+#include "engine/dpdk_words.h"
 #include "engine/log.h"
 
 #include <rte_bus.h>
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf_dyn.h>
 #include <stdio.h>
@@ -143,6 +145,7 @@ int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16
 	char devargs[NPF_DEVARGS_MAX];
 	struct rte_eth_dev_info info;
 	uint16_t data_room;
+	const char *words;
 	int rc;
 
 	*p = (struct npf_port){.conf = conf, .index = index, .id = RTE_MAX_ETHPORTS};
@@ -150,12 +153,23 @@ int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16
 	rc = npf_devargs_complete(conf->device, devargs, sizeof(devargs), &data_room);
 	if (rc < 0)
 		return fail(err, err_len, conf, rc, "the device's arguments are too long");
+	if (npf_config_is_pci(devargs) && !rte_eal_has_pci()) {
+		snprintf(err, err_len,
+			"port %s: the daemon was started without PCI devices, as its configuration "
+			"had none or eal.args says --no-pci: restart it with this one",
+			conf->name);
+		return -ENODEV;
+	}
+	npf_dpdk_words_begin();
 	rc = find_device(p, devargs);
+	words = npf_dpdk_words_end();
 	if (rc < 0) {
 		snprintf(err, err_len,
-			"port %s: no such device: \"%s\" (does what it names exist, and may this "
-			"user open it? the driver's own words stand above)",
-			conf->name, devargs);
+			"port %s: no such device: \"%s\" (does what it names exist, and may user "
+			"%u "
+			"open it?)%s%s",
+			conf->name, devargs, (unsigned int)geteuid(), words[0] != '\0' ? ": " : "",
+			words);
 		return rc;
 	}
 	rc = rte_eth_dev_info_get(p->id, &info);
@@ -182,11 +196,16 @@ void npf_port_close(struct npf_port *p)
 	npf_port_stop(p);
 	if (rte_eth_dev_info_get(p->id, &info) == 0) {
 		rte_eth_dev_close(p->id);
-		rte_dev_remove(info.device);
+		if (rte_dev_remove(info.device) < 0)
+			npf_warn("port %s: its device can't be detached and can't be added again: "
+				 "%s",
+				p->conf->name, p->conf->device);
 	}
 	p->id = RTE_MAX_ETHPORTS;
 	rte_ring_free(p->sent);
 	rte_mempool_free(p->pool);
+	p->sent = NULL;
+	p->pool = NULL;
 }
 
 /* On return nobody is sending. */

@@ -122,6 +122,7 @@ static json_t *session(const struct npf_session *s)
 	if (s->filter_in != NULL)
 		json_object_set_new(j, "backend",
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
+	json_object_set_new(j, "port_removed", json_boolean(s->port->gone));
 	json_object_set_new(j, "mode", json_string(s->watch != NULL ? "monitor" : "capture"));
 	if (s->tx != NULL)
 		json_object_set_new(j, "send_lane", send_lane(s));
@@ -145,7 +146,7 @@ static json_t *all_ports(
 	json_t *list = json_array();
 
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		json_array_append_new(list, describe(&e->ports[i]));
+		json_array_append_new(list, describe(e->ports[i]));
 	return list;
 }
 

@@ -9,7 +9,7 @@
 
 #include "engine/access.h"
 #include "engine/dump_requests.h"
-#include "engine/log.h"
+#include "engine/port_requests.h"
 #include "engine/report.h"
 #include "engine/watch.h"
 
@@ -29,6 +29,8 @@ struct reply {
 		struct npf_wire_dump_reply dump;
 		struct npf_wire_dump_status dump_status;
 		struct npf_wire_send_lane lane;
+		struct npf_wire_port port;
+		struct npf_wire_port_ended ended;
 	} u;
 	size_t len;
 	void *tail; /* malloc'ed, or NULL */
@@ -93,7 +95,7 @@ static int handle_ports(struct npf_engine *e, struct npf_conn *conn, const struc
 	if (ports == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		describe_port(&e->ports[i], &conn->peer, &ports[i]);
+		describe_port(e->ports[i], &conn->peer, &ports[i]);
 	r->tail = ports;
 	r->tail_len = e->n_ports * sizeof(*ports);
 	return 0;
@@ -284,27 +286,62 @@ static int handle_dump_status(struct npf_engine *e, struct npf_conn *conn,
 	return npf_dump_request_status(e, conn, &r->u.dump_status, &r->u.error);
 }
 
+static int handle_port_add(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	struct npf_engine_port *p;
+	int rc = npf_port_request_add(e, conn, msg->body, &p, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	describe_port(p, &conn->peer, &r->u.port);
+	r->len = sizeof(r->u.port);
+	return 0;
+}
+
+static int handle_port_del(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	struct npf_ports_ended ended;
+	int rc = npf_port_request_del(e, conn, msg->body, &ended, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	r->u.ended = (struct npf_wire_port_ended){
+		.sessions = ended.n_sessions, .monitors = ended.n_monitors, .dumps = ended.n_dumps};
+	r->len = sizeof(r->u.ended);
+	memcpy(r->fds, ended.done, sizeof(ended.done));
+	r->n_fds = ended.n_done;
+	return 0;
+}
+
 struct handler {
 	int (*run)(struct npf_engine *, struct npf_conn *, const struct npf_wire_msg *,
 		struct reply *);
-	bool needs_session;
+	enum {
+		NEEDS_NOTHING,
+		NEEDS_SESSION,
+		NEEDS_PORT /* a session whose port is there */
+	} needs;
 };
 
 static const struct handler handlers[NPF_WIRE_N_TYPES] = {
-	[NPF_WIRE_HELLO] = {handle_hello, false},
-	[NPF_WIRE_PORTS] = {handle_ports, false},
-	[NPF_WIRE_OPEN] = {handle_open, false},
-	[NPF_WIRE_SET_FILTER] = {handle_set_filter, true},
-	[NPF_WIRE_SET_PARAMS] = {handle_set_params, true},
-	[NPF_WIRE_SET_BUFFER] = {handle_set_buffer, true},
-	[NPF_WIRE_STATS] = {handle_stats, true},
-	[NPF_WIRE_SEND] = {handle_send, true},
-	[NPF_WIRE_QUERY] = {handle_query, false},
-	[NPF_WIRE_DUMP] = {handle_dump, false},
-	[NPF_WIRE_DUMP_CONTROL] = {handle_dump_control, false},
-	[NPF_WIRE_DUMP_STATUS] = {handle_dump_status, true},
-	[NPF_WIRE_SET_MODE] = {handle_set_mode, true},
-	[NPF_WIRE_SEND_LANE] = {handle_send_lane, true},
+	[NPF_WIRE_HELLO] = {handle_hello, NEEDS_NOTHING},
+	[NPF_WIRE_PORTS] = {handle_ports, NEEDS_NOTHING},
+	[NPF_WIRE_OPEN] = {handle_open, NEEDS_NOTHING},
+	[NPF_WIRE_SET_FILTER] = {handle_set_filter, NEEDS_PORT},
+	[NPF_WIRE_SET_PARAMS] = {handle_set_params, NEEDS_PORT},
+	[NPF_WIRE_SET_BUFFER] = {handle_set_buffer, NEEDS_PORT},
+	[NPF_WIRE_STATS] = {handle_stats, NEEDS_SESSION},
+	[NPF_WIRE_SEND] = {handle_send, NEEDS_SESSION},
+	[NPF_WIRE_QUERY] = {handle_query, NEEDS_NOTHING},
+	[NPF_WIRE_DUMP] = {handle_dump, NEEDS_NOTHING},
+	[NPF_WIRE_DUMP_CONTROL] = {handle_dump_control, NEEDS_NOTHING},
+	[NPF_WIRE_DUMP_STATUS] = {handle_dump_status, NEEDS_SESSION},
+	[NPF_WIRE_SET_MODE] = {handle_set_mode, NEEDS_PORT},
+	[NPF_WIRE_SEND_LANE] = {handle_send_lane, NEEDS_PORT},
+	[NPF_WIRE_PORT_ADD] = {handle_port_add, NEEDS_NOTHING},
+	[NPF_WIRE_PORT_DEL] = {handle_port_del, NEEDS_NOTHING},
 };
 
 static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
@@ -324,10 +361,15 @@ static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct n
 			"bad request: HELLO must come first");
 		return -EPROTO;
 	}
-	if (h->needs_session && conn->session == NULL) {
+	if (h->needs != NEEDS_NOTHING && conn->session == NULL) {
 		snprintf(r->u.error.text, sizeof(r->u.error.text),
 			"bad request: no session is open on this connection");
 		return -EPROTO;
+	}
+	if (h->needs == NEEDS_PORT && conn->session->port->gone) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text), NPF_PORT_REMOVED,
+			conn->session->port->port.conf->name);
+		return -ENODEV;
 	}
 	return h->run(e, conn, msg, r);
 }

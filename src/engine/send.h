@@ -21,7 +21,7 @@
 struct npf_send_lane {
 	/* Constant. */
 	struct npf_tx_lane *lane;
-	struct npf_port *port;
+	struct npf_port *port; /* NULL: removed, all fails */
 	uint64_t session;
 
 	/* A burst in work: mbufs[next..n) are to be sent; end[i] is settled once i was; 0: nothing.
@@ -51,6 +51,9 @@ struct npf_send_lane {
 
 int npf_send_lane_init(
 	struct npf_send_lane *s, struct npf_port *port, uint64_t session, uint64_t size);
+/* The port is removed, and the worker does not serve the lane now: what is in work fails, and so
+ * will, once it is served again, all that comes. Lets go of the port and its memory. */
+void npf_send_lane_orphan(struct npf_send_lane *s);
 /* The worker does not serve it. What was not sent counts as failed. */
 void npf_send_lane_fini(struct npf_send_lane *s);
 

@@ -72,6 +72,16 @@ static unsigned int fail(struct npf_send_lane *s, int error)
 	return (unsigned int)NPF_MIN(failed, (uint64_t)UINT32_MAX);
 }
 
+void npf_send_lane_orphan(struct npf_send_lane *s)
+{
+	if (s->next < s->n || s->has_item)
+		fail(s, -ENODEV);
+	rte_pktmbuf_free_bulk(s->spare, s->n_spare);
+	s->n_spare = 0;
+	s->timed = false;
+	s->port = NULL;
+}
+
 /* A frame that was not even begun fails; nothing is in work. */
 static void fail_item(struct npf_send_lane *s, int error)
 {
@@ -93,6 +103,8 @@ static int judge(struct npf_send_lane *s)
 	}
 	if (s->skipping < 0)
 		return s->skipping;
+	if (s->port == NULL)
+		return -ENODEV;
 	return npf_port_can_send(s->port, s->item.len) ? 0 : -EMSGSIZE;
 }
 

@@ -389,6 +389,12 @@ static void close_lanes(struct npf_session *s, struct npf_buffer *b)
 		return; /* already signalled as often as can be */
 }
 
+void npf_session_end(struct npf_session *s)
+{
+	if (s->buffer != NULL)
+		close_lanes(s, s->buffer);
+}
+
 int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_buffer *buffer,
 	struct npf_watch *watch, struct npf_wire_error *err)
 {

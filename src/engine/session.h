@@ -51,6 +51,10 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	struct npf_wire_error *err);
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s);
 
+/* Its port is gone: the reader drains what is there and then sees the end. The session stays until
+ * its client leaves. */
+void npf_session_end(struct npf_session *s);
+
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err);
 int npf_session_set_params(
@@ -78,6 +82,9 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t 
 	int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err);
 /* The session, already off the engine's list, sends nothing more. */
 void npf_session_end_send(struct npf_engine *e, struct npf_session *s);
+/* The port is being removed: its sessions send nothing more there, and what is in their lanes, now
+ * and later, fails. */
+void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p);
 /* What it has sent, by requests and by its lane. */
 void npf_session_send_state(const struct npf_session *s, struct npf_tx_state *st);
 uint64_t npf_session_send_memory(const struct npf_session *s);

@@ -9,6 +9,7 @@
 
 #include "engine/log.h"
 #include "engine/port_tx.h"
+#include "engine/ports.h"
 #include "engine/send.h"
 
 #include <stdio.h>
@@ -35,6 +36,10 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 	int rc;
 
 	(void)e;
+	if (s->port->gone) {
+		s->send_failed++;
+		return refuse(err, -ENODEV, NPF_PORT_REMOVED, port);
+	}
 	if (!may_send(port))
 		return refuse(err, -EPERM, NOT_ALLOWED, port);
 	rc = npf_port_send(port, frame, len, s->id);
@@ -138,6 +143,20 @@ void npf_session_end_send(struct npf_engine *e, struct npf_session *s)
 			(unsigned long long)s->id);
 	else
 		free_tx(tx);
+}
+
+void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p)
+{
+	struct npf_send_plan *plan;
+
+	if (e->sender == NULL)
+		return;
+	/* The lanes are ours while the worker has none. */
+	plan = npf_sender_publish(e->sender, NULL);
+	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		if (s->port == p && s->tx != NULL)
+			npf_send_lane_orphan(s->tx);
+	npf_sender_publish(e->sender, plan);
 }
 
 void npf_session_send_state(const struct npf_session *s, struct npf_tx_state *st)

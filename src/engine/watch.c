@@ -244,52 +244,87 @@ int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len)
 	return 0;
 }
 
-static int stand(
-	struct npf_engine *e, const struct npf_config_monitor *conf, char *err, size_t err_len)
+static int prepare_standing(struct npf_engine *e, struct npf_watch *w, char *err, size_t err_len)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
-	struct npf_watch *w = new_watch(npf_engine_find_port(e, conf->port), NULL);
 	struct npf_wire_error why = {{0}};
 	uint32_t n_insns;
-	int rc;
+	int rc = compile_conf(w->conf, &insns, &n_insns, err, err_len);
 
-	if (w == NULL)
-		return -ENOMEM;
-	npf_watch_link(e, w);
-	w->conf = conf;
-	w->interval_ns = conf->interval_ns;
-	rc = compile_conf(conf, &insns, &n_insns, err, err_len);
 	if (rc < 0)
 		return rc;
 	rc = add_row(e, w, insns, n_insns, &why);
 	if (rc < 0) {
-		snprintf(err, err_len, "monitor %s: %s", conf->name, why.text);
+		snprintf(err, err_len, "monitor %s: %s", w->conf->name, why.text);
 		return rc;
 	}
-	if (conf->file != NULL) {
-		w->file = open(conf->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (w->conf->file != NULL) {
+		w->file = open(w->conf->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 		if (w->file < 0) {
 			rc = -errno;
-			snprintf(err, err_len, "monitor %s: can't write to %s: %s", conf->name,
-				conf->file, strerror(-rc));
+			snprintf(err, err_len, "monitor %s: can't write to %s: %s", w->conf->name,
+				w->conf->file, strerror(-rc));
 			return rc;
 		}
 	}
 	rc = begin(e, w, tell_file);
 	if (rc < 0)
-		snprintf(err, err_len, "monitor %s: %s", conf->name, strerror(-rc));
+		snprintf(err, err_len, "monitor %s: %s", w->conf->name, strerror(-rc));
 	return rc;
 }
 
-int npf_watch_standing(struct npf_engine *e, char *err, size_t err_len)
+static int stand(
+	struct npf_engine *e, const struct npf_config_monitor *conf, char *err, size_t err_len)
+{
+	struct npf_watch *w = new_watch(npf_engine_find_port(e, conf->port), NULL);
+	int rc;
+
+	if (w == NULL)
+		return -ENOMEM;
+	w->conf = conf;
+	w->interval_ns = conf->interval_ns;
+	rc = prepare_standing(e, w, err, err_len);
+	if (rc == 0)
+		npf_watch_link(e, w);
+	else
+		npf_watch_end(e, w);
+	return rc;
+}
+
+int npf_watch_standing(
+	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len)
 {
 	for (unsigned int i = 0; i < e->conf->n_monitors; i++) {
-		int rc = stand(e, &e->conf->monitors[i], err, err_len);
+		const struct npf_config_monitor *conf = &e->conf->monitors[i];
+		int rc;
 
+		if (only != NULL && strcmp(conf->port, only->port.conf->name) != 0)
+			continue;
+		rc = stand(e, conf, err, err_len);
 		if (rc < 0)
 			return rc;
 	}
 	return npf_engine_replan(e);
+}
+
+unsigned int npf_watch_leave_port(struct npf_engine *e, const struct npf_engine_port *p)
+{
+	unsigned int n_standing = 0;
+
+	for (struct npf_watch *w = e->watches, *next; w != NULL; w = next) {
+		next = w->next;
+		if (w->port != p)
+			continue;
+		npf_watch_unlink(e, w);
+		npf_watch_stop(e, w);
+		npf_monitor_finish(w->monitor);
+		/* A session's is freed with the session. */
+		if (w->conf == NULL)
+			continue;
+		n_standing++;
+		npf_watch_end(e, w);
+	}
+	return n_standing;
 }
 
 void npf_watch_end_all(struct npf_engine *e)

@@ -46,8 +46,12 @@ struct npf_watch *npf_watch_end(struct npf_engine *e, struct npf_watch *w);
 /* Are the filters of the configuration good? No port is needed. Return: 0, or -errno with err. */
 int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len);
 
-/* Make the standing ones. Return: 0, or -errno with a text in err. */
-int npf_watch_standing(struct npf_engine *e, char *err, size_t err_len);
+/* Make the standing ones, or only those on one port. Return: 0, or -errno with a text in err. */
+int npf_watch_standing(
+	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len);
+/* The port, of which no plan knows any more, is removed: monitors on it tell what they have counted
+ * so far, and that is their end. Return: how many standing ones there were. */
+unsigned int npf_watch_leave_port(struct npf_engine *e, const struct npf_engine_port *p);
 void npf_watch_end_all(struct npf_engine *e);
 
 /* ---- For plans ---- */

@@ -158,6 +158,29 @@ static bool check_dump_control(const void *body, size_t *tail, const char **whyp
 	return ends(m->name, sizeof(m->name)) && m->op < NPF_WIRE_DUMP_N_OPS && m->reserved == 0;
 }
 
+static bool check_port_add(const void *body, size_t *tail, const char **whyp)
+{
+	const struct npf_wire_port_add *m = body;
+
+	(void)tail;
+	*whyp = "a text does not end";
+	if (!ends(m->name, sizeof(m->name)) || !ends(m->device, sizeof(m->device)) ||
+		!ends(m->allow, sizeof(m->allow)))
+		return false;
+	*whyp = "unknown flags, or a number is too large";
+	return (m->flags & ~NPF_WIRE_ADD_FLAGS) == 0 && m->rx_queues <= UINT16_MAX &&
+	       m->rx_desc <= UINT16_MAX && m->mtu <= UINT16_MAX;
+}
+
+static bool check_port_del(const void *body, size_t *tail, const char **whyp)
+{
+	const struct npf_wire_port_name *m = body;
+
+	(void)tail;
+	*whyp = "the port's name does not end";
+	return ends(m->name, sizeof(m->name));
+}
+
 static const struct shape shapes[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_HELLO] = {sizeof(struct npf_wire_hello), check_hello, NULL},
 	[NPF_WIRE_PORTS] = {0, NULL, NULL},
@@ -173,6 +196,8 @@ static const struct shape shapes[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_QUERY] = {sizeof(struct npf_wire_query), check_query, NULL},
 	[NPF_WIRE_SET_MODE] = {sizeof(struct npf_wire_set_mode), check_mode, check_rows},
 	[NPF_WIRE_SEND_LANE] = {sizeof(struct npf_wire_send_lane), NULL, NULL},
+	[NPF_WIRE_PORT_ADD] = {sizeof(struct npf_wire_port_add), check_port_add, NULL},
+	[NPF_WIRE_PORT_DEL] = {sizeof(struct npf_wire_port_name), check_port_del, NULL},
 };
 
 static int refuse(struct npf_wire_error *err, int rc, const char *why)

@@ -54,6 +54,8 @@ enum npf_wire_type {
 	NPF_WIRE_DUMP_CONTROL, /* npf_wire_dump_control -> npf_wire_dump_reply + eventfd */
 	NPF_WIRE_DUMP_STATUS,  /* no body -> npf_wire_dump_status, of the session's dump */
 	NPF_WIRE_SEND_LANE,    /* npf_wire_send_lane -> npf_wire_send_lane + descriptors */
+	NPF_WIRE_PORT_ADD,     /* npf_wire_port_add -> npf_wire_port */
+	NPF_WIRE_PORT_DEL,     /* npf_wire_port_name -> npf_wire_port_ended + an eventfd a dump */
 	NPF_WIRE_N_TYPES,
 };
 
@@ -324,6 +326,41 @@ struct npf_wire_dump_status {
 /* Shared memory through which the session sends. A session has at most one. */
 struct npf_wire_send_lane {
 	uint64_t size; /* bytes; 0 = the default; the reply says what it became */
+};
+
+/* PORT_ADD flags */
+#define NPF_WIRE_ADD_ATTACH     0x01u /* start: attach */
+#define NPF_WIRE_ADD_WAIT       0x02u /* overflow: wait */
+#define NPF_WIRE_ADD_SEND       0x04u
+#define NPF_WIRE_ADD_SHADOW     0x08u
+#define NPF_WIRE_ADD_NO_PROMISC 0x10u
+#define NPF_WIRE_ADD_FLAGS      0x1fu
+
+/* A port, with the settings that the configuration has for one. Root and the daemon's own user
+ * only. */
+struct npf_wire_port_add {
+	char name[NPF_WIRE_NAMELEN];
+	char device[NPF_WIRE_TEXTLEN]; /* devargs */
+	char allow[1024];              /* rules, a line each; "": whoever may use the socket */
+	uint32_t flags;                /* NPF_WIRE_ADD_* */
+	uint32_t rx_queues;            /* 0 = 1 */
+	uint32_t rx_desc;              /* 0 = the daemon's default */
+	uint32_t mtu;                  /* 0 = the device's */
+};
+
+/* The port to remove. Its sessions see the end after all that was committed, and answer to STATS
+ * still. Root and the daemon's own user only. */
+struct npf_wire_port_name {
+	char name[NPF_WIRE_NAMELEN];
+};
+
+/* What has ended with a port. The eventfds that come along, not more than NPF_WIRE_MAXFDS, are
+ * readable once a dump is on disk. */
+struct npf_wire_port_ended {
+	uint32_t sessions;
+	uint32_t monitors; /* of the configuration */
+	uint32_t dumps;
+	uint32_t reserved;
 };
 
 struct npf_wire_query {

@@ -51,6 +51,15 @@ static void read_tail(const struct npf_wire_msg *msg)
 	case NPF_WIRE_DUMP_CONTROL:
 		sum += strlen(((const struct npf_wire_dump_control *)msg->body)->name);
 		break;
+	case NPF_WIRE_PORT_ADD: {
+		const struct npf_wire_port_add *m = msg->body;
+
+		sum += strlen(m->name) + strlen(m->device) + strlen(m->allow);
+		break;
+	}
+	case NPF_WIRE_PORT_DEL:
+		sum += strlen(((const struct npf_wire_port_name *)msg->body)->name);
+		break;
 	case NPF_WIRE_SET_MODE: {
 		const struct npf_wire_set_mode *m = msg->body;
 		const struct npf_wire_row *rows = npf_wire_tail(msg);

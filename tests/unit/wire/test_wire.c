@@ -61,6 +61,12 @@ static void good_request(struct request *r, uint16_t type)
 	case NPF_WIRE_SEND_LANE:
 		r->msg.body_len = sizeof(struct npf_wire_send_lane);
 		break;
+	case NPF_WIRE_PORT_ADD:
+		r->msg.body_len = sizeof(struct npf_wire_port_add);
+		break;
+	case NPF_WIRE_PORT_DEL:
+		r->msg.body_len = sizeof(struct npf_wire_port_name);
+		break;
 	case NPF_WIRE_SET_MODE: {
 		struct npf_wire_set_mode *m = (struct npf_wire_set_mode *)r->body;
 		struct npf_wire_row *rows = (struct npf_wire_row *)(m + 1);
@@ -215,6 +221,42 @@ static void unknown_flags_and_directions_are_refused(void **state)
 	assert_int_equal(check(&r), -EPROTO);
 	good_request(&r, NPF_WIRE_SET_PARAMS);
 	((struct npf_wire_params *)r.body)->flags = NPF_WIRE_OPEN_OVERWRITE;
+	assert_int_equal(check(&r), -EPROTO);
+}
+
+static void ports_that_make_no_sense_are_refused(void **state)
+{
+	static const size_t texts[] = {offsetof(struct npf_wire_port_add, name),
+		offsetof(struct npf_wire_port_add, device),
+		offsetof(struct npf_wire_port_add, allow)};
+	static const size_t lengths[] = {64, 256, 1024};
+	static const size_t numbers[] = {offsetof(struct npf_wire_port_add, rx_queues),
+		offsetof(struct npf_wire_port_add, rx_desc),
+		offsetof(struct npf_wire_port_add, mtu)};
+	struct request r;
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(texts); i++) {
+		good_request(&r, NPF_WIRE_PORT_ADD);
+		memset(r.body + texts[i], 'x', lengths[i]);
+		assert_int_equal(check(&r), -EPROTO);
+		r.body[texts[i] + lengths[i] - 1] = '\0';
+		assert_int_equal(check(&r), 0);
+	}
+	for (size_t i = 0; i < NPF_ARRAY_LEN(numbers); i++) {
+		good_request(&r, NPF_WIRE_PORT_ADD);
+		*(uint32_t *)(r.body + numbers[i]) = UINT16_MAX;
+		assert_int_equal(check(&r), 0);
+		*(uint32_t *)(r.body + numbers[i]) = UINT16_MAX + 1;
+		assert_int_equal(check(&r), -EPROTO);
+	}
+	good_request(&r, NPF_WIRE_PORT_ADD);
+	((struct npf_wire_port_add *)r.body)->flags = NPF_WIRE_ADD_FLAGS;
+	assert_int_equal(check(&r), 0);
+	((struct npf_wire_port_add *)r.body)->flags = NPF_WIRE_ADD_FLAGS + 1;
+	assert_int_equal(check(&r), -EPROTO);
+	good_request(&r, NPF_WIRE_PORT_DEL);
+	memset(r.body, 'x', sizeof(struct npf_wire_port_name));
 	assert_int_equal(check(&r), -EPROTO);
 }
 
@@ -494,6 +536,7 @@ int main(void)
 		cmocka_unit_test(counts_that_do_not_fit_the_length_are_refused),
 		cmocka_unit_test(filters_whose_lengths_do_not_add_up_are_refused),
 		cmocka_unit_test(unknown_flags_and_directions_are_refused),
+		cmocka_unit_test(ports_that_make_no_sense_are_refused),
 		cmocka_unit_test(dumps_that_make_no_sense_are_refused),
 		cmocka_unit_test(only_a_dump_takes_a_descriptor_and_only_one),
 		cmocka_unit_test_setup_teardown(
