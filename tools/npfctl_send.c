@@ -8,13 +8,12 @@
 #include "npfctl.h"
 
 #include "base/clock.h"
+#include "replay/replay.h"
 #include "ringbuf/tx.h"
 
 #include <ctype.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <math.h>
-#include <pcap/pcap.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,33 +36,9 @@ static const char usage_text[] =
 	"Exit status: 0 when all was sent; 1 when not, or when interrupted; 2 for a wrong command\n"
 	"line.\n";
 
-enum rate_kind {
-	RATE_ASAP,
-	RATE_ORIGINAL, /* value: times as fast */
-	RATE_PPS,
-	RATE_BPS,
-};
-
 struct options {
 	const char *port, *file;
-	enum rate_kind rate;
-	double value;
-	uint64_t loops; /* 0: without end */
-	uint32_t repeat;
-	bool json;
-};
-
-struct packet {
-	uint64_t at_ns; /* since the first one, as in the file */
-	const uint8_t *data;
-	uint32_t len;
-};
-
-struct trace {
-	struct packet *packets;
-	uint64_t n, room;
-	uint64_t bytes;
-	uint64_t span_ns; /* from the first packet to where the next loop begins */
+	struct npf_replay replay; /* without the file */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -72,70 +47,6 @@ static void interrupt(int sig)
 {
 	(void)sig;
 	interrupted = 1;
-}
-
-/* ---- The file ---- */
-
-static int append(struct trace *t, const struct pcap_pkthdr *hdr, const u_char *data, uint64_t at)
-{
-	uint8_t *copy = malloc(hdr->caplen > 0 ? hdr->caplen : 1);
-
-	if (t->n == t->room) {
-		uint64_t room = t->room > 0 ? 2 * t->room : 1024;
-		struct packet *grown = realloc(t->packets, room * sizeof(*grown));
-
-		if (grown != NULL) {
-			t->packets = grown;
-			t->room = room;
-		}
-	}
-	if (copy == NULL || t->n == t->room) {
-		free(copy);
-		return npfctl_fail("not enough memory for the file");
-	}
-	memcpy(copy, data, hdr->caplen);
-	t->packets[t->n++] = (struct packet){.at_ns = at, .data = copy, .len = hdr->caplen};
-	t->bytes += hdr->caplen;
-	return 0;
-}
-
-static void free_trace(struct trace *t)
-{
-	for (uint64_t i = 0; i < t->n; i++)
-		free((void *)t->packets[i].data);
-	free(t->packets);
-}
-
-static int load(const char *file, struct trace *t)
-{
-	char text[PCAP_ERRBUF_SIZE];
-	pcap_t *p = pcap_open_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, text);
-	struct pcap_pkthdr *hdr;
-	const u_char *data;
-	uint64_t first = 0, last = 0;
-	int rc, bad = 0;
-
-	if (p == NULL)
-		return npfctl_fail("%s", text);
-	if (pcap_datalink(p) != DLT_EN10MB)
-		bad = npfctl_fail("%s: its packets are not Ethernet frames", file);
-	while (bad == 0 && (rc = pcap_next_ex(p, &hdr, &data)) == 1) {
-		uint64_t ns = (uint64_t)hdr->ts.tv_sec * NPF_NS_PER_S + (uint64_t)hdr->ts.tv_usec;
-
-		if (t->n == 0)
-			first = ns;
-		/* A stamp that goes back is due at once. */
-		last = NPF_MAX(ns > first ? ns - first : 0, last);
-		bad = append(t, hdr, data, last);
-	}
-	if (bad == 0 && rc == PCAP_ERROR)
-		bad = npfctl_fail("%s: %s", file, pcap_geterr(p));
-	if (bad == 0 && t->n == 0)
-		bad = npfctl_fail("%s: there is no packet in it", file);
-	/* The next loop begins after the mean distance. */
-	t->span_ns = last + (t->n > 1 ? last / (t->n - 1) : 0);
-	pcap_close(p);
-	return bad;
 }
 
 /* ---- The lane ---- */
@@ -186,38 +97,24 @@ static int open_lane(const struct npfctl *ctl, const char *port, int *sockp, str
 /* ---- Sending ---- */
 
 struct run {
-	const struct options *o;
-	const struct trace *t;
+	struct npf_replay replay;
 	struct npf_tx *tx;
 	int sock;
-	uint64_t n;   /* frames put */
-	uint64_t put; /* packets: repetitions counted */
+	uint64_t n; /* frames put */
 	uint64_t start_ns, shown_ns;
-	uint64_t bits; /* put so far, for a rate in bits */
-	bool live;
+	bool live, json;
 };
 
-/* When packet i of this loop is due, since the start. */
-static uint64_t due(const struct run *r, uint64_t loop, uint64_t i)
+static bool is_timed(const struct run *r)
 {
-	switch (r->o->rate) {
-	case RATE_ORIGINAL:
-		return (uint64_t)((double)(loop * r->t->span_ns + r->t->packets[i].at_ns) /
-				  r->o->value);
-	case RATE_PPS:
-		return (uint64_t)((double)r->put * (double)NPF_NS_PER_S / r->o->value);
-	case RATE_BPS:
-		return (uint64_t)((double)r->bits * (double)NPF_NS_PER_S / r->o->value);
-	default:
-		return 0;
-	}
+	return r->replay.rate.kind != NPF_REPLAY_ASAP;
 }
 
 static void show(struct run *r, bool last)
 {
 	uint64_t now = npf_clock_monotonic();
 	double seconds = (double)(now - r->start_ns) / (double)NPF_NS_PER_S;
-	uint64_t all = r->o->loops * r->t->n * r->o->repeat;
+	uint64_t all = r->replay.loops * npf_replay_round(&r->replay);
 	char bar[41] = "";
 	struct npf_tx_state st;
 
@@ -257,42 +154,24 @@ static int wait_for(struct run *r, uint64_t pending)
 	}
 }
 
-static int put(struct run *r, uint64_t loop, uint64_t i)
+static int put(struct run *r, const struct npf_replay_item *it)
 {
-	const struct packet *p = &r->t->packets[i];
-	uint32_t flags = r->o->rate != RATE_ASAP ? NPF_TX_TIMED : 0;
+	uint32_t flags = it->timed ? NPF_TX_TIMED : 0;
 	int rc;
 
-	if (r->put == 0)
+	if (r->n == 0)
 		flags |= NPF_TX_START;
-	while ((rc = npf_tx_put(r->tx, p->data, p->len, r->o->repeat, due(r, loop, i), flags)) ==
+	while ((rc = npf_tx_put(r->tx, it->frame, it->len, it->repeat, it->at_ns, flags)) ==
 		-EAGAIN)
 		if (wait_for(r, npf_tx_size(r->tx) / 2) != 0)
 			return 1;
 	if (rc < 0)
-		return npfctl_fail("packet %" PRIu64 " of %u bytes can't be sent: %s", i + 1,
-			p->len, strerror(-rc));
-	r->put += r->o->repeat;
-	r->bits += 8ull * p->len * r->o->repeat;
+		return npfctl_fail("packet %zu of %u bytes can't be sent: %s", r->replay.packet + 1,
+			it->len, strerror(-rc));
+	npf_replay_advance(&r->replay);
 	if (++r->n % FLUSH_EVERY == 1)
 		npf_tx_flush(r->tx);
 	return interrupted;
-}
-
-/* Bytes of the first n packets sent. */
-static uint64_t bytes_of(const struct run *r, uint64_t n)
-{
-	uint64_t per_loop = r->t->n * r->o->repeat;
-	uint64_t bytes = n / per_loop * r->t->bytes * r->o->repeat;
-
-	n %= per_loop;
-	for (uint64_t i = 0; n > 0; i++) {
-		uint64_t k = NPF_MIN(n, (uint64_t)r->o->repeat);
-
-		bytes += k * r->t->packets[i].len;
-		n -= k;
-	}
-	return bytes;
 }
 
 static int report(const struct run *r, bool complete)
@@ -302,12 +181,12 @@ static int report(const struct run *r, bool complete)
 	uint64_t bytes;
 
 	npf_tx_state(r->tx, &st);
-	bytes = bytes_of(r, st.sent);
-	if (r->o->json) {
+	bytes = npf_replay_bytes(&r->replay, st.sent);
+	if (r->json) {
 		json_t *j = json_pack("{s:I, s:I, s:f, s:b}", "packets", (json_int_t)st.sent,
 			"bytes", (json_int_t)bytes, "seconds", seconds, "complete", complete);
 
-		if (r->o->rate != RATE_ASAP)
+		if (is_timed(r))
 			json_object_update_new(
 				j, json_pack("{s:I, s:I, s:I}", "late_p50_ns",
 					   (json_int_t)npf_tx_late(&st, 0.5), "late_p99_ns",
@@ -321,7 +200,7 @@ static int report(const struct run *r, bool complete)
 		       "bit/s\n",
 			st.sent, bytes, seconds, (double)st.sent / seconds,
 			(double)bytes * 8 / seconds);
-		if (r->o->rate != RATE_ASAP)
+		if (is_timed(r))
 			printf("late: half by at most %" PRIu64 " ns, 99 %% by %" PRIu64
 			       " ns, all by %" PRIu64 " ns\n",
 				npf_tx_late(&st, 0.5), npf_tx_late(&st, 0.99), st.late_max_ns);
@@ -338,12 +217,12 @@ static int report(const struct run *r, bool complete)
 
 static int send_all(struct run *r)
 {
+	struct npf_replay_item it;
 	int stop = 0;
 
 	r->start_ns = npf_clock_monotonic();
-	for (uint64_t loop = 0; stop == 0 && (r->o->loops == 0 || loop < r->o->loops); loop++)
-		for (uint64_t i = 0; stop == 0 && i < r->t->n; i++)
-			stop = put(r, loop, i);
+	while (stop == 0 && npf_replay_next(&r->replay, &it))
+		stop = put(r, &it);
 	if (stop == 0)
 		stop = wait_for(r, 0);
 	if (stop != 0) {
@@ -355,63 +234,10 @@ static int send_all(struct run *r)
 	show(r, true);
 	if (report(r, stop == 0) != 0)
 		return 1;
-	return stop != 0 && !(interrupted && r->o->loops == 0) ? 1 : 0;
+	return stop != 0 && !(interrupted && r->replay.loops == 0) ? 1 : 0;
 }
 
 /* ---- The command line ---- */
-
-/* "100k" and the like before a unit. Return: false: not a number above 0. */
-static bool parse_number(const char *s, const char *unit, double *vp)
-{
-	char *end;
-	double v = strtod(s, &end);
-
-	if (end == s || !isdigit((unsigned char)s[0]))
-		return false;
-	switch (*end) {
-	case 'k':
-		v *= 1e3;
-		end++;
-		break;
-	case 'M':
-		v *= 1e6;
-		end++;
-		break;
-	case 'G':
-		v *= 1e9;
-		end++;
-		break;
-	default:
-		break;
-	}
-	*vp = v;
-	return strcmp(end, unit) == 0 && isfinite(v) && v > 0;
-}
-
-static bool parse_rate(const char *s, struct options *o)
-{
-	if (strcmp(s, "asap") == 0) {
-		o->rate = RATE_ASAP;
-		return true;
-	}
-	if (strncmp(s, "original", 8) == 0) {
-		s += 8;
-		s += strspn(s, " ");
-		o->rate = RATE_ORIGINAL;
-		o->value = 1;
-		return *s == '\0' || (*s == 'x' && parse_number(s + 1, "", &o->value));
-	}
-	if (*s == 'x') {
-		o->rate = RATE_ORIGINAL;
-		return parse_number(s + 1, "", &o->value);
-	}
-	if (parse_number(s, "pps", &o->value)) {
-		o->rate = RATE_PPS;
-		return true;
-	}
-	o->rate = RATE_BPS;
-	return parse_number(s, "bps", &o->value);
-}
 
 static bool parse_count(const char *s, uint64_t min, uint64_t max, uint64_t *vp)
 {
@@ -450,10 +276,10 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 			o->file = optarg;
 			break;
 		case 'R':
-			good = parse_rate(optarg, o);
+			good = npf_replay_parse_rate(optarg, &o->replay.rate) == 0;
 			break;
 		case 'l':
-			good = parse_count(optarg, 0, UINT32_MAX, &o->loops);
+			good = parse_count(optarg, 0, UINT32_MAX, &o->replay.loops);
 			break;
 		case 'n':
 			good = parse_count(optarg, 1, UINT32_MAX, &repeat);
@@ -472,8 +298,7 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 			break;
 		}
 	}
-	o->repeat = (uint32_t)repeat;
-	o->json = ctl->json;
+	o->replay.repeat = (uint32_t)repeat;
 	if (good && optind + 1 == argc && o->file != NULL &&
 		strlen(argv[optind]) < NPF_WIRE_NAMELEN) {
 		o->port = argv[optind];
@@ -485,17 +310,21 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 
 int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 {
-	struct options o = {.loops = 1};
+	struct options o = {.replay = {.loops = 1}};
 	struct npfctl mine = *ctl;
-	struct trace t = {0};
-	struct run r = {.o = &o, .t = &t, .sock = -1, .live = isatty(STDERR_FILENO)};
+	struct run r = {.sock = -1, .live = isatty(STDERR_FILENO)};
+	struct npf_savefile *file = NULL;
+	char err[NPF_SAVEFILE_ERR];
 	int rc = parse(argc, argv, &mine, &o);
 
 	if (rc >= 0)
 		return rc;
-	rc = load(o.file, &t);
-	if (rc == 0)
-		rc = open_lane(&mine, o.port, &r.sock, &r.tx);
+	if (npf_savefile_load(o.file, NULL, &file, err) < 0)
+		return npfctl_fail("%s", err);
+	r.replay = o.replay;
+	r.replay.file = file;
+	r.json = mine.json;
+	rc = open_lane(&mine, o.port, &r.sock, &r.tx);
 	if (rc == 0) {
 		struct sigaction sa = {.sa_handler = interrupt};
 
@@ -505,6 +334,6 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 	}
 	npf_tx_unmap(r.tx);
 	npf_close(r.sock);
-	free_trace(&t);
+	npf_savefile_free(file);
 	return rc;
 }

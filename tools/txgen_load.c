@@ -81,7 +81,7 @@ int txgen_load(struct txgen *tx, char *err)
 
 	unload(tx);
 	if (tx->pcap)
-		rc = npf_savefile_load(tx->pcap, 0, &tx->savefile, err);
+		rc = npf_source_load(tx->pcap, 0, &tx->savefile, err);
 	for (unsigned int i = 0; i < tx->n_packets && !rc; i++)
 		rc = add(tx, &tx->packets[i], err);
 	if (!rc && !tx->pcap && !tx->n_packets)

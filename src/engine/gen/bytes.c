@@ -6,7 +6,7 @@
  * please; '#' begins a comment, an empty line ends a packet. A savefile is known by its magic
  * number, whatever its name.
  */
-#include "engine/gen/savefile.h"
+#include "engine/gen/source.h"
 #include "engine/gen/template.h"
 
 #include <ctype.h>
@@ -135,7 +135,7 @@ static int load_savefile(const char *path, struct sink *k, char *err)
 {
 	struct npf_savefile *s;
 	char why[NPF_SAVEFILE_ERR];
-	int rc = npf_savefile_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, why);
+	int rc = npf_source_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, why);
 
 	if (rc) {
 		snprintf(err, NPF_TMPL_ERR, "%.250s", why);

@@ -15,9 +15,9 @@
 
 #include "engine/gen/rate.h"
 #include "engine/gen/result.h"
-#include "engine/gen/savefile.h"
 #include "engine/gen/search.h"
 #include "engine/gen/streamfile.h"
+#include "engine/gen/source.h"
 #include "engine/gen/template.h"
 
 #define NPF_GEN_ERR       512

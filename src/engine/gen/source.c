@@ -20,33 +20,19 @@ struct npf_source {
 
 	const struct npf_savefile *file;
 	size_t pos;
-	uint64_t *offset; /* of each packet from the first, ns, never decreasing */
-	uint64_t round_ns;
 	uint64_t base_ns; /* of the present round */
 };
 
 static int add_savefile(struct npf_source *s, const struct npf_source_conf *conf)
 {
 	const struct npf_savefile *f = conf->savefile;
-	uint64_t last = 0;
 
 	s->file = f;
 	s->max_len = (uint16_t)f->max_len;
-	s->offset = malloc(f->n_packets * sizeof(*s->offset));
-	if (!s->offset)
-		return -ENOMEM;
-	for (size_t i = 0; i < f->n_packets; i++) {
-		uint64_t ts = f->packets[i].ts_ns, first = f->packets[0].ts_ns;
-
-		if (ts > first) /* stamps that go back are taken as "at once" */
-			last = NPF_MAX(last, ts - first);
-		s->offset[i] = last;
-	}
-	s->round_ns = last + (f->n_packets > 1 ? last / (f->n_packets - 1) : 0);
 	s->pos = conf->queue;
 	while (s->pos >= f->n_packets) {
 		s->pos -= f->n_packets;
-		s->base_ns += s->round_ns;
+		s->base_ns += f->span_ns;
 	}
 	return 0;
 }
@@ -104,6 +90,17 @@ int npf_source_new(const struct npf_source_conf *conf, struct npf_source **sp, c
 	return 0;
 }
 
+int npf_source_load(const char *path, size_t limit, struct npf_savefile **sp, char *err)
+{
+	const struct npf_savefile_want want = {
+		.limit = limit,
+		.min_len = NPF_TMPL_SIZE_MIN,
+		.max_len = NPF_TMPL_SIZE_MAX,
+	};
+
+	return npf_savefile_load(path, &want, sp, err);
+}
+
 struct npf_source *npf_source_free(struct npf_source *s)
 {
 	if (!s)
@@ -112,7 +109,6 @@ struct npf_source *npf_source_free(struct npf_source *s)
 		npf_prog_free(s->progs[i]);
 	free(s->progs);
 	free(s->weights);
-	free(s->offset);
 	free(s);
 	return NULL;
 }
@@ -161,11 +157,11 @@ const struct npf_saved *npf_source_saved(struct npf_source *s, uint64_t *offset_
 {
 	const struct npf_saved *p = &s->file->packets[s->pos];
 
-	*offset_ns = s->base_ns + s->offset[s->pos];
+	*offset_ns = s->base_ns + p->at_ns;
 	s->pos += s->n_queues;
 	while (s->pos >= s->file->n_packets) {
 		s->pos -= s->file->n_packets;
-		s->base_ns += s->round_ns;
+		s->base_ns += s->file->span_ns;
 	}
 	return p;
 }

@@ -10,7 +10,7 @@
 #define NPF_ENGINE_GEN_SOURCE_H
 
 #include "engine/gen/program.h"
-#include "engine/gen/savefile.h"
+#include "replay/replay.h"
 
 struct npf_source_conf {
 	struct npf_tmpl *const *tmpls; /* n_tmpls of them; must outlive the source */
@@ -26,6 +26,10 @@ struct npf_source_conf {
 };
 
 struct npf_source;
+
+/* Load a savefile of which all can be sent: packets too short or too long are left out and counted,
+ * and a file cut off in a packet counts up to there. As npf_savefile_load(). */
+int npf_source_load(const char *path, size_t limit, struct npf_savefile **sp, char *err);
 
 /* Return: 0; -ERANGE, -ENOMEM with a text in err (NPF_TMPL_ERR bytes). */
 int npf_source_new(const struct npf_source_conf *conf, struct npf_source **sp, char *err);

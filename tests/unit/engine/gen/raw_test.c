@@ -229,7 +229,7 @@ static void a_savefile_replays_in_order_with_its_own_timing(void **state)
 	(void)state;
 	assert_true(npf_savefile_is(pcap_path));
 	assert_false(npf_savefile_is(hex_path));
-	assert_int_equal(npf_savefile_load(pcap_path, 0, &f, err), 0);
+	assert_int_equal(npf_source_load(pcap_path, 0, &f, err), 0);
 	assert_int_equal(f->n_packets, 4);
 	assert_int_equal(f->n_cut, 1);
 	assert_int_equal(f->max_len, 60);
@@ -254,7 +254,7 @@ static void three_queues_share_a_savefile(void **state)
 	struct npf_source *s[3];
 
 	(void)state;
-	assert_int_equal(npf_savefile_load(pcap_path, 0, &f, err), 0);
+	assert_int_equal(npf_source_load(pcap_path, 0, &f, err), 0);
 	for (unsigned int q = 0; q < 3; q++) {
 		struct npf_source_conf conf = {.n_queues = 3, .queue = q, .savefile = f};
 

@@ -5,9 +5,9 @@
  * The packets lie back to back in one block, so that a replay reads memory in order. Time stamps
  * are asked for in nanoseconds; libpcap scales those of microsecond files.
  */
-#include "engine/gen/savefile.h"
+#include "replay/replay.h"
 
-#include "engine/gen/template.h"
+#include "base/clock.h"
 
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -35,15 +35,21 @@ bool npf_savefile_is(const char *path)
 	return false;
 }
 
+#define ROOM 65536 /* least bytes to grow by */
+
 struct room {
-	size_t data;    /* bytes allocated */
-	size_t packets; /* entries allocated */
+	uint64_t first_ns; /* stamp of the first packet */
+	size_t data;       /* bytes allocated */
+	size_t packets;    /* entries allocated */
 };
 
-static int append(struct npf_savefile *s, struct room *room, const struct pcap_pkthdr *h,
-	const uint8_t *bytes)
+static int append(struct npf_savefile *s, struct room *room, const struct npf_savefile_want *want,
+	const struct pcap_pkthdr *h, const uint8_t *bytes)
 {
-	if (h->caplen < NPF_TMPL_SIZE_MIN || h->caplen > NPF_TMPL_SIZE_MAX) {
+	uint64_t ns = (uint64_t)h->ts.tv_sec * NPF_NS_PER_S + (uint64_t)h->ts.tv_usec;
+	uint64_t last;
+
+	if (h->caplen < want->min_len || h->caplen > want->max_len) {
 		s->n_skipped++;
 		return 0;
 	}
@@ -57,7 +63,7 @@ static int append(struct npf_savefile *s, struct room *room, const struct pcap_p
 		room->packets = more;
 	}
 	if (room->data - s->bytes < h->caplen) {
-		size_t more = room->data * 2 + NPF_TMPL_SIZE_MAX;
+		size_t more = room->data * 2 + h->caplen + ROOM;
 		void *p = realloc(s->data, more);
 
 		if (!p)
@@ -66,9 +72,12 @@ static int append(struct npf_savefile *s, struct room *room, const struct pcap_p
 		room->data = more;
 	}
 	memcpy(s->data + s->bytes, bytes, h->caplen);
+	if (s->n_packets == 0)
+		room->first_ns = ns;
+	last = s->n_packets > 0 ? s->packets[s->n_packets - 1].at_ns : 0;
 	s->packets[s->n_packets++] = (struct npf_saved){
 		.off = s->bytes,
-		.ts_ns = (uint64_t)h->ts.tv_sec * 1000000000u + (uint64_t)h->ts.tv_usec,
+		.at_ns = ns > room->first_ns ? NPF_MAX(ns - room->first_ns, last) : last,
 		.len = h->caplen,
 	};
 	s->bytes += h->caplen;
@@ -78,14 +87,35 @@ static int append(struct npf_savefile *s, struct room *room, const struct pcap_p
 	return 0;
 }
 
-int npf_savefile_load(const char *path, size_t limit, struct npf_savefile **sp, char *err)
+static int read_all(pcap_t *p, const char *path, struct npf_savefile *s,
+	const struct npf_savefile_want *want, char *err)
 {
-	char why[PCAP_ERRBUF_SIZE];
-	pcap_t *p = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
-	struct npf_savefile *s = calloc(1, sizeof(*s));
 	struct room room = {0};
 	struct pcap_pkthdr *h;
 	const uint8_t *bytes;
+	int got = 1;
+
+	while ((want->limit == 0 || s->n_packets < want->limit) &&
+		(got = pcap_next_ex(p, &h, &bytes)) == 1)
+		if (append(s, &room, want, h, bytes) < 0)
+			return -ENOMEM;
+	if (s->n_packets > 0)
+		s->span_ns = s->packets[s->n_packets - 1].at_ns;
+	if (s->n_packets > 1)
+		s->span_ns += s->span_ns / (s->n_packets - 1);
+	if (got != PCAP_ERROR || !want->whole)
+		return 0;
+	snprintf(err, NPF_SAVEFILE_ERR, "%.60s: %s", path, pcap_geterr(p));
+	return -EINVAL;
+}
+
+int npf_savefile_load(
+	const char *path, const struct npf_savefile_want *want, struct npf_savefile **sp, char *err)
+{
+	static const struct npf_savefile_want all = {.max_len = UINT32_MAX, .whole = true};
+	char why[PCAP_ERRBUF_SIZE];
+	pcap_t *p = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
+	struct npf_savefile *s = calloc(1, sizeof(*s));
 	int rc = 0;
 
 	if (!p) {
@@ -97,12 +127,9 @@ int npf_savefile_load(const char *path, size_t limit, struct npf_savefile **sp, 
 		snprintf(err, NPF_SAVEFILE_ERR, "%.150s: its packets are %s, not Ethernet", path,
 			pcap_datalink_val_to_description_or_dlt(pcap_datalink(p)));
 		rc = -EINVAL;
-	} else if (!s) {
-		snprintf(err, NPF_SAVEFILE_ERR, "out of memory");
-		rc = -ENOMEM;
 	}
-	while (!rc && (!limit || s->n_packets < limit) && pcap_next_ex(p, &h, &bytes) == 1)
-		rc = append(s, &room, h, bytes);
+	if (!rc)
+		rc = s ? read_all(p, path, s, want ? want : &all, err) : -ENOMEM;
 	pcap_close(p);
 	if (rc == -ENOMEM)
 		snprintf(err, NPF_SAVEFILE_ERR, "%.150s does not fit the memory", path);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * replay.h - the door of replays: all packets of a savefile in memory, and which of them is due
+ * when at a rate, round after round.
+ *
+ * Nothing is sent here, and no disk is touched once a file is loaded: whoever sends asks for one
+ * packet after the other. A position is a number of packets, so that after an interruption a replay
+ * goes on behind whatever was sent.
+ */
+#ifndef NPF_REPLAY_REPLAY_H
+#define NPF_REPLAY_REPLAY_H
+
+#include "base/base.h"
+
+/* ---- Savefiles ---- */
+
+struct npf_saved {
+	uint64_t off;   /* of its bytes in data: the sum of the lengths before it */
+	uint64_t at_ns; /* since the first packet; one whose stamp goes back is due at once */
+	uint32_t len;   /* bytes that the file holds of it */
+};
+
+struct npf_savefile {
+	uint8_t *data;
+	struct npf_saved *packets;
+	size_t n_packets;
+	uint64_t bytes;   /* of all packets */
+	uint32_t max_len; /* longest packet */
+	uint64_t span_ns; /* to where the next round begins: the last packet and a mean distance */
+	size_t n_cut;     /* packets of which the file holds only the beginning: sent as they are */
+	size_t n_skipped; /* packets too short or too long: left out */
+};
+
+struct npf_savefile_want {
+	size_t limit;              /* stop after so many packets; 0 = all */
+	uint32_t min_len, max_len; /* leave out packets that are shorter or longer */
+	bool whole; /* a file cut off in a packet is an error; else that is its end */
+};
+
+#define NPF_SAVEFILE_ERR 320 /* PCAP_ERRBUF_SIZE and a file name */
+
+/*
+ * npf_savefile_load - read a pcap or pcapng file of Ethernet packets.
+ * @want: NULL: all packets of a whole file
+ * Return: 0; -EINVAL: no such savefile, not of Ethernet, or cut off; -ENODATA: no packet in it;
+ *         -ENOMEM; with a text in err (NPF_SAVEFILE_ERR bytes).
+ * Owns:   *sp is the caller's, freed by npf_savefile_free().
+ */
+int npf_savefile_load(const char *path, const struct npf_savefile_want *want,
+	struct npf_savefile **sp, char *err);
+struct npf_savefile *npf_savefile_free(struct npf_savefile *s); /* NULL is fine; returns NULL */
+
+/* Does the file begin like a pcap or pcapng savefile? */
+bool npf_savefile_is(const char *path);
+
+/* ---- Rates ---- */
+
+enum npf_replay_kind {
+	NPF_REPLAY_ASAP,
+	NPF_REPLAY_ORIGINAL, /* the distances of the time stamps, so many times as fast */
+	NPF_REPLAY_PPS,
+	NPF_REPLAY_BPS, /* bits of the frames, without preamble, gap and check sequence */
+};
+
+struct npf_replay_rate {
+	enum npf_replay_kind kind;
+	double value; /* factor, packets or bits a second */
+};
+
+/* "asap", "original", "original x2", "x0.5", "100kpps", "1.5Mpps", "1Gbps".
+ * Return: 0 or -EINVAL. */
+int npf_replay_parse_rate(const char *text, struct npf_replay_rate *rate);
+
+/* ---- The replay ---- */
+
+struct npf_replay {
+	/* The user's to set, and then to leave alone. */
+	const struct npf_savefile *file;
+	struct npf_replay_rate rate;
+	uint64_t loops;  /* rounds; 0: without end */
+	uint32_t repeat; /* each packet so many times in a row; at least 1 */
+
+	/* Where it is: npf_replay_seek() and npf_replay_advance() move it. */
+	uint64_t n; /* packets before this place, repetitions counted */
+	uint64_t loop;
+	size_t packet;
+	uint32_t repeated; /* times that this packet was already sent */
+};
+
+/* What is to be sent next. */
+struct npf_replay_item {
+	const void *frame; /* Lifetime: the file's */
+	uint32_t len;
+	uint32_t repeat; /* how often; at least 1 */
+	bool timed;
+	uint64_t at_ns; /* timed: when the first of these is due, since the replay's beginning */
+};
+
+/* Return: false: that was all. */
+bool npf_replay_next(const struct npf_replay *r, struct npf_replay_item *it);
+/* The item was put where it will be sent. */
+void npf_replay_advance(struct npf_replay *r);
+/* Go to behind the first n packets, repetitions counted. */
+void npf_replay_seek(struct npf_replay *r, uint64_t n);
+
+/* Packets of one round, and bytes of the first n packets; repetitions counted. */
+uint64_t npf_replay_round(const struct npf_replay *r);
+uint64_t npf_replay_bytes(const struct npf_replay *r, uint64_t n);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Savefiles and their replay: what is read, what is refused, and when which packet is due. */
+#include "replay/replay.h"
+
+#include "base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <string.h>
+
+static char path[] = "/tmp/npf-replay-XXXXXX";
+static char err[NPF_SAVEFILE_ERR];
+
+/* Packets of 60, 61, ... bytes at these microseconds. */
+static void write_file(int linktype, const long *us, unsigned int n)
+{
+	pcap_t *dead = pcap_open_dead(linktype, 65535);
+	pcap_dumper_t *d;
+	u_char frame[256];
+
+	assert_non_null(dead);
+	d = pcap_dump_open(dead, path);
+	assert_non_null(d);
+	for (unsigned int i = 0; i < n; i++) {
+		struct pcap_pkthdr h = {.caplen = 60 + i, .len = 60 + i};
+
+		h.ts.tv_sec = 1000 + us[i] / 1000000;
+		h.ts.tv_usec = us[i] % 1000000;
+		memset(frame, (int)i, sizeof(frame));
+		pcap_dump((u_char *)d, &h, frame);
+	}
+	pcap_dump_close(d);
+	pcap_close(dead);
+}
+
+static struct npf_savefile *load(const long *us, unsigned int n)
+{
+	struct npf_savefile *s;
+
+	write_file(DLT_EN10MB, us, n);
+	assert_int_equal(npf_savefile_load(path, NULL, &s, err), 0);
+	assert_int_equal(s->n_packets, n);
+	return s;
+}
+
+static int make_path(void **state)
+{
+	int fd = mkstemp(path);
+
+	(void)state;
+	npf_close(fd);
+	return fd < 0;
+}
+
+static int remove_path(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+static void a_file_is_read_with_its_distances(void **state)
+{
+	static const long us[] = {500000, 500010, 500005, 1500000};
+	struct npf_savefile *s = load(us, 4);
+
+	(void)state;
+	assert_int_equal(s->bytes, 60 + 61 + 62 + 63);
+	assert_int_equal(s->max_len, 63);
+	assert_int_equal(s->packets[0].at_ns, 0);
+	assert_int_equal(s->packets[1].at_ns, 10000);
+	assert_int_equal(s->packets[2].at_ns, 10000); /* its stamp goes back */
+	assert_int_equal(s->packets[3].at_ns, NPF_NS_PER_S);
+	assert_int_equal(s->span_ns, NPF_NS_PER_S + NPF_NS_PER_S / 3);
+	assert_int_equal(s->packets[3].off, 60 + 61 + 62);
+	assert_int_equal(s->data[s->packets[2].off], 2);
+	npf_savefile_free(s);
+}
+
+static void what_cannot_be_replayed_is_refused_by_name(void **state)
+{
+	static const long us[] = {0, 1, 2};
+	const struct npf_savefile_want want = {.min_len = 61, .max_len = 61};
+	struct npf_savefile *s;
+
+	(void)state;
+	assert_int_equal(npf_savefile_load("/nonexistent.pcap", NULL, &s, err), -EINVAL);
+	assert_non_null(strstr(err, "/nonexistent.pcap"));
+	write_file(DLT_RAW, us, 3);
+	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -EINVAL);
+	assert_non_null(strstr(err, "Ethernet"));
+	write_file(DLT_EN10MB, us, 0);
+	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -ENODATA);
+	assert_non_null(strstr(err, path));
+
+	write_file(DLT_EN10MB, us, 3);
+	assert_int_equal(npf_savefile_load(path, &want, &s, err), 0);
+	assert_int_equal(s->n_packets, 1);
+	assert_int_equal(s->n_skipped, 2);
+	npf_savefile_free(s);
+	assert_int_equal(truncate(path, 24 + 16 + 60 + 16 + 61 + 20), 0);
+	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -EINVAL);
+	assert_non_null(strstr(err, "truncated"));
+	assert_int_equal(npf_savefile_load(path, &want, &s, err), 0);
+	npf_savefile_free(s);
+}
+
+static void rates_are_read_as_written(void **state)
+{
+	static const struct {
+		const char *text;
+		enum npf_replay_kind kind;
+		double value;
+	} good[] = {
+		{"asap", NPF_REPLAY_ASAP, 1},
+		{"original", NPF_REPLAY_ORIGINAL, 1},
+		{"original x2", NPF_REPLAY_ORIGINAL, 2},
+		{"x0.5", NPF_REPLAY_ORIGINAL, 0.5},
+		{"100kpps", NPF_REPLAY_PPS, 1e5},
+		{"1.5Mpps", NPF_REPLAY_PPS, 1.5e6},
+		{"10pps", NPF_REPLAY_PPS, 10},
+		{"1Gbps", NPF_REPLAY_BPS, 1e9},
+		{"9600bps", NPF_REPLAY_BPS, 9600},
+	};
+	static const char *const bad[] = {"", "fast", "x", "x0", "x-1", "original2", "originalpps",
+		"100", "100k", "0pps", "-1pps", "1e999pps", "infpps", "1kkpps", "1Gbps ", "1 pps"};
+	struct npf_replay_rate r;
+
+	(void)state;
+	for (unsigned int i = 0; i < NPF_ARRAY_LEN(good); i++) {
+		assert_int_equal(npf_replay_parse_rate(good[i].text, &r), 0);
+		assert_int_equal(r.kind, good[i].kind);
+		assert_true(r.value == good[i].value);
+	}
+	for (unsigned int i = 0; i < NPF_ARRAY_LEN(bad); i++)
+		if (npf_replay_parse_rate(bad[i], &r) != -EINVAL)
+			fail_msg("\"%s\" is taken for a rate", bad[i]);
+}
+
+static void each_rate_has_its_schedule(void **state)
+{
+	static const long us[] = {0, 10, 100};
+	struct npf_savefile *s = load(us, 3);
+	const struct {
+		struct npf_replay_rate rate;
+		uint64_t at[7]; /* two rounds of three, then the end */
+	} rows[] = {
+		{{NPF_REPLAY_ORIGINAL, 1}, {0, 10000, 100000, 150000, 160000, 250000}},
+		{{NPF_REPLAY_ORIGINAL, 2}, {0, 5000, 50000, 75000, 80000, 125000}},
+		{{NPF_REPLAY_PPS, 1e6}, {0, 1000, 2000, 3000, 4000, 5000}},
+		{{NPF_REPLAY_BPS, 8e9}, {0, 60, 121, 183, 243, 304}},
+	};
+	struct npf_replay_item it;
+
+	(void)state;
+	for (unsigned int row = 0; row < NPF_ARRAY_LEN(rows); row++) {
+		struct npf_replay r = {.file = s, .rate = rows[row].rate, .loops = 2, .repeat = 1};
+
+		for (unsigned int i = 0; i < 6; i++) {
+			assert_true(npf_replay_next(&r, &it));
+			assert_true(it.timed);
+			assert_int_equal(it.at_ns, rows[row].at[i]);
+			assert_int_equal(it.len, 60 + i % 3);
+			assert_memory_equal(it.frame, s->data + s->packets[i % 3].off, it.len);
+			npf_replay_advance(&r);
+		}
+		assert_false(npf_replay_next(&r, &it));
+		assert_int_equal(r.n, 6);
+	}
+	npf_savefile_free(s);
+}
+
+static void repetitions_count_in_rates_and_bytes(void **state)
+{
+	static const long us[] = {0, 10, 100};
+	struct npf_savefile *s = load(us, 3);
+	struct npf_replay r = {.file = s, .rate = {NPF_REPLAY_PPS, 1e6}, .loops = 2, .repeat = 5};
+	struct npf_replay_item it;
+	uint64_t bytes = 0;
+
+	(void)state;
+	assert_int_equal(npf_replay_round(&r), 15);
+	for (unsigned int i = 0; npf_replay_next(&r, &it); i++) {
+		assert_int_equal(it.repeat, 5);
+		assert_int_equal(it.at_ns, 5000 * i);
+		assert_int_equal(npf_replay_bytes(&r, r.n), bytes);
+		bytes += 5 * it.len;
+		npf_replay_advance(&r);
+	}
+	assert_int_equal(npf_replay_bytes(&r, 30), bytes);
+	assert_int_equal(bytes, 10 * (60 + 61 + 62));
+	npf_savefile_free(s);
+}
+
+/* Whatever was sent before an interruption, the rest makes it whole. */
+static void a_replay_goes_on_anywhere(void **state)
+{
+	static const long us[] = {0, 10, 100};
+	struct npf_savefile *s = load(us, 3);
+
+	(void)state;
+	for (uint64_t at = 0; at < 24; at++) {
+		struct npf_replay r = {.file = s, .loops = 2, .repeat = 4};
+		uint64_t n = at, bytes = npf_replay_bytes(&r, at);
+		struct npf_replay_item it;
+
+		npf_replay_seek(&r, at);
+		while (npf_replay_next(&r, &it)) {
+			n += it.repeat;
+			bytes += (uint64_t)it.repeat * it.len;
+			npf_replay_advance(&r);
+			assert_int_equal(r.n, n);
+		}
+		assert_int_equal(n, 24);
+		assert_int_equal(bytes, 8 * (60 + 61 + 62));
+	}
+	npf_savefile_free(s);
+}
+
+static void an_endless_replay_does_not_end(void **state)
+{
+	static const long us[] = {0, 10};
+	struct npf_savefile *s = load(us, 2);
+	struct npf_replay r = {.file = s, .rate = {NPF_REPLAY_ORIGINAL, 1}, .repeat = 1};
+	struct npf_replay_item it;
+
+	(void)state;
+	npf_replay_seek(&r, 1ull << 40);
+	assert_true(npf_replay_next(&r, &it));
+	assert_int_equal(it.at_ns, (1ull << 39) * 20000);
+	assert_int_equal(npf_replay_bytes(&r, 1ull << 40), (1ull << 39) * 121);
+	npf_savefile_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_is_read_with_its_distances),
+		cmocka_unit_test(what_cannot_be_replayed_is_refused_by_name),
+		cmocka_unit_test(rates_are_read_as_written),
+		cmocka_unit_test(each_rate_has_its_schedule),
+		cmocka_unit_test(repetitions_count_in_rates_and_bytes),
+		cmocka_unit_test(a_replay_goes_on_anywhere),
+		cmocka_unit_test(an_endless_replay_does_not_end),
+	};
+
+	return cmocka_run_group_tests(tests, make_path, remove_path);
+}
