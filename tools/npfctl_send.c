@@ -102,6 +102,7 @@ struct run {
 	int sock;
 	uint64_t n; /* frames put */
 	uint64_t start_ns, shown_ns;
+	int error; /* the first one: what we take back after it fails for another reason */
 	bool live, json;
 };
 
@@ -145,6 +146,8 @@ static int wait_for(struct run *r, uint64_t pending)
 
 		show(r, false);
 		npf_tx_state(r->tx, &st);
+		if (st.failed > 0 && r->error == 0)
+			r->error = st.error;
 		if (st.failed > 0 || interrupted)
 			return 1;
 		if (rc == -EPIPE)
@@ -179,6 +182,7 @@ static int report(const struct run *r, bool complete)
 	double seconds = (double)(npf_clock_monotonic() - r->start_ns) / (double)NPF_NS_PER_S;
 	struct npf_tx_state st;
 	uint64_t bytes;
+	int error;
 
 	npf_tx_state(r->tx, &st);
 	bytes = npf_replay_bytes(&r->replay, st.sent);
@@ -205,14 +209,15 @@ static int report(const struct run *r, bool complete)
 			       " ns, all by %" PRIu64 " ns\n",
 				npf_tx_late(&st, 0.5), npf_tx_late(&st, 0.99), st.late_max_ns);
 	}
-	if (st.failed == 0 || st.error == -ECANCELED)
+	error = r->error != 0 ? r->error : st.error;
+	if (st.failed == 0 || error == -ECANCELED)
 		return 0;
 	return npfctl_fail("packet %" PRIu64 " was not sent: %s", st.sent + 1,
-		st.error == -ENODEV     ? "the port was removed"
-		: st.error == -ENETDOWN ? "the port is stopped"
-		: st.error == -ENOBUFS  ? "the port takes nothing any more"
-		: st.error == -EMSGSIZE ? "it is too short or too long for the port"
-					: strerror(-st.error));
+		error == -ENODEV     ? "the port was removed"
+		: error == -ENETDOWN ? "the port is stopped"
+		: error == -ENOBUFS  ? "the port takes nothing any more"
+		: error == -EMSGSIZE ? "it is too short or too long for the port"
+				     : strerror(-error));
 }
 
 static int send_all(struct run *r)
