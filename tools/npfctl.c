@@ -7,11 +7,14 @@
  */
 #include "npfctl.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+volatile sig_atomic_t npfctl_interrupted;
 
 static const char usage_text[] =
 	"usage: npfctl [--socket PATH] [--json] COMMAND\n"
@@ -24,7 +27,8 @@ static const char usage_text[] =
 	"              PORT [FILTER...], what passes there now: see npfctl monitor --help\n"
 	"  dump        dumps to disk: list, start, stop, trigger: see npfctl dump --help\n"
 	"  port        add a port, or remove one: see npfctl port --help\n"
-	"  send        send a savefile's packets: see npfctl send --help\n"
+	"  send        the sends that stand in the configuration; or send a savefile's\n"
+	"              packets: see npfctl send --help\n"
 	"\n"
 	"      --socket PATH   of the daemon (default: NPF_SOCKET, else " NPF_WIRE_SOCKET ")\n"
 	"      --json          the daemon's own words, for programs\n"
@@ -169,6 +173,7 @@ static void print_stats(const json_t *j)
 {
 	print_counters(json_object_get(j, "ports"), "port");
 	print_counters(json_object_get(j, "sessions"), "session");
+	print_counters(json_object_get(j, "sends"), "send");
 }
 
 struct command {
@@ -207,12 +212,73 @@ int npfctl_fail(const char *fmt, ...)
 	return 1;
 }
 
+static void interrupt(int sig)
+{
+	(void)sig;
+	npfctl_interrupted = 1;
+}
+
+void npfctl_catch_interrupts(void)
+{
+	struct sigaction sa = {.sa_handler = interrupt};
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+}
+
+bool npfctl_count(const char *s, uint64_t min, uint64_t max, uint64_t *vp)
+{
+	char *end;
+
+	errno = 0;
+	*vp = strtoull(s, &end, 10);
+	return isdigit((unsigned char)s[0]) && *end == '\0' && errno == 0 && *vp >= min &&
+	       *vp <= max;
+}
+
+int npfctl_option(struct npfctl *ctl, int opt, const char *usage)
+{
+	switch (opt) {
+	case NPFCTL_OPT_JSON:
+		ctl->json = true;
+		return -1;
+	case NPFCTL_OPT_SOCKET:
+		ctl->socket = optarg;
+		return -1;
+	case 'h':
+		fputs(usage, stdout);
+		return 0;
+	default:
+		fputs(usage, stderr);
+		return 2;
+	}
+}
+
+int npfctl_connect(const struct npfctl *ctl, const char *program)
+{
+	struct npf_wire_hello_reply hello;
+	struct npf_wire_error err;
+	int fd = npf_wire_open_daemon(ctl->socket, program, &hello, &err);
+
+	return fd >= 0 ? fd : -npfctl_fail("%s", err.text);
+}
+
+int npfctl_do(int fd, struct npf_wire_call *call)
+{
+	return npf_wire_do(fd, call) < 0 ? npfctl_fail("%s", call->err.text) : 0;
+}
+
+void npfctl_print_json(json_t *j, size_t flags)
+{
+	json_dumpf(j, stdout, flags | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(j);
+}
+
 int npfctl_ask(const struct npfctl *ctl, const char *what, json_t **jp)
 {
 	struct npf_wire_query query = {0};
-	struct npf_wire_hello_reply hello;
-	struct npf_wire_error err;
-	npf_autofd int fd = -1, report = -1;
+	npf_autofd int fd = npfctl_connect(ctl, "npfctl"), report = -1;
 	struct npf_wire_call call = {
 		.type = NPF_WIRE_QUERY,
 		.body = &query,
@@ -222,12 +288,9 @@ int npfctl_ask(const struct npfctl *ctl, const char *what, json_t **jp)
 	};
 	json_error_t bad;
 
-	fd = npf_wire_open_daemon(ctl->socket, "npfctl", &hello, &err);
-	if (fd < 0)
-		return npfctl_fail("%s", err.text);
 	snprintf(query.what, sizeof(query.what), "%s", what);
-	if (npf_wire_do(fd, &call) < 0)
-		return npfctl_fail("%s", call.err.text);
+	if (fd < 0 || npfctl_do(fd, &call) != 0)
+		return 1;
 	if (call.n_fds != 1 || lseek(report, 0, SEEK_SET) < 0)
 		return npfctl_fail("the daemon sent no report");
 	*jp = json_loadfd(report, 0, &bad);
@@ -246,38 +309,21 @@ static int wrong_usage(void)
  */
 static int parse(int argc, char **argv, struct npfctl *ctl)
 {
-	enum {
-		OPT_SOCKET = 256,
-		OPT_JSON
-	};
 	static const struct option longs[] = {
-		{"socket", required_argument, NULL, OPT_SOCKET},
-		{"json", no_argument, NULL, OPT_JSON},
-		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
+		NPFCTL_OPTIONS,
 		{0},
 	};
-	int opt;
+	int opt, rc = -1;
 
-	while ((opt = getopt_long(argc, argv, "+hV", longs, NULL)) != -1) {
-		switch (opt) {
-		case OPT_SOCKET:
-			ctl->socket = optarg;
-			break;
-		case OPT_JSON:
-			ctl->json = true;
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
-			return 0;
-		case 'V':
+	while (rc < 0 && (opt = getopt_long(argc, argv, "+hV", longs, NULL)) != -1) {
+		if (opt == 'V') {
 			puts("npfctl " NPF_VERSION);
 			return 0;
-		default:
-			return wrong_usage();
 		}
+		rc = npfctl_option(ctl, opt, usage_text);
 	}
-	return -1;
+	return rc;
 }
 
 static int show(const struct npfctl *ctl, const struct command *command)
@@ -287,11 +333,10 @@ static int show(const struct npfctl *ctl, const struct command *command)
 	if (npfctl_ask(ctl, command->name, &j) != 0)
 		return 1;
 	if (ctl->json) {
-		json_dumpf(j, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else {
-		command->print(j);
+		npfctl_print_json(j, JSON_INDENT(2));
+		return 0;
 	}
+	command->print(j);
 	json_decref(j);
 	return 0;
 }

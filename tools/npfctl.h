@@ -7,6 +7,7 @@
 #include "wire/wire.h"
 
 #include <jansson.h>
+#include <signal.h>
 
 struct npfctl {
 	const char *socket; /* NULL: the default */
@@ -18,11 +19,41 @@ int npfctl_dump(const struct npfctl *ctl, int argc, char **argv);
 int npfctl_port(const struct npfctl *ctl, int argc, char **argv);
 int npfctl_send(const struct npfctl *ctl, int argc, char **argv);
 
+/* The options of all commands, for a list of getopt_long(), and what to do with one that it found.
+ * Return: -1: it was one of them: go on; else exit with that status, having printed the usage. */
+enum {
+	NPFCTL_OPT_JSON = 0x1000,
+	NPFCTL_OPT_SOCKET,
+};
+/* clang-format off */
+#define NPFCTL_OPTIONS \
+	{"json", no_argument, NULL, NPFCTL_OPT_JSON}, \
+	{"socket", required_argument, NULL, NPFCTL_OPT_SOCKET}, \
+	{"help", no_argument, NULL, 'h'}
+/* clang-format on */
+int npfctl_option(struct npfctl *ctl, int opt, const char *usage);
+
+/* A whole number within min..max. */
+bool npfctl_count(const char *s, uint64_t min, uint64_t max, uint64_t *vp);
+
+/* From now on SIGINT and SIGTERM only set npfctl_interrupted. */
+extern volatile sig_atomic_t npfctl_interrupted;
+void npfctl_catch_interrupts(void);
+
+/* Connects. Return: the descriptor; or -1, having said why. */
+int npfctl_connect(const struct npfctl *ctl, const char *program);
+
+/* A request. Return: 0; or 1, having said why it failed. */
+int npfctl_do(int fd, struct npf_wire_call *call);
+
 /* Says on standard error what is wrong. Return: 1. */
 int npfctl_fail(const char *fmt, ...) NPF_PRINTF(1, 2);
 
 /* One report of the daemon. Return: 0 and a new reference; or 1, having said why. */
 int npfctl_ask(const struct npfctl *ctl, const char *what, json_t **jp);
+
+/* Prints a line, or indented lines; takes the reference. */
+void npfctl_print_json(json_t *j, size_t flags);
 
 /* Members of an object of a report: 0, or "-", when there is none. */
 json_int_t npfctl_num(const json_t *j, const char *key);

@@ -48,14 +48,6 @@ struct options {
 	bool json, csv;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-}
-
 /* ---- Standing monitors ---- */
 
 static int show_standing(const struct npfctl *ctl)
@@ -67,9 +59,7 @@ static int show_standing(const struct npfctl *ctl)
 	if (npfctl_ask(ctl, "monitors", &j) != 0)
 		return 1;
 	if (ctl->json) {
-		json_dumpf(j, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(j);
+		npfctl_print_json(j, JSON_INDENT(2));
 		return 0;
 	}
 	printf("%-16s %-10s %8s %12s %14s %14s %18s  %s\n", "MONITOR", "PORT", "INTERVAL",
@@ -142,8 +132,8 @@ static int open_session(int sock, const char *port, int *efdp)
 	};
 
 	snprintf(req.port, sizeof(req.port), "%s", port);
-	if (npf_wire_do(sock, &call) < 0)
-		return npfctl_fail("%s", call.err.text);
+	if (npfctl_do(sock, &call) != 0)
+		return 1;
 	return call.n_fds == 1 ? 0 : npfctl_fail("the daemon sent no descriptor");
 }
 
@@ -184,8 +174,8 @@ static int start_monitor(int sock, const struct options *o, struct npf_reader *r
 		memcpy(tail + rows_len, insns, req.n_insns * sizeof(*insns));
 	call.tail = tail;
 	call.tail_len = rows_len + req.n_insns * sizeof(*insns);
-	if (npf_wire_do(sock, &call) < 0)
-		return npfctl_fail("%s", call.err.text);
+	if (npfctl_do(sock, &call) != 0)
+		return 1;
 	rc = npf_reader_add(reader, fds, call.n_fds);
 	for (unsigned int i = 0; i < call.n_fds; i++)
 		npf_close(fds[i]);
@@ -220,9 +210,7 @@ static void print_json(const struct options *o, const struct npf_wire_interval *
 	j = json_pack("{s:I, s:I, s:I, s:I, s:o}", "number", (json_int_t)iv->number, "start_ns",
 		(json_int_t)iv->start_ns, "end_ns", (json_int_t)end_ns, "intervals",
 		(json_int_t)iv->covers, "rows", rows);
-	json_dumpf(j, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	putchar('\n');
-	json_decref(j);
+	npfctl_print_json(j, JSON_COMPACT);
 }
 
 /* In double quotes, those inside doubled (RFC 4180). */
@@ -318,10 +306,10 @@ static int wait_for_record(int sock, int efd, struct npf_reader *reader)
 
 	if (!npf_reader_arm(reader, 0))
 		return 1;
-	if (!interrupted && poll(pfds, 2, 1000) < 0 && errno != EINTR)
+	if (!npfctl_interrupted && poll(pfds, 2, 1000) < 0 && errno != EINTR)
 		return -npfctl_fail("poll: %s", strerror(errno));
 	npf_reader_disarm(reader);
-	if (interrupted)
+	if (npfctl_interrupted)
 		return 0;
 	if ((pfds[1].revents & (POLLIN | POLLHUP)) != 0)
 		return -npfctl_fail("the npf-dpdk daemon has gone away");
@@ -366,15 +354,12 @@ static int follow(int sock, int efd, struct npf_reader *reader, const struct opt
 
 static int monitor(const struct npfctl *ctl, const struct options *o)
 {
-	struct npf_wire_hello_reply hello;
+	npf_autofd int sock = npfctl_connect(ctl, "npfctl monitor"), efd = -1;
 	struct npf_reader *reader = NULL;
-	npf_autofd int sock = -1, efd = -1;
-	struct npf_wire_error err;
 	int rc;
 
-	sock = npf_wire_open_daemon(ctl->socket, "npfctl monitor", &hello, &err);
 	if (sock < 0)
-		return npfctl_fail("%s", err.text);
+		return 1;
 	rc = open_session(sock, o->port, &efd);
 	if (rc == 0 && npf_reader_new(efd, &reader) < 0)
 		rc = npfctl_fail("out of memory");
@@ -386,10 +371,7 @@ static int monitor(const struct npfctl *ctl, const struct options *o)
 		     "ns,peak_packets,peak_bytes,to_64,to_127,to_255,to_511,to_1023,to_1518,to_"
 		     "9018,longer");
 	if (rc == 0) {
-		struct sigaction sa = {.sa_handler = interrupt};
-
-		sigaction(SIGINT, &sa, NULL);
-		sigaction(SIGTERM, &sa, NULL);
+		npfctl_catch_interrupts();
 		rc = follow(sock, efd, reader, o);
 	}
 	npf_reader_free(reader);
@@ -400,23 +382,18 @@ static int monitor(const struct npfctl *ctl, const struct options *o)
 static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 {
 	enum {
-		OPT_SOCKET = 256,
-		OPT_JSON,
-		OPT_CSV
+		OPT_CSV = 256
 	};
 	static const struct option longs[] = {
 		{"interval", required_argument, NULL, 'i'},
 		{"count", required_argument, NULL, 'n'},
-		{"json", no_argument, NULL, OPT_JSON},
 		{"csv", no_argument, NULL, OPT_CSV},
-		{"socket", required_argument, NULL, OPT_SOCKET},
-		{"help", no_argument, NULL, 'h'},
+		NPFCTL_OPTIONS,
 		{0},
 	};
-	char *end;
-	int opt;
+	int opt, rc = -1;
 
-	while ((opt = getopt_long(argc, argv, "i:n:h", longs, NULL)) != -1) {
+	while (rc < 0 && (opt = getopt_long(argc, argv, "i:n:h", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'i':
 			if (npf_parse_duration(optarg, &o->interval_ns) < 0 ||
@@ -427,29 +404,21 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 			}
 			break;
 		case 'n':
-			o->count = strtoull(optarg, &end, 10);
-			if (o->count == 0 || *end != '\0' || optarg[0] == '-') {
+			if (!npfctl_count(optarg, 1, UINT64_MAX, &o->count)) {
 				npfctl_fail("--count: a number above 0 is wanted");
 				return 2;
 			}
 			break;
-		case OPT_JSON:
-			ctl->json = true;
-			break;
 		case OPT_CSV:
 			o->csv = true;
 			break;
-		case OPT_SOCKET:
-			ctl->socket = optarg;
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
-			return 0;
 		default:
-			fputs(usage_text, stderr);
-			return 2;
+			rc = npfctl_option(ctl, opt, usage_text);
+			break;
 		}
 	}
+	if (rc >= 0)
+		return rc;
 	o->json = ctl->json;
 	o->port = optind < argc ? argv[optind] : NULL;
 	o->filters = argv + optind + 1;

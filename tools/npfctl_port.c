@@ -235,13 +235,13 @@ static int del(const struct npfctl *ctl, const char *name)
 		return rc;
 	rc = wait_for_dumps(fds, call.n_fds);
 	if (ctl->json)
-		print_json(json_pack("{s:s, s:i, s:i, s:i}", "name", name, "sessions",
+		print_json(json_pack("{s:s, s:i, s:i, s:i, s:i}", "name", name, "sessions",
 			(int)ended.sessions, "monitors", (int)ended.monitors, "dumps",
-			(int)ended.dumps));
+			(int)ended.dumps, "sends", (int)ended.sends));
 	else
 		printf("%s removed; with it ended: %" PRIu32 " sessions, %" PRIu32
-		       " monitors, %" PRIu32 " dumps\n",
-			name, ended.sessions, ended.monitors, ended.dumps);
+		       " monitors, %" PRIu32 " dumps, %" PRIu32 " sends\n",
+			name, ended.sessions, ended.monitors, ended.dumps, ended.sends);
 	return rc;
 }
 

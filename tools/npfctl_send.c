@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npfctl_send.c - `npfctl send`: the packets of a savefile, out on a port.
+ * npfctl_send.c - `npfctl send`: the packets of a savefile, out on a port; without a port: the
+ * report on the standing sends.
  *
  * The file is read into memory first, so that no disk disturbs the timing; the daemon's send worker
  * keeps the schedule. What is reported as sent is what the port took.
@@ -11,10 +12,8 @@
 #include "replay/replay.h"
 #include "ringbuf/tx.h"
 
-#include <ctype.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +21,10 @@
 #define PROGRESS_NS (200 * NPF_NS_PER_MS)
 
 static const char usage_text[] =
-	"usage: npfctl send PORT -r FILE [--rate RATE] [--loop N] [--repeat N] [--json]\n"
+	"usage: npfctl send [--json]\n"
+	"       npfctl send PORT -r FILE [--rate RATE] [--loop N] [--repeat N] [--json]\n"
+	"\n"
+	"Without PORT: the sends that stand in the configuration, and how far they are.\n"
 	"\n"
 	"  -r, --read FILE     a savefile, pcap or pcapng\n"
 	"  -R, --rate RATE     asap (the default); original: with the distances of the time\n"
@@ -41,19 +43,41 @@ struct options {
 	struct npf_replay replay; /* without the file */
 };
 
-static volatile sig_atomic_t interrupted;
+/* ---- Standing sends ---- */
 
-static void interrupt(int sig)
+static int show_standing(const struct npfctl *ctl)
 {
-	(void)sig;
-	interrupted = 1;
+	const json_t *s;
+	json_t *j;
+	size_t i;
+
+	if (npfctl_ask(ctl, "sends", &j) != 0)
+		return 1;
+	if (ctl->json) {
+		npfctl_print_json(j, JSON_INDENT(2));
+		return 0;
+	}
+	printf("%-16s %-10s %-8s %14s %18s %10s %10s %12s  %s\n", "NAME", "PORT", "STATE",
+		"PACKETS", "BYTES", "LOOPS", "FAILED", "LATE p99 us", "RATE, FILE");
+	json_array_foreach(json_object_get(j, "sends"), i, s)
+	{
+		printf("%-16s %-10s %-8s %14" JSON_INTEGER_FORMAT " %18" JSON_INTEGER_FORMAT
+		       " %10" JSON_INTEGER_FORMAT " %10" JSON_INTEGER_FORMAT " %12.1f  %s, %s\n",
+			npfctl_str(s, "name"), npfctl_str(s, "port"), npfctl_str(s, "state"),
+			npfctl_num(s, "packets"), npfctl_num(s, "bytes"), npfctl_num(s, "loops"),
+			npfctl_num(s, "failed"), (double)npfctl_num(s, "late_p99_ns") / 1000,
+			npfctl_str(s, "rate"), npfctl_str(s, "file"));
+		if (json_is_string(json_object_get(s, "error")))
+			printf("%16s error: %s\n", "", npfctl_str(s, "error"));
+	}
+	json_decref(j);
+	return 0;
 }
 
 /* ---- The lane ---- */
 
 static int open_lane(const struct npfctl *ctl, const char *port, int *sockp, struct npf_tx **txp)
 {
-	struct npf_wire_hello_reply hello;
 	struct npf_wire_open req = {.snaplen = 1, .flags = NPF_WIRE_OPEN_SEND_ONLY};
 	struct npf_wire_open_reply reply;
 	struct npf_wire_send_lane lane = {0};
@@ -76,16 +100,11 @@ static int open_lane(const struct npfctl *ctl, const char *port, int *sockp, str
 		.fds = fds,
 		.n_fds = NPF_TX_NFDS,
 	};
-	struct npf_wire_error err;
 
-	*sockp = npf_wire_open_daemon(ctl->socket, "npfctl send", &hello, &err);
-	if (*sockp < 0)
-		return npfctl_fail("%s", err.text);
+	*sockp = npfctl_connect(ctl, "npfctl send");
 	snprintf(req.port, sizeof(req.port), "%s", port);
-	if (npf_wire_do(*sockp, &open_call) < 0)
-		return npfctl_fail("%s", open_call.err.text);
-	if (npf_wire_do(*sockp, &lane_call) < 0)
-		return npfctl_fail("%s", lane_call.err.text);
+	if (*sockp < 0 || npfctl_do(*sockp, &open_call) != 0 || npfctl_do(*sockp, &lane_call) != 0)
+		return 1;
 	if (lane_call.n_fds != NPF_TX_NFDS || npf_tx_map(fds, txp) < 0) {
 		for (unsigned int i = 0; i < lane_call.n_fds; i++)
 			npf_close(fds[i]);
@@ -148,7 +167,7 @@ static int wait_for(struct run *r, uint64_t pending)
 		npf_tx_state(r->tx, &st);
 		if (st.failed > 0 && r->error == 0)
 			r->error = st.error;
-		if (st.failed > 0 || interrupted)
+		if (st.failed > 0 || npfctl_interrupted)
 			return 1;
 		if (rc == -EPIPE)
 			return npfctl_fail("the npf-dpdk daemon has gone away");
@@ -174,7 +193,7 @@ static int put(struct run *r, const struct npf_replay_item *it)
 	npf_replay_advance(&r->replay);
 	if (++r->n % FLUSH_EVERY == 1)
 		npf_tx_flush(r->tx);
-	return interrupted;
+	return npfctl_interrupted;
 }
 
 static int report(const struct run *r, bool complete)
@@ -196,9 +215,7 @@ static int report(const struct run *r, bool complete)
 					   (json_int_t)npf_tx_late(&st, 0.5), "late_p99_ns",
 					   (json_int_t)npf_tx_late(&st, 0.99), "late_max_ns",
 					   (json_int_t)st.late_max_ns));
-		json_dumpf(j, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-		putchar('\n');
-		json_decref(j);
+		npfctl_print_json(j, JSON_INDENT(2));
 	} else {
 		printf("%" PRIu64 " packets, %" PRIu64 " bytes in %.3f s: %.0f packets/s, %.0f "
 		       "bit/s\n",
@@ -239,43 +256,27 @@ static int send_all(struct run *r)
 	show(r, true);
 	if (report(r, stop == 0) != 0)
 		return 1;
-	return stop != 0 && !(interrupted && r->replay.loops == 0) ? 1 : 0;
+	return stop != 0 && !(npfctl_interrupted && r->replay.loops == 0) ? 1 : 0;
 }
 
 /* ---- The command line ---- */
 
-static bool parse_count(const char *s, uint64_t min, uint64_t max, uint64_t *vp)
-{
-	char *end;
-
-	errno = 0;
-	*vp = strtoull(s, &end, 10);
-	return isdigit((unsigned char)s[0]) && *end == '\0' && errno == 0 && *vp >= min &&
-	       *vp <= max;
-}
-
 /* Return: -1: go on; else exit with that status. */
 static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 {
-	enum {
-		OPT_SOCKET = 256,
-		OPT_JSON
-	};
 	static const struct option longs[] = {
 		{"read", required_argument, NULL, 'r'},
 		{"rate", required_argument, NULL, 'R'},
 		{"loop", required_argument, NULL, 'l'},
 		{"repeat", required_argument, NULL, 'n'},
-		{"json", no_argument, NULL, OPT_JSON},
-		{"socket", required_argument, NULL, OPT_SOCKET},
-		{"help", no_argument, NULL, 'h'},
+		NPFCTL_OPTIONS,
 		{0},
 	};
 	uint64_t repeat = 1;
 	bool good = true;
-	int opt;
+	int opt, rc = -1;
 
-	while (good && (opt = getopt_long(argc, argv, "r:R:l:n:h", longs, NULL)) != -1) {
+	while (good && rc < 0 && (opt = getopt_long(argc, argv, "r:R:l:n:h", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'r':
 			o->file = optarg;
@@ -284,31 +285,25 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 			good = npf_replay_parse_rate(optarg, &o->replay.rate) == 0;
 			break;
 		case 'l':
-			good = parse_count(optarg, 0, UINT32_MAX, &o->replay.loops);
+			good = npfctl_count(optarg, 0, UINT32_MAX, &o->replay.loops);
 			break;
 		case 'n':
-			good = parse_count(optarg, 1, UINT32_MAX, &repeat);
+			good = npfctl_count(optarg, 1, UINT32_MAX, &repeat);
 			break;
-		case OPT_JSON:
-			ctl->json = true;
-			break;
-		case OPT_SOCKET:
-			ctl->socket = optarg;
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
-			return 0;
 		default:
-			good = false;
+			rc = npfctl_option(ctl, opt, usage_text);
 			break;
 		}
 	}
+	if (rc >= 0)
+		return rc;
+	if (!good)
+		return npfctl_fail("\"%s\" makes no sense here", optarg) + 1;
 	o->replay.repeat = (uint32_t)repeat;
-	if (good && optind + 1 == argc && o->file != NULL &&
-		strlen(argv[optind]) < NPF_WIRE_NAMELEN) {
-		o->port = argv[optind];
+	o->port = optind < argc ? argv[optind] : NULL;
+	if (optind + (o->port != NULL) == argc && (o->port != NULL) == (o->file != NULL) &&
+		(o->port == NULL || strlen(o->port) < NPF_WIRE_NAMELEN))
 		return -1;
-	}
 	fputs(usage_text, stderr);
 	return 2;
 }
@@ -324,6 +319,8 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	if (o.port == NULL)
+		return show_standing(&mine);
 	if (npf_savefile_load(o.file, NULL, &file, err) < 0)
 		return npfctl_fail("%s", err);
 	r.replay = o.replay;
@@ -331,10 +328,7 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 	r.json = mine.json;
 	rc = open_lane(&mine, o.port, &r.sock, &r.tx);
 	if (rc == 0) {
-		struct sigaction sa = {.sa_handler = interrupt};
-
-		sigaction(SIGINT, &sa, NULL);
-		sigaction(SIGTERM, &sa, NULL);
+		npfctl_catch_interrupts();
 		rc = send_all(&r);
 	}
 	npf_tx_unmap(r.tx);

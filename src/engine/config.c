@@ -93,6 +93,8 @@ static const cyaml_schema_field_t top_fields[] = {
 		struct npf_config, monitors, n_monitors, &monitor_entry, 0, 256),
 	CYAML_FIELD_SEQUENCE_COUNT("dumps", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct npf_config, dumps, n_dumps, &npf_config_dump_entry, 0, 64),
+	CYAML_FIELD_SEQUENCE_COUNT("sends", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config, sends, n_sends, &npf_config_send_entry, 0, 64),
 	CYAML_FIELD_END,
 };
 
@@ -180,19 +182,19 @@ static int check_port(const struct npf_config *c, unsigned int i, struct report 
 	return 0;
 }
 
-static bool has_port(const struct npf_config *c, const char *name)
+static const struct npf_config_port *find_port(const struct npf_config *c, const char *name)
 {
 	for (unsigned int i = 0; i < c->n_ports; i++)
 		if (strcmp(c->ports[i].name, name) == 0)
-			return true;
-	return false;
+			return &c->ports[i];
+	return NULL;
 }
 
 static int check_monitor(struct npf_config *c, unsigned int i, struct report *r)
 {
 	struct npf_config_monitor *m = &c->monitors[i];
 
-	if (!has_port(c, m->port))
+	if (find_port(c, m->port) == NULL)
 		return complain(r, "monitors[%u].port: there is no port \"%s\"", i, m->port);
 	if (m->interval == NULL)
 		m->interval_ns = NPF_NS_PER_S;
@@ -218,7 +220,7 @@ static int check_dump(struct npf_config *c, unsigned int i, struct report *r)
 	struct npf_config_dump *d = &c->dumps[i];
 	char err[512];
 
-	if (!has_port(c, d->port))
+	if (find_port(c, d->port) == NULL)
 		return complain(r, "dumps[%u].port: there is no port \"%s\"", i, d->port);
 	if (npf_config_dump_check(d, err, sizeof(err)) < 0)
 		return complain(r, "dumps[%u].%s", i, err);
@@ -230,6 +232,25 @@ static int check_dump(struct npf_config *c, unsigned int i, struct report *r)
 			return complain(r, "dumps[%u].file: \"%s\" is already that of dump %s", i,
 				d->file, c->dumps[j].name);
 	}
+	return 0;
+}
+
+static int check_send(struct npf_config *c, unsigned int i, struct report *r)
+{
+	struct npf_config_send *s = &c->sends[i];
+	const struct npf_config_port *port = find_port(c, s->port);
+	char err[512];
+
+	if (port == NULL)
+		return complain(r, "sends[%u].port: there is no port \"%s\"", i, s->port);
+	if (port->send != NPF_SWITCH_ON)
+		return complain(r, "sends[%u].port: %s does not say `send: true`", i, s->port);
+	if (npf_config_send_check(s, err, sizeof(err)) < 0)
+		return complain(r, "sends[%u].%s", i, err);
+	for (unsigned int j = 0; j < i; j++)
+		if (strcmp(s->name, c->sends[j].name) == 0)
+			return complain(
+				r, "sends[%u].name: \"%s\" is already sends[%u]", i, s->name, j);
 	return 0;
 }
 
@@ -257,6 +278,12 @@ static int check_all(struct npf_config *c, struct report *r)
 	}
 	for (unsigned int i = 0; i < c->n_dumps; i++) {
 		int rc = check_dump(c, i, r);
+
+		if (rc < 0)
+			return rc;
+	}
+	for (unsigned int i = 0; i < c->n_sends; i++) {
+		int rc = check_send(c, i, r);
 
 		if (rc < 0)
 			return rc;

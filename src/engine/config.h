@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "engine/config_dump.h"
 #include "engine/config_port.h"
+#include "engine/config_send.h"
 
 enum npf_poll {
 	NPF_POLL_ADAPTIVE, /* spin, then pause, then sleep up to a bound */
@@ -68,6 +69,8 @@ struct npf_config {
 	unsigned int n_monitors;
 	struct npf_config_dump *dumps;
 	unsigned int n_dumps;
+	struct npf_config_send *sends;
+	unsigned int n_sends;
 };
 
 /*

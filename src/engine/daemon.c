@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "engine/log.h"
 #include "engine/privileges.h"
+#include "engine/sends.h"
 #include "engine/watch.h"
 
 #include <stdio.h>
@@ -33,6 +34,8 @@ static int load(const struct npf_daemon_options *o, struct npf_config **cp)
 		rc = npf_config_from_vdevs(o->vdevs, o->n_vdevs, cp, err, sizeof(err));
 	if (rc == 0)
 		rc = npf_watch_check(*cp, err, sizeof(err));
+	if (rc == 0)
+		rc = npf_sends_check(*cp, err, sizeof(err));
 	if (rc < 0) {
 		for (char *line = strtok(err, "\n"); line != NULL; line = strtok(NULL, "\n"))
 			npf_err("%s", line);

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "engine/dumps.h"
 #include "engine/ports.h"
-#include "engine/send.h"
+#include "engine/sends.h"
 #include "engine/session.h"
 #include "engine/shadow.h"
 #include "engine/watch.h"
@@ -79,6 +79,10 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 		rc = npf_watch_standing(e, NULL, err, err_len);
 	if (rc == 0)
 		rc = npf_dumps_standing(e, NULL, err, err_len);
+	if (rc == 0)
+		rc = npf_sends_load(e, err, err_len);
+	if (rc == 0)
+		rc = npf_sends_standing(e, NULL, err, err_len);
 	if (rc < 0) {
 		npf_engine_free(e);
 		return rc;
@@ -96,6 +100,7 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 	while (e->sessions != NULL)
 		npf_session_close(e, e->sessions);
 	npf_dumps_end_all(e);
+	npf_sends_end_all(e);
 	npf_sender_stop(e->sender);
 	for (unsigned int t = 0; t < e->n_taps; t++) {
 		free(npf_tap_publish(e->taps[t], NULL));
@@ -216,6 +221,7 @@ int npf_engine_replan(struct npf_engine *e)
 	for (unsigned int t = 0; t < e->n_taps; t++)
 		free(npf_tap_publish(e->taps[t], plans[t]));
 	npf_watch_after(e);
+	npf_sends_after(e);
 	return 0;
 }
 

@@ -21,6 +21,7 @@ struct npf_shadow;
 struct npf_watch;
 struct npf_monitors;
 struct npf_sender;
+struct npf_standing;
 
 /* A port and which tap polls which of its queues. Lifetime: pointers stay good until
  * npf_ports_forget() finds that nobody holds one. */
@@ -51,11 +52,13 @@ struct npf_engine {
 	struct npf_session *sessions; /* in ascending order of id */
 	struct npf_watch *watches;    /* sessions' and standing monitors */
 	struct npf_monitors *monitors;
-	struct npf_dump *dumps;    /* in ascending order of id */
-	uint64_t next_session;     /* id of the next session or dump */
-	uint64_t started_ns;       /* CLOCK_REALTIME */
-	bool hugepages;            /* the EAL has them; sessions' buffers try for them then */
-	struct npf_sender *sender; /* NULL until a session has a send lane */
+	struct npf_dump *dumps;     /* in ascending order of id */
+	uint64_t next_session;      /* id of the next session or dump */
+	uint64_t started_ns;        /* CLOCK_REALTIME */
+	bool hugepages;             /* the EAL has them; sessions' buffers try for them then */
+	struct npf_sender *sender;  /* NULL until somebody has a send lane */
+	struct npf_standing *sends; /* of the configuration, in its order */
+	unsigned int n_sends;
 };
 
 /*

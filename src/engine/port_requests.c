@@ -122,8 +122,9 @@ int npf_port_request_del(struct npf_engine *e, const struct npf_conn *conn,
 	rc = npf_ports_del(e, p, ended);
 	if (rc < 0)
 		return rc;
-	npf_info("port %s removed by user %u; with it ended: %u sessions, %u monitors, %u dumps",
+	npf_info("port %s removed by user %u; with it ended: %u sessions, %u monitors, %u dumps, "
+		 "%u sends",
 		req->name, (unsigned int)conn->peer.uid, ended->n_sessions, ended->n_monitors,
-		ended->n_dumps);
+		ended->n_dumps, ended->n_sends);
 	return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "engine/dumps.h"
 #include "engine/log.h"
+#include "engine/sends.h"
 #include "engine/session.h"
 #include "engine/shadow.h"
 #include "engine/watch.h"
@@ -179,6 +180,8 @@ int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf
 	if (rc == 0)
 		rc = npf_dumps_standing(e, p, err, err_len);
 	if (rc == 0)
+		rc = npf_sends_standing(e, p, err, err_len);
+	if (rc == 0)
 		*pp = p;
 	else if (npf_ports_del(e, p, &ended) < 0)
 		npf_err("out of memory: port %s stays", p->port.conf->name);
@@ -224,6 +227,7 @@ int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_po
 	}
 	take_out(e, p);
 	p->shadow = npf_shadow_close(p->shadow);
+	ended->n_sends = npf_sends_leave_port(e, p);
 	npf_session_cut_sends(e, p);
 	end_dumps(e, p, ended);
 	ended->n_monitors = npf_watch_leave_port(e, p);

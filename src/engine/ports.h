@@ -17,7 +17,8 @@ int npf_ports_open(struct npf_engine *e, char *err, size_t err_len);
 void npf_ports_close(struct npf_engine *e);
 
 /*
- * npf_ports_add - one more port, with the monitors and dumps of the configuration that name it.
+ * npf_ports_add - one more port, with the monitors, dumps and sends of the configuration that name
+ * it.
  * @conf: checked by npf_config_port_check(), and complete. Owns: it is taken, also on failure
  * Return: 0; -errno with a text in err, and nothing has changed.
  */
@@ -29,6 +30,7 @@ struct npf_ports_ended {
 	unsigned int n_sessions;
 	unsigned int n_monitors; /* standing ones */
 	unsigned int n_dumps;
+	unsigned int n_sends; /* standing ones */
 	unsigned int n_done;
 	int done[NPF_WIRE_MAXFDS]; /* readable once a dump is on disk; Lifetime: the dumps' */
 };

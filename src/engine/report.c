@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "engine/dumps.h"
+#include "engine/sends.h"
 #include "engine/session.h"
 #include "engine/watch.h"
 
@@ -174,12 +175,14 @@ json_t *npf_report(const struct npf_engine *e, const char *what)
 	if (strcmp(what, "sessions") == 0)
 		return json_pack("{s:o}", "sessions", all_sessions(e, session));
 	if (strcmp(what, "stats") == 0)
-		return json_pack("{s:o, s:o, s:o}", "time_ns", u64(npf_clock_realtime()), "ports",
-			all_ports(e, counters_of_port), "sessions",
-			all_sessions(e, session_counters));
+		return json_pack("{s:o, s:o, s:o, s:o}", "time_ns", u64(npf_clock_realtime()),
+			"ports", all_ports(e, counters_of_port), "sessions",
+			all_sessions(e, session_counters), "sends", npf_sends_counters(e));
 	if (strcmp(what, "dumps") == 0)
 		return npf_dumps_report((struct npf_engine *)e);
 	if (strcmp(what, "monitors") == 0)
 		return npf_watch_report(e);
+	if (strcmp(what, "sends") == 0)
+		return npf_sends_report(e);
 	return NULL;
 }

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 /*
- * npf_report - "status", "ports", "sessions", "stats" or "monitors".
+ * npf_report - "status", "ports", "sessions", "stats", "monitors", "dumps" or "sends".
  * Return: a new reference, or NULL: no such report, or out of memory.
  */
 json_t *npf_report(const struct npf_engine *e, const char *what);

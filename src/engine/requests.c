@@ -242,7 +242,7 @@ static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struc
 		snprintf(r->u.error.text, sizeof(r->u.error.text),
 			"there is no report \"%.40s\"; there are status, ports, sessions, stats, "
 			"dumps, "
-			"monitors",
+			"monitors, sends",
 			req->what);
 		return -EINVAL;
 	}
@@ -307,8 +307,10 @@ static int handle_port_del(struct npf_engine *e, struct npf_conn *conn,
 
 	if (rc < 0)
 		return rc;
-	r->u.ended = (struct npf_wire_port_ended){
-		.sessions = ended.n_sessions, .monitors = ended.n_monitors, .dumps = ended.n_dumps};
+	r->u.ended = (struct npf_wire_port_ended){.sessions = ended.n_sessions,
+		.monitors = ended.n_monitors,
+		.dumps = ended.n_dumps,
+		.sends = ended.n_sends};
 	r->len = sizeof(r->u.ended);
 	memcpy(r->fds, ended.done, sizeof(ended.done));
 	r->n_fds = ended.n_done;

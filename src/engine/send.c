@@ -25,7 +25,6 @@
 
 #define SPIN_NS  (80 * NPF_NS_PER_US)
 #define QUIET_NS (5 * NPF_NS_PER_US)
-#define NICE     -10 /* a schedule is worth more than what else runs on this CPU, if we may say so */
 #define IDLE_NS  (30 * NPF_NS_PER_US) /* how long to look again before sleeping */
 
 struct npf_sender {
@@ -105,7 +104,7 @@ static void *work(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1ul);
 	prctl(PR_SET_NAME, "npf-send");
 	pin(s->cpu);
-	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+	setpriority(PRIO_PROCESS, (id_t)gettid(), NPF_SEND_NICE);
 	/* For mempool caches; without them it is slower, no more. */
 	bool registered = rte_thread_register() == 0;
 
@@ -177,8 +176,6 @@ static void wake(struct npf_sender *s)
 
 struct npf_sender *npf_sender_stop(struct npf_sender *s)
 {
-	struct npf_send_plan *plan;
-
 	if (s == NULL)
 		return NULL;
 	atomic_store_explicit(&s->stop, true, memory_order_relaxed);
@@ -186,9 +183,7 @@ struct npf_sender *npf_sender_stop(struct npf_sender *s)
 	pthread_join(s->thread, NULL);
 	npf_close(s->epfd);
 	npf_close(s->wake);
-	plan = atomic_load_explicit(&s->plan, memory_order_relaxed);
-	if (plan != &empty_plan)
-		free(plan);
+	free(npf_sender_plan(s));
 	free(s);
 	return NULL;
 }
@@ -199,6 +194,13 @@ static bool has_lane(const struct npf_send_plan *plan, const struct npf_send_lan
 		if (plan->lanes[i] == lane)
 			return true;
 	return false;
+}
+
+struct npf_send_plan *npf_sender_plan(const struct npf_sender *s)
+{
+	struct npf_send_plan *plan = atomic_load_explicit(&s->plan, memory_order_relaxed);
+
+	return plan == &empty_plan ? NULL : plan;
 }
 
 struct npf_send_plan *npf_sender_publish(struct npf_sender *s, struct npf_send_plan *plan)

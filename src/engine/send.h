@@ -78,6 +78,9 @@ int npf_sender_start(int cpu, struct npf_sender **sp);
 /* Its plan is empty or absent. NULL is fine; returns NULL. */
 struct npf_sender *npf_sender_stop(struct npf_sender *s);
 
+/* The plan that was published last; NULL: it is empty. */
+struct npf_send_plan *npf_sender_plan(const struct npf_sender *s);
+
 /* Return: the plan before, which nobody uses any more. NULL plans are empty. */
 struct npf_send_plan *npf_sender_publish(struct npf_sender *s, struct npf_send_plan *plan);
 

@@ -80,7 +80,7 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 /* Make the session's send lane. @size: bytes, 0: the default. The descriptors stay the lane's. */
 int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t size,
 	int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err);
-/* The session, already off the engine's list, sends nothing more. */
+/* The session sends nothing more. */
 void npf_session_end_send(struct npf_engine *e, struct npf_session *s);
 /* The port is being removed: its sessions send nothing more there, and what is in their lanes, now
  * and later, fails. */

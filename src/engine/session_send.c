@@ -7,10 +7,9 @@
  */
 #include "engine/session.h"
 
-#include "engine/log.h"
 #include "engine/port_tx.h"
 #include "engine/ports.h"
-#include "engine/send.h"
+#include "engine/sends.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,24 +59,6 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 	return rc;
 }
 
-/* The worker's plan: every session's lane. Return: 0 or -ENOMEM, and all is as before. */
-static int replan(struct npf_engine *e)
-{
-	struct npf_send_plan *plan;
-	unsigned int n = 0;
-
-	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
-		n += s->tx != NULL;
-	plan = calloc(1, sizeof(*plan) + n * sizeof(plan->lanes[0]));
-	if (plan == NULL)
-		return -ENOMEM;
-	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
-		if (s->tx != NULL)
-			plan->lanes[plan->n_lanes++] = s->tx;
-	free(npf_sender_publish(e->sender, plan));
-	return 0;
-}
-
 static void free_tx(struct npf_send_lane *tx)
 {
 	if (tx != NULL)
@@ -109,23 +90,17 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t 
 	rc = npf_session_check_memory(e, s, size, err);
 	if (rc < 0)
 		return rc;
-	if (e->sender == NULL)
-		rc = npf_sender_start(
-			e->conf->npf.send_cpu != NULL ? *e->conf->npf.send_cpu : -1, &e->sender);
 	tx = calloc(1, sizeof(*tx));
+	rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, size) : -ENOMEM;
 	if (rc == 0)
-		rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, size) : -ENOMEM;
-	if (rc == 0) {
-		s->tx = tx;
-		rc = replan(e);
-	}
+		rc = npf_sends_serve(e, tx);
 	if (rc < 0) {
-		s->tx = NULL;
 		free_tx(tx);
 		snprintf(err->text, sizeof(err->text), "a send lane can't be had: %s",
 			strerror(-rc));
 		return rc;
 	}
+	s->tx = tx;
 	npf_tx_lane_fds(tx->lane, fds);
 	*sizep = size;
 	return 0;
@@ -138,11 +113,8 @@ void npf_session_end_send(struct npf_engine *e, struct npf_session *s)
 	if (tx == NULL)
 		return;
 	s->tx = NULL;
-	if (replan(e) < 0)
-		npf_err("out of memory: the send lane of session %llu can't be freed",
-			(unsigned long long)s->id);
-	else
-		free_tx(tx);
+	npf_sends_drop(e, tx);
+	free_tx(tx);
 }
 
 void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p)

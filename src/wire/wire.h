@@ -360,12 +360,12 @@ struct npf_wire_port_ended {
 	uint32_t sessions;
 	uint32_t monitors; /* of the configuration */
 	uint32_t dumps;
-	uint32_t reserved;
+	uint32_t sends; /* of the configuration */
 };
 
 struct npf_wire_query {
-	char what[NPF_WIRE_NAMELEN]; /* "status", "ports", "sessions", "stats", "monitors", "dumps"
-				      */
+	char what[NPF_WIRE_NAMELEN]; /* "status", "ports", "sessions", "stats", "monitors", "dumps",
+				      "sends" */
 };
 
 /* A received message; body points into the buffer given to npf_wire_recv(). */

@@ -110,7 +110,7 @@ port --json add npf1 net_null1 >"$t/two"
 [ "$(jq .index "$t/one")" -lt "$(jq .index "$t/two")" ] || fail "an index was given twice"
 ok "a port of the same name is another port"
 port --json del npf1 >"$t/said"
-jq -e '. == {"name": "npf1", "sessions": 0, "monitors": 0, "dumps": 0}' "$t/said" >/dev/null ||
+jq -e '. == {"name": "npf1", "sessions": 0, "monitors": 0, "dumps": 0, "sends": 0}' "$t/said" >/dev/null ||
 	fail "npfctl --json port del: $(cat "$t/said")"
 
 # ---- 50 rounds ----

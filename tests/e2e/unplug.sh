@@ -159,7 +159,7 @@ all_send() {
 }
 wait_for 10 all_send || fail "not all are sending: $(ctl sessions)"
 timeout 40 "$npfctl" port del npf2 >"$t/said" || fail "npfctl port del"
-says "$t/said" '^npf2 removed; with it ended: 4 sessions, 0 monitors, 0 dumps$' "a port is removed under four senders"
+says "$t/said" '^npf2 removed; with it ended: 4 sessions, 0 monitors, 0 dumps, 0 sends$' "a port is removed under four senders"
 for work in asap timed; do
 	ended $work 1 'was not sent: the port was removed'
 done

@@ -142,6 +142,33 @@ static void monitors_are_read_as_written(void **state)
 	npf_config_free(c);
 }
 
+static void sends_are_read_as_written(void **state)
+{
+	struct npf_config *c;
+
+	(void)state;
+	assert_int_equal(
+		load("ports: [{name: npf0, device: net_null0, send: true}]\n"
+		     "sends:\n"
+		     "  - {name: beacon, port: npf0, file: /f/beacon.pcap}\n"
+		     "  - {name: load, port: npf0, file: /f/load.pcap, rate: 1.5Gbps, loop: 3, "
+		     "repeat: 10}\n",
+			&c),
+		0);
+	assert_int_equal(c->n_sends, 2);
+	assert_string_equal(c->sends[0].name, "beacon");
+	assert_string_equal(c->sends[0].file, "/f/beacon.pcap");
+	assert_int_equal(c->sends[0].meant.kind, NPF_REPLAY_ORIGINAL);
+	assert_true(c->sends[0].meant.value == 1);
+	assert_int_equal(c->sends[0].loop, 0);
+	assert_int_equal(c->sends[0].repeat, 1);
+	assert_int_equal(c->sends[1].meant.kind, NPF_REPLAY_BPS);
+	assert_true(c->sends[1].meant.value == 1.5e9);
+	assert_int_equal(c->sends[1].loop, 3);
+	assert_int_equal(c->sends[1].repeat, 10);
+	npf_config_free(c);
+}
+
 static void what_is_absent_gets_its_default(void **state)
 {
 	struct npf_config *c;
@@ -158,7 +185,8 @@ static void what_is_absent_gets_its_default(void **state)
 	npf_config_free(c);
 }
 
-#define PORT "ports: [{name: npf0, device: net_null0}]\n"
+#define PORT   "ports: [{name: npf0, device: net_null0}]\n"
+#define SENDER "ports: [{name: npf0, device: net_null0, send: true}]\n"
 
 /* Each row: a file with one mistake, and what the error must name. */
 static const struct {
@@ -225,6 +253,15 @@ static const struct {
 	{PORT "monitors: [{name: a, port: npf0, file: here}]\n", "monitors[0].file"},
 	{PORT "monitors: [{name: a, port: npf0}, {name: a, port: npf0}]\n", "monitors[1].name"},
 	{PORT "monitors: [{port: npf0}]\n", "name"},
+	{SENDER "sends: [{name: a, port: npf1, file: /f}]\n", "sends[0].port"},
+	{PORT "sends: [{name: a, port: npf0, file: /f}]\n", "send: true"},
+	{SENDER "sends: [{name: a, port: npf0, file: f}]\n", "sends[0].file"},
+	{SENDER "sends: [{name: a, port: npf0, file: /f, rate: quick}]\n", "sends[0].rate"},
+	{SENDER "sends: [{name: a, port: npf0, file: /f, loop: -1}]\n", "loop"},
+	{SENDER "sends: [{name: a, port: npf0, file: /f, limit: 1}]\n", "limit"},
+	{SENDER "sends: [{name: a, port: npf0}]\n", "file"},
+	{SENDER "sends: [{name: a, port: npf0, file: /f}, {name: a, port: npf0, file: /f}]\n",
+		"sends[1].name"},
 	{"ports: [{name: npf0, device: net_null0\n", "line"},
 	{"ports: &a [*a]\n", "lias"},
 	{"\tports: x\n", "line"},
@@ -315,6 +352,7 @@ int main(void)
 		cmocka_unit_test(a_full_file_is_read_as_written),
 		cmocka_unit_test(monitors_are_read_as_written),
 		cmocka_unit_test(dumps_are_read_as_written),
+		cmocka_unit_test(sends_are_read_as_written),
 		cmocka_unit_test(what_is_absent_gets_its_default),
 		cmocka_unit_test(each_mistake_is_refused_and_named),
 		cmocka_unit_test(files_that_are_none_are_refused),
