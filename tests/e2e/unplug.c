@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define QUEUE_PACKETS 200000u
-#define QUEUE_STEP_US 50
+#define QUEUE_STEP_US 100
 
 static unsigned long long n;
 
