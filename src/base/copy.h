@@ -116,7 +116,18 @@ static inline void npf_copy_fence(void)
 	_mm_sfence();
 }
 
+/* Fetch a line that will be written: take it from the core that has it. */
+static inline void npf_prefetch_write(const void *at)
+{
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)at));
+}
+
 #else
+
+static inline void npf_prefetch_write(const void *at)
+{
+	__builtin_prefetch(at, 1);
+}
 
 static inline void npf_copy_streamed(uint8_t *dst, const uint8_t *src, size_t n)
 {

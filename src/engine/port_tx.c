@@ -7,16 +7,7 @@
  */
 #include "engine/port_tx.h"
 
-#include "wire/wire.h"
-
 #include <string.h>
-
-#define TX_BURST 64
-
-bool npf_port_can_send(const struct npf_port *p, uint32_t len)
-{
-	return len >= NPF_WIRE_FRAME_MIN && len <= NPF_WIRE_FRAME_MAX(p->mtu);
-}
 
 struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t len)
 {
@@ -75,7 +66,7 @@ static void show(struct npf_port *p, struct rte_mbuf **copies, unsigned int n, u
 static unsigned int tx_locked(
 	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
 {
-	struct rte_mbuf *copies[TX_BURST];
+	struct rte_mbuf *copies[NPF_PORT_TX_BURST];
 	unsigned int sent;
 
 	if (!atomic_load_explicit(&p->watched, memory_order_relaxed))
@@ -93,7 +84,8 @@ int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uin
 
 	pthread_mutex_lock(&p->tx_lock);
 	if (p->tx_open)
-		sent = (int)tx_locked(p, mbufs, NPF_MIN(n, (unsigned int)TX_BURST), sender);
+		sent = (int)tx_locked(
+			p, mbufs, NPF_MIN(n, (unsigned int)NPF_PORT_TX_BURST), sender);
 	pthread_mutex_unlock(&p->tx_lock);
 	return sent;
 }

@@ -8,21 +8,44 @@
 #ifndef NPF_ENGINE_PORT_TX_H
 #define NPF_ENGINE_PORT_TX_H
 
+#include "base/copy.h"
 #include "engine/port.h"
+#include "wire/wire.h"
 
 #include <string.h>
 
+#define NPF_PORT_TX_BURST 64 /* most packets sent at once */
+
+/* Bytes of the longest frame that can be sent there: two VLAN tags may come on top of a full one.
+ */
+static inline uint32_t npf_port_longest(const struct npf_port *p)
+{
+	return (uint32_t)p->mtu + RTE_ETHER_HDR_LEN + 8;
+}
+
 /* Can a frame of so many bytes be sent there at all? */
-bool npf_port_can_send(const struct npf_port *p, uint32_t len);
+static inline bool npf_port_can_send(const struct npf_port *p, uint32_t len)
+{
+	return len >= NPF_WIRE_FRAME_MIN && len <= NPF_WIRE_FRAME_MAX(p->mtu);
+}
 
 /* A frame in an mbuf, or a chain of them, of the port's pool. Each byte is read once. NULL: none is
  * left. */
 struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t len);
 
+/* Bytes of a frame that one mbuf of the port holds. */
+static inline uint32_t npf_port_frame_room(const struct npf_port *p)
+{
+	return rte_pktmbuf_data_room_size(p->pool) - RTE_PKTMBUF_HEADROOM;
+}
+
 /* A frame into a fresh mbuf that has room for it; returns that. */
 static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *frame, uint16_t len)
 {
-	memcpy(rte_pktmbuf_mtod(m, void *), frame, len);
+	if (len <= NPF_COPY_CACHED_MAX)
+		npf_copy_cached(rte_pktmbuf_mtod(m, uint8_t *), frame, len);
+	else
+		memcpy(rte_pktmbuf_mtod(m, void *), frame, len);
 	m->data_len = len;
 	m->pkt_len = len;
 	return m;

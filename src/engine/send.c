@@ -38,8 +38,9 @@ struct npf_sender {
 
 static struct npf_send_plan empty_plan;
 
-/* One turn. Return: what was sent or failed; *againp: when to look again, UINT64_MAX: when told. */
-static unsigned int serve_all(const struct npf_send_plan *plan, uint64_t *againp)
+/* One turn. Return: what was sent or failed; *againp: when to look again, UINT64_MAX: when told;
+ * *nowp: the time of the last look, unless there was none. */
+static unsigned int serve_all(const struct npf_send_plan *plan, uint64_t *againp, uint64_t *nowp)
 {
 	static _Thread_local uint64_t next_due; /* of any schedule, as of the last turn */
 	uint64_t again = UINT64_MAX, due = UINT64_MAX;
@@ -49,6 +50,7 @@ static unsigned int serve_all(const struct npf_send_plan *plan, uint64_t *againp
 		struct npf_send_lane *s = plan->lanes[i];
 		uint64_t now = npf_clock_monotonic(), mine;
 
+		*nowp = now;
 		if (!s->timed && next_due > now && next_due - now < QUIET_NS) {
 			again = NPF_MIN(again, next_due);
 			continue;
@@ -99,7 +101,7 @@ static void pin(int cpu)
 static void *work(void *arg)
 {
 	struct npf_sender *s = arg;
-	uint64_t last_work = 0, again, now;
+	uint64_t last_work = 0, again, now = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
 	prctl(PR_SET_NAME, "npf-send");
@@ -115,8 +117,8 @@ static void *work(void *arg)
 		/* S2: release: all use of the old plan is over before it is freed. */
 		if (atomic_load_explicit(&s->running, memory_order_relaxed) != plan)
 			atomic_store_explicit(&s->running, plan, memory_order_release);
-		if (serve_all(plan, &again) > 0) {
-			last_work = npf_clock_monotonic();
+		if (serve_all(plan, &again, &now) > 0) {
+			last_work = now;
 			continue;
 		}
 		now = npf_clock_monotonic();

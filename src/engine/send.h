@@ -10,10 +10,10 @@
 #define NPF_ENGINE_SEND_H
 
 #include "engine/pace.h"
-#include "engine/port.h"
+#include "engine/port_tx.h"
 #include "ringbuf/tx.h"
 
-#define NPF_SEND_BURST  32
+#define NPF_SEND_BURST  NPF_PORT_TX_BURST
 #define NPF_SEND_COPIES 1024 /* most mbufs that one repeated frame is spread over */
 
 /* One session's lane and what the worker has in work of it. The constant part is the control
@@ -23,6 +23,7 @@ struct npf_send_lane {
 	struct npf_tx_lane *lane;
 	struct npf_port *port; /* NULL: removed, all fails */
 	uint64_t session;
+	uint32_t room; /* bytes of a frame that one mbuf holds */
 
 	/* A burst in work: mbufs[next..n) are to be sent; end[i] is settled once i was; 0: nothing.
 	 */
@@ -30,18 +31,25 @@ struct npf_send_lane {
 	uint64_t end[NPF_SEND_BURST];
 	unsigned int n, next;
 	bool timed;         /* it is one frame with a schedule: */
+	uint64_t at_ns;     /* its time in the schedule */
 	uint64_t due_ns;    /* when it may leave */
 	uint64_t time_ns;   /* when it should */
 	bool nowait;        /* what the port has no room for fails */
 	uint64_t active_ns; /* since when the port has taken nothing; 0: nothing is in work */
 
-	/* mbufs at hand. */
+	/* Sent, but not told to the client yet: so many packets, up to done_end (0: in the middle
+	 * of a repeated frame). */
+	unsigned int done;
+	uint64_t done_end, told_end;
+
+	/* mbufs at hand, while there is something to send. */
 	struct rte_mbuf *spare[NPF_SEND_BURST];
 	unsigned int n_spare;
 
-	bool has_item; /* taken from the lane, not in the burst or not wholly */
-	struct npf_tx_item item;
-	uint32_t left;            /* repetitions of it still to come; 0: it was not begun */
+	/* Taken from the lane: items[item] is not in the burst yet, or not wholly. */
+	struct npf_tx_item items[NPF_SEND_BURST];
+	unsigned int n_items, item;
+	uint32_t left;            /* its repetitions still to come; 0: it was not begun */
 	struct rte_mbuf **copies; /* of a repeated frame; NPF_SEND_COPIES pointers */
 	unsigned int n_copies, copy;
 

@@ -8,26 +8,38 @@
  * let go of it: every descriptor in flight has an mbuf of its own, and no packet costs a copy.
  *
  * A port that takes nothing for STALL_NS is given up: the batch fails.
+ *
+ * The client spins on the words that tell it how far its lane is, so while there is more to send
+ * they are written every few bursts only: each time their line goes from one core to the other and
+ * back.
  */
 #include "engine/send.h"
 
 #include "base/clock.h"
-#include "engine/port_tx.h"
 
 #include <string.h>
 
 #define STALL_NS   NPF_NS_PER_S
 #define RETRY_NS   (20 * NPF_NS_PER_US)
+#define TELL_BYTES (16u << 10)         /* of the lane, after which the client is told ... */
+#define TELL_DONE  256u                /* ... or so many packets */
 #define VIEWERS_NS (2 * NPF_NS_PER_MS) /* how long a burst waits for those who watch */
 
 int npf_send_lane_init(
 	struct npf_send_lane *s, struct npf_port *port, uint64_t session, uint64_t size)
 {
-	*s = (struct npf_send_lane){.port = port, .session = session};
+	*s = (struct npf_send_lane){
+		.port = port, .session = session, .room = npf_port_frame_room(port)};
 	s->copies = calloc(NPF_SEND_COPIES, sizeof(*s->copies));
 	if (s->copies == NULL)
 		return -ENOMEM;
 	return npf_tx_lane_new(size, &s->lane);
+}
+
+static void free_spares(struct npf_send_lane *s)
+{
+	rte_pktmbuf_free_bulk(s->spare, s->n_spare);
+	s->n_spare = 0;
 }
 
 static void free_copies(struct npf_send_lane *s)
@@ -41,30 +53,61 @@ void npf_send_lane_fini(struct npf_send_lane *s)
 {
 	if (s->next < s->n)
 		rte_pktmbuf_free_bulk(&s->mbufs[s->next], s->n - s->next);
-	rte_pktmbuf_free_bulk(s->spare, s->n_spare);
+	free_spares(s);
 	if (s->copies != NULL)
 		free_copies(s);
 	free(s->copies);
 	npf_tx_lane_free(s->lane);
 }
 
+/* Tells the client what has been sent. */
+static void tell(struct npf_send_lane *s)
+{
+	if (s->done == 0)
+		return;
+	npf_tx_lane_count(s->lane, s->done, 0, 0);
+	s->done = 0;
+	if (s->done_end == 0)
+		return;
+	npf_tx_lane_settle(s->lane, s->done_end);
+	s->told_end = s->done_end;
+	s->done_end = 0;
+}
+
+/* n packets were sent, and with them all of the lane up to end, unless that is 0. */
+static void note_sent(struct npf_send_lane *s, unsigned int n, uint64_t end)
+{
+	s->done += n;
+	if (end > 0)
+		s->done_end = end;
+	if (s->done >= TELL_DONE || s->timed || (end > 0 && end - s->told_end >= TELL_BYTES))
+		tell(s);
+}
+
+static inline bool has_item(const struct npf_send_lane *s)
+{
+	return s->item < s->n_items;
+}
+
 /* All that is in work fails, and what comes after it in its batch. */
 static unsigned int fail(struct npf_send_lane *s, int error)
 {
+	const struct npf_tx_item *it = &s->items[s->item];
 	unsigned int n = s->n - s->next;
 	uint64_t end = n > 0 ? s->end[s->n - 1] : 0, failed = n + s->left;
 
 	if (n > 0)
 		rte_pktmbuf_free_bulk(&s->mbufs[s->next], n);
-	else if (s->has_item && s->left == 0)
-		failed = s->left = s->item.repeat; /* there was no mbuf to begin it with */
+	else if (has_item(s) && s->left == 0)
+		failed = s->left = it->repeat; /* there was no mbuf to begin it with */
 	s->n = s->next = 0;
 	if (s->left > 0) {
-		end = s->item.end;
+		end = it->end;
 		s->left = 0;
-		s->has_item = false;
+		s->item++;
 		free_copies(s);
 	}
+	tell(s);
 	npf_tx_lane_count(s->lane, 0, failed, error);
 	npf_tx_lane_settle(s->lane, end);
 	s->skipping = error;
@@ -74,10 +117,9 @@ static unsigned int fail(struct npf_send_lane *s, int error)
 
 void npf_send_lane_orphan(struct npf_send_lane *s)
 {
-	if (s->next < s->n || s->has_item)
+	if (s->next < s->n || has_item(s))
 		fail(s, -ENODEV);
-	rte_pktmbuf_free_bulk(s->spare, s->n_spare);
-	s->n_spare = 0;
+	free_spares(s);
 	s->timed = false;
 	s->port = NULL;
 }
@@ -85,19 +127,21 @@ void npf_send_lane_orphan(struct npf_send_lane *s)
 /* A frame that was not even begun fails; nothing is in work. */
 static void fail_item(struct npf_send_lane *s, int error)
 {
-	npf_tx_lane_count(s->lane, 0, s->item.repeat, error);
-	npf_tx_lane_settle(s->lane, s->item.end);
-	s->has_item = false;
+	const struct npf_tx_item *it = &s->items[s->item++];
+
+	tell(s);
+	npf_tx_lane_count(s->lane, 0, it->repeat, error);
+	npf_tx_lane_settle(s->lane, it->end);
 	s->skipping = error;
 }
 
 /* What must be said of a frame before it is sent. Return: 0, or the error with which it fails. */
-static int judge(struct npf_send_lane *s)
+static inline int judge(struct npf_send_lane *s, const struct npf_tx_item *it)
 {
 	/* The first of a burst speaks for all. */
-	if (s->n == 0 && npf_tx_lane_is_cut(s->lane, s->item.end))
+	if (s->n == 0 && npf_tx_lane_is_cut(s->lane, it->end))
 		return -ECANCELED;
-	if ((s->item.flags & NPF_TX_START) != 0) {
+	if ((it->flags & NPF_TX_START) != 0) {
 		s->skipping = 0;
 		npf_pace_reset(&s->pace);
 	}
@@ -105,24 +149,28 @@ static int judge(struct npf_send_lane *s)
 		return s->skipping;
 	if (s->port == NULL)
 		return -ENODEV;
-	return npf_port_can_send(s->port, s->item.len) ? 0 : -EMSGSIZE;
+	return npf_port_can_send(s->port, it->len) ? 0 : -EMSGSIZE;
+}
+
+static bool get_spares(struct npf_send_lane *s)
+{
+	if (rte_pktmbuf_alloc_bulk(s->port->pool, s->spare, NPF_SEND_BURST) != 0)
+		return false;
+	s->n_spare = NPF_SEND_BURST;
+	return true;
 }
 
 /* An mbuf, or a chain of them, with the item's frame. NULL: none now. */
-static struct rte_mbuf *frame_of(struct npf_send_lane *s)
+static inline struct rte_mbuf *frame_of(struct npf_send_lane *s, const struct npf_tx_item *it)
 {
-	if (s->n_spare == 0 && rte_pktmbuf_alloc_bulk(s->port->pool, s->spare, NPF_SEND_BURST) == 0)
-		s->n_spare = NPF_SEND_BURST;
-	if (s->n_spare == 0)
-		return npf_port_frame(s->port, s->item.frame, s->item.len);
-	if (s->item.len > rte_pktmbuf_tailroom(s->spare[s->n_spare - 1]))
-		return npf_port_frame(s->port, s->item.frame, s->item.len);
+	if (NPF_UNLIKELY(it->len > s->room || (s->n_spare == 0 && !get_spares(s))))
+		return npf_port_frame(s->port, it->frame, it->len);
 	s->n_spare--;
-	return npf_port_fill(s->spare[s->n_spare], s->item.frame, (uint16_t)s->item.len);
+	return npf_port_fill(s->spare[s->n_spare], it->frame, (uint16_t)it->len);
 }
 
 /* The next free mbuf with the repeated frame; NULL: none now. */
-static struct rte_mbuf *next_copy(struct npf_send_lane *s)
+static struct rte_mbuf *next_copy(struct npf_send_lane *s, const struct npf_tx_item *it)
 {
 	struct rte_mbuf *m;
 
@@ -135,7 +183,7 @@ static struct rte_mbuf *next_copy(struct npf_send_lane *s)
 		/* The one whose turn it is has not come back yet. */
 		if (s->n_copies == NPF_SEND_COPIES)
 			return NULL;
-		m = m == NULL ? frame_of(s) : rte_pktmbuf_copy(m, s->port->pool, 0, UINT32_MAX);
+		m = m == NULL ? frame_of(s, it) : rte_pktmbuf_copy(m, s->port->pool, 0, UINT32_MAX);
 		if (m == NULL)
 			return NULL;
 		s->copies[s->n_copies++] = m;
@@ -144,74 +192,118 @@ static struct rte_mbuf *next_copy(struct npf_send_lane *s)
 	return m;
 }
 
-/* Puts the item, or as many of its repetitions as there is room for, into the burst. Return: false:
- * no mbuf. */
-static bool build(struct npf_send_lane *s)
+/* As many repetitions of the item as there is room for, into the burst. Return: false: no mbuf. */
+static bool build_copies(struct npf_send_lane *s, const struct npf_tx_item *it)
 {
-	struct rte_mbuf *m;
-
-	if (s->item.repeat == 1) {
-		m = frame_of(s);
-		if (m == NULL)
-			return false;
-		s->mbufs[s->n] = m;
-		s->end[s->n++] = s->item.end;
-		s->has_item = false;
-		return true;
-	}
 	if (s->left == 0)
-		s->left = s->item.repeat;
+		s->left = it->repeat;
 	while (s->left > 0 && s->n < NPF_SEND_BURST) {
-		m = next_copy(s);
+		struct rte_mbuf *m = next_copy(s, it);
+
 		if (m == NULL)
 			return false;
 		s->mbufs[s->n] = m;
-		s->end[s->n++] = --s->left == 0 ? s->item.end : 0;
+		s->end[s->n++] = --s->left == 0 ? it->end : 0;
 	}
 	if (s->left == 0) {
-		s->has_item = false;
+		s->item++;
 		free_copies(s);
 	}
 	return true;
 }
 
+/* Puts the item into the burst. Return: false: no mbuf. */
+static inline bool build(struct npf_send_lane *s, const struct npf_tx_item *it)
+{
+	struct rte_mbuf *m;
+
+	if (it->repeat != 1)
+		return build_copies(s, it);
+	m = frame_of(s, it);
+	if (m == NULL)
+		return false;
+	s->mbufs[s->n] = m;
+	s->end[s->n++] = it->end;
+	s->item++;
+	return true;
+}
+
+/*
+ * The frames that follow, up to one of which there is more to say than that it is to be sent: most
+ * of what a burst consists of.
+ */
+static void build_run(struct npf_send_lane *s)
+{
+	const uint32_t longest = NPF_MIN(s->room, NPF_WIRE_FRAME_MAX(s->port->mtu));
+	unsigned int n = s->n, item = s->item, spare = s->n_spare;
+
+	for (; n < NPF_SEND_BURST && item < s->n_items && spare > 0; n++, item++) {
+		const struct npf_tx_item *it = &s->items[item];
+
+		if ((it->flags & ~NPF_TX_NOWAIT) != 0 || it->repeat != 1 ||
+			it->len < NPF_WIRE_FRAME_MIN || it->len > longest)
+			break;
+		s->nowait |= (it->flags & NPF_TX_NOWAIT) != 0;
+		s->mbufs[n] = npf_port_fill(s->spare[--spare], it->frame, (uint16_t)it->len);
+		s->end[n] = it->end;
+	}
+	s->n = n;
+	s->item = item;
+	s->n_spare = spare;
+}
+
 /* Has the client taken back what is in work? */
 static bool is_cut(const struct npf_send_lane *s)
 {
-	if (s->has_item && s->left > 0)
-		return npf_tx_lane_is_cut(s->lane, s->item.end);
+	if (s->left > 0)
+		return npf_tx_lane_is_cut(s->lane, s->items[s->item].end);
 	return s->next < s->n && npf_tx_lane_is_cut(s->lane, s->end[s->n - 1]);
+}
+
+/* Return: the next item; NULL: there is none. */
+static inline const struct npf_tx_item *next_item(struct npf_send_lane *s)
+{
+	int n;
+
+	if (NPF_UNLIKELY(!has_item(s))) {
+		n = npf_tx_lane_take(s->lane, s->items, NPF_SEND_BURST);
+		s->n_items = n > 0 ? (unsigned int)n : 0;
+		s->item = 0;
+		if (n <= 0)
+			return NULL;
+	}
+	return &s->items[s->item];
 }
 
 /* Makes a burst of what the lane has. */
 static void fill(struct npf_send_lane *s, uint64_t now_ns)
 {
+	const struct npf_tx_item *it;
+
 	s->n = s->next = 0;
 	s->timed = s->nowait = false;
-	while (s->n < NPF_SEND_BURST) {
-		int error;
+	while (s->n < NPF_SEND_BURST && (it = next_item(s)) != NULL) {
+		/* A repeated frame was judged when it began. */
+		int error = s->left == 0 ? judge(s, it) : 0;
 
-		if (!s->has_item) {
-			if (npf_tx_lane_next(s->lane, &s->item) <= 0)
-				return;
-			s->has_item = true;
-		}
-		error = s->left == 0 ? judge(s) : 0; /* a repeated frame was judged when it began */
 		/* A burst is of one batch; what fails waits until those before it have gone. */
-		if (s->n > 0 && (error < 0 || (s->item.flags & (NPF_TX_TIMED | NPF_TX_START)) != 0))
+		if (s->n > 0 && (error < 0 || (it->flags & (NPF_TX_TIMED | NPF_TX_START)) != 0))
 			return;
 		if (error < 0) {
 			fail_item(s, error);
 			continue;
 		}
-		if ((s->item.flags & NPF_TX_TIMED) != 0 && s->left == 0) {
+		if ((it->flags & NPF_TX_TIMED) != 0 && s->left == 0) {
 			s->timed = true;
-			s->due_ns = npf_pace_due(&s->pace, s->item.at_ns, now_ns);
-			s->time_ns = npf_pace_time(&s->pace, s->item.at_ns, now_ns);
+			s->at_ns = it->at_ns;
+			s->due_ns = npf_pace_due(&s->pace, it->at_ns, now_ns);
+			s->time_ns = npf_pace_time(&s->pace, it->at_ns, now_ns);
 		}
-		s->nowait |= (s->item.flags & NPF_TX_NOWAIT) != 0;
-		if (!build(s) || s->timed)
+		s->nowait |= (it->flags & NPF_TX_NOWAIT) != 0;
+		if (!build(s, it) || s->timed)
 			return;
+		if (s->left == 0)
+			build_run(s);
 	}
 }
 
@@ -222,6 +314,7 @@ static unsigned int wait_or_fail(struct npf_send_lane *s, uint64_t now_ns, uint6
 		return fail(s, -EAGAIN);
 	if (now_ns - s->active_ns > STALL_NS)
 		return fail(s, -ENOBUFS);
+	tell(s);
 	*againp = now_ns + RETRY_NS;
 	return 0;
 }
@@ -241,15 +334,14 @@ static unsigned int transmit(struct npf_send_lane *s, uint64_t now_ns, uint64_t 
 		return fail(s, n);
 	if (n == 0)
 		return wait_or_fail(s, now_ns, againp);
-	for (int i = 0; i < n; i++)
-		end = NPF_MAX(end, s->end[s->next + (unsigned int)i]);
-	npf_tx_lane_count(s->lane, (uint64_t)n, 0, 0);
+	/* In ascending order, but for 0 in the middle of a repeated frame. */
+	for (int i = n; i > 0 && end == 0; i--)
+		end = s->end[s->next + (unsigned int)i - 1];
 	if (s->timed && s->next == 0) {
 		npf_tx_lane_late(s->lane, now_ns - NPF_MIN(s->time_ns, now_ns));
-		npf_pace_sent(&s->pace, s->item.at_ns, now_ns);
+		npf_pace_sent(&s->pace, s->at_ns, now_ns);
 	}
-	if (end > 0)
-		npf_tx_lane_settle(s->lane, end);
+	note_sent(s, (unsigned int)n, end);
 	s->next += (unsigned int)n;
 	s->active_ns = now_ns;
 	*againp = now_ns;
@@ -265,7 +357,9 @@ unsigned int npf_send_lane_serve(struct npf_send_lane *s, uint64_t now_ns, uint6
 	*againp = 0;
 	if (s->next == s->n) {
 		fill(s, now_ns);
-		if (s->n == 0 && !s->has_item) {
+		if (s->n == 0 && !has_item(s)) {
+			tell(s);
+			free_spares(s);
 			s->active_ns = 0;
 			return 0;
 		}

@@ -97,10 +97,11 @@ struct npf_tx_item {
 };
 
 /*
- * npf_tx_lane_next - take the next frame.
- * Return: 1: *it is filled; 0: there is none now; -EPROTO: the client lies, now and ever after.
+ * npf_tx_lane_take - take the next frames, up to max.
+ * Return: how many of items[] are filled; 0: there is none now; -EPROTO: the client lies, now and
+ *         ever after; what came before the lie was handed out by an earlier call.
  */
-int npf_tx_lane_next(struct npf_tx_lane *l, struct npf_tx_item *it);
+int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *items, unsigned int max);
 
 /* Has the client taken back what was taken until end? Then it is not to be sent any more. To be
  * asked once a burst, with the end of its first frame. */
@@ -115,7 +116,7 @@ void npf_tx_lane_settle(struct npf_tx_lane *l, uint64_t end);
 
 /*
  * npf_tx_lane_sleep - about to sleep on the kick descriptor.
- * Return: false: the client has put something that npf_tx_lane_next() has not seen yet: don't.
+ * Return: false: the client has put something that npf_tx_lane_take() has not seen yet: don't.
  */
 bool npf_tx_lane_sleep(struct npf_tx_lane *l);
 void npf_tx_lane_awake(struct npf_tx_lane *l);

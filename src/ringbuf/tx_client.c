@@ -4,6 +4,7 @@
  * is who sends; but it uses its own copy of the size, checked against the memory.
  */
 #include "base/clock.h"
+#include "base/copy.h"
 #include "ringbuf/memory.h"
 #include "ringbuf/tx_layout.h"
 
@@ -96,9 +97,14 @@ int npf_tx_put(struct npf_tx *tx, const void *frame, uint32_t len, uint32_t repe
 		if (tx->head + space - tx->tail > tx->size)
 			return -EAGAIN;
 	}
+	for (uint64_t at = 0; at < NPF_MIN(space, (uint64_t)NPF_TX_AHEAD); at += NPF_CACHELINE)
+		npf_prefetch_write(tx->data + ((tx->head + NPF_TX_AHEAD + at) & (tx->size - 1)));
 	rec = (struct npf_tx_rec *)(tx->data + (tx->head & (tx->size - 1)));
 	*rec = (struct npf_tx_rec){.at_ns = at_ns, .len = len, .repeat = repeat, .flags = flags};
-	memcpy(rec + 1, frame, len);
+	if (len <= NPF_COPY_CACHED_MAX)
+		npf_copy_cached((uint8_t *)(rec + 1), frame, len);
+	else
+		memcpy(rec + 1, frame, len);
 	tx->head += space;
 	return 0;
 }

@@ -15,7 +15,7 @@
 
 struct npf_tx_lane {
 	uint64_t size;
-	uint64_t taken; /* end of what npf_tx_lane_next() has handed out */
+	uint64_t taken; /* end of what npf_tx_lane_take() has handed out */
 	uint64_t head;  /* the client's, when last looked at; believed */
 	uint64_t sent, failed;
 	const uint8_t *data;
@@ -139,18 +139,12 @@ static int look(struct npf_tx_lane *l)
 	return 0;
 }
 
-int npf_tx_lane_next(struct npf_tx_lane *l, struct npf_tx_item *it)
+/* Takes the frame at l->taken, below l->head. Return: 0 or -EPROTO. */
+static inline int take_one(struct npf_tx_lane *l, struct npf_tx_item *it)
 {
+	uint64_t room = l->head - l->taken, space;
 	const struct npf_tx_rec *rec;
-	uint64_t room;
 
-	if (npf_tx_lane_fault(l) < 0)
-		return -EPROTO;
-	if (l->taken == l->head && look(l) < 0)
-		return -EPROTO;
-	room = l->head - l->taken;
-	if (room == 0)
-		return 0;
 	rec = (const struct npf_tx_rec *)(l->data + (l->taken & (l->size - 1)));
 	if (room < sizeof(*rec))
 		return caught(l);
@@ -159,12 +153,36 @@ int npf_tx_lane_next(struct npf_tx_lane *l, struct npf_tx_item *it)
 	it->repeat = __atomic_load_n(&rec->repeat, __ATOMIC_RELAXED);
 	it->flags = __atomic_load_n(&rec->flags, __ATOMIC_RELAXED);
 	it->at_ns = __atomic_load_n(&rec->at_ns, __ATOMIC_RELAXED);
+	space = npf_tx_space(it->len);
 	if (it->len == 0 || it->len > NPF_TX_MAXFRAME || it->repeat == 0 ||
-		(it->flags & ~NPF_TX_FLAGS) != 0 || npf_tx_space(it->len) > room)
+		(it->flags & ~NPF_TX_FLAGS) != 0 || space > room)
 		return caught(l);
-	l->taken += npf_tx_space(it->len);
+	/* Only what the client has left: a line that it is writing is not to be torn from it. Every
+	 * second line: the CPU adds its neighbour. */
+	if (room > NPF_TX_AHEAD + space)
+		for (uint64_t at = 0; at < NPF_MIN(space, (uint64_t)NPF_TX_AHEAD);
+			at += NPF_TX_APART)
+			__builtin_prefetch(
+				l->data + ((l->taken + NPF_TX_AHEAD + at) & (l->size - 1)));
+	l->taken += space;
 	it->end = l->taken;
-	return 1;
+	return 0;
+}
+
+int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *items, unsigned int max)
+{
+	unsigned int n = 0;
+
+	if (npf_tx_lane_fault(l) < 0)
+		return -EPROTO;
+	if (l->taken == l->head && look(l) < 0)
+		return -EPROTO;
+	while (n < max && l->taken != l->head) {
+		if (take_one(l, &items[n]) < 0)
+			return n > 0 ? (int)n : -EPROTO;
+		n++;
+	}
+	return (int)n;
 }
 
 bool npf_tx_lane_is_cut(const struct npf_tx_lane *l, uint64_t end)

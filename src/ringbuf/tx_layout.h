@@ -33,6 +33,12 @@
 #define NPF_TX_VERSION 1u
 #define NPF_TX_ALIGN   8
 #define NPF_TX_APART   (2 * NPF_CACHELINE)
+/*
+ * How far ahead of where they are both sides ask for lines, bytes. Each line of the lane goes from
+ * one core to the other and back. Without this the rate of small frames follows the distance of the
+ * two cores, 29 to 56 million a second; with it, it does not.
+ */
+#define NPF_TX_AHEAD 2048
 
 /* Followed by len bytes of frame, and padding to NPF_TX_ALIGN. */
 struct npf_tx_rec {
@@ -54,7 +60,8 @@ struct npf_txe {
 	_Alignas(NPF_TX_APART) _Atomic uint64_t tail; /* all below is settled; W8 */
 	_Atomic uint64_t sent, failed;                /* stored before the tail that covers them */
 	_Atomic int error;
-	_Atomic uint32_t asleep; /* W9 */
+	/* Looked at by the client with every flush: away from the words that move. */
+	_Alignas(NPF_TX_APART) _Atomic uint32_t asleep; /* W9 */
 	_Alignas(NPF_TX_APART) _Atomic uint64_t late_max_ns;
 	_Atomic uint64_t late[NPF_TX_CLASSES];
 };
