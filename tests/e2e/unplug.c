@@ -3,12 +3,13 @@
  * unplug - a program whose port is removed while it works there.
  *
  *   unplug capture|poll|stat|inject|queue PORT
+ *   unplug dump PORT FILE
  *
  * Works until the port fails and prints a line: what was done, what pcap_stats_ex() says of it, and
  * pcap_geterr(). capture: packets got by pcap_loop(); poll: the same by poll() and pcap_dispatch();
  * stat: packets that statistics mode counted; inject: packets sent one by one; queue: packets sent
- * by a queue with a schedule. Exit status 0 when it ended with an error, as it should, and the next
- * call fails as well.
+ * by a queue with a schedule; dump: pcap_live_dump() ended and has the file whole. Exit status 0
+ * when it ended with an error, as it should, and the next call fails as well.
  */
 #include "npfdp.h"
 
@@ -23,6 +24,7 @@
 #define QUEUE_STEP_US 100
 
 static unsigned long long n;
+static char *file;
 
 static void count(u_char *user, const struct pcap_pkthdr *hdr, const u_char *data)
 {
@@ -66,6 +68,23 @@ static int stat_mode(pcap_t *p)
 	if (pcap_setmode(p, MODE_STAT) < 0)
 		return 0;
 	return pcap_loop(p, -1, count_counts, NULL);
+}
+
+static int dump(pcap_t *p)
+{
+	struct pcap_pkthdr *hdr;
+	const u_char *data;
+	int rc;
+
+	if (file == NULL || pcap_live_dump(p, file, 0, 0) < 0)
+		return 0;
+	if (pcap_live_dump_ended(p, 1) != 1)
+		return 0;
+	/* It has not ended by itself: the port is gone, which a read says. */
+	do
+		rc = pcap_next_ex(p, &hdr, &data);
+	while (rc >= 0);
+	return rc;
 }
 
 static int inject(pcap_t *p)
@@ -112,6 +131,7 @@ static const struct {
 	{"capture", capture},
 	{"poll", capture_by_poll},
 	{"stat", stat_mode},
+	{"dump", dump},
 	{"inject", inject},
 	{"queue", queue},
 };
@@ -126,10 +146,11 @@ int main(int argc, char **argv)
 	pcap_t *p;
 	int rc;
 
-	while (argc == 3 && w < sizeof(works) / sizeof(works[0]) &&
+	file = argc == 4 ? argv[3] : NULL;
+	while (argc >= 3 && w < sizeof(works) / sizeof(works[0]) &&
 		strcmp(argv[1], works[w].name) != 0)
 		w++;
-	if (argc != 3 || w == sizeof(works) / sizeof(works[0]))
+	if (argc < 3 || w == sizeof(works) / sizeof(works[0]))
 		return 2;
 	p = pcap_open_live(argv[2], 256, 1, 100, errbuf);
 	if (p == NULL) {
@@ -142,6 +163,11 @@ int main(int argc, char **argv)
 	if (pcap_stats(p, &st) < 0)
 		fprintf(stderr, "unplug: pcap_stats: %s\n", pcap_geterr(p));
 	printf("%llu received %u dropped %u: %s\n", n, st.ps_recv, st.ps_drop, text);
+	/* What needs the port says the same. */
+	if (pcap_setbuff(p, 1 << 20) == 0 || strcmp(pcap_geterr(p), text) != 0) {
+		fprintf(stderr, "unplug: pcap_setbuff: %s\n", pcap_geterr(p));
+		rc = 0;
+	}
 	/* Once more: the end stays the end. A read that sent packets has captured none. */
 	if (rc == PCAP_ERROR && works[w].run != inject && works[w].run != queue)
 		rc = pcap_next_ex(p, &hdr, &data);

@@ -84,18 +84,23 @@ start tcpdump "$run" tcpdump -nn -U -i npf1 -w "$t/got.pcap"
 for work in capture poll stat; do
 	start $work "$run" "$unplug" $work npf1
 done
+start live-dump "$run" "$unplug" dump npf1 "$t/live-dump.pcap"
 start monitor "$npfctl" monitor npf1 -i 30ms --json
 "$npfctl" dump start npf1 -n asked -w "$t/asked.pcap" >/dev/null || fail "no dump"
-wait_for 10 has_sessions 6 || fail "not all sessions are there: $(ctl sessions)"
+wait_for 10 has_sessions 7 || fail "not all sessions are there: $(ctl sessions)"
 works() {
 	[ "$(ctl sessions | jq '[.sessions[] | select(.mode == "monitor")] | length')" -eq 2 ]
 }
+has_dumps() {
+	[ "$(ctl dump list | jq '[.dumps[] | select(.state == "running")] | length')" -eq 3 ]
+}
+wait_for 10 has_dumps || fail "not all dumps are there: $(ctl dump list)"
 wait_for 10 works || fail "not all monitors are there"
 stream b 10000 "$t/n"
 stream=$!
 sleep 1
 timeout 40 "$npfctl" --json port del npf1 >"$t/del" || fail "npfctl port del"
-jq -e '.sessions == 5 and .monitors == 1 and .dumps == 2' "$t/del" >/dev/null ||
+jq -e '.sessions == 6 and .monitors == 1 and .dumps == 3' "$t/del" >/dev/null ||
 	fail "what has ended: $(cat "$t/del")"
 ok "the daemon says what has ended"
 [ -s "$t/asked.pcap" ] && [ ! -e "$t/asked.pcap.part" ] || fail "the dump is not whole yet"
@@ -115,7 +120,7 @@ ended() {
 }
 
 ended tcpdump 1 'port npf1 was removed'
-for work in capture poll stat; do
+for work in capture poll stat live-dump; do
 	ended $work 0 'port npf1 was removed'
 done
 ended monitor 1 'port npf1 was removed'
@@ -128,13 +133,14 @@ for work in capture poll stat; do
 done
 counts[monitor]=$(jq -s 'map(.rows[0].packets) | add' "$t/monitor.out")
 counts[standing monitor]=$(jq -s 'map(.packets) | add' "$t/standing.json")
+counts[pcap_live_dump]=$(packets_of "$t/live-dump.pcap")
 counts[dump asked for]=$(packets_of "$t/asked.pcap")
 counts[standing dump]=$(packets_of "$(ls "$t"/standing-*.pcapng)")
 for who in "${!counts[@]}"; do
 	[ "${counts[$who]}" = "$n" ] || fail "tcpdump got $n packets, $who ${counts[$who]}"
 done
 in_order "$t/got.pcap" "$n"
-ok "three captures, three monitors and two dumps: the same $n packets, without a gap, to the last"
+ok "three captures, three monitors and three dumps: the same $n packets, without a gap, to the last"
 wait_for 5 has_sessions 1 || fail "a session stays: $(ctl sessions)"
 
 # ---- the name comes again ----
