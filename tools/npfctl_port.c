@@ -7,7 +7,6 @@
  */
 #include "npfctl.h"
 
-#include <ctype.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -39,9 +38,7 @@ static const char usage_text[] =
 	"Exit status: 0; 1 when the daemon says no; 2 for a wrong command line.\n";
 
 enum {
-	OPT_SOCKET = 256,
-	OPT_JSON,
-	OPT_START,
+	OPT_START = 256,
 	OPT_OVERFLOW,
 	OPT_RX_QUEUES,
 	OPT_RX_DESC,
@@ -53,8 +50,7 @@ enum {
 };
 
 static const struct option longs[] = {
-	{"socket", required_argument, NULL, OPT_SOCKET},
-	{"json", no_argument, NULL, OPT_JSON},
+	NPFCTL_OPTIONS,
 	{"start", required_argument, NULL, OPT_START},
 	{"overflow", required_argument, NULL, OPT_OVERFLOW},
 	{"rx-queues", required_argument, NULL, OPT_RX_QUEUES},
@@ -64,7 +60,6 @@ static const struct option longs[] = {
 	{"send", optional_argument, NULL, OPT_SEND},
 	{"shadow", optional_argument, NULL, OPT_SHADOW},
 	{"allow", required_argument, NULL, OPT_ALLOW},
-	{"help", no_argument, NULL, 'h'},
 	{0},
 };
 
@@ -87,20 +82,19 @@ static bool take_word(
 /* The words that the configuration has for a switch. */
 static bool take_switch(const char *s, uint32_t flag, uint32_t *flags)
 {
-	return s == NULL || strcmp(s, "true") == 0
-		       ? take_word("true", "false", "true", flag, flags)
-		       : take_word(s, "false", "true", flag, flags) ||
-				 take_word(s, "no", "yes", flag, flags) ||
-				 take_word(s, "off", "on", flag, flags);
+	if (s == NULL)
+		s = "true";
+	return take_word(s, "false", "true", flag, flags) ||
+	       take_word(s, "no", "yes", flag, flags) || take_word(s, "off", "on", flag, flags);
 }
 
 static bool take_number(const char *s, uint32_t *vp)
 {
-	char *end;
-	unsigned long v = strtoul(s, &end, 10);
+	uint64_t v = 0;
+	bool good = npfctl_count(s, 1, UINT16_MAX, &v);
 
 	*vp = (uint32_t)v;
-	return isdigit((unsigned char)s[0]) && *end == '\0' && v > 0 && v <= UINT16_MAX;
+	return good;
 }
 
 static bool take_rule(const char *s, char *allow, size_t size)
@@ -143,22 +137,10 @@ static bool take(struct npf_wire_port_add *req, int opt, const char *arg)
 
 static int request(const struct npfctl *ctl, struct npf_wire_call *call)
 {
-	struct npf_wire_hello_reply hello;
-	struct npf_wire_error err;
-	npf_autofd int fd = npf_wire_open_daemon(ctl->socket, "npfctl", &hello, &err);
+	npf_autofd int fd = npfctl_connect(ctl, "npfctl port");
 
-	if (fd < 0)
-		return npfctl_fail("%s", err.text);
 	call->timeout_ms = ADD_TIMEOUT_MS;
-	return npf_wire_do(fd, call) < 0 ? npfctl_fail("%s", call->err.text) : 0;
-}
-
-static int print_json(json_t *j)
-{
-	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	putchar('\n');
-	json_decref(j);
-	return 0;
+	return fd < 0 ? 1 : npfctl_do(fd, call);
 }
 
 static int put_text(char *dst, size_t size, const char *src, const char *what)
@@ -188,11 +170,14 @@ static int add(const struct npfctl *ctl, struct npf_wire_port_add *req, char **a
 	if (rc != 0)
 		return rc;
 	if (ctl->json)
-		return print_json(json_pack("{s:s#, s:s#, s:i, s:i}", "name", port.name,
-			(int)strnlen(port.name, sizeof(port.name)), "driver", port.driver,
-			(int)strnlen(port.driver, sizeof(port.driver)), "index", (int)port.index,
-			"mtu", (int)port.mtu));
-	printf("%.64s added: %.64s, MTU %" PRIu32 "\n", port.name, port.driver, port.mtu);
+		npfctl_print_json(
+			json_pack("{s:s#, s:s#, s:i, s:i}", "name", port.name,
+				(int)strnlen(port.name, sizeof(port.name)), "driver", port.driver,
+				(int)strnlen(port.driver, sizeof(port.driver)), "index",
+				(int)port.index, "mtu", (int)port.mtu),
+			JSON_INDENT(2));
+	else
+		printf("%.64s added: %.64s, MTU %" PRIu32 "\n", port.name, port.driver, port.mtu);
 	return 0;
 }
 
@@ -235,9 +220,10 @@ static int del(const struct npfctl *ctl, const char *name)
 		return rc;
 	rc = wait_for_dumps(fds, call.n_fds);
 	if (ctl->json)
-		print_json(json_pack("{s:s, s:i, s:i, s:i, s:i}", "name", name, "sessions",
-			(int)ended.sessions, "monitors", (int)ended.monitors, "dumps",
-			(int)ended.dumps, "sends", (int)ended.sends));
+		npfctl_print_json(json_pack("{s:s, s:i, s:i, s:i, s:i}", "name", name, "sessions",
+					  (int)ended.sessions, "monitors", (int)ended.monitors,
+					  "dumps", (int)ended.dumps, "sends", (int)ended.sends),
+			JSON_INDENT(2));
 	else
 		printf("%s removed; with it ended: %" PRIu32 " sessions, %" PRIu32
 		       " monitors, %" PRIu32 " dumps, %" PRIu32 " sends\n",
@@ -254,22 +240,15 @@ int npfctl_port(const struct npfctl *ctl, int argc, char **argv)
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'h':
-			fputs(usage_text, stdout);
-			return 0;
-		case OPT_SOCKET:
-			mine.socket = optarg;
-			break;
-		case OPT_JSON:
-			mine.json = true;
-			break;
-		case '?':
-			return wrong_usage();
-		default:
-			has_settings = true;
-			if (take(&req, opt, optarg))
-				break;
+		if (opt < OPT_START || opt > OPT_ALLOW) {
+			int rc = npfctl_option(&mine, opt, usage_text);
+
+			if (rc >= 0)
+				return rc;
+			continue;
+		}
+		has_settings = true;
+		if (!take(&req, opt, optarg)) {
 			npfctl_fail("\"%s\" makes no sense here", optarg);
 			return wrong_usage();
 		}
