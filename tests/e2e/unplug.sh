@@ -50,13 +50,14 @@ in_order() {
 		fail "$(basename "$1") has not the packets 0 to $2 in order"
 }
 
+mkdir "$t/st"
 {
 	# Room for seconds: senders that spin take the CPU from a tap on a small machine.
 	config "{name: npf0, device: \"net_af_packet0,iface=wire2,framesz=2048,blocksz=65536,framecnt=8192\"}" \
 		"{name: npf1, device: \"net_af_packet1,iface=wire\"}" \
 		"{name: npf2, device: \"net_pcap2,iface=wire\", send: true}"
 	echo "monitors:"
-	echo "  - {name: standing, port: npf1, interval: 70ms, file: $t/standing.json}"
+	echo "  - {name: standing, port: npf1, interval: 70ms, file: $t/st/standing.json}"
 	echo "dumps:"
 	echo "  - {name: standing, port: npf1, file: \"$t/standing-%N.pcapng\", format: pcapng}"
 } >"$t/conf.yaml"
@@ -132,7 +133,7 @@ for work in capture poll stat; do
 	counts[$work]=$(awk '{ print $1 }' "$t/$work.out")
 done
 counts[monitor]=$(jq -s 'map(.rows[0].packets) | add' "$t/monitor.out")
-counts[standing monitor]=$(jq -s 'map(.packets) | add' "$t/standing.json")
+counts[standing monitor]=$(jq -s 'map(.packets) | add' "$t/st/standing.json")
 counts[pcap_live_dump]=$(packets_of "$t/live-dump.pcap")
 counts[dump asked for]=$(packets_of "$t/asked.pcap")
 counts[standing dump]=$(packets_of "$(ls "$t"/standing-*.pcapng)")
@@ -144,6 +145,12 @@ ok "three captures, three monitors and three dumps: the same $n packets, without
 wait_for 5 has_sessions 1 || fail "a session stays: $(ctl sessions)"
 
 # ---- the name comes again ----
+mv "$t/st" "$t/away"
+timeout 30 "$npfctl" port add npf1 net_af_packet1,iface=wire >"$t/said" 2>&1 &&
+	fail "a port is added without its monitor"
+says "$t/said" "monitor standing: can't write to" "what must begin with a port and can't is an error"
+[ "$(ctl ports | jq -c '[.ports[].name]')" = '["npf0","npf2"]' ] || fail "half a port stays"
+mv "$t/away" "$t/st"
 timeout 30 "$npfctl" port add npf1 net_af_packet1,iface=wire >/dev/null || fail "npfctl port add"
 "$npfctl" monitor --json | jq -e '.monitors | length == 1 and .[0].port == "npf1"' >/dev/null ||
 	fail "the standing monitor does not begin again"
@@ -151,7 +158,7 @@ ctl dump list | jq -e '[.dumps[] | select(.name == "standing" and .state == "run
 	>/dev/null || fail "the standing dump does not begin again: $(ctl dump list)"
 ok "what the configuration has for a port of that name begins again"
 has_more() {
-	[ "$(jq -s 'map(.packets) | add' "$t/standing.json")" -gt $((n + 100)) ]
+	[ "$(jq -s 'map(.packets) | add' "$t/st/standing.json")" -gt $((n + 100)) ]
 }
 wait_for 5 has_more || fail "the standing monitor counts nothing"
 kill $stream
