@@ -10,10 +10,12 @@
 
 #include "engine/config.h"
 #include "engine/control.h"
+#include "engine/dumps.h"
 #include "engine/eal.h"
 #include "engine/engine.h"
 #include "engine/log.h"
 #include "engine/privileges.h"
+#include "engine/sends.h"
 #include "engine/sends.h"
 #include "engine/watch.h"
 
@@ -51,10 +53,15 @@ static int load(const struct npf_daemon_options *o, struct npf_config **cp)
 	return 0;
 }
 
-/* Each session takes a handful of descriptors: ask for as many as we may have. */
-static void raise_fd_limit(void)
+/* Each session takes a handful of descriptors: ask for as many as we may have. And while root, for
+ * memory that may be locked: the kernel counts what dumps are written from by it. */
+static void raise_limits(void)
 {
+	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 	struct rlimit lim;
+
+	if (geteuid() == 0)
+		setrlimit(RLIMIT_MEMLOCK, &unlimited);
 
 	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
 		lim.rlim_cur = lim.rlim_max;
@@ -70,7 +77,7 @@ static int serve(const struct npf_config *conf)
 	bool hugepages, eal = false;
 	int rc;
 
-	raise_fd_limit();
+	raise_limits();
 	rc = npf_privileges_check(conf, err, sizeof(err));
 	if (rc == 0)
 		rc = npf_control_listen(conf, &control, err, sizeof(err));
@@ -81,6 +88,11 @@ static int serve(const struct npf_config *conf)
 		rc = npf_engine_new(conf, hugepages, &engine, err, sizeof(err));
 	if (rc == 0)
 		rc = npf_privileges_drop(conf, err, sizeof(err));
+	/* Files are made by the user that the daemon stays. */
+	if (rc == 0)
+		rc = npf_dumps_standing(engine, NULL, err, sizeof(err));
+	if (rc == 0)
+		rc = npf_sends_standing(engine, NULL, err, sizeof(err));
 	if (rc == 0) {
 		for (unsigned int i = 0; i < engine->n_ports; i++)
 			npf_info("port %s: %s, %u rx queue%s", engine->ports[i]->port.conf->name,

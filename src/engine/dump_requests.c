@@ -12,8 +12,8 @@
 #include "engine/dump/retro.h"
 #include "engine/dumps.h"
 #include "engine/ports.h"
+#include "engine/refuse.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -28,35 +28,23 @@ static_assert((int)NPF_WIRE_DUMP_PCAP == (int)NPF_DUMP_PCAP &&
 		      (int)NPF_WIRE_DUMP_PCAPNG == (int)NPF_DUMP_PCAPNG,
 	"formats on the wire are formats");
 
-static int refuse(struct npf_wire_error *err, int rc, const char *fmt, ...) NPF_PRINTF(3, 4);
-
-static int refuse(struct npf_wire_error *err, int rc, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	return rc;
-}
-
 static int check_file(const struct npf_conn *conn, const struct npf_wire_dump *req,
 	const struct npf_wire_msg *msg, struct npf_wire_error *err)
 {
 	struct stat st;
 
 	if (req->file[0] != '\0' && msg->n_fds != 0)
-		return refuse(err, -EINVAL, "either a file's name or an opened file, not both");
+		return npf_refuse(err, -EINVAL, "either a file's name or an opened file, not both");
 	if (req->file[0] != '\0' && !npf_access_owner(&conn->peer))
-		return refuse(err, -EPERM,
+		return npf_refuse(err, -EPERM,
 			"only root and the daemon's own user can let the daemon make files; a dump "
 			"into one file, without rotation, is everybody's");
 	if (req->file[0] != '\0')
 		return 0;
 	if (msg->n_fds != 1)
-		return refuse(err, -EINVAL, "a dump needs a file");
+		return npf_refuse(err, -EINVAL, "a dump needs a file");
 	if (fstat(msg->fds[0], &st) < 0 || !S_ISREG(st.st_mode))
-		return refuse(err, -EINVAL, "a dump goes into a regular file only");
+		return npf_refuse(err, -EINVAL, "a dump goes into a regular file only");
 	return 0;
 }
 
@@ -69,15 +57,15 @@ static int check_limits(
 	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
 		n += d->uid == uid && d->life != NPF_DUMP_DONE;
 	if (n >= limits->sessions)
-		return refuse(err, -EDQUOT,
+		return npf_refuse(err, -EDQUOT,
 			"user %u has %u dumps running, the limit (npf.limits.sessions)",
 			(unsigned int)uid, n);
 	if (memory > limits->buffer * MIB)
-		return refuse(err, -E2BIG,
+		return npf_refuse(err, -E2BIG,
 			"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
 			(unsigned long long)(memory / MIB), limits->buffer);
 	if (npf_dumps_memory(e, uid) + memory > limits->memory * MIB)
-		return refuse(err, -EDQUOT,
+		return npf_refuse(err, -EDQUOT,
 			"user %u's dumps would hold %llu MiB, the limit is %u MiB "
 			"(npf.limits.memory)",
 			(unsigned int)uid,
@@ -103,11 +91,11 @@ static int check_source(struct npf_engine *e, const struct npf_conn *conn,
 
 	if ((req->flags & NPF_WIRE_DUMP_SESSION) != 0) {
 		if (conn->session == NULL || (conn->session->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
-			return refuse(err, -EINVAL, "no session is open that could be dumped");
+			return npf_refuse(err, -EINVAL, "no session is open that could be dumped");
 		if (conn->session->dump_id != 0)
-			return refuse(err, -EBUSY, "this session has a dump already");
+			return npf_refuse(err, -EBUSY, "this session has a dump already");
 		if (conn->session->port->gone)
-			return refuse(err, -ENODEV, NPF_PORT_REMOVED,
+			return npf_refuse(err, -ENODEV, NPF_PORT_REMOVED,
 				conn->session->port->port.conf->name);
 		spec->session = conn->session;
 		spec->port = conn->session->port->port.conf->name;
@@ -116,7 +104,7 @@ static int check_source(struct npf_engine *e, const struct npf_conn *conn,
 	}
 	port = npf_engine_find_port(e, req->port);
 	if (port != NULL && !npf_access_port(port->port.conf, &conn->peer))
-		return refuse(err, -EACCES, "user %u may not use port %s",
+		return npf_refuse(err, -EACCES, "user %u may not use port %s",
 			(unsigned int)conn->peer.uid, req->port);
 	return 0;
 }
@@ -189,10 +177,10 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	else
 		d = npf_dump_find(e, req->name);
 	if (d == NULL)
-		return refuse(err, -ENOENT, "there is no dump \"%s\"; `npfctl dump list` shows all",
-			req->name);
+		return npf_refuse(err, -ENOENT,
+			"there is no dump \"%s\"; `npfctl dump list` shows all", req->name);
 	if (!npf_access_owner(&conn->peer) && d->uid != conn->peer.uid)
-		return refuse(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
+		return npf_refuse(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
 			(unsigned int)d->uid);
 	answer(d, reply, fdp, is_newp);
 	if (req->op == NPF_WIRE_DUMP_STOP) {
@@ -201,15 +189,16 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 			conn->session->dump_id = 0;
 		if (rc == 0)
 			rc = npf_engine_replan(e);
-		return rc < 0 ? refuse(err, rc, "the daemon is out of memory") : 0;
+		return rc < 0 ? npf_refuse(err, rc, "the daemon is out of memory") : 0;
 	}
 	if (d->life != NPF_DUMP_RUNNING || d->producer.retro == NULL)
-		return refuse(err, -EINVAL,
+		return npf_refuse(err, -EINVAL,
 			"dump \"%s\" is not a running retrospective one: there is nothing to "
 			"trigger",
 			d->name);
 	rc = npf_dump_retro_trigger(&d->producer, req->after_ns);
-	return rc < 0 ? refuse(err, rc, "the file of the last trigger is still being written") : 0;
+	return rc < 0 ? npf_refuse(err, rc, "the file of the last trigger is still being written")
+		      : 0;
 }
 
 int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
@@ -219,7 +208,7 @@ int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
 
 	*st = (struct npf_wire_dump_status){.ended = 2};
 	if (conn->session->dump_id == 0)
-		return refuse(err, -ENOENT, "this session has no dump");
+		return npf_refuse(err, -ENOENT, "this session has no dump");
 	d = find_by_id(e, conn->session->dump_id);
 	if (d == NULL)
 		return 0; /* it has ended so long ago that it is forgotten */

@@ -78,11 +78,7 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 	if (rc == 0)
 		rc = npf_watch_standing(e, NULL, err, err_len);
 	if (rc == 0)
-		rc = npf_dumps_standing(e, NULL, err, err_len);
-	if (rc == 0)
 		rc = npf_sends_load(e, err, err_len);
-	if (rc == 0)
-		rc = npf_sends_standing(e, NULL, err, err_len);
 	if (rc < 0) {
 		npf_engine_free(e);
 		return rc;

@@ -11,9 +11,9 @@
 #include "engine/access.h"
 #include "engine/dumps.h"
 #include "engine/log.h"
+#include "engine/refuse.h"
 #include "engine/watch.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,18 +24,6 @@
 /* What Linux's SKF_AD_PKTTYPE says of a packet. */
 #define PKTTYPE_HOST     0
 #define PKTTYPE_OUTGOING 4
-
-static int refuse(struct npf_wire_error *err, int rc, const char *fmt, ...) NPF_PRINTF(3, 4);
-
-static int refuse(struct npf_wire_error *err, int rc, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	return rc;
-}
 
 static uint64_t memory_of(const struct npf_buffer *b)
 {
@@ -62,15 +50,15 @@ static int check_limits(const struct npf_engine *e, uid_t uid, uint64_t size, un
 	}
 	memory += npf_dumps_memory(e, uid);
 	if (opening && n >= limits->sessions)
-		return refuse(err, -EDQUOT,
+		return npf_refuse(err, -EDQUOT,
 			"user %u has %u sessions open, the limit (npf.limits.sessions)",
 			(unsigned int)uid, n);
 	if (size > limits->buffer * MIB)
-		return refuse(err, -E2BIG,
+		return npf_refuse(err, -E2BIG,
 			"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
 			(unsigned long long)(size / MIB), limits->buffer);
 	if (memory + size * n_lanes > limits->memory * MIB)
-		return refuse(err, -EDQUOT,
+		return npf_refuse(err, -EDQUOT,
 			"user %u would hold %llu MiB of buffers, the limit is %u MiB "
 			"(npf.limits.memory)",
 			(unsigned int)uid, (unsigned long long)((memory + size * n_lanes) / MIB),
@@ -90,7 +78,7 @@ static int make_buffer(const struct npf_engine *e, const struct npf_session *s, 
 	int rc = npf_buffer_new(&conf, bp);
 
 	if (rc < 0)
-		return refuse(err, rc,
+		return npf_refuse(err, rc,
 			"a buffer of %llu KiB for each of %u lanes can't be had: %s; ask for a "
 			"smaller one",
 			(unsigned long long)(size / KIB), conf.n_lanes, strerror(-rc));
@@ -151,7 +139,7 @@ static int compile(const struct npf_engine *e, const struct npf_port *port,
 	if (n_insns == 0)
 		return 0;
 	if (n_insns > e->conf->npf.limits.filter)
-		return refuse(err, -E2BIG,
+		return npf_refuse(err, -E2BIG,
 			"a filter of %u instructions is longer than the limit of %u "
 			"(npf.limits.filter)",
 			n_insns, e->conf->npf.limits.filter);
@@ -164,9 +152,10 @@ static int compile(const struct npf_engine *e, const struct npf_port *port,
 		return 0;
 	free_compiled(c);
 	if (rc == -EINVAL)
-		return refuse(err, rc, "the filter is not a valid BPF program: instruction %u: %s",
-			bad.pc, bad.reason);
-	return refuse(err, rc, "the filter can't be compiled: %s", strerror(-rc));
+		return npf_refuse(err, rc,
+			"the filter is not a valid BPF program: instruction %u: %s", bad.pc,
+			bad.reason);
+	return npf_refuse(err, rc, "the filter can't be compiled: %s", strerror(-rc));
 }
 
 int npf_session_compile(const struct npf_engine *e, const struct npf_port *port,
@@ -241,7 +230,7 @@ static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->feeds = aligned_alloc(NPF_CACHELINE, s->port->n_taps * sizeof(*s->feeds));
 	if (s->wake_fd < 0 || s->feeds == NULL)
-		return refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
+		return npf_refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
 	memset(s->feeds, 0, s->port->n_taps * sizeof(*s->feeds));
 	if (is_idle)
 		return 0;
@@ -260,16 +249,16 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	int rc;
 
 	if (port == NULL)
-		return refuse(
+		return npf_refuse(
 			err, -ENODEV, "there is no port %s; `npfctl ports` lists them", req->port);
 	if (!npf_access_port(port->port.conf, peer))
-		return refuse(err, -EACCES,
+		return npf_refuse(err, -EACCES,
 			"user %u may not use port %s; its `allow` list in the daemon's "
 			"configuration says who may",
 			(unsigned int)peer->uid, req->port);
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
-		return refuse(err, -ENOMEM, "the daemon is out of memory");
+		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
 	s->port = port;
 	s->peer = *peer;
 	s->peer.groups = NULL;
@@ -290,7 +279,7 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	append(e, s);
 	rc = s->buffer != NULL ? npf_port_start(&port->port) : 0;
 	if (rc < 0)
-		refuse(err, rc, "port %s can't be started: %s; the daemon's log says more",
+		npf_refuse(err, rc, "port %s can't be started: %s; the daemon's log says more",
 			req->port, strerror(-rc));
 	else
 		rc = npf_engine_replan(e);
@@ -337,7 +326,7 @@ int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 		s->filter_out = old.out;
 		s->filter_gen--;
 		free_compiled(&now);
-		return refuse(
+		return npf_refuse(
 			err, rc, "the daemon is out of memory; the old filter stays in force");
 	}
 	s->n_insns = n_insns;
@@ -405,7 +394,7 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_b
 	if (old == NULL) {
 		rc = npf_port_start(&s->port->port);
 		if (rc < 0)
-			return refuse(err, rc, "port %s can't be started: %s",
+			return npf_refuse(err, rc, "port %s can't be started: %s",
 				s->port->port.conf->name, strerror(-rc));
 		s->port->n_captures++;
 	}
@@ -425,7 +414,7 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_b
 			npf_watch_link(e, old_watch);
 		s->buffer = old;
 		s->watch = old_watch;
-		return refuse(err, rc, "the daemon is out of memory; all stays as it was");
+		return npf_refuse(err, rc, "the daemon is out of memory; all stays as it was");
 	}
 	/* The reader has the old buffer mapped: it drains that to its end, then goes on with the
 	 * new one. */
@@ -447,9 +436,9 @@ int npf_session_set_buffer(
 	int rc;
 
 	if (s->buffer == NULL)
-		return refuse(err, -EINVAL, "this session captures nothing: it has no buffer");
+		return npf_refuse(err, -EINVAL, "this session captures nothing: it has no buffer");
 	if (s->watch != NULL)
-		return refuse(err, -EBUSY,
+		return npf_refuse(err, -EBUSY,
 			"a session that monitors has no buffer for packets: set it when it "
 			"captures again");
 	if (size < NPF_BUFFER_MIN)

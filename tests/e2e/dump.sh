@@ -188,8 +188,10 @@ says "$t/err" 'belongs to user 0' "a dump is its owner's to stop"
 "$npfctl" dump stop mine || fail "dump stop"
 ! "$npfctl" dump start npf0 -w "$d/x.pcap" no such filter 2>"$t/err" || fail "a wrong filter is taken"
 says "$t/err" 'syntax error|no such|parse' "a wrong filter is named"
-! "$npfctl" dump start npf0 -w /no/such/dir/x.pcap --max-size 10 2>"$t/err" || fail "a limit of 10 bytes"
+! "$npfctl" dump start npf0 -w "$d/x.pcap" --max-size 10 2>"$t/err" || fail "a limit of 10 bytes"
 says "$t/err" 'smaller than the header' "a limit smaller than a header is refused"
+! "$npfctl" dump start npf0 -w /no/such/dir/x.pcap 2>"$t/err" || fail "a dump into a directory that is not there"
+says "$t/err" "can't make files in /no/such/dir: No such file" "a directory that is not there is refused at once"
 
 # Retrospective: what came before the trigger. The replay is over by then.
 "$npfctl" dump start npf0 -n past -w "$d/past-%N.pcap" --retro 4MiB >/dev/null || fail "--retro"

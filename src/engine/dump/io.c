@@ -72,11 +72,11 @@ void npf_dump_io_sync(struct npf_dump_io *io, int fd, uint32_t tag)
 
 	assert(io->in_flight < NPF_ARRAY_LEN(io->done));
 	if (!io->has_uring) {
-		done_at_once(io, tag, fdatasync(fd) < 0 ? -errno : 0);
+		done_at_once(io, tag, fsync(fd) < 0 ? -errno : 0);
 		return;
 	}
 	sqe = io_uring_get_sqe(&io->uring);
-	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	io_uring_prep_fsync(sqe, fd, 0);
 	submit(io, sqe, tag);
 }
 

@@ -40,7 +40,8 @@ struct npf_dump_io {
 void npf_dump_io_init(struct npf_dump_io *io, void *data, size_t len, bool plain);
 void npf_dump_io_fini(struct npf_dump_io *io);
 
-/* Start one; at most one write and NPF_DUMP_SYNCS syncs are in flight. */
+/* Start one; a file's bytes, size, mode and owner are synchronised, of a directory its names. At
+ * most one write and NPF_DUMP_SYNCS syncs are in flight. */
 void npf_dump_io_write(struct npf_dump_io *io, int fd, const void *data, size_t len, uint64_t at);
 void npf_dump_io_sync(struct npf_dump_io *io, int fd, uint32_t tag);
 

@@ -137,11 +137,22 @@ int npf_dump_out_trim(struct npf_dump_out *o)
 	return o->reserved > o->size && ftruncate(o->fd, (off_t)o->size) < 0 ? -errno : 0;
 }
 
-int npf_dump_out_finish(struct npf_dump_out *o)
+/* Return: a descriptor or -1. */
+static int open_folder(const char *name)
+{
+	char folder[PATH_MAX];
+
+	if (npf_dump_name_dir(name, folder, sizeof(folder)) < 0)
+		return -1;
+	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int npf_dump_out_finish(struct npf_dump_out *o, int *folderp)
 {
 	char name[PATH_MAX];
 	int rc = 0;
 
+	*folderp = -1;
 	if (o->fd < 0)
 		return 0;
 	if (o->owned) {
@@ -160,6 +171,8 @@ int npf_dump_out_finish(struct npf_dump_out *o)
 			rc = rename(o->part, o->name) < 0 ? -errno : 0;
 		if (rc < 0)
 			snprintf(o->name, sizeof(o->name), "%s", o->part);
+		else
+			*folderp = open_folder(o->name);
 	}
 	o->fd = npf_close(o->fd);
 	return rc;

@@ -55,8 +55,12 @@ int npf_dump_out_put(struct npf_dump_out *o, const void *data, size_t n, uint64_
 /* All is written: give back what was reserved too much. Return: 0 or -errno. */
 int npf_dump_out_trim(struct npf_dump_out *o);
 
-/* All is on the disk: give it its name, and close it. Return: 0 or -errno: it keeps its .part
- * name. */
-int npf_dump_out_finish(struct npf_dump_out *o);
+/*
+ * npf_dump_out_finish - all is on the disk: give it its name, and close it.
+ * @folderp: gets its directory, opened, if a name was given there: to be synchronised and closed by
+ *   the caller. -1: none was, or we may not read it.
+ * Return: 0 or -errno: it keeps its .part name.
+ */
+int npf_dump_out_finish(struct npf_dump_out *o, int *folderp);
 
 #endif

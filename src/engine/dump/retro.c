@@ -120,8 +120,13 @@ bool npf_dump_retro_put(struct npf_dump_producer *p, const struct npf_rec *hdr, 
 		return false;
 	chunk = chunk_of(p, p->pos);
 	if (chunk != r->last_chunk) {
-		r->chunks[chunk % NPF_DUMP_CHUNKS] =
-			(struct npf_dump_chunk){.first = p->pos, .ts_ns = hdr->ts_ns};
+		r->chunks[chunk % NPF_DUMP_CHUNKS] = (struct npf_dump_chunk){
+			.first = p->pos,
+			.ts_ns = hdr->ts_ns,
+			.received = p->received - 1,
+			.missed = atomic_load_explicit(&p->missed, memory_order_relaxed),
+			.dropped = p->drop_disk,
+		};
 		r->last_chunk = chunk;
 	}
 	at = npf_dump_put_record(p->format, npf_dump_ring_at(p->ring, p->pos), hdr->ts_ns,
@@ -133,8 +138,11 @@ bool npf_dump_retro_put(struct npf_dump_producer *p, const struct npf_rec *hdr, 
 	return true;
 }
 
-/* The first record that is not too old. Reads records only within one chunk. */
-static uint64_t start_of_window(struct npf_dump_producer *p)
+/*
+ * The first record that is not too old. Reads records only within one chunk.
+ * @skippedp: gets how many records of its chunk were passed over
+ */
+static uint64_t start_of_window(struct npf_dump_producer *p, uint64_t *skippedp)
 {
 	struct npf_dump_retro *r = p->retro;
 	uint64_t pos = r->floor, n = chunk_of(p, pos), oldest;
@@ -162,8 +170,38 @@ static uint64_t start_of_window(struct npf_dump_producer *p)
 		if (ts_ns >= oldest)
 			break;
 		pos += size;
+		++*skippedp;
 	}
 	return pos;
+}
+
+/* The counters as they were before the oldest remembered record. */
+static struct npf_dump_sums counters_before(const struct npf_dump_producer *p, uint64_t skipped)
+{
+	const struct npf_dump_retro *r = p->retro;
+	const struct npf_dump_chunk *c = &r->chunks[chunk_of(p, r->floor) % NPF_DUMP_CHUNKS];
+
+	/* Nothing is remembered. */
+	if (r->floor == p->pos)
+		return (struct npf_dump_sums){
+			.received = p->received,
+			.missed = atomic_load_explicit(&p->missed, memory_order_relaxed),
+			.dropped = p->drop_disk,
+		};
+	return (struct npf_dump_sums){
+		.received = c->received + skipped,
+		.missed = c->missed,
+		.dropped = c->dropped,
+	};
+}
+
+void npf_dump_retro_sums(struct npf_dump_sums *sums, uint64_t packets, uint64_t first_ns)
+{
+	sums->delivered = packets;
+	sums->first_ns = first_ns;
+	sums->accepted = packets + sums->dropped;
+	/* A burst is counted as received before the first of it is put. */
+	sums->received = NPF_MAX(sums->received, sums->accepted);
 }
 
 static void begin_file(struct npf_dump_producer *p)
@@ -172,18 +210,15 @@ static void begin_file(struct npf_dump_producer *p)
 	struct npf_dump_retro *r = p->retro;
 	uint64_t n = atomic_load_explicit(&ring->n_started, memory_order_relaxed);
 	struct npf_dump_file *f = &ring->files[n % NPF_DUMP_FILES];
+	uint64_t skipped = 0;
 
-	r->floor = start_of_window(p);
+	r->floor = start_of_window(p, &skipped);
 	f->start = r->floor;
 	f->opened_ns = p->now_ns;
 	/* The writer has nothing in hand, so its tail can be moved for it. */
 	atomic_store_explicit(&ring->tail, r->floor, memory_order_relaxed);
 	p->limit = r->floor + ring->size;
-	r->base = (struct npf_dump_sums){
-		.received = p->received,
-		.missed = atomic_load_explicit(&p->missed, memory_order_relaxed),
-		.dropped = p->drop_disk,
-	};
+	r->base = counters_before(p, skipped);
 	r->state = NPF_RETRO_AFTER;
 	/* D1, D2 */
 	npf_copy_fence();

@@ -9,6 +9,9 @@
  * that came. A trigger makes what is remembered, and what comes in the time after it, one file;
  * while that is being written, the writer's position protects it and new packets go into the
  * room that is left.
+ *
+ * The counters in a file's trailer and summary cover what is in the file: they begin where its
+ * first record came, known to one chunk, a 1024th of the ring.
  */
 #ifndef NPF_ENGINE_DUMP_RETRO_H
 #define NPF_ENGINE_DUMP_RETRO_H
@@ -20,6 +23,8 @@
 struct npf_dump_chunk {
 	uint64_t first; /* position of the first record that starts in it */
 	uint64_t ts_ns; /* its stamp */
+	/* the producer's counters before it */
+	uint64_t received, missed, dropped;
 };
 
 enum npf_dump_retro_state {
@@ -65,6 +70,10 @@ int npf_dump_retro_trigger(struct npf_dump_producer *p, uint64_t after_ns);
 void npf_dump_retro_commit(struct npf_dump_producer *p);
 void npf_dump_retro_tick(struct npf_dump_producer *p);
 void npf_dump_retro_end(struct npf_dump_producer *p);
+
+/* Completes a file's sums, in which only what was received, missed and dropped is counted, by the
+ * packets that were found in it. */
+void npf_dump_retro_sums(struct npf_dump_sums *sums, uint64_t packets, uint64_t first_ns);
 
 /* Bytes of the record at @at, and its stamp. */
 uint32_t npf_dump_retro_record(enum npf_dump_format format, const uint8_t *at, uint64_t *ts_nsp);

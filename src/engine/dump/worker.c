@@ -7,17 +7,16 @@
  * the end of a file, less than a block, goes through the page cache, so that a file is at no moment
  * longer than its data; so does, once a second, what a slow dump has collected.
  *
- * As a stream, when files are compressed or their header is not in the ring.
- *
- * A finished file is brought to stable storage and renamed while the next is being written.
+ * As a stream (stream.h), when files are compressed or their header is not in the ring.
  */
 #include "engine/dump/worker.h"
 
 #include "base/clock.h"
+#include "engine/dump/closing.h"
 #include "engine/dump/io.h"
 #include "engine/dump/keeper.h"
 #include "engine/dump/retro.h"
-#include "engine/dump/zip.h"
+#include "engine/dump/stream.h"
 #include "engine/log.h"
 
 #include <fcntl.h>
@@ -30,34 +29,18 @@
 #define WRITE_MAX    (8u << 20)   /* longest write, bytes */
 #define WRITE_MIN    (1u << 20)   /* collected before one is started, direct ... */
 #define BUFFERED_MIN (256u << 10) /* ... and through the page cache */
-#define STREAM_MAX   (1u << 20)
 #define FLUSH_NS     NPF_NS_PER_S /* what has waited so long is written whatever its length */
 #define RETRY_NS     (200 * NPF_NS_PER_MS)
 #define SLEEP_NS     (1 * NPF_NS_PER_MS)
 #define LONG_NS      (5 * NPF_NS_PER_MS)
 #define QUIET_TURNS  200 /* sleeps before they become long */
 
-/* A finished file on its way to stable storage. */
-struct closing {
-	bool synced;
-	int rc; /* of that */
-	struct npf_dump_out out;
-	struct npf_dump_summary summary;
-};
-
-/* Where the stream is in a file. */
-enum phase {
-	PHASE_HEAD,
-	PHASE_BODY,
-	PHASE_TRAILER,
-	PHASE_END,
-};
-
 struct npf_dump_worker {
 	struct npf_dump_worker_conf conf;
 	struct npf_dump_io io;
 	struct npf_dump_out out;
-	struct npf_dump_zip *zip;
+	struct npf_dump_stream stream;
+	bool streams; /* this way, not by blocks */
 	struct npf_dump_keeper keeper;
 	uint64_t number; /* of the open file */
 	uint64_t finished_bytes;
@@ -67,17 +50,7 @@ struct npf_dump_worker {
 	uint32_t writing; /* bytes in flight from there */
 	uint64_t last_write_ns, retry_ns;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of this turn */
-	/* streams */
-	enum phase phase;
-	const uint8_t *span; /* header or trailer, what is left of it */
-	size_t span_len;
-	uint8_t trailer[NPF_DUMP_TRAILER];
-	uint64_t walked; /* records were counted up to here */
-	uint64_t packets, first_ns;
-
-	/* in order: number n is at [n % NPF_DUMP_SYNCS] */
-	struct closing closings[NPF_DUMP_SYNCS];
-	uint64_t closed, settled;
+	struct npf_dump_closings closings;
 	_Atomic bool abandon;
 	pthread_t thread;
 	int done_fd;
@@ -141,7 +114,9 @@ static void give_back(struct npf_dump_worker *w)
 
 static void count_finished(struct npf_dump_worker *w, const struct npf_dump_summary *s)
 {
-	if (s->error == 0 && s->path[0] != '\0')
+	if (s->error != 0)
+		npf_warn("dump: %s: can't be finished: %s", s->path, strerror(-s->error));
+	else if (s->path[0] != '\0')
 		npf_dump_keeper_add(&w->keeper, s->path, s->size);
 	pthread_mutex_lock(&w->lock);
 	w->state.files++;
@@ -151,28 +126,13 @@ static void count_finished(struct npf_dump_worker *w, const struct npf_dump_summ
 		w->conf.finished(w->conf.ctx, s);
 }
 
-/* A file is on stable storage, or that failed. */
-static void settle(struct npf_dump_worker *w, struct closing *c)
-{
-	int rc = c->rc, named = npf_dump_out_finish(&c->out);
-
-	if (rc == -EINVAL || rc == -EROFS)
-		rc = 0; /* a kind of file that can't be synchronised */
-	c->summary.path = c->out.name;
-	c->summary.error = rc < 0 ? rc : named;
-	if (c->summary.error < 0)
-		npf_warn("dump: %s: can't be finished: %s", c->out.name,
-			strerror(-c->summary.error));
-	count_finished(w, &c->summary);
-}
-
-/* Syncs end in any order; files get their names in theirs. */
 static void take_synced(struct npf_dump_worker *w, const struct npf_dump_done *done)
 {
-	w->closings[done->tag].synced = true;
-	w->closings[done->tag].rc = done->res;
-	while (w->settled < w->closed && w->closings[w->settled % NPF_DUMP_SYNCS].synced)
-		settle(w, &w->closings[w->settled++ % NPF_DUMP_SYNCS]);
+	const struct npf_dump_summary *s;
+
+	npf_dump_closings_synced(&w->closings, done);
+	while ((s = npf_dump_closings_take(&w->closings, &w->io)) != NULL)
+		count_finished(w, s);
 }
 
 static void take_done(struct npf_dump_worker *w, const struct npf_dump_done *done)
@@ -229,13 +189,8 @@ static bool open_next(struct npf_dump_worker *w)
 		w->out.fd = -1;
 		return false;
 	}
-	w->start = w->at = w->flushed = w->walked = f->start;
-	w->packets = w->first_ns = 0;
-	w->phase = w->conf.retro ? PHASE_HEAD : PHASE_BODY;
-	w->span = w->conf.head;
-	w->span_len = w->conf.head_size;
-	if (w->zip != NULL)
-		npf_dump_zip_reset(w->zip);
+	w->start = w->at = w->flushed = f->start;
+	npf_dump_stream_begin(&w->stream, f->start);
 	w->last_write_ns = w->now_ns;
 	clear_error(w);
 	tell_file(w);
@@ -246,24 +201,16 @@ static bool close_file(struct npf_dump_worker *w)
 {
 	const struct npf_dump_file *f = entry(w);
 	struct npf_dump_ring *r = w->conf.ring;
-	uint32_t slot = (uint32_t)(w->closed % NPF_DUMP_SYNCS);
-	struct closing *c = &w->closings[slot];
+	struct npf_dump_summary summary = {.sums = f->sums};
 
-	if (w->closed - w->settled == NPF_DUMP_SYNCS)
-		return false; /* as many on their way as can be: one will be done soon */
-	w->closed++;
+	if (npf_dump_closings_full(&w->closings))
+		return false;
 	npf_dump_out_trim(&w->out);
-	c->synced = false;
-	c->out = w->out;
-	c->summary = (struct npf_dump_summary){
-		.number = w->number++,
-		.size = w->out.size,
-		.sums = f->sums,
-	};
-	if (w->conf.retro) {
-		c->summary.sums.delivered = w->packets;
-		c->summary.sums.first_ns = w->first_ns;
-	}
+	summary.number = w->number++;
+	summary.size = w->out.size;
+	if (w->conf.retro)
+		npf_dump_retro_sums(&summary.sums, w->stream.packets, w->stream.first_ns);
+	npf_dump_closings_add(&w->closings, &w->io, &w->out, &summary);
 	w->finished_bytes += w->out.size;
 	w->out.fd = -1;
 	w->conf.target.fd = -1;
@@ -271,7 +218,6 @@ static bool close_file(struct npf_dump_worker *w)
 	give_back(w);
 	/* D4 */
 	atomic_fetch_add_explicit(&r->n_done, 1, memory_order_release);
-	npf_dump_io_sync(&w->io, c->out.fd, slot);
 	tell_file(w);
 	return true;
 }
@@ -338,107 +284,22 @@ static bool step_blocks(struct npf_dump_worker *w)
 
 /* ---- as a stream ---- */
 
-/* Write a piece behind what is there. Return: bytes taken, or -errno. */
-static ssize_t put_stream(struct npf_dump_worker *w, const void *data, size_t n,
-	enum npf_dump_zip_end end, bool *donep)
-{
-	uint64_t before = w->out.size;
-	size_t used = n;
-	int rc;
-
-	if (w->zip != NULL)
-		rc = npf_dump_zip_put(w->zip, &w->out, data, n, end, &used);
-	else
-		rc = npf_dump_out_put(&w->out, data, n, before) ?: 1;
-	if (w->zip == NULL && rc < 0)
-		used = (size_t)(w->out.size - before);
-	*donep = rc == 1;
-	if (rc < 0)
-		set_error(w, rc, "can't write", w->out.part);
-	else
-		wrote(w);
-	return (ssize_t)used;
-}
-
-/* Counts the records of a retrospective file: nobody did when they were remembered. */
-static void walk(struct npf_dump_worker *w, uint64_t limit)
-{
-	while (w->walked < limit) {
-		uint64_t ts_ns;
-
-		w->walked += npf_dump_retro_record(
-			w->conf.format, npf_dump_ring_at(w->conf.ring, w->walked), &ts_ns);
-		if (w->packets++ == 0)
-			w->first_ns = ts_ns;
-	}
-}
-
-static void make_trailer(struct npf_dump_worker *w)
-{
-	struct npf_dump_sums sums = entry(w)->sums;
-
-	sums.delivered = w->packets;
-	sums.first_ns = w->first_ns;
-	/* What was received while these were remembered was not counted apart. */
-	sums.accepted = sums.delivered + sums.dropped;
-	sums.received = NPF_MAX(sums.received, sums.accepted);
-	w->span = w->trailer;
-	w->span_len = npf_dump_put_trailer(w->conf.format, w->trailer, &sums);
-}
-
-static bool step_span(struct npf_dump_worker *w, enum phase next)
-{
-	bool done;
-	size_t used = (size_t)put_stream(w, w->span, w->span_len, NPF_ZIP_MORE, &done);
-
-	w->span += used;
-	w->span_len -= used;
-	if (w->span_len == 0)
-		w->phase = next;
-	return w->span_len == 0;
-}
-
-static bool step_body(struct npf_dump_worker *w)
-{
-	bool ended, done, flush = is_due(w);
-	uint64_t limit = visible(w, &ended);
-	size_t n = (size_t)NPF_MIN(limit - w->at, (uint64_t)STREAM_MAX);
-
-	if (w->conf.retro)
-		walk(w, limit);
-	if (n == 0 && ended) {
-		w->phase = w->conf.retro ? PHASE_TRAILER : PHASE_END;
-		if (w->conf.retro)
-			make_trailer(w);
-		return true;
-	}
-	if (n < BUFFERED_MIN && !ended && !(flush && w->flushed < limit))
-		return false;
-	w->at += (uint64_t)put_stream(w, npf_dump_ring_at(w->conf.ring, w->at), n,
-		flush ? NPF_ZIP_FLUSH : NPF_ZIP_MORE, &done);
-	if (w->at == limit && done)
-		w->flushed = limit;
-	give_back(w);
-	return true;
-}
-
 static bool step_stream(struct npf_dump_worker *w)
 {
-	bool done = true;
+	bool ended;
+	uint64_t limit = visible(w, &ended), before = w->out.size;
+	int rc = npf_dump_stream_step(
+		&w->stream, &w->out, limit, ended ? &entry(w)->sums : NULL, is_due(w));
 
-	switch (w->phase) {
-	case PHASE_HEAD:
-		return step_span(w, PHASE_BODY);
-	case PHASE_BODY:
-		return step_body(w);
-	case PHASE_TRAILER:
-		return step_span(w, PHASE_END);
-	case PHASE_END:
-		if (w->zip != NULL)
-			put_stream(w, NULL, 0, NPF_ZIP_END, &done);
-		return done && close_file(w);
+	w->at = w->stream.at;
+	give_back(w);
+	if (rc < 0) {
+		set_error(w, rc, "can't write", w->out.part);
+		return false;
 	}
-	return false;
+	if (w->out.size > before)
+		wrote(w);
+	return rc == NPF_STREAM_END ? close_file(w) : rc == NPF_STREAM_BUSY;
 }
 
 /* ---- the thread ---- */
@@ -449,7 +310,7 @@ static bool advance(struct npf_dump_worker *w)
 		return false;
 	if (w->out.fd < 0)
 		return open_next(w);
-	return w->conf.retro || w->zip != NULL ? step_stream(w) : step_blocks(w);
+	return w->streams ? step_stream(w) : step_blocks(w);
 }
 
 static bool is_over(struct npf_dump_worker *w)
@@ -490,7 +351,8 @@ static void *run(void *arg)
 		bool busy = false;
 
 		w->now_ns = npf_clock_monotonic();
-		if (w->conf.feed != NULL)
+		if (w->conf.feed != NULL &&
+			!atomic_load_explicit(&w->abandon, memory_order_relaxed))
 			busy = w->conf.feed(w->conf.ctx);
 		while (npf_dump_io_reap(&w->io, 0, &done)) {
 			take_done(w, &done);
@@ -503,6 +365,9 @@ static void *run(void *arg)
 		if (!busy)
 			rest(w, quiet);
 	}
+	/* Abandoned: what was reserved is of no use to it any more. */
+	if (w->out.fd >= 0)
+		npf_dump_out_trim(&w->out);
 	npf_close(w->out.fd);
 	npf_close(w->conf.target.fd != w->out.fd ? w->conf.target.fd : -1);
 	npf_dump_io_fini(&w->io);
@@ -537,7 +402,7 @@ static int start_thread(struct npf_dump_worker *w)
 
 static void free_worker(struct npf_dump_worker *w)
 {
-	npf_dump_zip_free(w->zip);
+	npf_dump_zip_free(w->stream.zip);
 	npf_dump_keeper_fini(&w->keeper);
 	npf_close(w->done_fd);
 	pthread_mutex_destroy(&w->lock);
@@ -567,9 +432,17 @@ int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_du
 	}
 	if (w->done_fd < 0 || (pattern != NULL && w->conf.target.pattern == NULL))
 		rc = -ENOMEM;
+	w->stream = (struct npf_dump_stream){
+		.ring = conf->ring,
+		.format = conf->format,
+		.head = conf->head,
+		.head_size = conf->head_size,
+		.retro = conf->retro,
+	};
 	if (rc == 0 && conf->zstd)
-		rc = npf_dump_zip_new(&w->zip);
-	if (conf->zstd || conf->retro)
+		rc = npf_dump_zip_new(&w->stream.zip);
+	w->streams = conf->zstd || conf->retro;
+	if (w->streams)
 		w->conf.target.direct = false;
 	if (rc == 0) {
 		npf_dump_io_init(&w->io, conf->ring->data, 2 * conf->ring->size, conf->plain_io);

@@ -10,19 +10,11 @@
 #ifndef NPF_ENGINE_DUMP_WORKER_H
 #define NPF_ENGINE_DUMP_WORKER_H
 
+#include "engine/dump/closing.h"
 #include "engine/dump/out.h"
 #include "engine/dump/ring.h"
 
 struct npf_dump_worker;
-
-/* A file was finished. Context: the worker. */
-struct npf_dump_summary {
-	const char *path; /* "": a file opened by somebody else */
-	uint64_t number;
-	uint64_t size; /* bytes on disk */
-	struct npf_dump_sums sums;
-	int error; /* 0, or -errno of what kept it from its name */
-};
 
 struct npf_dump_worker_conf {
 	struct npf_dump_ring *ring;
@@ -40,7 +32,8 @@ struct npf_dump_worker_conf {
 	 * whether there was anything. May be NULL.
 	 */
 	bool (*feed)(void *ctx);
-	void (*finished)(void *ctx, const struct npf_dump_summary *s); /* may be NULL */
+	/* A file is on stable storage under its name, or can't be. May be NULL. */
+	void (*finished)(void *ctx, const struct npf_dump_summary *s);
 	void *ctx;
 };
 
@@ -63,7 +56,8 @@ int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_du
 
 void npf_dump_worker_state(struct npf_dump_worker *w, struct npf_dump_state *s);
 
-/* Write no more, whatever is left: what is there is cut behind its last whole record. */
+/* Write no more, whatever is left: a file that was not finished keeps its .part name, and may end
+ * within a record. */
 void npf_dump_worker_abandon(struct npf_dump_worker *w);
 
 /* Readable (an eventfd) once the worker has exited. Lifetime: the worker's. */

@@ -48,10 +48,4 @@ static inline void npf_track_seen(struct npf_track *t, uint32_t seq)
 	t->unique++;
 }
 
-/* Numbers below the highest that have not arrived (or came too late to tell). */
-static inline uint64_t npf_track_missing(const struct npf_track *t)
-{
-	return t->next - t->unique;
-}
-
 #endif

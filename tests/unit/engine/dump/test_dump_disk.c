@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a dump leaves on a disk when everything stops, when the disk is full, in which order it
+ * calls, and compressed. */
+#include "dump_fixture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <zstd.h>
+
+/* The program's own calls, noted down in their order, then made. */
+static char calls[16][PATH_MAX + 16];
+static _Atomic unsigned int n_calls;
+
+static void note(const char *what, const char *path)
+{
+	unsigned int n = n_calls++;
+
+	if (n < NPF_ARRAY_LEN(calls))
+		snprintf(calls[n], sizeof(calls[n]), "%s %s", what, path);
+}
+
+static void note_fd(const char *what, int fd)
+{
+	char link[64], path[PATH_MAX] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) > 0)
+		note(what, path);
+}
+
+static void note_told(const char *path)
+{
+	note("told of", path);
+}
+
+int fsync(int fd)
+{
+	note_fd("fsync", fd);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int renameat2(int old_fd, const char *old, int new_fd, const char *new, unsigned int flags)
+{
+	note("rename", new);
+	return (int)syscall(SYS_renameat2, old_fd, old, new_fd, new, flags);
+}
+
+static void a_file_is_synchronised_then_named_then_its_directory_synchronised(void **state)
+{
+	struct options o = {.name = "order.pcap", .plain = true, .told = note_told};
+	char want[4][PATH_MAX + 16];
+	struct dump d;
+
+	(void)state;
+	n_calls = 0;
+	start(&d, &o);
+	give_all(&d, 0, 1000);
+	stop(&d);
+	assert_int_equal(d.n, 1);
+	snprintf(want[0], sizeof(want[0]), "fsync %s/order.pcap.part", dir);
+	snprintf(want[1], sizeof(want[1]), "rename %s/order.pcap", dir);
+	snprintf(want[2], sizeof(want[2]), "fsync %s", dir);
+	snprintf(want[3], sizeof(want[3]), "told of %s/order.pcap", dir);
+	assert_int_equal(n_calls, 4);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_string_equal(calls[i], want[i]);
+	unlink(d.paths[0]);
+}
+
+static void killed_at_any_moment_a_dump_leaves_whole_files_and_one_short_one(void **state)
+{
+	struct options o = {.limits = {.file_size = 3u << 20}, .name = "kill-%N.pcap"};
+
+	(void)state;
+	for (unsigned int round = 0; round < 12; round++) {
+		unsigned int n_part = 0;
+		uint64_t next = 0;
+		char path[512];
+		struct stat st;
+		bool whole;
+		pid_t pid = fork();
+
+		o.format = (enum npf_dump_format)(round % NPF_DUMP_N_FORMATS);
+		o.buffered = round % 4 == 3;
+		if (pid == 0) {
+			struct dump d;
+
+			start(&d, &o);
+			give_all(&d, 0, UINT64_MAX);
+		}
+		assert_true(pid > 0);
+		usleep(20000 + round * 17000);
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		for (unsigned int i = 1;; i++) {
+			snprintf(path, sizeof(path), "%s/kill-%06u.pcap", dir, i);
+			if (stat(path, &st) == 0) {
+				next += read_back(path, next, o.format, &whole);
+				assert_true(whole);
+				unlink(path);
+				continue;
+			}
+			/* Those whose data were on their way to stable storage are whole as well.
+			 */
+			strcat(path, ".part");
+			if (stat(path, &st) < 0)
+				break;
+			if (st.st_size > 0)
+				next += read_back(path, next, o.format, &whole);
+			if (st.st_size == 0 || !whole)
+				n_part++;
+			unlink(path);
+		}
+		assert_true(n_part <= 1);
+	}
+}
+
+static void a_disk_that_was_full_is_used_again(void **state)
+{
+	struct options o = {
+		.name = "full-%N.pcap", .ring = 2u << 20, .plain = true, .buffered = true};
+	struct rlimit lim, old;
+	struct npf_dump_state s;
+	uint64_t i = 0, dropped = 0;
+	struct dump d;
+
+	(void)state;
+	/* A limit on file sizes stands for a disk that is full: the write fails the same way. */
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	lim = old;
+	start(&d, &o);
+	lim.rlim_cur = 1u << 20;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &lim), 0);
+	for (; i < 100000; i++)
+		if (!give(&d, i)) {
+			npf_dump_drop(&d.p, 1);
+			dropped++;
+			usleep(10);
+			if (dropped > 1000)
+				break;
+		}
+	npf_dump_worker_state(d.worker, &s);
+	assert_int_equal(s.error, -EFBIG);
+	assert_non_null(strstr(s.error_text, "full-000001.pcap.part"));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	for (int turn = 0; turn < 500 && s.error != 0; turn++) {
+		usleep(10000);
+		npf_dump_worker_state(d.worker, &s);
+	}
+	assert_int_equal(s.error, 0);
+	npf_dump_commit(&d.p);
+	assert_int_equal(atomic_load(&d.p.counters.drop_disk), dropped);
+	assert_true(give(&d, 0) || (usleep(500000), give(&d, 0)));
+	stop(&d);
+	assert_int_equal(d.n, 1);
+	unlink(d.paths[0]);
+}
+
+static void compressed_files_are_what_zstd_reads(void **state)
+{
+	struct options o = {.name = "z.pcap.zst", .zstd = true};
+	size_t in_size, out_size = 64u << 20, n;
+	char path[256], *in, *out;
+	struct stat st;
+	struct dump d;
+	int fd;
+
+	(void)state;
+	start(&d, &o);
+	give_all(&d, 0, 50000);
+	stop(&d);
+	assert_int_equal(stat(d.paths[0], &st), 0);
+	in_size = (size_t)st.st_size;
+	in = malloc(in_size);
+	out = malloc(out_size);
+	fd = open(d.paths[0], O_RDONLY);
+	assert_int_equal(read(fd, in, in_size), (ssize_t)in_size);
+	close(fd);
+	n = ZSTD_decompress(out, out_size, in, in_size);
+	assert_false(ZSTD_isError(n));
+	assert_true(in_size < n / 2);
+	snprintf(path, sizeof(path), "%s/unpacked.pcap", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_int_equal(write(fd, out, n), (ssize_t)n);
+	close(fd);
+	expect_whole(path, 0, o.format, 50000);
+	unlink(path);
+	unlink(d.paths[0]);
+	free(in);
+	free(out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_is_synchronised_then_named_then_its_directory_synchronised),
+		cmocka_unit_test(killed_at_any_moment_a_dump_leaves_whole_files_and_one_short_one),
+		cmocka_unit_test(a_disk_that_was_full_is_used_again),
+		cmocka_unit_test(compressed_files_are_what_zstd_reads),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
