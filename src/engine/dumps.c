@@ -277,9 +277,9 @@ static bool end_abandoned(struct npf_dump *d, uint64_t end_ns)
 	uint64_t now = npf_clock_monotonic();
 
 	if (!has_exited(d, now < end_ns ? (int)((end_ns - now) / NPF_NS_PER_MS) : 0)) {
-		npf_err("dump %s: the disk does not answer: %s is left as it is, and this process "
-			"can't leave the system before the disk answers",
-			d->name, d->state.file);
+		npf_err("dump %s: the disk does not answer: what it has not taken is lost, and the "
+			"kernel keeps this process until it answers",
+			d->name);
 		return false;
 	}
 	npf_warn("dump %s: the disk did not take what was left: %s", d->name,

@@ -120,9 +120,12 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 		hdr = b->hdr[i];
 		hdr.caplen = keep_bytes(c, b, i, filter != NULL ? b->keep[i] : UINT32_MAX);
 		hdr.filter_gen = c->filter_gen;
-		if (c->dump == NULL)
+		if (c->dump == NULL) {
 			npf_lane_put(c->lane, &hdr, b->data[i]);
-		else if (!npf_dump_put(c->dump, &hdr, b->data[i]))
+			continue;
+		}
+		npf_dump_behind(c->dump, b->n - i);
+		if (!npf_dump_put(c->dump, &hdr, b->data[i]))
 			npf_dump_drop(c->dump, 1);
 	}
 	count_feed(&c->feed->received, b->n);

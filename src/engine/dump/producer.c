@@ -21,7 +21,7 @@ static bool is_free(struct npf_dump_producer *p, uint64_t end)
 
 static void sums_now(const struct npf_dump_producer *p, struct npf_dump_sums *s)
 {
-	s->received = p->received;
+	s->received = p->received - p->behind;
 	s->missed = atomic_load_explicit(&p->missed, memory_order_relaxed);
 	s->dropped = p->drop_disk + p->drop_oversize;
 }
@@ -144,6 +144,8 @@ bool npf_dump_has_room(struct npf_dump_producer *p)
 
 void npf_dump_file_full(struct npf_dump_producer *p)
 {
+	if (p->behind > 0)
+		p->behind--; /* the packet just put belongs to this file */
 	if (npf_dump_cut_is_over(&p->cut))
 		npf_dump_end(p);
 	else
@@ -157,6 +159,7 @@ static void publish(_Atomic uint64_t *counter, uint64_t v)
 
 void npf_dump_commit(struct npf_dump_producer *p)
 {
+	p->behind = 0;
 	publish(&p->counters.received, p->received);
 	publish(&p->counters.drop_disk, p->drop_disk);
 	publish(&p->counters.drop_oversize, p->drop_oversize);
@@ -174,6 +177,7 @@ void npf_dump_commit(struct npf_dump_producer *p)
 void npf_dump_tick(struct npf_dump_producer *p, uint64_t now_ns)
 {
 	p->now_ns = now_ns;
+	p->behind = 0;
 	if (p->retro != NULL) {
 		npf_dump_retro_tick(p);
 		return;

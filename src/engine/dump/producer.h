@@ -37,6 +37,8 @@ struct npf_dump_producer {
 	uint64_t idle_end_ns; /* real time at which the open file ends though no packet comes */
 	const void *head;     /* bytes that each file starts with */
 	uint64_t received, drop_disk, drop_oversize;
+	uint64_t behind; /* packets of a burst in received that come after all that was put: they
+			    may belong to the next file */
 	struct npf_dump_sums base;    /* the counters when the open file was opened */
 	struct npf_dump_retro *retro; /* NULL: every packet is on its way to disk */
 	bool over;
@@ -63,6 +65,13 @@ int npf_dump_open_now(struct npf_dump_producer *p, uint64_t now_ns);
 static inline void npf_dump_begin(struct npf_dump_producer *p, unsigned int n)
 {
 	p->received += n;
+	p->behind = n;
+}
+
+/* Of a burst, so many packets have not been looked at yet, the next to be put among them. */
+static inline void npf_dump_behind(struct npf_dump_producer *p, unsigned int n)
+{
+	p->behind = n;
 }
 
 /* One packet of these will come again: there was no room for it. */

@@ -123,7 +123,7 @@ bool npf_dump_retro_put(struct npf_dump_producer *p, const struct npf_rec *hdr, 
 		r->chunks[chunk % NPF_DUMP_CHUNKS] = (struct npf_dump_chunk){
 			.first = p->pos,
 			.ts_ns = hdr->ts_ns,
-			.received = p->received - 1,
+			.received = p->received - p->behind,
 			.missed = atomic_load_explicit(&p->missed, memory_order_relaxed),
 			.dropped = p->drop_disk,
 		};
@@ -200,7 +200,7 @@ void npf_dump_retro_sums(struct npf_dump_sums *sums, uint64_t packets, uint64_t 
 	sums->delivered = packets;
 	sums->first_ns = first_ns;
 	sums->accepted = packets + sums->dropped;
-	/* A burst is counted as received before the first of it is put. */
+	/* With several taps, what they received is known only now and then. */
 	sums->received = NPF_MAX(sums->received, sums->accepted);
 }
 

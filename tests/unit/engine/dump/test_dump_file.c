@@ -70,6 +70,36 @@ static void files_are_cut_to_the_byte_and_together_hold_everything(void **state)
 	}
 }
 
+static void a_burst_that_goes_into_several_files_is_counted_where_it_went(void **state)
+{
+	struct options o = {.limits = {.file_packets = 10}, .name = "burst-%N.pcap"};
+	static const uint8_t data[2048];
+	struct npf_rec hdr = {.ts_ns = START_NS, .caplen = 64, .len = 64};
+	struct dump d;
+
+	(void)state;
+	start(&d, &o);
+	for (unsigned int burst = 0; burst < 10; burst++) {
+		npf_dump_begin(&d.p, 32);
+		for (unsigned int i = 0; i < 32; i++) {
+			/* A filter takes every other. */
+			if (i % 2 == 1)
+				continue;
+			npf_dump_behind(&d.p, 32 - i);
+			assert_true(npf_dump_put(&d.p, &hdr, data));
+		}
+		npf_dump_commit(&d.p);
+	}
+	stop(&d);
+	assert_int_equal(d.n, 16);
+	for (unsigned int i = 0; i < d.n; i++) {
+		assert_int_equal(d.sums[i].delivered, 10);
+		/* From the first in this file to the first in the next, or the last in this one. */
+		assert_in_range(d.sums[i].received, 19, 20);
+		unlink(d.paths[i]);
+	}
+}
+
 static void the_limits_of_a_dump_hold_exactly(void **state)
 {
 	struct options o = {.limits = {.max_packets = 777}, .name = "max.pcap"};
@@ -185,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_format_is_read_back_by_every_way_to_the_disk),
 		cmocka_unit_test(files_are_cut_to_the_byte_and_together_hold_everything),
+		cmocka_unit_test(a_burst_that_goes_into_several_files_is_counted_where_it_went),
 		cmocka_unit_test(the_limits_of_a_dump_hold_exactly),
 		cmocka_unit_test(a_dump_of_nothing_is_an_empty_file),
 		cmocka_unit_test(a_full_ring_refuses_and_never_waits),

@@ -1,0 +1,169 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Dumps and disks that give trouble: a full one costs packets that are counted, and nothing else; a
+# power cut finds every file whole that was told of; neither a full disk nor one that does not answer
+# keeps the daemon from stopping in time; and files are made by npf.user, or clearly refused.
+. "$(dirname "$0")/lib.sh"
+need_root
+need capinfos tcpdump jq mkfs.ext4 fsfreeze losetup setpriv
+
+# The socket's directory is npf.user's, as /run/npf is: he removes it at the end.
+install -d -m 755 -o nobody "$t/run"
+export NPF_SOCKET=$t/run/npf.sock
+
+mounted=()
+release() {
+	local m
+	for m in "${mounted[@]}"; do
+		fsfreeze -u "$m" 2>/dev/null || true
+		umount "$m" 2>/dev/null || umount -l "$m" || true
+	done
+}
+trap 'release; cleanup' EXIT
+
+# disk NAME SIZE: a file system of its own, with O_DIRECT and a journal, in a file.
+disk() {
+	truncate -s "$2" "$t/$1.img"
+	mkfs.ext4 -q "$t/$1.img"
+	mount_disk "$1"
+}
+mount_disk() {
+	mkdir -p "$t/$1"
+	mount -o loop "$t/$1.img" "$t/$1" 2>"$t/err" || skip "nothing can be mounted here: $(cat "$t/err")"
+	mounted+=("$t/$1")
+}
+
+value() {
+	ctl dump list | jq -r --arg n "$1" ".dumps[] | select(.name == \$n) | .$2"
+}
+is() { # NAME CONDITION
+	ctl dump list | jq -e --arg n "$1" ".dumps[] | select(.name == \$n) | $2"
+}
+readable() {
+	local said
+	said=$(capinfos -Mc "$1" 2>&1 >/dev/null) || fail "capinfos $1: $said"
+	[ -z "$said" ] || fail "capinfos warns of $1: $said"
+}
+
+config '{name: npf0, device: "net_null0,size=1514"}' >"$t/conf.yaml"
+
+# ---- a disk that does not answer, when the daemon stops: it takes its time while all else goes on ----
+
+disk stuck 64M
+sed "s,socket: [^,]*,socket: $t/stuck.sock," "$t/conf.yaml" >"$t/stuck.yaml"
+"$dpdk" -c "$t/stuck.yaml" 2>"$t/stuck.log" &
+stuck=$!
+wait_for 30 grep -q 'npf-dpdk: ready' "$t/stuck.log" || fail "the daemon does not start"
+"$npfctl" --socket "$t/stuck.sock" dump start npf0 -n held -w "$t/stuck/held-%N.pcap" -C 8MiB --keep 2 >/dev/null
+wait_for 10 sh -c "'$npfctl' --socket '$t/stuck.sock' --json dump list | jq -e '.dumps[0].files > 2'" || fail "no files"
+fsfreeze -f "$t/stuck"
+kill -TERM $stuck
+stuck_since=$SECONDS
+
+# ---- a full disk ----
+
+start_daemon -c "$t/conf.yaml"
+disk small 32M
+"$npfctl" dump start npf0 -n full -w "$t/small/full-%N.pcap" -C 8MiB >/dev/null || fail "dump start"
+wait_for 20 is full '.error != null and .drop_disk > 0' || fail "a full disk is not told"
+"$npfctl" dump list >"$t/out"
+says "$t/out" 'error: .*No space left' "npfctl says that the disk is full"
+before=$(value full received)
+wait_for 5 is full ".received > $before" || fail "the tap waits for the disk"
+files=$(value full files)
+rm "$t"/small/full-00000[12].pcap
+wait_for 10 is full ".files > $files" || fail "the dump does not go on when there is room again"
+timeout 1 "$npfctl" dump stop full >/dev/null 2>&1 || true # would wait: the disk is full again by now
+ended_or_room() { # what waits in memory is more than the disk holds
+	local f
+	is full '.state == "done"' && return
+	for f in "$t"/small/full-*.pcap; do
+		[ ! -e "$f" ] || readable "$f" >&3
+		rm -f "$f"
+	done
+	return 1
+}
+wait_for 20 ended_or_room 3>&1 || fail "the dump does not end once there is room"
+rm -f "$t"/small/*.pcap
+[ "$(value full 'received - (.drop_disk + .drop_oversize + .written)')" = 0 ] ||
+	fail "packets are neither written nor counted as dropped"
+ok "a full disk drops and counts, and is used again when there is room"
+
+# ---- a power cut ----
+
+# What stands on a disk is what its image holds: a copy of that, taken the moment a file is told of.
+disk cut 64M
+"$npfctl" dump start npf0 -n cut -w "$t/cut/cut.pcap" -c 5000 >/dev/null
+wait_for 10 is cut '.state == "done"' || fail "a dump of 5000 packets does not end"
+cp "$t/cut.img" "$t/after.img"
+size=$(stat -c %s "$t/cut/cut.pcap")
+mount_disk after
+[ -e "$t/after/cut.pcap" ] || fail "after a power cut the file has lost its name: $(ls "$t/after")"
+[ "$(stat -c %s "$t/after/cut.pcap")" = "$size" ] && cmp "$t/cut/cut.pcap" "$t/after/cut.pcap" ||
+	fail "after a power cut the file is not what it was"
+ok "a file that was told of is whole after a power cut"
+
+# ---- a full disk when the daemon stops ----
+
+"$npfctl" dump start npf0 -n last -w "$t/small/last-%N.pcap" -C 8MiB >/dev/null || fail "dump start"
+wait_for 20 is last '.error != null' || fail "a full disk is not told"
+since=$SECONDS
+stop_daemon
+[ $((SECONDS - since)) -le 6 ] || fail "a full disk holds the daemon for $((SECONDS - since)) s"
+says "$t/daemon.log" "dump last: the disk did not take what was left: .*No space left" \
+	"a full disk holds the daemon for two seconds, and is named"
+for f in "$t"/small/last-*.pcap; do
+	readable "$f"
+done
+rm "$t"/small/*.pcap*
+
+# ---- as npf.user ----
+
+install -d -m 755 "$t/closed"
+install -d -m 700 -o nobody "$t/open"
+as_user() { # DUMP: a configuration of one standing dump, run as nobody
+	sed 's/^npf: {/&user: nobody, /' "$t/conf.yaml"
+	echo "dumps: [$1]"
+}
+as_user "{name: d, port: npf0, file: \"$t/open/d-%N.pcap\", mode: \"0604\", rotate: {packets: 1000, keep: 2}}" >"$t/user.yaml"
+start_daemon -c "$t/user.yaml"
+wait_for 10 is d '.files > 3' || fail "no files are made as npf.user"
+"$npfctl" dump stop d
+wait_for 10 is d '.state == "done"' || fail "the dump does not end"
+find "$t/open" -type f ! -name '*.part' -printf '%u %m\n' | sort -u >"$t/out"
+echo "nobody 604" | cmp - "$t/out" || fail "files are not npf.user's: $(cat "$t/out")"
+[ "$(value d direct)" = true ] || [ "$(stat -f -c %T "$t/open")" = tmpfs ] || fail "not written past the page cache"
+! "$npfctl" dump start npf0 -w "$t/closed/x.pcap" 2>"$t/err" || fail "nobody can write to root's directory"
+says "$t/err" "can't make files in $t/closed: Permission denied" "a directory that npf.user can't write to is refused"
+stop_daemon
+refused() { # DUMP PATTERN SENTENCE
+	as_user "$1" >"$t/user.yaml"
+	! timeout 20 "$dpdk" -c "$t/user.yaml" 2>"$t/err" || fail "$3: the daemon starts"
+	says "$t/err" "$2" "$3"
+}
+refused "{name: d, port: npf0, file: \"$t/closed/d.pcap\"}" "dump d: .*can't make files in $t/closed: Permission denied" \
+	"a standing dump where npf.user can't write is refused at the start"
+refused "{name: d, port: npf0, file: \"$t/open/d.pcap\", owner: root}" "dump d: owner: .*can't give files to user 0" \
+	"so is an owner that npf.user can't give files to"
+
+# ---- the disk that does not answer, again ----
+
+gave_up() {
+	grep -q 'dump held: the disk does not answer' "$t/stuck.log" && [ ! -e "$t/stuck.sock" ]
+}
+wait_for 20 gave_up && [ $((SECONDS - stuck_since)) -le 20 ] || {
+	cat "$t/stuck.log"
+	fail "a disk that does not answer holds the daemon for $((SECONDS - stuck_since)) s"
+}
+ok "a disk that does not answer holds the daemon for some ten seconds, and is named"
+fsfreeze -u "$t/stuck"
+wait_gone $stuck 50 || fail "the daemon is still there when the disk answers again"
+status=0
+wait $stuck || status=$?
+[ $status -eq 0 ] || fail "the daemon's exit status is $status"
+for f in "$t"/stuck/held-*.pcap; do
+	readable "$f"
+done
+ok "files that were finished before are whole"
+clean "$t/stuck.log"
