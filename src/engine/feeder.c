@@ -16,7 +16,6 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #define FLUSH_EVERY 32   /* frames shown to the worker at once */
 #define RETRY_MS    1000 /* how often a port that takes nothing is tried */
@@ -121,8 +120,6 @@ static void *feed(void *arg)
 	struct npf_feeder *f = arg;
 
 	prctl(PR_SET_NAME, "npf-feed");
-	/* As the worker, with whom it may share a CPU: neither is to starve the other. */
-	setpriority(PRIO_PROCESS, (id_t)gettid(), NPF_SEND_NICE);
 	for (;;) {
 		int rc;
 

@@ -10,7 +10,6 @@
 #ifndef NPF_ENGINE_FEEDER_H
 #define NPF_ENGINE_FEEDER_H
 
-#include "engine/pace.h"
 #include "replay/replay.h"
 #include "ringbuf/tx.h"
 

@@ -12,10 +12,6 @@
 
 #include "base/base.h"
 
-/* A schedule is worth more than what else runs on this CPU: of the threads that keep it, if we may
- * say so. */
-#define NPF_SEND_NICE -10
-
 struct npf_pace {
 	uint64_t start_ns; /* when the batch began, CLOCK_MONOTONIC */
 	uint64_t start_at; /* ... and the time of its first frame */

@@ -25,6 +25,7 @@
 
 #define SPIN_NS  (80 * NPF_NS_PER_US)
 #define QUIET_NS (5 * NPF_NS_PER_US)
+#define NICE     -10 /* a schedule is worth more than what else runs on this CPU, if we may say so */
 #define IDLE_NS  (30 * NPF_NS_PER_US) /* how long to look again before sleeping */
 
 struct npf_sender {
@@ -106,7 +107,7 @@ static void *work(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1ul);
 	prctl(PR_SET_NAME, "npf-send");
 	pin(s->cpu);
-	setpriority(PRIO_PROCESS, (id_t)gettid(), NPF_SEND_NICE);
+	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	/* For mempool caches; without them it is slower, no more. */
 	bool registered = rte_thread_register() == 0;
 

@@ -132,7 +132,8 @@ clean "$t/daemon.log"
 	echo "sends:"
 	echo "  - {name: pausing, port: npf0, file: $t/many.pcap, rate: 400pps, loop: 2}"
 	echo "  - {name: stuck, port: npf1, file: $t/many.pcap, rate: asap}"
-	echo "  - {name: endless, port: npf2, file: $t/many.pcap, rate: asap}"
+	echo "  - {name: flood, port: npf2, file: $t/many.pcap, rate: asap, loop: 100, repeat: 5}"
+	echo "  - {name: endless, port: npf2, file: $t/many.pcap, rate: 2kpps}"
 } >"$t/conf.yaml"
 start_daemon -c "$t/conf.yaml"
 is pausing state waiting || fail "a port that waits is sent on: $(ctl send)"
@@ -183,10 +184,13 @@ ctl send | jq -e '.sends[1] | .packets == 0 and .failed >= 1 and .failed <= 60 a
 ok "a port that takes nothing is tried now and then, one packet at a time, and the report says why"
 
 # ---- Removal ----
-[ "$(standing endless packets)" -gt 0 ] || fail "nothing is sent as fast as it goes: $(ctl send)"
+wait_for 20 is flood state 'done' || fail "not all is sent as fast as it goes: $(ctl send)"
+[ "$(standing flood packets)" = 100000 ] || fail "not 100 000 packets: $(ctl send)"
+[ "$(standing endless packets)" -gt 0 ] || fail "nothing is sent: $(ctl send)"
 "$npfctl" port del npf2 >"$t/out" || fail "npfctl port del"
-says "$t/out" ' 1 sends' "a port that is removed ends its send"
+says "$t/out" ' 2 sends' "a port that is removed ends its send"
 is endless state removed || fail "the report on a removed port: $(ctl send)"
+is flood packets 100000 || fail "what was sent is forgotten with the port: $(ctl send)"
 before=$(standing endless packets)
 sleep 0.2
 [ "$(standing endless packets)" = "$before" ] || fail "a removed port takes packets"
