@@ -280,9 +280,7 @@ int npfctl_ask(const struct npfctl *ctl, const char *what, json_t **jp)
 	struct npf_wire_query query = {0};
 	npf_autofd int fd = npfctl_connect(ctl, "npfctl"), report = -1;
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_QUERY,
-		.body = &query,
-		.body_len = sizeof(query),
+		NPF_WIRE_ASKS(NPF_WIRE_QUERY, query),
 		.fds = &report,
 		.n_fds = 1,
 	};

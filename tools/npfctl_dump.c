@@ -309,9 +309,7 @@ static int start(const struct npfctl *ctl, struct start *s, int argc, char **arg
 	struct npf_wire_dump_reply reply;
 	struct bpf_program prog = {0};
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_DUMP,
-		.body = &s->req,
-		.body_len = sizeof(s->req),
+		NPF_WIRE_ASKS(NPF_WIRE_DUMP, s->req),
 		.send_fds = &file,
 	};
 	int rc;
@@ -342,9 +340,7 @@ static int control(
 {
 	struct npf_wire_dump_control req = {.op = op, .after_ns = after_ns};
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_DUMP_CONTROL,
-		.body = &req,
-		.body_len = sizeof(req),
+		NPF_WIRE_ASKS(NPF_WIRE_DUMP_CONTROL, req),
 	};
 	struct npf_wire_dump_reply reply;
 	npf_autofd int done = -1;

@@ -121,12 +121,8 @@ static int open_session(int sock, const char *port, int *efdp)
 	};
 	struct npf_wire_open_reply reply;
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_OPEN,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_ASKS(NPF_WIRE_OPEN, req),
+		NPF_WIRE_GETS(reply),
 		.fds = efdp,
 		.n_fds = 1,
 	};
@@ -151,12 +147,8 @@ static int start_monitor(int sock, const struct options *o, struct npf_reader *r
 	struct npf_wire_buffer_reply reply;
 	int fds[NPF_WIRE_MAXFDS];
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_SET_MODE,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_ASKS(NPF_WIRE_SET_MODE, req),
+		NPF_WIRE_GETS(reply),
 		.fds = fds,
 		.n_fds = NPF_WIRE_MAXFDS,
 	};

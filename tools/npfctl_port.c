@@ -157,9 +157,7 @@ static int add(const struct npfctl *ctl, struct npf_wire_port_add *req, char **a
 		.type = NPF_WIRE_PORT_ADD,
 		.body = req,
 		.body_len = sizeof(*req),
-		.reply = &port,
-		.reply_len = sizeof(port),
-		.reply_min = sizeof(port),
+		NPF_WIRE_GETS(port),
 	};
 	int rc = put_text(req->name, sizeof(req->name), argv[0], "port's name");
 
@@ -203,12 +201,8 @@ static int del(const struct npfctl *ctl, const char *name)
 	struct npf_wire_port_ended ended;
 	int fds[NPF_WIRE_MAXFDS];
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_PORT_DEL,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &ended,
-		.reply_len = sizeof(ended),
-		.reply_min = sizeof(ended),
+		NPF_WIRE_ASKS(NPF_WIRE_PORT_DEL, req),
+		NPF_WIRE_GETS(ended),
 		.fds = fds,
 		.n_fds = NPF_WIRE_MAXFDS,
 	};

@@ -83,20 +83,12 @@ static int open_lane(const struct npfctl *ctl, const char *port, int *sockp, str
 	struct npf_wire_send_lane lane = {0};
 	int fds[NPF_TX_NFDS];
 	struct npf_wire_call open_call = {
-		.type = NPF_WIRE_OPEN,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_ASKS(NPF_WIRE_OPEN, req),
+		NPF_WIRE_GETS(reply),
 	};
 	struct npf_wire_call lane_call = {
-		.type = NPF_WIRE_SEND_LANE,
-		.body = &lane,
-		.body_len = sizeof(lane),
-		.reply = &lane,
-		.reply_len = sizeof(lane),
-		.reply_min = sizeof(lane),
+		NPF_WIRE_ASKS(NPF_WIRE_SEND_LANE, lane),
+		NPF_WIRE_GETS(lane),
 		.fds = fds,
 		.n_fds = NPF_TX_NFDS,
 	};
@@ -273,22 +265,27 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 		{0},
 	};
 	uint64_t repeat = 1;
-	bool good = true;
 	int opt, rc = -1;
 
-	while (good && rc < 0 && (opt = getopt_long(argc, argv, "r:R:l:n:h", longs, NULL)) != -1) {
+	while (rc < 0 && (opt = getopt_long(argc, argv, "r:R:l:n:h", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'r':
 			o->file = optarg;
 			break;
 		case 'R':
-			good = npf_replay_parse_rate(optarg, &o->replay.rate) == 0;
+			if (npf_replay_parse_rate(optarg, &o->replay.rate) < 0)
+				rc = npfctl_fail("--rate: \"%s\" is no rate: write original, x2, "
+						 "100kpps, 1Gbps or asap",
+					     optarg) +
+				     1;
 			break;
 		case 'l':
-			good = npfctl_count(optarg, 0, UINT32_MAX, &o->replay.loops);
+			if (!npfctl_count(optarg, 0, UINT32_MAX, &o->replay.loops))
+				rc = npfctl_fail("--loop: a whole number is wanted") + 1;
 			break;
 		case 'n':
-			good = npfctl_count(optarg, 1, UINT32_MAX, &repeat);
+			if (!npfctl_count(optarg, 1, UINT32_MAX, &repeat))
+				rc = npfctl_fail("--repeat: a number above 0 is wanted") + 1;
 			break;
 		default:
 			rc = npfctl_option(ctl, opt, usage_text);
@@ -297,8 +294,6 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 	}
 	if (rc >= 0)
 		return rc;
-	if (!good)
-		return npfctl_fail("\"%s\" makes no sense here", optarg) + 1;
 	o->replay.repeat = (uint32_t)repeat;
 	o->port = optind < argc ? argv[optind] : NULL;
 	if (optind + (o->port != NULL) == argc && (o->port != NULL) == (o->file != NULL) &&

@@ -44,12 +44,8 @@ static int hello_within(int timeout_ms, struct npf_wire_error *err)
 	struct npf_wire_hello req = {0};
 	struct npf_wire_hello_reply hello;
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_HELLO,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &hello,
-		.reply_len = sizeof(hello),
-		.reply_min = sizeof(hello),
+		NPF_WIRE_ASKS(NPF_WIRE_HELLO, req),
+		NPF_WIRE_GETS(hello),
 		.timeout_ms = timeout_ms,
 	};
 	npf_autofd int fd = npf_wire_connect(npf_wire_socket_path(NULL));
@@ -144,12 +140,8 @@ static int open_session(
 		.flags = conf->flags,
 	};
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_OPEN,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_ASKS(NPF_WIRE_OPEN, req),
+		NPF_WIRE_GETS(reply),
 		.fds = fds,
 		.n_fds = NPF_ARRAY_LEN(fds),
 		/* Memory is made and prefaulted meanwhile: give it time. */
@@ -244,14 +236,10 @@ int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns
 	struct npf_wire_filter req = {.n_insns = n_insns};
 	struct npf_wire_filter_reply reply;
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_SET_FILTER,
-		.body = &req,
-		.body_len = sizeof(req),
+		NPF_WIRE_ASKS(NPF_WIRE_SET_FILTER, req),
 		.tail = insns,
 		.tail_len = n_insns * sizeof(*insns),
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_GETS(reply),
 		/* Compiling a long filter takes the daemon a while. */
 		.timeout_ms = 10 * NPF_WIRE_TIMEOUT_MS,
 	};
@@ -356,9 +344,7 @@ static int replace_buffer(struct npf_client *c, enum npf_wire_type type, const v
 		.type = (uint16_t)type,
 		.body = req,
 		.body_len = len,
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_GETS(reply),
 		.fds = fds,
 		.n_fds = NPF_ARRAY_LEN(fds),
 		.timeout_ms = 10 * NPF_WIRE_TIMEOUT_MS,
@@ -405,9 +391,7 @@ int npf_client_ping(struct npf_client *c, struct npf_wire_error *err)
 	struct npf_wire_stats stats;
 	struct npf_wire_call call = {
 		.type = NPF_WIRE_STATS,
-		.reply = &stats,
-		.reply_len = sizeof(stats),
-		.reply_min = sizeof(stats),
+		NPF_WIRE_GETS(stats),
 	};
 
 	return npf_client_call(c, &call, err);
@@ -417,9 +401,7 @@ int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct 
 {
 	struct npf_wire_call call = {
 		.type = NPF_WIRE_STATS,
-		.reply = stats,
-		.reply_len = sizeof(*stats),
-		.reply_min = sizeof(*stats),
+		NPF_WIRE_GETS(*stats),
 	};
 	uint64_t skipped = atomic_load_explicit(&c->skipped, memory_order_relaxed);
 	struct npf_ring_counters ring;

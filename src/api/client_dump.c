@@ -16,14 +16,10 @@ int npf_client_dump(struct npf_client *c, const struct npf_client_dump *conf, in
 	};
 	struct npf_wire_dump_reply reply;
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_DUMP,
-		.body = &req,
-		.body_len = sizeof(req),
+		NPF_WIRE_ASKS(NPF_WIRE_DUMP, req),
 		.send_fds = &conf->fd,
 		.n_send_fds = 1,
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_GETS(reply),
 		.fds = donep,
 		.n_fds = 1,
 	};
@@ -41,9 +37,7 @@ int npf_client_dump_status(
 {
 	struct npf_wire_call call = {
 		.type = NPF_WIRE_DUMP_STATUS,
-		.reply = st,
-		.reply_len = sizeof(*st),
-		.reply_min = sizeof(*st),
+		NPF_WIRE_GETS(*st),
 	};
 
 	return npf_client_call(c, &call, err);
@@ -69,12 +63,8 @@ int npf_client_dump_stop(struct npf_client *c, struct npf_wire_error *err)
 	struct npf_wire_dump_control req = {.op = NPF_WIRE_DUMP_STOP};
 	struct npf_wire_dump_reply reply;
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_DUMP_CONTROL,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_ASKS(NPF_WIRE_DUMP_CONTROL, req),
+		NPF_WIRE_GETS(reply),
 	};
 
 	return npf_client_call(c, &call, err);

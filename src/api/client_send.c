@@ -20,12 +20,8 @@ static int open_lane(struct npf_client *c, struct npf_wire_error *err)
 	struct npf_wire_send_lane lane = {0};
 	int fds[NPF_TX_NFDS];
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_SEND_LANE,
-		.body = &lane,
-		.body_len = sizeof(lane),
-		.reply = &lane,
-		.reply_len = sizeof(lane),
-		.reply_min = sizeof(lane),
+		NPF_WIRE_ASKS(NPF_WIRE_SEND_LANE, lane),
+		NPF_WIRE_GETS(lane),
 		.fds = fds,
 		.n_fds = NPF_TX_NFDS,
 	};

@@ -119,7 +119,9 @@ int npf_savefile_load(
 	int rc = 0;
 
 	if (!p) {
-		snprintf(err, NPF_SAVEFILE_ERR, "%s", why);
+		/* libpcap names the file only when it can't be opened. */
+		snprintf(err, NPF_SAVEFILE_ERR,
+			strncmp(why, path, strlen(path)) ? "%.60s: %s" : "%.0s%s", path, why);
 		free(s);
 		return -EINVAL;
 	}

@@ -190,6 +190,29 @@ static int take_reply(struct npf_wire_call *call, struct npf_wire_msg *msg)
 	return 0;
 }
 
+/* Waits for a message and receives it, whatever its length. Owns: *bufp is the caller's to free().
+ * Return: as npf_wire_recv_msg(), or -ETIMEDOUT. */
+static int receive(int fd, int timeout_ms, char **bufp, struct npf_wire_msg *msg)
+{
+	int rc = wait_readable(fd, timeout_ms);
+	struct msghdr peek = {0};
+	ssize_t len;
+
+	if (rc < 0)
+		return rc;
+	/* Only a list of ports is long: room for the longest message would cost each call more
+	 * than all else that is done for it. */
+	len = recvmsg(fd, &peek, MSG_PEEK | MSG_TRUNC);
+	if (len < 0)
+		return -errno;
+	len = NPF_MIN(len, (ssize_t)NPF_WIRE_BUFLEN);
+	free(*bufp);
+	*bufp = malloc((size_t)len + 1);
+	if (*bufp == NULL)
+		return -ENOMEM;
+	return npf_wire_recv_msg(fd, *bufp, (size_t)len, msg);
+}
+
 int npf_wire_do(int fd, struct npf_wire_call *call)
 {
 	static _Thread_local uint32_t seq;
@@ -203,9 +226,6 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 	struct npf_wire_msg msg;
 	int rc;
 
-	buf = malloc(NPF_WIRE_BUFLEN);
-	if (buf == NULL)
-		return call_error(call, -ENOMEM, "out of memory");
 	rc = npf_wire_send_msg(fd, &hdr, call->body, call->body_len, call->tail, call->tail_len,
 		call->send_fds, call->n_send_fds);
 	if (rc == -EMSGSIZE)
@@ -215,11 +235,12 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 
 	/* A late reply to an earlier call that timed out is passed over. */
 	do {
-		rc = wait_readable(
-			fd, call->timeout_ms > 0 ? call->timeout_ms : NPF_WIRE_TIMEOUT_MS);
-		if (rc < 0)
+		rc = receive(fd, call->timeout_ms > 0 ? call->timeout_ms : NPF_WIRE_TIMEOUT_MS,
+			&buf, &msg);
+		if (rc == -ETIMEDOUT)
 			return call_error(call, rc, "the npf-dpdk daemon does not answer");
-		rc = npf_wire_recv_msg(fd, buf, NPF_WIRE_BUFLEN, &msg);
+		if (rc == -ENOMEM)
+			return call_error(call, rc, "out of memory");
 		if (rc == -EPROTO)
 			return call_error(call, rc, "what answers on the socket is not npf-dpdk");
 		if (rc <= 0)
@@ -251,12 +272,8 @@ int npf_wire_open_daemon(const char *path, const char *program, struct npf_wire_
 {
 	struct npf_wire_hello req = {0};
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_HELLO,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = hello,
-		.reply_len = sizeof(*hello),
-		.reply_min = sizeof(*hello),
+		NPF_WIRE_ASKS(NPF_WIRE_HELLO, req),
+		NPF_WIRE_GETS(*hello),
 	};
 	npf_autofd int fd = -1;
 	int rc;

@@ -438,6 +438,10 @@ struct npf_wire_call {
 	struct npf_wire_error err; /* filled whenever the call fails */
 };
 
+/* What most calls begin with: a structure that is sent, and one that must come back. */
+#define NPF_WIRE_ASKS(t, req) .type = (t), .body = &(req), .body_len = sizeof(req)
+#define NPF_WIRE_GETS(rep)    .reply = &(rep), .reply_len = sizeof(rep), .reply_min = sizeof(rep)
+
 /* Return: 0; -errno as the daemon said; -ETIMEDOUT; -EPIPE (daemon gone); -EPROTO (not our daemon).
  */
 int npf_wire_do(int fd, struct npf_wire_call *call);

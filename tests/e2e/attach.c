@@ -34,14 +34,10 @@ static void set_filter(int fd)
 	struct npf_wire_filter req = {.n_insns = NPF_ARRAY_LEN(ip)};
 	struct npf_wire_filter_reply reply;
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_SET_FILTER,
-		.body = &req,
-		.body_len = sizeof(req),
+		NPF_WIRE_ASKS(NPF_WIRE_SET_FILTER, req),
 		.tail = ip,
 		.tail_len = sizeof(ip),
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_GETS(reply),
 	};
 
 	if (npf_wire_do(fd, &call) < 0) {
@@ -56,12 +52,8 @@ static void set_buffer(int fd, struct npf_reader *r, uint64_t size)
 	struct npf_wire_buffer_reply reply;
 	int fds[NPF_BUFFER_NFDS];
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_SET_BUFFER,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_ASKS(NPF_WIRE_SET_BUFFER, req),
+		NPF_WIRE_GETS(reply),
 		.fds = fds,
 		.n_fds = NPF_BUFFER_NFDS,
 	};
@@ -112,12 +104,8 @@ static void client(const char *socket, const char *port, unsigned int dice)
 	struct npf_wire_error err;
 	int fds[1 + NPF_BUFFER_NFDS];
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_OPEN,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &reply,
-		.reply_len = sizeof(reply),
-		.reply_min = sizeof(reply),
+		NPF_WIRE_ASKS(NPF_WIRE_OPEN, req),
+		NPF_WIRE_GETS(reply),
 		.fds = fds,
 		.n_fds = NPF_ARRAY_LEN(fds),
 	};

@@ -62,12 +62,8 @@ static int open_port(struct attached *a, const char *socket, const char *port)
 	struct npf_wire_open req = {.flags = NPF_WIRE_OPEN_SEND_ONLY, .snaplen = 65535};
 	struct npf_wire_open_reply rep;
 	struct npf_wire_call call = {
-		.type = NPF_WIRE_OPEN,
-		.body = &req,
-		.body_len = sizeof(req),
-		.reply = &rep,
-		.reply_len = sizeof(rep),
-		.reply_min = sizeof(rep),
+		NPF_WIRE_ASKS(NPF_WIRE_OPEN, req),
+		NPF_WIRE_GETS(rep),
 	};
 	const struct timeval patience = {.tv_sec = NPF_WIRE_TIMEOUT_MS / 1000};
 	int rc;

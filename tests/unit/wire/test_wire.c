@@ -476,9 +476,7 @@ static int call_answered_by(struct pair *p, enum answer answer, struct npf_wire_
 
 	*call = (struct npf_wire_call){
 		.type = NPF_WIRE_STATS,
-		.reply = &stats,
-		.reply_len = sizeof(stats),
-		.reply_min = sizeof(stats),
+		NPF_WIRE_GETS(stats),
 	};
 	stats.received = 0;
 	pthread_create(&t, NULL, serve_one, &s);
