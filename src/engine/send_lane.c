@@ -119,6 +119,7 @@ void npf_send_lane_orphan(struct npf_send_lane *s)
 {
 	if (s->next < s->n || has_item(s))
 		fail(s, -ENODEV);
+	tell(s);
 	free_spares(s);
 	s->timed = false;
 	s->port = NULL;

@@ -199,6 +199,8 @@ static void end(struct npf_engine *e, struct npf_standing *s)
 {
 	s->feeder = npf_feeder_stop(s->feeder);
 	npf_sends_drop(e, &s->lane);
+	/* What the worker has in its hands is counted, too. */
+	npf_send_lane_orphan(&s->lane);
 	npf_tx_lane_state(s->lane.lane, &s->last);
 	npf_send_lane_fini(&s->lane);
 	s->port = NULL;
