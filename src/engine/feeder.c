@@ -90,8 +90,10 @@ static int put(
 
 /* One batch: all that is left, or up to where the port takes nothing. Return: 0: all was sent;
  * -EPIPE: end; else why the next packet failed. */
-static int run(struct npf_feeder *f)
+static int run(struct npf_feeder *f, bool stalled)
 {
+	/* A port that has kept the worker waiting for a second is not to do so again and again. */
+	const uint32_t start = NPF_TX_START | (stalled ? NPF_TX_NOWAIT : 0);
 	struct npf_replay_item it;
 	struct npf_tx_state st;
 	uint64_t n = 0;
@@ -100,7 +102,7 @@ static int run(struct npf_feeder *f)
 	npf_tx_state(f->tx, &st);
 	npf_replay_seek(&f->replay, st.sent);
 	while (rc == 0 && !is_ending(f) && npf_replay_next(&f->replay, &it)) {
-		rc = put(f, &it, n == 0 ? NPF_TX_START : 0, st.failed);
+		rc = put(f, &it, n == 0 ? start : 0, st.failed);
 		npf_replay_advance(&f->replay);
 		/* The first one shows whether the port takes any. */
 		if (rc == 0 && n == 0)
@@ -118,6 +120,7 @@ static int run(struct npf_feeder *f)
 static void *feed(void *arg)
 {
 	struct npf_feeder *f = arg;
+	bool stalled = false;
 
 	prctl(PR_SET_NAME, "npf-feed");
 	for (;;) {
@@ -125,11 +128,12 @@ static void *feed(void *arg)
 
 		if (!atomic_load_explicit(&f->live, memory_order_relaxed)) {
 			set_state(f, NPF_FEEDER_WAITING);
+			stalled = false;
 			if (!doze(f, -1))
 				return NULL;
 			continue;
 		}
-		rc = run(f);
+		rc = run(f, stalled);
 		if (rc == 0)
 			set_state(f, NPF_FEEDER_DONE);
 		if (rc == 0 || rc == -EPIPE)
@@ -137,8 +141,13 @@ static void *feed(void *arg)
 		/* A port that has just been stopped is no news. */
 		if (!atomic_load_explicit(&f->live, memory_order_relaxed))
 			continue;
-		atomic_store_explicit(&f->error, rc, memory_order_relaxed);
-		atomic_fetch_add_explicit(&f->stalls, 1, memory_order_relaxed);
+		/* One that was tried without waiting says nothing new. */
+		stalled = stalled && rc == -EAGAIN;
+		if (!stalled) {
+			atomic_store_explicit(&f->error, rc, memory_order_relaxed);
+			atomic_fetch_add_explicit(&f->stalls, 1, memory_order_relaxed);
+		}
+		stalled = true;
 		set_state(f, NPF_FEEDER_STALLED);
 		if (!doze(f, RETRY_MS))
 			return NULL;

@@ -4,8 +4,8 @@
  * as there are any. No DPDK in here.
  *
  * When the port does not take a packet, nothing is lost: the feeder goes back to the first that was
- * not sent, and tries that one alone, once a second or when it is told that the port runs again;
- * once it has gone the rest follows, by a schedule that starts anew.
+ * not sent, and tries that one alone and without waiting, once a second or when it is told that the
+ * port runs again; once it has gone the rest follows, by a schedule that starts anew.
  */
 #ifndef NPF_ENGINE_FEEDER_H
 #define NPF_ENGINE_FEEDER_H
