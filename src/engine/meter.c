@@ -93,6 +93,7 @@ void npf_meter_turn(struct npf_meter *m, uint64_t mono_ns)
 /*
  * Both loops below run for every burst and are of fixed length, over entries that weigh nothing
  * beyond the burst's end, so that the compiler makes whole vectors of them, as wide as the CPU has.
+ * Static, since compilers do not agree on the name of what has several versions.
  */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
 #	define BY_CPU __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -107,7 +108,7 @@ static inline unsigned int class_of(uint32_t len)
 	       (len > 9018);
 }
 
-BY_CPU void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned int n)
+BY_CPU static void weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned int n)
 {
 	uint32_t padded[NPF_METER_BURST] = {0};
 	uint64_t all_weight = 0, all_size = 0;
@@ -126,6 +127,11 @@ BY_CPU void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsi
 	}
 	b->all_weight = all_weight;
 	b->all_size = all_size;
+}
+
+void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned int n)
+{
+	weigh(b, len, n);
 }
 
 /* What the accepted packets weigh. */

@@ -77,6 +77,10 @@ static int make_buffer(const struct npf_engine *e, const struct npf_session *s, 
 	};
 	int rc = npf_buffer_new(&conf, bp);
 
+	if (rc == -EMFILE || rc == -ENFILE)
+		return npf_refuse(err, rc,
+			"the daemon is out of descriptors: its limit of open files can be raised "
+			"(ulimit -n, or LimitNOFILE= of its service)");
 	if (rc < 0)
 		return npf_refuse(err, rc,
 			"a buffer of %llu KiB for each of %u lanes can't be had: %s; ask for a "

@@ -59,7 +59,7 @@ for i in $(seq 24); do
 	many+=($!)
 done
 some_fail() {
-	grep -lE 'descriptors|does not answer|npf-dpdk' "$t"/many.* >/dev/null
+	grep -lE 'out of descriptors|does not answer|npf-dpdk' "$t"/many.* >/dev/null
 }
 wait_for 40 some_fail || fail "24 clients found room in 40 descriptors"
 kill -0 "$daemon" || fail "the daemon died of too many clients"

@@ -43,7 +43,7 @@ capture npf1 "$n"
 same "$t/expected" "$t/got" "a file of cut packets: every byte there is, the captured length as the original one"
 
 capture npf2 $((n - 1))
-"$packets" "$file" | head -n $((n - 1)) >"$t/expected"
+"$packets" "$file" | sed '$d' >"$t/expected"
 same "$t/expected" "$t/got" "a file that ends within a packet: all packets before that"
 
 timeout 2 "$run" tcpdump -nn -i npf3 -c 1 -w "$t/got.pcap" 2>"$t/err" || true

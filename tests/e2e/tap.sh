@@ -20,6 +20,8 @@ netns b
 config '{name: npf0, device: "net_tap0,iface=wa", send: true}' \
 	'{name: npf1, device: "net_tap1,iface=wb", send: true}' >"$t/conf.yaml"
 start_daemon "$id-d:" -c "$t/conf.yaml"
+# The send worker comes with the first frame that is sent, and stays.
+"$npfctl" send npf0 -r "$corpus/ping.pcap" >/dev/null || fail "nothing can be sent"
 note_costs
 for side in a:1 b:2; do
 	ns=$id-${side%:*}

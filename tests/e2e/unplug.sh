@@ -99,7 +99,10 @@ wait_for 10 has_dumps || fail "not all dumps are there: $(ctl dump list)"
 wait_for 10 works || fail "not all monitors are there"
 stream b 10000 "$t/n"
 stream=$!
-sleep 1
+has_many() {
+	[ "$(jq -s 'map(.packets) | add' "$t/st/standing.json")" -gt 6000 ]
+}
+wait_for 20 has_many || fail "the standing monitor does not count"
 timeout 40 "$npfctl" --json port del npf1 >"$t/del" || fail "npfctl port del"
 jq -e '.sessions == 6 and .monitors == 1 and .dumps == 3' "$t/del" >/dev/null ||
 	fail "what has ended: $(cat "$t/del")"
