@@ -340,6 +340,7 @@ static void plan_one(const struct npf_dump *d, unsigned int lane, struct npf_tap
 
 	*c = (struct npf_tap_client){
 		.session = d->id,
+		.owner = s != NULL ? s->id : 0,
 		.feed = &d->feeds[lane],
 		.filter_in = s != NULL ? s->filter_in : d->filter_in,
 		.filter_out = s != NULL ? s->filter_out : d->filter_out,

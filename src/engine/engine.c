@@ -127,6 +127,7 @@ static void describe_client(
 	npf_buffer_info(s->buffer, &info);
 	*c = (struct npf_tap_client){
 		.session = s->id,
+		.owner = s->id,
 		.lane = npf_buffer_lane(s->buffer, lane),
 		.feed = &s->feeds[lane],
 		.filter_in = s->filter_in,
@@ -211,8 +212,8 @@ int npf_engine_replan(struct npf_engine *e)
 		}
 	}
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		atomic_store_explicit(&e->ports[i]->port.watched,
-			npf_session_any_wants_sent(e, e->ports[i]), memory_order_relaxed);
+		atomic_store_explicit(&e->ports[i]->port.shown, npf_session_shown(e, e->ports[i]),
+			memory_order_relaxed);
 	npf_watch_before(e);
 	for (unsigned int t = 0; t < e->n_taps; t++)
 		free(npf_tap_publish(e->taps[t], plans[t]));

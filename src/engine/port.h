@@ -28,6 +28,11 @@ enum npf_stamp {
 	NPF_STAMP_US,   /* microseconds since the epoch (net_pcap) */
 };
 
+/* Whose packets somebody wants to see when they are sent; else the id of the only session whose own
+ * ones nobody wants to see. */
+#define NPF_SHOWN_NONE 0
+#define NPF_SHOWN_ALL  UINT64_MAX
+
 struct npf_port {
 	const struct npf_config_port *conf; /* Lifetime: the configuration's */
 	uint16_t index;    /* position in the configuration; in records and on the wire */
@@ -44,7 +49,7 @@ struct npf_port {
 	 * sent. */
 	pthread_mutex_t tx_lock;
 	bool tx_open;            /* under the lock: the port is started */
-	_Atomic bool watched;    /* somebody wants to see what is sent */
+	_Atomic uint64_t shown;  /* whose sent packets are to be shown: NPF_SHOWN_* */
 	_Atomic uint64_t unseen; /* sent packets for whose copy there was no room */
 	/* Copies of what was sent, for sessions that want to see it; the lcore that polls queue 0
 	 * takes them out. */

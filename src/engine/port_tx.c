@@ -63,13 +63,21 @@ static void show(struct npf_port *p, struct rte_mbuf **copies, unsigned int n, u
 		atomic_fetch_add_explicit(&p->unseen, unseen, memory_order_relaxed);
 }
 
+/* Does anybody want to see what this session sends? */
+static bool is_shown(const struct npf_port *p, uint64_t sender)
+{
+	uint64_t shown = atomic_load_explicit(&p->shown, memory_order_relaxed);
+
+	return shown != NPF_SHOWN_NONE && shown != sender;
+}
+
 static unsigned int tx_locked(
 	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
 {
 	struct rte_mbuf *copies[NPF_PORT_TX_BURST];
 	unsigned int sent;
 
-	if (!atomic_load_explicit(&p->watched, memory_order_relaxed))
+	if (!is_shown(p, sender))
 		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
 	for (unsigned int i = 0; i < n; i++)
 		copies[i] = copy_for_viewers(p, mbufs[i], sender);
@@ -90,10 +98,9 @@ int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uin
 	return sent;
 }
 
-bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n)
+bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_t sender)
 {
-	return !atomic_load_explicit(&p->watched, memory_order_relaxed) ||
-	       rte_ring_free_count(p->sent) >= n;
+	return !is_shown(p, sender) || rte_ring_free_count(p->sent) >= n;
 }
 
 int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender)

@@ -59,8 +59,8 @@ static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *fra
  */
 int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender);
 
-/* Would copies of n packets for those who watch find room? True when nobody does. */
-bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n);
+/* Would copies of n packets of this sender for those who watch find room? True when nobody does. */
+bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_t sender);
 
 /*
  * npf_port_send - send one frame now.

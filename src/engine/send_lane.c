@@ -326,7 +326,7 @@ static unsigned int transmit(struct npf_send_lane *s, uint64_t now_ns, uint64_t 
 	int n;
 
 	if (!s->timed && now_ns - s->active_ns < VIEWERS_NS &&
-		!npf_port_has_viewers_room(s->port, s->n - s->next)) {
+		!npf_port_has_viewers_room(s->port, s->n - s->next, s->session)) {
 		*againp = now_ns + RETRY_NS;
 		return 0;
 	}

@@ -458,14 +458,20 @@ int npf_session_set_buffer(
 	return rc;
 }
 
-bool npf_session_any_wants_sent(const struct npf_engine *e, const struct npf_engine_port *port)
+uint64_t npf_session_shown(const struct npf_engine *e, const struct npf_engine_port *port)
 {
+	uint64_t shown = NPF_SHOWN_NONE;
+
 	if (npf_dumps_on(e, port) > 0)
-		return true;
-	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
-		if (s->port == port && s->buffer != NULL && s->params.direction != NPF_WIRE_IN)
-			return true;
-	return false;
+		return NPF_SHOWN_ALL;
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
+		if (s->port != port || s->buffer == NULL || s->params.direction == NPF_WIRE_IN)
+			continue;
+		if (shown != NPF_SHOWN_NONE || (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0)
+			return NPF_SHOWN_ALL;
+		shown = s->id;
+	}
+	return shown;
 }
 
 void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)

@@ -99,7 +99,7 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st);
 /* 0, or -EPROTO once its client was caught lying in shared memory. */
 int npf_session_fault(const struct npf_session *s);
 
-/* Is a sent packet to be shown to anybody on this port? */
-bool npf_session_any_wants_sent(const struct npf_engine *e, const struct npf_engine_port *port);
+/* Whose sent packets are to be shown to anybody on this port? For npf_port.shown. */
+uint64_t npf_session_shown(const struct npf_engine *e, const struct npf_engine_port *port);
 
 #endif

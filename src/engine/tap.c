@@ -79,7 +79,7 @@ static inline bool is_wanted(
 {
 	if (!b->sent)
 		return c->want_in;
-	return c->want_out && (c->want_own || b->sender[i] != c->session);
+	return c->want_out && (c->want_own || b->sender[i] != c->owner);
 }
 
 static inline const struct npf_filter *filter_for(

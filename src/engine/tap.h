@@ -33,7 +33,8 @@ struct npf_feed {
 
 /* One session as one lcore sees it. Immutable. */
 struct npf_tap_client {
-	uint64_t session; /* id; clients of a queue stand in ascending order */
+	uint64_t session; /* id of session or dump; clients of a queue stand in ascending order */
+	uint64_t owner;   /* id of the session whose sends are its own; 0: nobody's are */
 	struct npf_lane *lane;
 	struct npf_dump_producer *dump; /* in place of a lane: straight into a dump's ring */
 	struct npf_feed *feed;
@@ -42,7 +43,7 @@ struct npf_tap_client {
 	uint64_t lane_size;                  /* bytes that the lane can hold */
 	uint32_t snaplen;
 	uint16_t filter_gen;
-	bool want_in, want_out, want_own; /* received; sent by anybody; sent by this session */
+	bool want_in, want_out, want_own; /* received; sent by anybody; sent by the owner */
 	bool is_merged; /* the session has more lanes than this one: their records wait for its time
 			 */
 	int wake_fd;

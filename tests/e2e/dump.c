@@ -5,7 +5,8 @@
  *   dump PORT FILE MAXSIZE MAXPACKS [FILTER]
  *
  * Waits for a limit, or, without one, for a line on standard input; with STAT=1 in the environment
- * it counts at the same time and prints each interval's three counters.
+ * it counts at the same time and prints each interval's three counters; with SEND=n it sends n
+ * frames of its own while it dumps.
  */
 #include <npfdp.h>
 #include <pcap/pcap.h>
@@ -34,6 +35,16 @@ static int count(pcap_t *p, int n)
 		memcpy(c, data, sizeof(c));
 		printf("%lld %lld %lld\n", c[0], c[1], c[2]);
 	}
+	return 0;
+}
+
+static int send_own(pcap_t *p, int n)
+{
+	static const unsigned char frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	while (n-- > 0)
+		if (pcap_sendpacket(p, frame, sizeof(frame)) < 0)
+			return fail(p, "sendpacket");
 	return 0;
 }
 
@@ -66,6 +77,8 @@ int main(int argc, char **argv)
 		return fail(p, "live_dump");
 	if (pcap_live_dump(p, argv[2], 0, 0) != PCAP_ERROR)
 		return fail(p, "a second dump");
+	if (getenv("SEND") != NULL && send_own(p, atoi(getenv("SEND"))) != 0)
+		return 1;
 	puts("dumping");
 	fflush(stdout);
 	if (getenv("STAT") != NULL && count(p, 5) != 0)

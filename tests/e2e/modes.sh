@@ -64,6 +64,21 @@ read -r sent us error < <("$modes" inject npf3 1 block 2>"$t/err") || fail "a fu
 [ "$us" -ge 900000 ] || fail "a blocking pcap_inject gave up after $us us"
 ok "a blocking one waits a second for it"
 
+# What a handle sends itself is not in its dump, as it would not be in its capture.
+mkfifo "$t/go"
+SEND=7 "$NPF_CLIENTS/tests/e2e/live-dump" npf2 "$t/own.pcap" 0 0 <"$t/go" >"$t/out" &
+dumper=$!
+add_background
+exec 3>"$t/go"
+wait_for 10 grep -q dumping "$t/out" || fail "pcap_live_dump does not begin"
+"$npfctl" send npf2 -r "$corpus/ping.pcap" >/dev/null || fail "npfctl send"
+echo >&3
+exec 3>&-
+wait $dumper || fail "pcap_live_dump of a program that sends"
+python3 "$NPF_SRC/tests/e2e/packets.py" "$corpus/ping.pcap" >"$t/lines"
+python3 "$NPF_SRC/tests/e2e/packets.py" "$t/own.pcap" >"$t/got"
+same "$t/lines" "$t/got" "a program's dump has what others send, and not its own packets"
+
 wait_for 5 has_sessions 0 || fail "sessions stay behind"
 stop_daemon
 clean "$t/daemon.log"
