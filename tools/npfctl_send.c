@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FLUSH_EVERY 32 /* frames */
 #define PROGRESS_NS (200 * NPF_NS_PER_MS)
 
 static const char usage_text[] =
@@ -111,10 +110,9 @@ struct run {
 	struct npf_replay replay;
 	struct npf_tx *tx;
 	int sock;
-	uint64_t n; /* frames put */
 	uint64_t start_ns, shown_ns;
 	int error; /* the first one: what we take back after it fails for another reason */
-	bool live, json;
+	bool begun, live, json;
 };
 
 static bool is_timed(const struct run *r)
@@ -173,7 +171,7 @@ static int put(struct run *r, const struct npf_replay_item *it)
 	uint32_t flags = it->timed ? NPF_TX_TIMED : 0;
 	int rc;
 
-	if (r->n == 0)
+	if (!r->begun)
 		flags |= NPF_TX_START;
 	while ((rc = npf_tx_put(r->tx, it->frame, it->len, it->repeat, it->at_ns, flags)) ==
 		-EAGAIN)
@@ -183,8 +181,7 @@ static int put(struct run *r, const struct npf_replay_item *it)
 		return npfctl_fail("packet %zu of %u bytes can't be sent: %s", r->replay.packet + 1,
 			it->len, strerror(-rc));
 	npf_replay_advance(&r->replay);
-	if (++r->n % FLUSH_EVERY == 1)
-		npf_tx_flush(r->tx);
+	r->begun = true;
 	return npfctl_interrupted;
 }
 

@@ -168,7 +168,6 @@ struct npf_client_batch {
 	struct npf_client *c;
 	const _Atomic bool *stop;
 	uint64_t sent, failed; /* of the lane, when the batch began */
-	uint64_t n;
 	uint32_t len;   /* of the frame put last */
 	uint32_t flags; /* of the next frame */
 	int error;

@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FLUSH_EVERY 32  /* frames shown to the daemon at once */
-#define LOOK_MS     100 /* how often a waiting batch looks whether it is to stop */
+#define LOOK_MS 100 /* how often a waiting batch looks whether it is to stop */
 
 static int open_lane(struct npf_client *c, struct npf_wire_error *err)
 {
@@ -111,8 +110,6 @@ int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t
 			break;
 	}
 	b->flags &= ~NPF_TX_START;
-	if (rc == 0 && ++b->n % FLUSH_EVERY == 0)
-		npf_tx_flush(tx);
 	b->error = rc;
 	return rc;
 }

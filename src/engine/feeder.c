@@ -17,8 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
-#define FLUSH_EVERY 32   /* frames shown to the worker at once */
-#define RETRY_MS    1000 /* how often a port that takes nothing is tried */
+#define RETRY_MS 1000 /* how often a port that takes nothing is tried */
 
 struct npf_feeder {
 	struct npf_replay replay;
@@ -96,21 +95,20 @@ static int run(struct npf_feeder *f, bool stalled)
 	const uint32_t start = NPF_TX_START | (stalled ? NPF_TX_NOWAIT : 0);
 	struct npf_replay_item it;
 	struct npf_tx_state st;
-	uint64_t n = 0;
+	bool first = true;
 	int rc = 0, end;
 
 	npf_tx_state(f->tx, &st);
 	npf_replay_seek(&f->replay, st.sent);
 	while (rc == 0 && !is_ending(f) && npf_replay_next(&f->replay, &it)) {
-		rc = put(f, &it, n == 0 ? start : 0, st.failed);
+		rc = put(f, &it, first ? start : 0, st.failed);
 		npf_replay_advance(&f->replay);
 		/* The first one shows whether the port takes any. */
-		if (rc == 0 && n == 0)
+		if (rc == 0 && first)
 			rc = settle(f, 0, st.failed);
-		if (rc == 0 && n == 0)
+		if (rc == 0 && first)
 			set_state(f, NPF_FEEDER_SENDING);
-		if (++n % FLUSH_EVERY == 0)
-			npf_tx_flush(f->tx);
+		first = false;
 	}
 	/* Once all of the batch is settled the count is final, also when a packet has failed. */
 	end = settle(f, 0, st.failed);

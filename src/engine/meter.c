@@ -122,16 +122,27 @@ BY_CPU static void weigh(struct npf_meter_burst *b, const uint32_t *len, unsigne
 			(1ull << (2 * WEIGHT_LEN_BITS) | npf_len << WEIGHT_LEN_BITS | padded[i]) &
 			live;
 		b->size[i] = one << (8 * class_of(padded[i]));
+		b->one[i] = (uint32_t)one;
 		all_weight += b->weight[i];
 		all_size += b->size[i];
 	}
 	b->all_weight = all_weight;
 	b->all_size = all_size;
+	b->n = n;
 }
 
 void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned int n)
 {
 	weigh(b, len, n);
+}
+
+BY_CPU static uint32_t count_accepted(const struct npf_meter_burst *b, const uint32_t *keep)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < NPF_METER_BURST; i++)
+		n += keep[i] != 0 ? b->one[i] : 0;
+	return n;
 }
 
 /* What the accepted packets weigh. */
@@ -153,13 +164,13 @@ uint32_t npf_meter_count(struct npf_meter *m, unsigned int row, const struct npf
 {
 	struct npf_wire_tally *t = &m->tallies[row];
 	uint64_t weight = b->all_weight, size = b->all_size;
-	uint32_t n;
+	uint32_t n = keep != NULL ? count_accepted(b, keep) : b->n;
 
-	if (keep != NULL)
-		add_up(b, keep, &weight, &size);
-	n = (uint32_t)(weight >> (2 * WEIGHT_LEN_BITS));
+	/* Mostly none or all of a burst are of the kind that a filter asks for. */
 	if (n == 0)
 		return 0;
+	if (n < b->n)
+		add_up(b, keep, &weight, &size);
 	t->packets += n;
 	t->bytes += weight & WEIGHT_LEN_MASK;
 	t->npf_bytes += ((weight >> WEIGHT_LEN_BITS) & WEIGHT_LEN_MASK) + n * NPF_OVERHEAD;

@@ -54,8 +54,7 @@ int npf_replay_parse_rate(const char *text, struct npf_replay_rate *rate)
 	return parse_number(text, "bps", &rate->value) ? 0 : -EINVAL;
 }
 
-/* When the packet at its place is due. */
-static uint64_t due(const struct npf_replay *r)
+uint64_t npf_replay_due(const struct npf_replay *r)
 {
 	const struct npf_savefile *f = r->file;
 	double ns;
@@ -74,32 +73,6 @@ static uint64_t due(const struct npf_replay *r)
 		return 0;
 	}
 	return ns < 0x1p63 ? (uint64_t)ns : 1ull << 63;
-}
-
-bool npf_replay_next(const struct npf_replay *r, struct npf_replay_item *it)
-{
-	const struct npf_saved *p = &r->file->packets[r->packet];
-
-	if (r->loops > 0 && r->loop >= r->loops)
-		return false;
-	*it = (struct npf_replay_item){
-		.frame = r->file->data + p->off,
-		.len = p->len,
-		.repeat = r->repeat - r->repeated,
-		.timed = r->rate.kind != NPF_REPLAY_ASAP,
-		.at_ns = due(r),
-	};
-	return true;
-}
-
-void npf_replay_advance(struct npf_replay *r)
-{
-	r->n += r->repeat - r->repeated;
-	r->repeated = 0;
-	if (++r->packet == r->file->n_packets) {
-		r->packet = 0;
-		r->loop++;
-	}
 }
 
 void npf_replay_seek(struct npf_replay *r, uint64_t n)

@@ -96,10 +96,35 @@ struct npf_replay_item {
 	uint64_t at_ns; /* timed: when the first of these is due, since the replay's beginning */
 };
 
+/* When the packet at its place is due, since the replay's beginning; not asap. */
+uint64_t npf_replay_due(const struct npf_replay *r);
+
 /* Return: false: that was all. */
-bool npf_replay_next(const struct npf_replay *r, struct npf_replay_item *it);
+static inline bool npf_replay_next(const struct npf_replay *r, struct npf_replay_item *it)
+{
+	const struct npf_saved *p = &r->file->packets[r->packet];
+
+	if (r->loops > 0 && r->loop >= r->loops)
+		return false;
+	it->frame = r->file->data + p->off;
+	it->len = p->len;
+	it->repeat = r->repeat - r->repeated;
+	it->timed = r->rate.kind != NPF_REPLAY_ASAP;
+	it->at_ns = it->timed ? npf_replay_due(r) : 0;
+	return true;
+}
+
 /* The item was put where it will be sent. */
-void npf_replay_advance(struct npf_replay *r);
+static inline void npf_replay_advance(struct npf_replay *r)
+{
+	r->n += r->repeat - r->repeated;
+	r->repeated = 0;
+	if (++r->packet == r->file->n_packets) {
+		r->packet = 0;
+		r->loop++;
+	}
+}
+
 /* Go to behind the first n packets, repetitions counted. */
 void npf_replay_seek(struct npf_replay *r, uint64_t n);
 

@@ -135,7 +135,8 @@ int npf_tx_map(const int fds[NPF_TX_NFDS], struct npf_tx **txp);
 struct npf_tx *npf_tx_unmap(struct npf_tx *tx); /* NULL is fine; returns NULL */
 
 /*
- * npf_tx_put - put a frame into the lane; npf_tx_flush() shows it to the engine.
+ * npf_tx_put - put a frame into the lane. It is shown to the engine with those that follow, some
+ * KiB of them, or by npf_tx_flush().
  * Return: 0; -EAGAIN: no room now; -EMSGSIZE: longer than NPF_TX_MAXFRAME or than half of the lane;
  * -EINVAL: empty, or repeat is 0.
  */

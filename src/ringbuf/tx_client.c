@@ -12,13 +12,16 @@
 #include <sched.h>
 #include <string.h>
 
+#define STEP_MIN    (2u << 10)
+#define STEP_MAX    (16u << 10)
 #define YIELD_EVERY 50
 #define SPINS       2000 /* looks before sleeping: about the time that two context switches take */
 
 struct npf_tx {
 	uint64_t size;
 	uint64_t head;      /* end of what was put */
-	uint64_t published; /* ... and flushed */
+	uint64_t published; /* ... and shown to the engine */
+	uint64_t step;      /* bytes put after which they are shown */
 	uint64_t tail;      /* the engine's, when last looked at */
 	uint8_t *data;
 	const struct npf_txe *e;
@@ -59,6 +62,7 @@ int npf_tx_map(const int fds[NPF_TX_NFDS], struct npf_tx **txp)
 		return rc;
 	}
 	memcpy(tx->fds, fds, sizeof(tx->fds));
+	tx->step = STEP_MIN;
 	*txp = tx;
 	return 0;
 }
@@ -79,6 +83,20 @@ struct npf_tx *npf_tx_unmap(struct npf_tx *tx)
 uint64_t npf_tx_size(const struct npf_tx *tx)
 {
 	return tx->size;
+}
+
+static void show(struct npf_tx *tx)
+{
+	uint64_t one = 1;
+
+	tx->published = tx->head;
+	/* W7: seq_cst, pairs with R7. The records' bytes are there. */
+	atomic_store_explicit(&tx->c->head, tx->head, memory_order_seq_cst);
+	/* R9: seq_cst, pairs with W9. Either this sees that the engine sleeps, or it sees the head.
+	 */
+	if (atomic_load_explicit(&tx->e->asleep, memory_order_seq_cst) != 0 &&
+		write(tx->fds[3], &one, sizeof(one)) < 0)
+		return; /* at its limit: it is readable */
 }
 
 int npf_tx_put(struct npf_tx *tx, const void *frame, uint32_t len, uint32_t repeat, uint64_t at_ns,
@@ -106,23 +124,20 @@ int npf_tx_put(struct npf_tx *tx, const void *frame, uint32_t len, uint32_t repe
 	else
 		memcpy(rec + 1, frame, len);
 	tx->head += space;
+	/* The engine looks for the word that moves here, so each time its line goes there and back:
+	 * soon for the first frames, less often for those behind them. */
+	if (tx->head - tx->published >= tx->step) {
+		show(tx);
+		tx->step = NPF_MIN(2 * tx->step, (uint64_t)STEP_MAX);
+	}
 	return 0;
 }
 
 void npf_tx_flush(struct npf_tx *tx)
 {
-	uint64_t one = 1;
-
-	if (tx->published == tx->head)
-		return;
-	tx->published = tx->head;
-	/* W7: seq_cst, pairs with R7. The records' bytes are there. */
-	atomic_store_explicit(&tx->c->head, tx->head, memory_order_seq_cst);
-	/* R9: seq_cst, pairs with W9. Either this sees that the engine sleeps, or it sees the head.
-	 */
-	if (atomic_load_explicit(&tx->e->asleep, memory_order_seq_cst) != 0 &&
-		write(tx->fds[3], &one, sizeof(one)) < 0)
-		return; /* at its limit: it is readable */
+	tx->step = STEP_MIN;
+	if (tx->published != tx->head)
+		show(tx);
 }
 
 void npf_tx_cut(struct npf_tx *tx)
