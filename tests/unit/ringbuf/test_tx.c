@@ -89,7 +89,6 @@ static void frames_come_out_as_they_were_put_in(void **state)
 			if (npf_tx_put(p->tx, frame, len, put + 1, put * 5, NPF_TX_TIMED) < 0)
 				break;
 		}
-		assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 0);
 		npf_tx_flush(p->tx);
 		for (uint32_t i = 0; i < put; i++, n++) {
 			uint32_t len = 1 + (round * 37 + i * 11) % 2000;
@@ -106,6 +105,26 @@ static void frames_come_out_as_they_were_put_in(void **state)
 		assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 0);
 	}
 	assert_true(n > 5000);
+}
+
+static void a_few_frames_wait_to_be_flushed_and_many_do_not(void **state)
+{
+	struct pair *p = *state;
+	struct npf_tx_item it;
+	uint8_t frame[64] = {0};
+	unsigned int n = 0;
+
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, 0), 0);
+		assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 0);
+		npf_tx_flush(p->tx);
+		assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 1);
+	}
+	while (npf_tx_lane_take(p->lane, &it, 1) == 0) {
+		assert_int_equal(npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, 0), 0);
+		n++;
+	}
+	assert_in_range(n, 2, 100);
 }
 
 static void a_full_lane_takes_no_more_until_something_is_settled(void **state)
@@ -363,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_PAIR(frames_come_out_as_they_were_put_in),
+		WITH_PAIR(a_few_frames_wait_to_be_flushed_and_many_do_not),
 		WITH_PAIR(a_full_lane_takes_no_more_until_something_is_settled),
 		WITH_PAIR(what_can_never_be_sent_is_not_taken),
 		cmocka_unit_test(a_lying_client_is_caught_and_stays_so),
