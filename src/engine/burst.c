@@ -10,8 +10,28 @@
 #include <rte_mbuf_dyn.h>
 #include <rte_prefetch.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define SLOTS_SIZE ((size_t)NPF_TAP_BURST * NPF_TAP_SLOT)
 
 #define MACS_LEN 12 /* destination and source address; a VLAN tag stands right behind */
+
+int npf_burst_init(struct npf_burst *b)
+{
+	/* Slots are for the rare packet: address space until one comes. */
+	void *at =
+		mmap(NULL, SLOTS_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	b->slots = at != MAP_FAILED ? at : NULL;
+	return b->slots != NULL ? 0 : -ENOMEM;
+}
+
+void npf_burst_fini(struct npf_burst *b)
+{
+	if (b->slots != NULL)
+		munmap(b->slots, SLOTS_SIZE);
+	b->slots = NULL;
+}
 
 static bool is_plain(const struct rte_mbuf *m)
 {

@@ -13,11 +13,15 @@ struct npf_burst {
 	const uint8_t *data[NPF_TAP_BURST]; /* contiguous */
 	uint32_t len[NPF_TAP_BURST];        /* on the wire */
 	uint32_t caplen[NPF_TAP_BURST]; /* bytes at data; less than len only beyond NPF_TAP_SLOT */
-	uint64_t sender[NPF_TAP_BURST]; /* sent packets: session that sent it */
+	uint64_t sender[NPF_TAP_BURST]; /* copies of sent packets: session that sent it */
 	struct npf_rec hdr[NPF_TAP_BURST]; /* ts_ns, len, flags, port and queue are filled in */
 	uint32_t keep[NPF_TAP_BURST];      /* scratch: what a filter said */
 	uint8_t *slots;                    /* NPF_TAP_BURST slots of NPF_TAP_SLOT bytes */
 };
+
+/* Return: 0, or -ENOMEM. fini: NULL slots are fine. */
+int npf_burst_init(struct npf_burst *b);
+void npf_burst_fini(struct npf_burst *b);
 
 /*
  * npf_burst_load - n received (or sent) mbufs as filters want them: everything but hdr.

@@ -7,7 +7,9 @@
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "engine/count.h"
 #include "engine/dumps.h"
+#include "engine/port_tx.h"
 #include "engine/ports.h"
 #include "engine/sends.h"
 #include "engine/session.h"
@@ -193,23 +195,51 @@ static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 				queue->n_clients++;
 			}
 			npf_dumps_plan(&d, p, lane_of(p, t), UINT64_MAX, queue, &clients);
-			npf_watch_plan(e, p, lane_of(p, t), queue, &meters, &rows);
+			queue->meters = meters;
+			queue->n_meters = npf_watch_plan(e, p, lane_of(p, t), meters, &rows);
+			meters += queue->n_meters;
 		}
 	}
 	return plan;
 }
 
+/* Who counts what is sent there; NULL: nobody. */
+static int make_sent_meters(
+	const struct npf_engine *e, const struct npf_engine_port *p, struct npf_sent_meters **smp)
+{
+	size_t n_meters = 0, n_rows = 0;
+	struct npf_tap_row *rows;
+
+	*smp = NULL;
+	if (!p->gone)
+		npf_watch_needs(e, p, &n_meters, &n_rows);
+	if (n_meters == 0)
+		return 0;
+	*smp = npf_sent_meters_new(n_meters, n_rows, &rows);
+	if (*smp == NULL)
+		return -ENOMEM;
+	(*smp)->n_meters = npf_watch_plan(e, p, p->n_taps, (*smp)->meters, &rows);
+	return 0;
+}
+
 int npf_engine_replan(struct npf_engine *e)
 {
-	struct npf_plan *plans[NPF_TAPS_MAX];
+	struct npf_sent_meters *sent[NPF_WIRE_MAXPORTS] = {NULL};
+	struct npf_plan *plans[NPF_TAPS_MAX] = {NULL};
+	int rc = 0;
 
-	for (unsigned int t = 0; t < e->n_taps; t++) {
+	for (unsigned int t = 0; rc == 0 && t < e->n_taps; t++) {
 		plans[t] = make_plan(e, t);
-		if (plans[t] == NULL) {
-			while (t-- > 0)
-				free(plans[t]);
-			return -ENOMEM;
-		}
+		rc = plans[t] != NULL ? 0 : -ENOMEM;
+	}
+	for (unsigned int i = 0; rc == 0 && i < e->n_ports; i++)
+		rc = make_sent_meters(e, e->ports[i], &sent[i]);
+	if (rc < 0) {
+		for (unsigned int t = 0; t < e->n_taps; t++)
+			free(plans[t]);
+		for (unsigned int i = 0; i < e->n_ports; i++)
+			npf_sent_meters_free(sent[i]);
+		return rc;
 	}
 	for (unsigned int i = 0; i < e->n_ports; i++)
 		atomic_store_explicit(&e->ports[i]->port.shown, npf_session_shown(e, e->ports[i]),
@@ -217,6 +247,8 @@ int npf_engine_replan(struct npf_engine *e)
 	npf_watch_before(e);
 	for (unsigned int t = 0; t < e->n_taps; t++)
 		free(npf_tap_publish(e->taps[t], plans[t]));
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		npf_sent_meters_free(npf_port_swap_sent_meters(&e->ports[i]->port, sent[i]));
 	npf_watch_after(e);
 	npf_sends_after(e);
 	return 0;

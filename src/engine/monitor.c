@@ -6,7 +6,8 @@
  * stretches one; for stamps its distance from CLOCK_REALTIME is added, which is taken anew only
  * when the clock was set, so that the ends of intervals are spaced evenly.
  *
- * One mutex guards the list and all that the worker touches; lcores never take it.
+ * One mutex guards the list and all that the worker touches; lcores never take it. A sink is called
+ * without it, since a disk may take its time.
  */
 #include "engine/monitor.h"
 
@@ -30,7 +31,7 @@ struct npf_monitor {
 	uint64_t offset;   /* to CLOCK_REALTIME */
 	uint64_t number;   /* of the interval to be collected next */
 	uint64_t last_end_ns;
-	bool live;
+	bool live, stopped;
 	struct npf_wire_interval *pending; /* covers is 0: nothing to tell */
 	struct npf_wire_tally *last, *total;
 	struct npf_meter *meters[];
@@ -42,6 +43,8 @@ struct npf_monitors {
 	pthread_t thread;
 	bool running, stop;
 	struct npf_monitor *list;
+	struct npf_monitor *telling; /* whose sink is being called */
+	pthread_cond_t told;
 };
 
 static uint64_t real_offset(void)
@@ -51,7 +54,8 @@ static uint64_t real_offset(void)
 
 struct npf_monitor *npf_monitor_new(const struct npf_monitor_conf *conf)
 {
-	struct npf_monitor *m = calloc(1, sizeof(*m) + conf->n_lcores * sizeof(struct npf_meter *));
+	struct npf_monitor *m =
+		calloc(1, sizeof(*m) + (conf->n_lcores + 1) * sizeof(struct npf_meter *));
 	struct npf_meter_conf meter = {
 		.interval_ns = conf->interval_ns,
 		.n_rows = conf->n_rows,
@@ -70,7 +74,7 @@ struct npf_monitor *npf_monitor_new(const struct npf_monitor_conf *conf)
 	m->last = calloc(conf->n_rows, sizeof(*m->last));
 	m->total = calloc(conf->n_rows, sizeof(*m->total));
 	good = m->pending != NULL && m->last != NULL && m->total != NULL;
-	for (unsigned int i = 0; good && i < conf->n_lcores; i++) {
+	for (unsigned int i = 0; good && i <= conf->n_lcores; i++) {
 		m->meters[i] = npf_meter_new(&meter);
 		good = m->meters[i] != NULL;
 	}
@@ -84,7 +88,7 @@ struct npf_monitor *npf_monitor_free(struct npf_monitor *m)
 {
 	if (m == NULL)
 		return NULL;
-	for (unsigned int i = 0; i < m->conf.n_lcores; i++)
+	for (unsigned int i = 0; i <= m->conf.n_lcores; i++)
 		npf_meter_free(m->meters[i]);
 	free(m->pending);
 	free(m->last);
@@ -100,10 +104,10 @@ struct npf_meter *npf_monitor_meter(struct npf_monitor *m, unsigned int i)
 
 size_t npf_monitor_memory(const struct npf_monitor *m)
 {
-	size_t memory = sizeof(*m) + m->conf.n_lcores * sizeof(m->meters[0]) + sizeof(*m->pending) +
-			3 * m->conf.n_rows * sizeof(struct npf_wire_tally);
+	size_t memory = sizeof(*m) + (m->conf.n_lcores + 1) * sizeof(m->meters[0]) +
+			sizeof(*m->pending) + 3 * m->conf.n_rows * sizeof(struct npf_wire_tally);
 
-	for (unsigned int i = 0; i < m->conf.n_lcores; i++)
+	for (unsigned int i = 0; i <= m->conf.n_lcores; i++)
 		memory += m->meters[i]->memory;
 	return memory;
 }
@@ -122,10 +126,19 @@ static void heed_clock(struct npf_monitor *m)
 		m->offset = now;
 }
 
+/* Nobody looks after the meter of sent packets while nothing is sent. */
+static void roll_sent(const struct npf_monitor *m, uint64_t mono_ns)
+{
+	pthread_mutex_lock(m->conf.sent_lock);
+	npf_meter_roll(m->meters[m->conf.n_lcores], mono_ns);
+	pthread_mutex_unlock(m->conf.sent_lock);
+}
+
 static bool is_closed(const struct npf_monitor *m, uint64_t mono_ns)
 {
-	for (unsigned int i = 0; i < m->conf.n_lcores; i++) {
-		if (!m->live)
+	roll_sent(m, mono_ns);
+	for (unsigned int i = 0; i <= m->conf.n_lcores; i++) {
+		if (!m->live && i < m->conf.n_lcores)
 			npf_meter_roll(m->meters[i], mono_ns);
 		if (!npf_meter_is_closed(m->meters[i], m->number))
 			return false;
@@ -138,7 +151,7 @@ static void collect(struct npf_monitor *m)
 	struct npf_wire_interval *iv = m->pending;
 
 	memset(m->last, 0, m->conf.n_rows * sizeof(*m->last));
-	for (unsigned int i = 0; i < m->conf.n_lcores; i++)
+	for (unsigned int i = 0; i <= m->conf.n_lcores; i++)
 		npf_meter_collect(m->meters[i], m->number, m->last);
 	if (iv->covers++ == 0) {
 		iv->number = m->number;
@@ -153,8 +166,23 @@ static void collect(struct npf_monitor *m)
 	m->number++;
 }
 
-/* All that m has to do by now. Return: when it has something to do again. */
-static uint64_t serve(struct npf_monitor *m)
+static void tell(struct npf_monitors *ms, struct npf_monitor *m)
+{
+	bool taken;
+
+	ms->telling = m;
+	pthread_mutex_unlock(&ms->lock);
+	taken = m->conf.sink(m->conf.arg, m->pending, m->last_end_ns);
+	pthread_mutex_lock(&ms->lock);
+	if (taken)
+		m->pending->covers = 0;
+	ms->telling = NULL;
+	pthread_cond_signal(&ms->told);
+}
+
+/* All that m has to do by now. Return: when it has something to do again; 0: it was stopped, and
+ * the list is another one. */
+static uint64_t serve(struct npf_monitors *ms, struct npf_monitor *m)
 {
 	uint64_t now = npf_clock_monotonic(), due;
 
@@ -166,8 +194,9 @@ static uint64_t serve(struct npf_monitor *m)
 		if (!is_closed(m, now))
 			return now + RETRY_NS;
 		collect(m);
-		if (m->conf.sink(m->conf.arg, m->pending, m->last_end_ns))
-			m->pending->covers = 0;
+		tell(ms, m);
+		if (m->stopped)
+			return 0;
 	}
 }
 
@@ -181,12 +210,14 @@ static void *work(void *arg)
 	while (!ms->stop) {
 		uint64_t due = UINT64_MAX;
 
-		for (struct npf_monitor *m = ms->list; m != NULL; m = m->next) {
-			uint64_t next = serve(m);
+		for (struct npf_monitor *m = ms->list; m != NULL && due > 0; m = m->next) {
+			uint64_t next = serve(ms, m);
 
 			due = NPF_MIN(due, next);
 		}
-		if (due == UINT64_MAX) {
+		if (due == 0) {
+			continue;
+		} else if (due == UINT64_MAX) {
 			pthread_cond_wait(&ms->changed, &ms->lock);
 		} else {
 			struct timespec ts = {
@@ -212,6 +243,7 @@ struct npf_monitors *npf_monitors_new(void)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&ms->lock, NULL);
 	pthread_cond_init(&ms->changed, &attr);
+	pthread_cond_init(&ms->told, NULL);
 	pthread_condattr_destroy(&attr);
 	return ms;
 }
@@ -227,6 +259,7 @@ struct npf_monitors *npf_monitors_free(struct npf_monitors *ms)
 	if (ms->running)
 		pthread_join(ms->thread, NULL);
 	pthread_cond_destroy(&ms->changed);
+	pthread_cond_destroy(&ms->told);
 	pthread_mutex_destroy(&ms->lock);
 	free(ms);
 	return NULL;
@@ -257,6 +290,9 @@ void npf_monitor_stop(struct npf_monitors *ms, struct npf_monitor *m)
 			*at = m->next;
 			break;
 		}
+	m->stopped = true;
+	while (ms->telling == m)
+		pthread_cond_wait(&ms->told, &ms->lock);
 	pthread_mutex_unlock(&ms->lock);
 }
 
@@ -266,7 +302,7 @@ void npf_monitor_finish(struct npf_monitor *m)
 	uint64_t last = (now - m->start_ns) / m->conf.interval_ns;
 
 	heed_clock(m);
-	for (unsigned int i = 0; i < m->conf.n_lcores; i++)
+	for (unsigned int i = 0; i <= m->conf.n_lcores; i++)
 		npf_meter_turn(m->meters[i], now);
 	for (;;) {
 		bool is_last = m->number >= last;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * monitor.h - monitors: several meters, one per tap lcore, summed up at the end of each interval
- * and handed to a sink by a worker thread. No DPDK here.
+ * monitor.h - monitors: several meters, one per tap lcore and one for what is sent, summed up at
+ * the end of each interval and handed to a sink by a worker thread. No DPDK here.
  *
  * A sink that can't take an interval now gets it together with the next ones: what it is told
  * always adds up to what was counted.
@@ -11,9 +11,11 @@
 
 #include "engine/meter.h"
 
+#include <pthread.h>
+
 /*
- * Takes an interval, or several in one (iv->covers). Called by the worker, which holds the lock
- * that npf_monitor_stop() needs: it must not wait for long.
+ * Takes an interval, or several in one (iv->covers). Called by the worker, for which
+ * npf_monitor_stop() and the other monitors wait: it should not wait for long itself.
  * @end_ns: CLOCK_REALTIME
  * Return:  false: there is no room now.
  */
@@ -23,6 +25,7 @@ struct npf_monitor_conf {
 	uint64_t interval_ns; /* a multiple of NPF_METER_WINDOW_NS */
 	unsigned int n_rows;
 	unsigned int n_lcores;
+	pthread_mutex_t *sent_lock; /* held by who counts into the last meter */
 	npf_monitor_sink sink;
 	void *arg;
 };
@@ -38,7 +41,8 @@ struct npf_monitors *npf_monitors_free(struct npf_monitors *ms);
 struct npf_monitor *npf_monitor_new(const struct npf_monitor_conf *conf);
 struct npf_monitor *npf_monitor_free(struct npf_monitor *m); /* not started, or stopped again */
 
-/* Lcore i's meter. Lifetime: the monitor's. */
+/* Lcore i's meter; that of sent packets, i = n_lcores, belongs to who holds the lock. Lifetime: the
+ * monitor's. */
 struct npf_meter *npf_monitor_meter(struct npf_monitor *m, unsigned int i);
 
 /*

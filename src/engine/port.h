@@ -33,6 +33,8 @@ enum npf_stamp {
 #define NPF_SHOWN_NONE 0
 #define NPF_SHOWN_ALL  UINT64_MAX
 
+struct npf_sent_meters;
+
 struct npf_port {
 	const struct npf_config_port *conf; /* Lifetime: the configuration's */
 	uint16_t index;    /* position in the configuration; in records and on the wire */
@@ -48,9 +50,10 @@ struct npf_port {
 	/* The control thread and the send worker take turns at the tx queue and at putting into
 	 * sent. */
 	pthread_mutex_t tx_lock;
-	bool tx_open;            /* under the lock: the port is started */
-	_Atomic uint64_t shown;  /* whose sent packets are to be shown: NPF_SHOWN_* */
-	_Atomic uint64_t unseen; /* sent packets for whose copy there was no room */
+	bool tx_open;                        /* under the lock: the port is started */
+	struct npf_sent_meters *sent_meters; /* under the lock: they count what is sent; or NULL */
+	_Atomic uint64_t shown;              /* whose sent packets are to be shown: NPF_SHOWN_* */
+	_Atomic uint64_t unseen;             /* sent packets for whose copy there was no room */
 	/* Copies of what was sent, for sessions that want to see it; the lcore that polls queue 0
 	 * takes them out. */
 	struct rte_ring *sent;

@@ -4,8 +4,11 @@
  *
  * Copies are made before the port gets the originals, which may be gone afterwards, and
  * only of what it took are they shown. One that finds no mbuf or no room is counted.
+ * Monitors need no copy: the originals are held until they are counted.
  */
 #include "engine/port_tx.h"
+
+#include "engine/count.h"
 
 #include <string.h>
 
@@ -71,6 +74,34 @@ static bool is_shown(const struct npf_port *p, uint64_t sender)
 	return shown != NPF_SHOWN_NONE && shown != sender;
 }
 
+/* One reference to each segment more, or less. */
+static void hold(struct rte_mbuf *m, int16_t n)
+{
+	for (; m != NULL; m = m->next)
+		rte_mbuf_refcnt_update(m, n);
+}
+
+/* As rte_eth_tx_burst(), for monitors as well. */
+static unsigned int tx_counted(
+	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
+{
+	struct rte_mbuf *held[NPF_PORT_TX_BURST];
+	unsigned int sent;
+
+	if (p->sent_meters == NULL)
+		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	for (unsigned int i = 0; i < n; i++) {
+		held[i] = mbufs[i];
+		hold(held[i], 1);
+	}
+	sent = rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	npf_count_sent(p->sent_meters, held, sent, sender);
+	rte_pktmbuf_free_bulk(held, sent);
+	for (unsigned int i = sent; i < n; i++)
+		hold(held[i], -1);
+	return sent;
+}
+
 static unsigned int tx_locked(
 	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
 {
@@ -78,12 +109,23 @@ static unsigned int tx_locked(
 	unsigned int sent;
 
 	if (!is_shown(p, sender))
-		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+		return tx_counted(p, mbufs, n, sender);
 	for (unsigned int i = 0; i < n; i++)
 		copies[i] = copy_for_viewers(p, mbufs[i], sender);
-	sent = rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	sent = tx_counted(p, mbufs, n, sender);
 	show(p, copies, n, sent);
 	return sent;
+}
+
+struct npf_sent_meters *npf_port_swap_sent_meters(struct npf_port *p, struct npf_sent_meters *fresh)
+{
+	struct npf_sent_meters *old;
+
+	pthread_mutex_lock(&p->tx_lock);
+	old = p->sent_meters;
+	p->sent_meters = fresh;
+	pthread_mutex_unlock(&p->tx_lock);
+	return old;
 }
 
 int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)

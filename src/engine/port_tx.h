@@ -59,6 +59,10 @@ static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *fra
  */
 int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender);
 
+/* Who counts what is sent from now on; NULL: nobody. Return: who did, to be freed by the caller. */
+struct npf_sent_meters *npf_port_swap_sent_meters(
+	struct npf_port *p, struct npf_sent_meters *fresh);
+
 /* Would copies of n packets of this sender for those who watch find room? True when nobody does. */
 bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_t sender);
 

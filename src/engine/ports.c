@@ -11,8 +11,10 @@
  */
 #include "engine/ports.h"
 
+#include "engine/count.h"
 #include "engine/dumps.h"
 #include "engine/log.h"
+#include "engine/port_tx.h"
 #include "engine/sends.h"
 #include "engine/session.h"
 #include "engine/shadow.h"
@@ -64,6 +66,7 @@ static void close_device(struct npf_engine_port *p)
 {
 	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
 		npf_tap_stall_drop(&p->stalls[q]);
+	npf_sent_meters_free(npf_port_swap_sent_meters(&p->port, NULL));
 	npf_port_close(&p->port);
 }
 

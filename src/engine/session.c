@@ -211,6 +211,11 @@ static void free_session(struct npf_session *s)
 	free(s);
 }
 
+static unsigned int n_feeds(const struct npf_engine_port *p)
+{
+	return p->n_taps + 1u;
+}
+
 static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf_wire_open *req,
 	const struct npf_bpf_insn *insns, struct npf_wire_error *err)
 {
@@ -232,10 +237,10 @@ static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf
 	if (rc < 0)
 		return rc;
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->feeds = aligned_alloc(NPF_CACHELINE, s->port->n_taps * sizeof(*s->feeds));
+	s->feeds = aligned_alloc(NPF_CACHELINE, n_feeds(s->port) * sizeof(*s->feeds));
 	if (s->wake_fd < 0 || s->feeds == NULL)
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
-	memset(s->feeds, 0, s->port->n_taps * sizeof(*s->feeds));
+	memset(s->feeds, 0, n_feeds(s->port) * sizeof(*s->feeds));
 	if (is_idle)
 		return 0;
 	rc = make_buffer(e, s, size, s->port->n_taps, &s->buffer, err);
@@ -465,7 +470,8 @@ uint64_t npf_session_shown(const struct npf_engine *e, const struct npf_engine_p
 	if (npf_dumps_on(e, port) > 0)
 		return NPF_SHOWN_ALL;
 	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
-		if (s->port != port || s->buffer == NULL || s->params.direction == NPF_WIRE_IN)
+		if (s->port != port || s->buffer == NULL || s->watch != NULL ||
+			s->params.direction == NPF_WIRE_IN)
 			continue;
 		if (shown != NPF_SHOWN_NONE || (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0)
 			return NPF_SHOWN_ALL;
@@ -491,7 +497,7 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 	/* Records of a monitor are no packets. */
 	if (s->watch == NULL)
 		add_counters(&c, s->buffer);
-	for (unsigned int i = 0; i < s->port->n_taps; i++) {
+	for (unsigned int i = 0; i < n_feeds(s->port); i++) {
 		st->received += __atomic_load_n(&s->feeds[i].received, __ATOMIC_RELAXED);
 		st->accepted += __atomic_load_n(&s->feeds[i].accepted, __ATOMIC_RELAXED);
 	}

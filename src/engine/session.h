@@ -36,7 +36,7 @@ struct npf_session {
 	struct npf_buffer *buffer;        /* NULL: send only */
 	uint64_t packet_buffer;           /* bytes asked for, for packets */
 	struct npf_watch *watch;          /* MONITOR mode, else NULL */
-	struct npf_feed *feeds;           /* one a lane */
+	struct npf_feed *feeds;           /* one a lane, and one for a monitor's sent packets */
 	int wake_fd;                      /* eventfd, the reader's end is a copy of it */
 	struct npf_ring_counters retired; /* of buffers that were replaced */
 	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */

@@ -20,7 +20,6 @@
 #include <rte_pause.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -177,6 +176,7 @@ static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
 {
 	struct npf_tap_stall *s = q->stall;
 	struct npf_burst *b = &t->burst;
+	const struct npf_count_place from = {.session = s->next_session};
 	unsigned int first = s->next, c = 0;
 
 	npf_burst_load(b, false, s->mbufs + first, s->n - first);
@@ -193,6 +193,10 @@ static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
 		s->next_session = 0;
 	}
 out:
+	if (q->n_meters > 0)
+		npf_count_part(q, b, from,
+			(struct npf_count_place){s->next - first, s->next_session}, s->ts_ns,
+			npf_tsc_now(&t->tsc) - t->to_mono);
 	if (s->next > first)
 		rte_pktmbuf_free_bulk(&s->mbufs[first], s->next - first);
 	if (s->next == s->n)
@@ -208,7 +212,8 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent,
 	uint64_t now = npf_tsc_now(&t->tsc);
 
 	npf_burst_load(&t->burst, sent, mbufs, n);
-	npf_count(q, &t->burst, now, now - t->to_mono);
+	if (!sent)
+		npf_count(q, &t->burst, now, now - t->to_mono);
 	if (q->n_clients == 0)
 		return;
 	npf_burst_describe(&t->burst, q->port, q->queue, mbufs, now);
@@ -243,10 +248,6 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 			s->next_session = 0;
 			s->ts_ns = npf_tsc_now(&t->tsc);
 			count(&t->packets, s->n);
-			if (q->n_meters > 0 && s->n > 0) {
-				npf_burst_load(&t->burst, false, s->mbufs, s->n);
-				npf_count(q, &t->burst, s->ts_ns, s->ts_ns - t->to_mono);
-			}
 		}
 		n = s->n;
 		if (n > 0) {
@@ -289,7 +290,8 @@ static void tick(struct npf_tap *t, const struct npf_plan *plan, uint64_t *next_
 		npf_count_tick(q, now - t->to_mono);
 	}
 	if (mono >= *next_sync) {
-		npf_tsc_sync(&t->tsc);
+		/* When the clock was set, CLOCK_MONOTONIC goes on as if nothing had happened. */
+		t->to_mono += (uint64_t)npf_tsc_sync(&t->tsc);
 		*next_sync = mono + NPF_TSC_SYNC_NS;
 	}
 }
@@ -366,10 +368,7 @@ int npf_tap_start(unsigned int lcore, enum npf_poll poll, struct npf_tap **tp)
 
 	if (t == NULL)
 		return -ENOMEM;
-	/* Slots are for the rare packet: address space until one comes. */
-	t->burst.slots = mmap(NULL, (size_t)NPF_TAP_BURST * NPF_TAP_SLOT, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (t->burst.slots == MAP_FAILED) {
+	if (npf_burst_init(&t->burst) < 0) {
 		rte_free(t);
 		return -ENOMEM;
 	}
@@ -379,7 +378,7 @@ int npf_tap_start(unsigned int lcore, enum npf_poll poll, struct npf_tap **tp)
 	atomic_init(&t->running_plan, &empty_plan);
 	rc = rte_eal_remote_launch(tap_main, t, lcore);
 	if (rc < 0) {
-		munmap(t->burst.slots, (size_t)NPF_TAP_BURST * NPF_TAP_SLOT);
+		npf_burst_fini(&t->burst);
 		rte_free(t);
 		return rc;
 	}
@@ -405,7 +404,7 @@ struct npf_tap *npf_tap_stop(struct npf_tap *t)
 		return NULL;
 	atomic_store_explicit(&t->stop, true, memory_order_relaxed);
 	rte_eal_wait_lcore(t->lcore);
-	munmap(t->burst.slots, (size_t)NPF_TAP_BURST * NPF_TAP_SLOT);
+	npf_burst_fini(&t->burst);
 	rte_free(t);
 	return NULL;
 }

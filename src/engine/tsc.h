@@ -72,7 +72,8 @@ static inline uint64_t npf_tsc_now(struct npf_tsc *c)
 	return c->last_ns = ns;
 }
 
-static inline void npf_tsc_sync(struct npf_tsc *c)
+/* Return: by how many ns the time steps with this, because the system's clock was set; mostly 0. */
+static inline int64_t npf_tsc_sync(struct npf_tsc *c)
 {
 	uint64_t tsc, real, mine;
 	int64_t error, limit;
@@ -84,7 +85,7 @@ static inline void npf_tsc_sync(struct npf_tsc *c)
 		c->base_tsc = c->anchor_tsc = tsc;
 		c->base_ns = c->anchor_ns = c->last_ns = real;
 		c->slope = c->nominal;
-		return;
+		return error;
 	}
 	/* Over a second and more the pair's own jitter no longer matters for the slope. */
 	if (real - c->anchor_ns >= NPF_NS_PER_S) {
@@ -101,6 +102,7 @@ static inline void npf_tsc_sync(struct npf_tsc *c)
 	c->base_ns = mine;
 	c->slope = (uint64_t)((int64_t)c->nominal +
 			      (int64_t)(((__int128)c->nominal * error) / (int64_t)NPF_TSC_SYNC_NS));
+	return 0;
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEFAULT_INTERVAL_MS 1000
 #define EXPRESSION_SNAPLEN  262144
@@ -65,12 +66,27 @@ static json_t *describe_tally(const struct npf_wire_tally *t)
 		"peak_bytes", u64(t->peak_bytes), "sizes", sizes);
 }
 
+/* In one write, so that a reader never sees half of it; half of it is taken back. */
+static bool append_whole(int fd, const char *line, size_t len)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	n = write(fd, line, len);
+	if (n > 0 && (size_t)n < len && ftruncate(fd, st.st_size) < 0)
+		return true; /* can't be mended: better half a line than the same counts twice */
+	return n == (ssize_t)len;
+}
+
 static bool tell_file(void *arg, const struct npf_wire_interval *iv, uint64_t end_ns)
 {
 	const struct npf_watch *w = arg;
 	json_t *j = NULL;
 	char *line = NULL;
-	int len = 0;
+	bool is_told = false;
+	size_t len;
 
 	if (w->file < 0)
 		return true;
@@ -80,13 +96,12 @@ static bool tell_file(void *arg, const struct npf_wire_interval *iv, uint64_t en
 	line = json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(j);
 	if (line != NULL) {
-		/* The line and its end in one write, so that a reader never sees half of it. */
-		len = (int)strlen(line);
+		len = strlen(line);
 		line[len] = '\n';
-		len = (int)write(w->file, line, (size_t)len + 1);
+		is_told = append_whole(w->file, line, len + 1);
 	}
 	free(line);
-	return len > 0; /* a full disk: the same counts are in the next line that can be written */
+	return is_told; /* a full disk: the same counts are in the next line that can be written */
 }
 
 /* ---- Life ---- */
@@ -137,6 +152,7 @@ static int begin(struct npf_engine *e, struct npf_watch *w, npf_monitor_sink sin
 		.interval_ns = w->interval_ns,
 		.n_rows = NPF_MAX(w->n_rows, 1u),
 		.n_lcores = w->port->n_taps,
+		.sent_lock = &w->port->port.tx_lock,
 		.sink = sink,
 		.arg = w,
 	};
@@ -244,6 +260,23 @@ int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len)
 	return 0;
 }
 
+/* A pipe whose reader sleeps would hold up all monitors. Return: 0 or -errno; -ENOTSUP: no regular
+ * file. */
+static int open_file(const char *path, int *fdp)
+{
+	struct stat st;
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644);
+
+	if (fd < 0)
+		return errno == ENXIO ? -ENOTSUP : -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		npf_close(fd);
+		return -ENOTSUP;
+	}
+	*fdp = fd;
+	return 0;
+}
+
 static int prepare_standing(struct npf_engine *e, struct npf_watch *w, char *err, size_t err_len)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
@@ -259,11 +292,11 @@ static int prepare_standing(struct npf_engine *e, struct npf_watch *w, char *err
 		return rc;
 	}
 	if (w->conf->file != NULL) {
-		w->file = open(w->conf->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-		if (w->file < 0) {
-			rc = -errno;
+		rc = open_file(w->conf->file, &w->file);
+		if (rc < 0) {
 			snprintf(err, err_len, "monitor %s: can't write to %s: %s", w->conf->name,
-				w->conf->file, strerror(-rc));
+				w->conf->file,
+				rc == -ENOTSUP ? "it is no regular file" : strerror(-rc));
 			return rc;
 		}
 	}
@@ -333,6 +366,9 @@ void npf_watch_end_all(struct npf_engine *e)
 		struct npf_watch *w = e->watches;
 
 		e->watches = w->next;
+		npf_watch_stop(e, w);
+		if (w->conf != NULL)
+			npf_monitor_finish(w->monitor);
 		npf_watch_end(e, w);
 	}
 }
@@ -358,17 +394,18 @@ static void plan_rows(const struct npf_watch *w, struct npf_tap_row *rows)
 		rows[i] = (struct npf_tap_row){w->filter_in[i], w->filter_out[i]};
 }
 
-void npf_watch_plan(const struct npf_engine *e, const struct npf_engine_port *p, unsigned int lane,
-	struct npf_tap_queue *q, struct npf_tap_meter **metersp, struct npf_tap_row **rowsp)
+unsigned int npf_watch_plan(const struct npf_engine *e, const struct npf_engine_port *p,
+	unsigned int lane, struct npf_tap_meter *meters, struct npf_tap_row **rowsp)
 {
-	q->meters = *metersp;
+	unsigned int n = 0;
+
 	for (const struct npf_watch *w = e->watches; w != NULL; w = w->next) {
 		const struct npf_session *s = w->session;
 
 		if (w->port != p)
 			continue;
 		plan_rows(w, *rowsp);
-		**metersp = (struct npf_tap_meter){
+		meters[n++] = (struct npf_tap_meter){
 			.session = s != NULL ? s->id : 0,
 			.meter = npf_monitor_meter(w->monitor, lane),
 			.feed = s != NULL ? &s->feeds[lane] : NULL,
@@ -379,9 +416,8 @@ void npf_watch_plan(const struct npf_engine *e, const struct npf_engine_port *p,
 			.want_own = s != NULL && (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0,
 		};
 		*rowsp += NPF_MAX(w->n_rows, 1u);
-		*metersp += 1;
-		q->n_meters++;
 	}
+	return n;
 }
 
 void npf_watch_before(struct npf_engine *e)

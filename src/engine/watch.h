@@ -52,6 +52,7 @@ int npf_watch_standing(
 /* The port, of which no plan knows any more, is removed: monitors on it tell what they have counted
  * so far, and that is their end. Return: how many standing ones there were. */
 unsigned int npf_watch_leave_port(struct npf_engine *e, const struct npf_engine_port *p);
+/* The same for all; no lcore counts any more. */
 void npf_watch_end_all(struct npf_engine *e);
 
 /* ---- For plans ---- */
@@ -60,10 +61,14 @@ void npf_watch_end_all(struct npf_engine *e);
 void npf_watch_needs(const struct npf_engine *e, const struct npf_engine_port *p, size_t *n_metersp,
 	size_t *n_rowsp);
 
-/* Fill in the meters of one queue, which feeds that lane. Moves *metersp and *rowsp behind what was
- * used. */
-void npf_watch_plan(const struct npf_engine *e, const struct npf_engine_port *p, unsigned int lane,
-	struct npf_tap_queue *q, struct npf_tap_meter **metersp, struct npf_tap_row **rowsp);
+/*
+ * npf_watch_plan - fill in the meters of one queue, which feeds that lane, or of what is sent (lane
+ * p->n_taps).
+ * @rowsp: moved behind what was used
+ * Return: how many meters.
+ */
+unsigned int npf_watch_plan(const struct npf_engine *e, const struct npf_engine_port *p,
+	unsigned int lane, struct npf_tap_meter *meters, struct npf_tap_row **rowsp);
 
 /* Before new plans are published, and after. */
 void npf_watch_before(struct npf_engine *e);

@@ -213,6 +213,7 @@ static bool tell(void *arg, const struct npf_wire_interval *iv, uint64_t end_ns)
 struct lcore {
 	pthread_t thread;
 	struct npf_meter *meter;
+	pthread_mutex_t *lock; /* NULL: the meter is its own */
 	_Atomic bool stop;
 	uint64_t n;
 };
@@ -230,8 +231,12 @@ static void *lcore_main(void *arg)
 		unsigned int n = 1 + rand_r(&seed) % NPF_METER_BURST;
 
 		npf_meter_weigh(&b, lens, n);
+		if (l->lock != NULL)
+			pthread_mutex_lock(l->lock);
 		npf_meter_roll(l->meter, npf_clock_monotonic());
 		l->n += npf_meter_count(l->meter, 0, &b, NULL, 1);
+		if (l->lock != NULL)
+			pthread_mutex_unlock(l->lock);
 		if (rand_r(&seed) % 64 == 0)
 			nanosleep(&(struct timespec){.tv_nsec = rand_r(&seed) % 300000}, NULL);
 	}
@@ -242,10 +247,15 @@ static void *lcore_main(void *arg)
 static void run_monitor(unsigned int refuse, bool finish, struct told *t)
 {
 	struct npf_monitors *ms = npf_monitors_new();
-	struct npf_monitor_conf conf = {
-		.interval_ns = MS, .n_rows = 1, .n_lcores = 2, .sink = tell, .arg = t};
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct npf_monitor_conf conf = {.interval_ns = MS,
+		.n_rows = 1,
+		.n_lcores = 2,
+		.sent_lock = &lock,
+		.sink = tell,
+		.arg = t};
 	struct npf_monitor *m = npf_monitor_new(&conf);
-	struct lcore lcores[2] = {{0}};
+	struct lcore lcores[3] = {{0}}; /* and one that sends */
 	uint64_t n = 0, seen = 0;
 	struct npf_monitor_view v;
 
@@ -253,12 +263,13 @@ static void run_monitor(unsigned int refuse, bool finish, struct told *t)
 	assert_non_null(m);
 	npf_monitor_set_live(ms, m, true);
 	assert_int_equal(npf_monitor_start(ms, m), 0);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		lcores[i].meter = npf_monitor_meter(m, (unsigned int)i);
+		lcores[i].lock = i == 2 ? &lock : NULL;
 		pthread_create(&lcores[i].thread, NULL, lcore_main, &lcores[i]);
 	}
 	nanosleep(&(struct timespec){.tv_nsec = 300 * MS}, NULL);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		atomic_store(&lcores[i].stop, true);
 		pthread_join(lcores[i].thread, NULL);
 		n += lcores[i].n;

@@ -77,14 +77,22 @@ static void time_never_goes_back(void **state)
 static void a_clock_set_far_away_is_followed_at_once(void **state)
 {
 	struct npf_tsc c;
+	uint64_t to_mono;
+	int64_t step;
 
 	(void)state;
 	npf_tsc_init(&c, measure_hz());
 	c.base_ns += 3600 * NPF_NS_PER_S;
 	c.last_ns = c.base_ns;
-	npf_tsc_sync(&c);
+	to_mono = npf_tsc_now(&c) - npf_clock_monotonic();
+	step = npf_tsc_sync(&c);
 	assert_true(
 		llabs((int64_t)(npf_tsc_now(&c) - npf_clock_realtime())) < (long long)NPF_NS_PER_S);
+	/* Who knows the step still knows the monotonic clock. */
+	to_mono += (uint64_t)step;
+	assert_true(llabs((int64_t)(npf_tsc_now(&c) - to_mono - npf_clock_monotonic())) <
+		    (long long)NPF_NS_PER_S);
+	assert_int_equal(npf_tsc_sync(&c), 0);
 }
 
 int main(void)
