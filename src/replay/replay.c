@@ -12,25 +12,42 @@
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
-/* "100k" and the like before a unit. Return: false: not a number above 0. */
-static bool parse_number(const char *s, const char *unit, double *vp)
+/* "100" and the like. Return: what follows it; NULL: not a number above 0. */
+static const char *parse_number(const char *s, double *vp)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)s[0]) || strncasecmp(s, "0x", 2) == 0)
+		return NULL;
+	*vp = strtod(s, &end);
+	return isfinite(*vp) && *vp > 0 ? end : NULL;
+}
+
+/* "x2". */
+static int parse_factor(const char *s, double *vp)
+{
+	const char *end = s[0] == 'x' ? parse_number(s + 1, vp) : NULL;
+
+	return end != NULL && *end == '\0' ? 0 : -EINVAL;
+}
+
+/* "100kpps". */
+static int parse_speed(const char *s, const char *unit, double *vp)
 {
 	static const char prefixes[] = "kMG";
-	const char *prefix;
-	char *end;
-	double v = strtod(s, &end);
+	const char *end = parse_number(s, vp), *prefix;
 
-	if (end == s || !isdigit((unsigned char)s[0]))
-		return false;
+	if (end == NULL)
+		return -EINVAL;
 	prefix = *end != '\0' ? strchr(prefixes, *end) : NULL;
 	if (prefix != NULL) {
 		for (const char *p = prefixes; p <= prefix; p++)
-			v *= 1e3;
+			*vp *= 1e3;
 		end++;
 	}
-	*vp = v;
-	return strcmp(end, unit) == 0 && isfinite(v) && v > 0;
+	return strcmp(end, unit) == 0 && isfinite(*vp) ? 0 : -EINVAL;
 }
 
 int npf_replay_parse_rate(const char *text, struct npf_replay_rate *rate)
@@ -39,19 +56,17 @@ int npf_replay_parse_rate(const char *text, struct npf_replay_rate *rate)
 	if (strcmp(text, "asap") == 0)
 		return 0;
 	rate->kind = NPF_REPLAY_ORIGINAL;
-	if (strncmp(text, "original", 8) == 0) {
-		text += 8;
-		text += strspn(text, " ");
-		if (*text == '\0')
-			return 0;
-	}
+	if (strcmp(text, "original") == 0)
+		return 0;
+	if (strncmp(text, "original ", 9) == 0)
+		return parse_factor(text + 8 + strspn(text + 8, " "), &rate->value);
 	if (*text == 'x')
-		return parse_number(text + 1, "", &rate->value) ? 0 : -EINVAL;
+		return parse_factor(text, &rate->value);
 	rate->kind = NPF_REPLAY_PPS;
-	if (parse_number(text, "pps", &rate->value))
+	if (parse_speed(text, "pps", &rate->value) == 0)
 		return 0;
 	rate->kind = NPF_REPLAY_BPS;
-	return parse_number(text, "bps", &rate->value) ? 0 : -EINVAL;
+	return parse_speed(text, "bps", &rate->value);
 }
 
 uint64_t npf_replay_due(const struct npf_replay *r)
@@ -61,7 +76,8 @@ uint64_t npf_replay_due(const struct npf_replay *r)
 
 	switch (r->rate.kind) {
 	case NPF_REPLAY_ORIGINAL:
-		ns = (double)(r->loop * f->span_ns + f->packets[r->packet].at_ns) / r->rate.value;
+		ns = ((double)r->loop * (double)f->span_ns + (double)f->packets[r->packet].at_ns) /
+		     r->rate.value;
 		break;
 	case NPF_REPLAY_PPS:
 		ns = (double)r->n * (double)NPF_NS_PER_S / r->rate.value;

@@ -67,7 +67,8 @@ struct npf_replay_rate {
 	double value; /* factor, packets or bits a second */
 };
 
-/* "asap", "original", "original x2", "x0.5", "100kpps", "1.5Mpps", "1Gbps".
+/* "asap", "original", "original x2" (with a blank), "x0.5", "100kpps", "1.5Mpps", "1Gbps": decimal
+ * numbers, k, M and G before a unit only.
  * Return: 0 or -EINVAL. */
 int npf_replay_parse_rate(const char *text, struct npf_replay_rate *rate);
 

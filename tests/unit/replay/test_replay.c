@@ -118,6 +118,7 @@ static void rates_are_read_as_written(void **state)
 		{"asap", NPF_REPLAY_ASAP, 1},
 		{"original", NPF_REPLAY_ORIGINAL, 1},
 		{"original x2", NPF_REPLAY_ORIGINAL, 2},
+		{"original   x0.25", NPF_REPLAY_ORIGINAL, 0.25},
 		{"x0.5", NPF_REPLAY_ORIGINAL, 0.5},
 		{"100kpps", NPF_REPLAY_PPS, 1e5},
 		{"1.5Mpps", NPF_REPLAY_PPS, 1.5e6},
@@ -126,7 +127,11 @@ static void rates_are_read_as_written(void **state)
 		{"9600bps", NPF_REPLAY_BPS, 9600},
 	};
 	static const char *const bad[] = {"", "fast", "x", "x0", "x-1", "original2", "originalpps",
-		"100", "100k", "0pps", "-1pps", "1e999pps", "infpps", "1kkpps", "1Gbps ", "1 pps"};
+		"100", "100k", "0pps", "-1pps", "1e999pps", "infpps", "1kkpps", "1Gbps ", "1 pps",
+		"original 2pps", "original100Mbps", "original 100Mbps", "originalx3", "original ",
+		"original asap", "original  2", "original x2 ", "0x10pps", "0X10bps", "x0x10",
+		"x2k", "x2 ", "x 2", "original x2k", "xx2", "1e300Gpps0", "asap ", "x2pps",
+		"1e308Gbps"};
 	struct npf_replay_rate r;
 
 	(void)state;
