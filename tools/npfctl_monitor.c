@@ -36,9 +36,6 @@ static const char usage_text[] =
 	"      --csv             a line for each filter and interval\n"
 	"      --socket PATH     of the daemon\n";
 
-static const char *const size_names[NPF_WIRE_N_SIZES] = {
-	"64", "127", "255", "511", "1023", "1518", "9018", "more"};
-
 struct options {
 	const char *port;
 	char **filters;
@@ -235,60 +232,6 @@ static void print_csv(const struct options *o, const struct npf_wire_interval *i
 	}
 }
 
-/* Rates as people read them: 12.3 M. */
-static const char *rate(double v, char text[16])
-{
-	static const char units[] = " kMGT";
-	unsigned int u = 0;
-
-	while (v >= 10000 && u + 2 < sizeof(units)) {
-		v /= 1000;
-		u++;
-	}
-	snprintf(text, 16, u == 0 ? "%.0f" : "%.1f %c", v, units[u]);
-	return text;
-}
-
-static void print_table(
-	const struct options *o, const struct npf_wire_interval *iv, uint64_t end_ns, bool first)
-{
-	static struct npf_wire_tally total[NPF_WIRE_MAXROWS];
-	double seconds = (double)o->interval_ns * iv->covers / (double)NPF_NS_PER_S;
-	double windows = (double)NPF_NS_PER_S / 100000.0; /* peaks are over 100 us */
-	bool live = isatty(STDOUT_FILENO);
-	time_t t = (time_t)(end_ns / NPF_NS_PER_S);
-	char stamp[32], a[16], b[16], c[16];
-	struct tm tm;
-
-	strftime(stamp, sizeof(stamp), "%H:%M:%S", localtime_r(&t, &tm));
-	if (live && !first)
-		printf("\033[%uA", iv->n_rows + 2);
-	if (live || first)
-		printf("%s%-12s %12s %10s %12s %12s %14s %16s  FILTER\n", live ? "\r\033[K" : "",
-			"END", "PACKETS", "PACKETS/s", "BITS/s", "PEAK PKTS/s", "ALL PACKETS",
-			"ALL BYTES");
-	for (uint32_t r = 0; r < iv->n_rows; r++) {
-		const struct npf_wire_tally *y = &iv->rows[r];
-
-		total[r].packets += y->packets;
-		total[r].bytes += y->bytes;
-		printf("%s%s.%03" PRIu64 " %12" PRIu64 " %10s %12s %12s %14" PRIu64 " %16" PRIu64
-		       "  %s\n",
-			live ? "\033[K" : "", stamp,
-			(uint64_t)(end_ns % NPF_NS_PER_S / NPF_NS_PER_MS), y->packets,
-			rate((double)y->packets / seconds, a),
-			rate((double)y->bytes * 8 / seconds, b),
-			rate((double)y->peak_packets * windows, c), total[r].packets,
-			total[r].bytes, o->n_filters > 0 ? name_of(o, r) : "(all)");
-	}
-	if (!live)
-		return;
-	printf("\033[Ksizes up to:");
-	for (unsigned int i = 0; i < NPF_WIRE_N_SIZES; i++)
-		printf(" %s %" PRIu64, size_names[i], iv->rows[0].sizes[i]);
-	putchar('\n');
-}
-
 /* ---- The loop ---- */
 
 /* Return: 1: something may be there; 0: interrupted; -1: the daemon has gone, which was said. */
@@ -310,10 +253,14 @@ static int wait_for_record(int sock, int efd, struct npf_reader *reader)
 
 static int follow(int sock, int efd, struct npf_reader *reader, const struct options *o)
 {
+	npf_autofree struct npfctl_table *table =
+		npfctl_table_new(o->filters, o->n_filters, o->interval_ns);
 	uint64_t told = 0;
 	struct npf_view v;
 	int rc = 1;
 
+	if (table == NULL)
+		return npfctl_fail("out of memory");
 	while (rc > 0 && (o->count == 0 || told < o->count)) {
 		const struct npf_wire_interval *iv;
 
@@ -321,6 +268,7 @@ static int follow(int sock, int efd, struct npf_reader *reader, const struct opt
 		if (rc == 0) {
 			if (fflush(stdout) != 0)
 				return 1;
+			npfctl_table_refresh(table);
 			rc = wait_for_record(sock, efd, reader);
 			continue;
 		}
@@ -338,7 +286,7 @@ static int follow(int sock, int efd, struct npf_reader *reader, const struct opt
 		else if (o->csv)
 			print_csv(o, iv, v.ts_ns);
 		else
-			print_table(o, iv, v.ts_ns, told == 0);
+			npfctl_table_add(table, iv, v.ts_ns);
 		told += iv->covers;
 	}
 	return rc < 0 ? 1 : 0;
@@ -358,10 +306,9 @@ static int monitor(const struct npfctl *ctl, const struct options *o)
 	if (rc == 0)
 		rc = start_monitor(sock, o, reader);
 	if (rc == 0 && o->csv)
-		puts("number,start_ns,end_ns,intervals,filter,packets,bytes,npf_bytes,first_ns,"
-		     "last_"
-		     "ns,peak_packets,peak_bytes,to_64,to_127,to_255,to_511,to_1023,to_1518,to_"
-		     "9018,longer");
+		puts("number,start_ns,end_ns,intervals,filter,packets,bytes,npf_bytes,"
+		     "first_ns,last_ns,peak_packets,peak_bytes,"
+		     "to_64,to_127,to_255,to_511,to_1023,to_1518,to_9018,longer");
 	if (rc == 0) {
 		npfctl_catch_interrupts();
 		rc = follow(sock, efd, reader, o);

@@ -12,12 +12,15 @@
 #include "replay/replay.h"
 #include "ringbuf/tx.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PROGRESS_NS (200 * NPF_NS_PER_MS)
+#define MAXBAR      40 /* characters */
+#define MINBAR      10 /* rather none than a shorter one */
 
 static const char usage_text[] =
 	"usage: npfctl send [--json]\n"
@@ -27,8 +30,9 @@ static const char usage_text[] =
 	"\n"
 	"  -r, --read FILE     a savefile, pcap or pcapng\n"
 	"  -R, --rate RATE     asap (the default); original: with the distances of the time\n"
-	"                      stamps; x2, x0.5, ...: so many times as fast as that; or a\n"
-	"                      number of packets or bits a second: 100kpps, 1.5Mpps, 1Gbps\n"
+	"                      stamps; original x2, or x0.5, ...: so many times as fast as\n"
+	"                      that; or a number of packets or bits a second: 100kpps,\n"
+	"                      1.5Mpps, 1Gbps\n"
 	"  -l, --loop N        send the file N times; 0: until interrupted\n"
 	"  -n, --repeat N      send each packet N times in a row\n"
 	"      --json          report in JSON\n"
@@ -112,7 +116,8 @@ struct run {
 	int sock;
 	uint64_t start_ns, shown_ns;
 	int error; /* the first one: what we take back after it fails for another reason */
-	bool begun, live, json;
+	bool begun, json;
+	struct npfctl_screen progress;
 };
 
 static bool is_timed(const struct run *r)
@@ -120,29 +125,52 @@ static bool is_timed(const struct run *r)
 	return r->replay.rate.kind != NPF_REPLAY_ASAP;
 }
 
-static void show(struct run *r, bool last)
+/* The bar takes what the words leave of the terminal's width. */
+static void paint(struct run *r)
 {
-	uint64_t now = npf_clock_monotonic();
-	double seconds = (double)(now - r->start_ns) / (double)NPF_NS_PER_S;
-	uint64_t all = r->replay.loops * npf_replay_round(&r->replay);
-	char bar[41] = "";
+	double seconds = (double)(npf_clock_monotonic() - r->start_ns) / (double)NPF_NS_PER_S;
+	double all = (double)r->replay.loops * (double)npf_replay_round(&r->replay), part;
+	char words[96], bar[MAXBAR + 1] = "", line[160];
+	unsigned int room;
 	struct npf_tx_state st;
 
-	if (!r->live || (!last && now - r->shown_ns < PROGRESS_NS))
+	npf_tx_state(r->tx, &st);
+	snprintf(words, sizeof(words), "%" PRIu64 " packets, %.0f a second", st.sent,
+		seconds > 0 ? (double)st.sent / seconds : 0.0);
+	npfctl_screen_begin(&r->progress);
+	if (all > 0) {
+		part = NPF_MIN((double)st.sent / all, 1.0);
+		room = (unsigned int)(strlen(words) + strlen("[] 100 %  ") + 1);
+		room = r->progress.columns > room ? r->progress.columns - room : 0;
+		room = NPF_MIN(room, (unsigned int)MAXBAR);
+		memset(bar, '.', room);
+		memset(bar, '#', (size_t)(room * part));
+		snprintf(line, sizeof(line),
+			room >= MINBAR ? "[%s] %3.0f %%  %s" : "%.0s%3.0f %%  %s", bar, 100 * part,
+			words);
+	} else {
+		snprintf(line, sizeof(line), "%s", words);
+	}
+	npfctl_screen_line(&r->progress, line);
+	npfctl_screen_end(&r->progress);
+}
+
+static void show(struct run *r)
+{
+	uint64_t now = npf_clock_monotonic();
+
+	if (!r->progress.live || now - r->shown_ns < PROGRESS_NS)
 		return;
 	r->shown_ns = now;
-	npf_tx_state(r->tx, &st);
-	if (all > 0) {
-		double part = (double)st.sent / (double)all;
+	paint(r);
+}
 
-		memset(bar, '.', 40);
-		memset(bar, '#', (size_t)(40 * part));
-		fprintf(stderr, "\r[%s] %3.0f %%  ", bar, 100 * part);
-	} else {
-		fputc('\r', stderr);
-	}
-	fprintf(stderr, "%" PRIu64 " packets, %.0f a second  %s", st.sent,
-		seconds > 0 ? (double)st.sent / seconds : 0.0, last ? "\n" : "");
+/* The last time: what is said from now on stands below. */
+static void show_end(struct run *r)
+{
+	if (r->progress.live)
+		paint(r);
+	r->progress.live = false;
 }
 
 /* Waits until at most pending bytes are in the lane. Return: 0; 1: stop, having said why unless
@@ -153,14 +181,16 @@ static int wait_for(struct run *r, uint64_t pending)
 		int rc = npf_tx_wait(r->tx, pending, r->sock, 100);
 		struct npf_tx_state st;
 
-		show(r, false);
+		show(r);
 		npf_tx_state(r->tx, &st);
 		if (st.failed > 0 && r->error == 0)
 			r->error = st.error;
 		if (st.failed > 0 || npfctl_interrupted)
 			return 1;
-		if (rc == -EPIPE)
+		if (rc == -EPIPE) {
+			show_end(r);
 			return npfctl_fail("the npf-dpdk daemon has gone away");
+		}
 		if (rc == 0)
 			return 0;
 	}
@@ -177,9 +207,11 @@ static int put(struct run *r, const struct npf_replay_item *it)
 		-EAGAIN)
 		if (wait_for(r, npf_tx_size(r->tx) / 2) != 0)
 			return 1;
-	if (rc < 0)
+	if (rc < 0) {
+		show_end(r);
 		return npfctl_fail("packet %zu of %u bytes can't be sent: %s", r->replay.packet + 1,
 			it->len, strerror(-rc));
+	}
 	npf_replay_advance(&r->replay);
 	r->begun = true;
 	return npfctl_interrupted;
@@ -195,8 +227,9 @@ static int report(const struct run *r, bool complete)
 	npf_tx_state(r->tx, &st);
 	bytes = npf_replay_bytes(&r->replay, st.sent);
 	if (r->json) {
-		json_t *j = json_pack("{s:I, s:I, s:f, s:b}", "packets", (json_int_t)st.sent,
-			"bytes", (json_int_t)bytes, "seconds", seconds, "complete", complete);
+		json_t *j = json_pack("{s:I, s:I, s:f, s:b, s:I}", "packets", (json_int_t)st.sent,
+			"bytes", (json_int_t)bytes, "seconds", seconds, "complete", complete,
+			"file_cut", (json_int_t)r->replay.file->n_cut);
 
 		if (is_timed(r))
 			json_object_update_new(
@@ -242,13 +275,20 @@ static int send_all(struct run *r)
 		npf_tx_cut(r->tx);
 		npf_tx_wait(r->tx, 0, r->sock, 2000);
 	}
-	show(r, true);
+	show_end(r);
 	if (report(r, stop == 0) != 0)
 		return 1;
 	return stop != 0 && !(npfctl_interrupted && r->replay.loops == 0) ? 1 : 0;
 }
 
 /* ---- The command line ---- */
+
+/* Does the word behind `--rate original` belong to it? A factor alone means the same. (A port that
+ * is called like one must be written elsewhere.) */
+static bool is_factor_of(const char *rate, const char *word)
+{
+	return strcmp(rate, "original") == 0 && word[0] == 'x' && isdigit((unsigned char)word[1]);
+}
 
 /* Return: -1: go on; else exit with that status. */
 static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
@@ -270,6 +310,8 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 			o->file = optarg;
 			break;
 		case 'R':
+			if (optind < argc && is_factor_of(optarg, argv[optind]))
+				optarg = argv[optind++];
 			if (npf_replay_parse_rate(optarg, &o->replay.rate) < 0)
 				rc = npfctl_fail("--rate: \"%s\" is no rate: write original, x2, "
 						 "100kpps, 1Gbps or asap",
@@ -278,11 +320,15 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 			break;
 		case 'l':
 			if (!npfctl_count(optarg, 0, UINT32_MAX, &o->replay.loops))
-				rc = npfctl_fail("--loop: a whole number is wanted") + 1;
+				rc = npfctl_fail("--loop: a whole number is wanted, 0..%u",
+					     UINT32_MAX) +
+				     1;
 			break;
 		case 'n':
 			if (!npfctl_count(optarg, 1, UINT32_MAX, &repeat))
-				rc = npfctl_fail("--repeat: a number above 0 is wanted") + 1;
+				rc = npfctl_fail("--repeat: a whole number is wanted, 1..%u",
+					     UINT32_MAX) +
+				     1;
 			break;
 		default:
 			rc = npfctl_option(ctl, opt, usage_text);
@@ -304,7 +350,7 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 {
 	struct options o = {.replay = {.loops = 1}};
 	struct npfctl mine = *ctl;
-	struct run r = {.sock = -1, .live = isatty(STDERR_FILENO)};
+	struct run r = {.sock = -1};
 	struct npf_savefile *file = NULL;
 	char err[NPF_SAVEFILE_ERR];
 	int rc = parse(argc, argv, &mine, &o);
@@ -315,9 +361,14 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 		return show_standing(&mine);
 	if (npf_savefile_load(o.file, NULL, &file, err) < 0)
 		return npfctl_fail("%s", err);
+	if (file->n_cut > 0)
+		fprintf(stderr,
+			"npfctl: %s: of %zu packets only the beginning was saved: sent so\n",
+			o.file, file->n_cut);
 	r.replay = o.replay;
 	r.replay.file = file;
 	r.json = mine.json;
+	npfctl_screen_init(&r.progress, stderr);
 	rc = open_lane(&mine, o.port, &r.sock, &r.tx);
 	if (rc == 0) {
 		npfctl_catch_interrupts();

@@ -27,7 +27,21 @@ says "$t/err" 'packet 1 was not sent: the port is stopped' "a stopped port sends
 ! "$npfctl" send npf0 -r "$t/conf.yaml" 2>"$t/err" || fail "a file that is none is sent"
 "$npfctl" send npf0 2>/dev/null || [ $? -eq 2 ] || fail "the exit status of a wrong command line"
 ! "$npfctl" send npf0 -r "$corpus_file" --rate 5furlongs 2>/dev/null || fail "a wrong rate is taken"
-ok "wrong files and rates are refused"
+for rate in "original 2pps" original100Mbps originalx3 0x10pps x0x10 x2k; do
+	status=0
+	"$npfctl" send npf0 -r "$corpus_file" --rate "$rate" 2>"$t/err" || status=$?
+	[ $status -eq 2 ] || fail "--rate '$rate' is taken"
+	grep -qF "\"$rate\" is no rate" "$t/err" || fail "--rate '$rate' is refused without its name"
+done
+! "$npfctl" send npf0 -r "$corpus_file" --rate original x0 2>"$t/err" || fail "a factor of 0 is taken"
+says "$t/err" '"x0" is no rate' "wrong files and rates are refused"
+for wrong in "loop 4294967296 0" "loop -1 0" "repeat 0 1" "repeat 4294967296 1"; do
+	read -r option value least <<<"$wrong"
+	! "$npfctl" send npf0 -r "$corpus_file" "--$option" "$value" 2>"$t/err" || fail "--$wrong is taken"
+	grep -qF -- "--$option: a whole number is wanted, $least..4294967295" "$t/err" ||
+		fail "--$option $value: no word of what is allowed: $(cat "$t/err")"
+done
+ok "who loops or repeats too often is told how often is allowed"
 
 # Byte for byte. A client keeps the port running.
 "$run" tcpdump -i npf1 -c $((8 * n)) -w "$t/seen.pcap" 2>"$t/tcpdump.err" &
@@ -56,6 +70,32 @@ same "$t/expected" "$t/got" "the port got the file's packets, looped and repeate
 } | sort >"$t/expected.all"
 python3 "$NPF_SRC/tests/e2e/packets.py" "$t/seen.pcap" | sort >"$t/got"
 same "$t/expected.all" "$t/got" "who watches sees each received and each sent packet once"
+
+# A factor may be a word of its own, wherever it stands. Of the second packet the file holds only
+# the beginning.
+python3 - "$t/two.pcap" <<'EOF'
+import struct, sys
+with open(sys.argv[1], "wb") as f:
+    f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 64, 1))
+    for i, length in enumerate((64, 1500)):
+        f.write(struct.pack("<IIII", 4 * i, 0, 64, length) + bytes(64))
+EOF
+for words in "--rate original x16 npf0" "npf0 --rate original x16" "npf0 -R original x16 -l 1" "npf0 -R x16"; do
+	# shellcheck disable=SC2086 # words
+	"$npfctl" send $words -r "$t/two.pcap" --json >"$t/out" 2>"$t/err" ||
+		fail "send $words: $(cat "$t/err")"
+	jq -e '.packets == 2 and .seconds > 0.24 and .seconds < 3' "$t/out" >/dev/null ||
+		fail "send $words: $(cat "$t/out")"
+done
+"$npfctl" send npf0 --rate "original x16" -r "$t/two.pcap" >"$t/out" 2>"$t/err" || fail "a quoted rate"
+ok "original x16 may be one word or two"
+says "$t/err" 'two.pcap: of 1 packets only the beginning was saved: sent so' "cut packets are told of"
+"$npfctl" send npf0 -r "$t/two.pcap" --json >"$t/out" 2>/dev/null || fail "npfctl send"
+jq -e '.file_cut == 1 and .packets == 2 and .bytes == 128' "$t/out" >/dev/null ||
+	fail "cut packets in the report: $(cat "$t/out")"
+"$npfctl" send npf0 -r "$corpus_file" --json >"$t/out" 2>"$t/err" || fail "npfctl send"
+{ [ ! -s "$t/err" ] && jq -e '.file_cut == 0' "$t/out" >/dev/null; } || fail "whole packets count as cut"
+ok "the report counts them"
 
 # Rates: on a busy machine they can't be kept, but they must never be exceeded.
 "$npfctl" send npf0 -r "$corpus_file" --loop 20 --rate 1kpps --json >"$t/out" || fail "--rate pps"

@@ -1,0 +1,170 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What npfctl paints on a terminal stays in its place, however narrow, low or resized that is: one
+# table with a row for each filter, one line of progress. Without a terminal nothing is painted.
+. "$(dirname "$0")/lib.sh"
+need_root
+need tmux tcpdump jq python3
+
+# Four packets, to be repeated; the load of a CPU for a second makes numbers long.
+python3 - "$t/four.pcap" <<'PY'
+import struct, sys
+with open(sys.argv[1], "wb") as f:
+    f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    for i in range(4):
+        f.write(struct.pack("<IIII", i, 0, 64, 64) + bytes(64))
+PY
+config "{name: npf0, device: \"net_null0,no-rx=1\", send: true}" \
+	"{name: npf1, device: \"net_ring0\", send: true}" >"$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
+
+n_terminals=0
+tm() {
+	tmux -S "$t/tmux$n_terminals" "$@"
+}
+
+# A command starts on a screen that shows something already, and its end can be seen there.
+# terminal COLUMNS ROWS COMMAND: a shell command in a new terminal.
+terminal() {
+	tm kill-server 2>/dev/null || true
+	n_terminals=$((n_terminals + 1)) # a server that ends might take the next one with it
+	rm -f "$t/status"
+	echo "trap : INT; printf 'before\n'; $3; echo \$? >$t/status; printf 'after\n'; sleep 600" >"$t/command"
+	tm -f /dev/null new-session -d -x "$1" -y "$2" "sh $t/command" \; \
+		set -g status off \; resize-window -x "$1" -y "$2"
+	background+=("$(tm display-message -p '#{pid}')")
+}
+
+screen() {
+	tm capture-pane -p >"$t/screen"
+}
+
+# shows COUNT PATTERN: so many lines of the screen have the pattern.
+shows() {
+	screen
+	[ "$(grep -cE -- "$2" "$t/screen")" -eq "$1" ]
+}
+
+# expect COUNT PATTERN SENTENCE
+expect() {
+	shows "$1" "$2" || {
+		echo "not $1 lines with /$2/ in:"
+		cat "$t/screen"
+		fail "$3"
+	}
+}
+
+is_over() {
+	[ -s "$t/status" ]
+}
+
+# Patterns of filters that the narrowest table shows whole, and others.
+filters="'tcp port 80' udp 'ip or arp or (ip6 and not tcp port 443 and not host 10.0.0.1)'"
+one_table() {
+	expect 1 'PACKETS/s' "$1: one header"
+	expect 1 ' tcp port 80$' "$1: one row of the first filter"
+	expect 1 ' udp$' "$1: one row of the second filter"
+	expect 1 ' ip or arp' "$1: one row of the third filter"
+	expect 1 '^sizes up to: 64 ' "$1: one line of sizes"
+}
+
+for size in 80x24 60x20 200x50; do
+	terminal ${size%x*} ${size#*x} "'$npfctl' monitor npf0 $filters -i 100ms -n 15"
+	wait_for 10 shows 1 '^sizes' || fail "$size: no table"
+	sleep 0.6
+	one_table "$size, running"
+	wait_for 20 is_over || fail "$size: the monitor does not end"
+	[ "$(cat "$t/status")" -eq 0 ] || fail "$size: the monitor fails"
+	wait_for 5 shows 1 '^(\^C)?after$' || fail "$size: the end"
+	one_table "$size, at the end"
+	expect 1 '^before$' "$size: what stood above"
+	[ "$(grep -c . "$t/screen")" -eq 7 ] || fail "$size: more than the table is on the screen"
+	ok "$size: a monitor shows one table, and leaves it complete"
+done
+expect 1 'ALL BYTES  FILTER' "a wide terminal has all columns"
+expect 1 'host 10.0.0.1\)$' "a wide terminal has whole filters"
+
+# Narrower, wider, lower, higher: painted anew within a second, whatever the interval.
+terminal 200 30 "'$npfctl' monitor npf0 $filters -i 2s"
+wait_for 10 shows 1 '^sizes' || fail "no table"
+for size in 80x30 200x30 60x30 60x4 60x30 150x12 61x3 90x25; do
+	tm resize-window -x ${size%x*} -y ${size#*x}
+	sleep 1.5
+	expect 1 'PACKETS/s' "resized to $size: one header"
+	[ ${size#*x} -lt 10 ] || one_table "resized to $size"
+done
+tm send-keys C-c
+wait_for 5 is_over || fail "the monitor can't be interrupted"
+wait_for 5 shows 1 '^(\^C)?after$' || fail "the end"
+one_table "interrupted"
+ok "resized, the table is painted anew in its place"
+
+# More filters than rows.
+many=$(seq -f "'port %g'" 1 32 | tr '\n' ' ')
+terminal 80 24 "'$npfctl' monitor npf0 $many -i 100ms"
+wait_for 10 shows 1 '^\(11 more' || fail "no word of the rows that are left out"
+sleep 0.5
+expect 1 'PACKETS/s' "many filters: one header"
+expect 21 ' port [0-9]+$' "many filters: a row for each for which there is room"
+expect 1 ' port 21$' "many filters: the first ones"
+tm resize-window -x 80 -y 40
+wait_for 5 shows 32 ' port [0-9]+$' || fail "many filters: there is room for all now"
+expect 1 'PACKETS/s' "many filters: one header in a higher terminal"
+ok "more filters than rows: the first ones, and how many more there are"
+
+# The bar: millions, whose words alone have 45 columns.
+for size in 80x24 60x20 200x50 30x9; do
+	terminal ${size%x*} ${size#*x} "'$npfctl' send npf0 -r $t/four.pcap --repeat 2000000"
+	wait_for 60 is_over || fail "$size: sending does not end"
+	[ "$(cat "$t/status")" -eq 0 ] || fail "$size: sending fails"
+	wait_for 5 shows 1 '^(\^C)?after$' || fail "$size: the end"
+	[ $size = 30x9 ] || expect 1 '100 %  8000000 packets, [0-9]+ a second$' "$size: the last line"
+	expect 1 '^(\[#+\] )?100 %  8000000 packets' "$size: a full bar"
+	expect 1 ' %  ' "$size: one line of progress"
+	expect 1 '^before$' "$size: what stood above"
+	ok "$size: one line of progress, complete"
+done
+
+# As many as nobody can count, resized and interrupted; 4 * 2^31 * 2^31 is 2^64.
+terminal 100 10 "'$npfctl' send npf0 -r $t/four.pcap -l 2147483648 -n 2147483648"
+wait_for 10 shows 1 ' 0 %  [0-9]+ packets' || fail "no bar for 2^64 packets: $(cat "$t/screen")"
+for columns in 50 40 120 80; do
+	tm resize-window -x $columns -y 10
+	sleep 0.5
+	expect 1 ' [0-9]+ packets, ' "$columns columns: one line of progress"
+	expect 1 ' %' "$columns columns: one line of progress"
+done
+tm send-keys C-c
+wait_for 10 is_over || fail "sending can't be interrupted"
+[ "$(cat "$t/status")" -eq 1 ] || fail "the exit status of an interrupted send"
+wait_for 5 shows 1 '^(\^C)?after$' || fail "the end"
+expect 1 '^\[\.+\]   0 %  [0-9]+ packets, [0-9]+ a second$' "the last line of an interrupted send"
+expect 1 '^[0-9]+ packets, [0-9]+ bytes in' "the report stands below"
+ok "a bar for 2^64 packets, resized and interrupted"
+
+# What goes wrong is said below the bar, on a line of its own.
+terminal 80 24 "'$npfctl' send npf0 -r $t/four.pcap -l 0 -R 1kpps"
+wait_for 10 shows 1 '^[0-9]+ packets, [0-9]+ a second$' || fail "an endless send: no progress"
+kill -9 "$daemon"
+wait_for 10 is_over || fail "npfctl send outlives the daemon"
+wait_for 5 shows 1 '^(\^C)?after$' || fail "the end"
+expect 1 '^npfctl: the npf-dpdk daemon has gone away$' "the daemon's end is said"
+expect 1 '^[0-9]+ packets, [0-9]+ a second$' "the progress stays above"
+ok "an error stands below the progress"
+wait "$daemon" 2>/dev/null || true
+rm -f "$NPF_SOCKET"
+start_daemon -c "$t/conf.yaml"
+
+# No terminal: no escapes, one header, whole rows.
+long=$(seq -s ' or ' -f 'port %g' 1 100)
+"$npfctl" monitor npf0 udp "$long" -i 50ms -n 3 >"$t/out"
+[ "$(grep -c 'PACKETS/s' "$t/out") $(wc -l <"$t/out")" = "1 7" ] || fail "plain: a header and 6 rows"
+[ "$(grep -c " port 100\$" "$t/out")" -eq 3 ] || fail "plain: filters are cut"
+"$npfctl" send npf0 -r "$t/four.pcap" -R 10pps >"$t/out2" 2>&1
+! grep -qE $'\033|\r|%  ' "$t/out" "$t/out2" || fail "plain: there are escapes"
+ok "without a terminal everything is printed plain and whole"
+
+tm kill-server
+stop_daemon
+clean "$t/daemon.log"
