@@ -6,6 +6,9 @@
  * late the ones before it were, so that no drift grows. After an interruption the frames that are
  * overdue are not sent back to back, which the schedule's author never meant, but with a
  * quarter of their distances, until they are on time again.
+ *
+ * A time that goes back is overdue at once, and no distance is reckoned from it: the latest time so
+ * far stands for it.
  */
 #ifndef NPF_ENGINE_PACE_H
 #define NPF_ENGINE_PACE_H
@@ -16,7 +19,7 @@ struct npf_pace {
 	uint64_t start_ns; /* when the batch began, CLOCK_MONOTONIC */
 	uint64_t start_at; /* ... and the time of its first frame */
 	uint64_t last_ns;  /* when the frame before was sent */
-	uint64_t last_at;  /* ... and its time in the schedule */
+	uint64_t last_at;  /* the latest time in the schedule of those sent */
 	bool started;
 };
 
@@ -55,10 +58,10 @@ static inline void npf_pace_sent(struct npf_pace *p, uint64_t at_ns, uint64_t no
 	if (!p->started) {
 		p->started = true;
 		p->start_ns = now_ns;
-		p->start_at = at_ns;
+		p->start_at = p->last_at = at_ns;
 	}
 	p->last_ns = now_ns;
-	p->last_at = at_ns;
+	p->last_at = NPF_MAX(p->last_at, at_ns);
 }
 
 #endif

@@ -77,6 +77,32 @@ static void a_time_that_goes_back_is_due_at_once(void **state)
 	assert_true(npf_pace_due(&p, 50 * US, 200 * US) <= 200 * US);
 }
 
+static void a_time_that_went_back_makes_none_after_it_late(void **state)
+{
+	static const uint64_t at[] = {0, 4000000, 0, 4001000, 4100000};
+	static const uint64_t leaves[] = {0, 4000000, 4000000, 4001000, 4100000};
+	uint64_t now = 1000 * US;
+	struct npf_pace p;
+
+	(void)state;
+	npf_pace_reset(&p);
+	for (size_t i = 0; i < NPF_ARRAY_LEN(at); i++) {
+		now = send_at(&p, at[i] * US, now);
+		assert_int_equal(now, (1000 + leaves[i]) * US);
+	}
+}
+
+static void a_time_before_the_first_makes_none_after_it_late(void **state)
+{
+	struct npf_pace p;
+
+	(void)state;
+	npf_pace_reset(&p);
+	assert_int_equal(send_at(&p, 5000 * US, 1000), 1000);
+	assert_int_equal(send_at(&p, 0, 1000), 1000);
+	assert_int_equal(send_at(&p, 5100 * US, 1000), 1000 + 100 * US);
+}
+
 static void a_time_beyond_all_times_is_never_due(void **state)
 {
 	struct npf_pace p;
@@ -94,6 +120,8 @@ int main(void)
 		cmocka_unit_test(the_first_frames_own_time_is_the_schedules_zero),
 		cmocka_unit_test(after_an_interruption_frames_are_spread_until_on_time),
 		cmocka_unit_test(a_time_that_goes_back_is_due_at_once),
+		cmocka_unit_test(a_time_that_went_back_makes_none_after_it_late),
+		cmocka_unit_test(a_time_before_the_first_makes_none_after_it_late),
 		cmocka_unit_test(a_time_beyond_all_times_is_never_due),
 	};
 
