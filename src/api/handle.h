@@ -23,6 +23,9 @@
  * if need be. Nobody wants that. */
 #define NPF_TIMEOUT_UNSET 100
 
+/* Bytes of the longest record of MODE_STAT | MODE_DUMP, which no snap length cuts. */
+#define NPF_COUNTS_SIZE 24u
+
 extern const char npf_handle_tag;
 
 struct npf_handle {
@@ -53,13 +56,13 @@ struct npf_handle {
 	bool winpcap;         /* opened by pcap_open(): NPF's meaning of a timeout of 0 */
 	uint32_t userbuffer;  /* most bytes that one read delivers */
 	unsigned int n_writes;
-	_Atomic bool break_loop;
+	_Atomic bool break_loop; /* the next read ends */
 	struct pcap_samp samp;
 	uint64_t samp_n;  /* packets seen since the last one taken */
 	uint64_t samp_ns; /* time of the next one to take */
 
-	uint8_t *data; /* the packet handed out last: the program's to scribble on */
-	uint32_t data_size;
+	uint8_t *data;          /* the packet handed out last: the program's to scribble on */
+	uint32_t data_size;     /* at least snaplen and NPF_COUNTS_SIZE */
 	struct pcap_pkthdr hdr; /* its header, for pcap_next_ex() */
 	uint64_t second_ns;     /* start of the second of the last stamp; 0: none */
 	time_t second;

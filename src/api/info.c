@@ -27,7 +27,7 @@ ACTIVE_VALUE(pcap_snapshot, h->snaplen)
 ACTIVE_VALUE(pcap_is_swapped, 0)
 ACTIVE_VALUE(pcap_major_version, 0)
 ACTIVE_VALUE(pcap_minor_version, 0)
-ACTIVE_VALUE(pcap_bufsize, h->data_size)
+ACTIVE_VALUE(pcap_bufsize, h->snaplen)
 
 int pcap_get_tstamp_precision(pcap_t *p)
 {

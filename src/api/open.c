@@ -238,7 +238,7 @@ int pcap_activate(pcap_t *p)
 	if (rc == 0)
 		rc = make_companion(h);
 	if (rc == 0) {
-		h->data_size = (uint32_t)h->snaplen;
+		h->data_size = NPF_MAX((uint32_t)h->snaplen, NPF_COUNTS_SIZE);
 		h->data = malloc(h->data_size);
 		if (h->data == NULL)
 			rc = npf_handle_error(h, "out of memory");

@@ -37,7 +37,8 @@ static void stamp(struct npf_handle *h, uint64_t ts_ns)
 /* Makes the record the handle's current packet: hdr and data. */
 static void take(struct npf_handle *h, const struct npf_view *v)
 {
-	uint32_t caplen = NPF_MIN(v->caplen, h->data_size);
+	bool counts = NPF_UNLIKELY((v->flags & NPF_REC_COUNTS) != 0);
+	uint32_t caplen = NPF_MIN(v->caplen, counts ? h->data_size : (uint32_t)h->snaplen);
 
 	stamp(h, v->ts_ns);
 	h->hdr.caplen = caplen;
@@ -53,9 +54,11 @@ static void take(struct npf_handle *h, const struct npf_view *v)
 	h->delivered++;
 }
 
-/* pcap_setsampling(): does this packet belong to the sample? */
+/* pcap_setsampling(): does this record belong to the sample? Samples are of packets. */
 static bool is_sampled(struct npf_handle *h, const struct npf_view *v)
 {
+	if (NPF_UNLIKELY((v->flags & NPF_REC_COUNTS) != 0))
+		return true;
 	switch (h->samp.method) {
 	case PCAP_SAMP_1_EVERY_N:
 		return h->samp_n++ % (uint64_t)h->samp.value == 0;

@@ -74,6 +74,11 @@ static int switch_mode(struct npf_handle *h, int mode)
 
 	bool stat = (mode & MODE_STAT) != 0;
 
+	if (stat && h->timeout_ms > (int)NPF_WIRE_MAXINTERVAL_MS)
+		return npf_handle_error(h,
+			"the interval of statistics mode is the read timeout, and %d ms is too "
+			"long: open the handle with %u at most",
+			h->timeout_ms, NPF_WIRE_MAXINTERVAL_MS);
 	if ((mode & MODE_DUMP) == 0)
 		npf_handle_end_dump(h);
 	if (stat != ((h->mode & MODE_STAT) != 0) &&

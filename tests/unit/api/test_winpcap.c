@@ -76,6 +76,75 @@ static void counts_are_no_packets_to_a_filter(void **state)
 	pcap_close(p);
 }
 
+/* A program reads 16 bytes, or 24, whatever it wants to see of packets. */
+static void a_snap_length_cuts_packets_and_no_counts(void **state)
+{
+	pcap_t *p = pcap_open_live("npf0", 8, 1, 250, errbuf);
+	struct pcap_pkthdr *hdr;
+	const u_char *data;
+	int64_t counters[3];
+
+	assert_non_null(p);
+	assert_int_equal(pcap_snapshot(p), 8);
+	assert_int_equal(pcap_setmode(p, MODE_STAT), 0);
+	fake_counts(*state, T0, 12, 3456);
+	fake_counts(*state, T0 + 1, 13, 3457);
+	assert_int_equal(pcap_next_ex(p, &hdr, &data), 1);
+	assert_int_equal(hdr->caplen, 16);
+	assert_int_equal(hdr->len, 16);
+	memcpy(counters, data, 16);
+	assert_int_equal(counters[0], 12);
+	assert_int_equal(counters[1], 3456);
+	assert_int_equal(pcap_setmode(p, MODE_STAT | MODE_DUMP), 0);
+	assert_int_equal(pcap_next_ex(p, &hdr, &data), 1);
+	assert_int_equal(hdr->caplen, 24);
+	assert_int_equal(hdr->len, 24);
+	memcpy(counters, data, 24);
+	assert_int_equal(counters[1], 3457);
+	assert_int_equal(counters[2], 0); /* no dump has begun */
+	assert_int_equal(pcap_setmode(p, MODE_CAPT), 0);
+	pcap_setmintocopy(p, 0);
+	arrive(*state, 0, 1, 60);
+	assert_int_equal(pcap_next_ex(p, &hdr, &data), 1);
+	assert_int_equal(hdr->caplen, 8);
+	assert_int_equal(hdr->len, 60);
+	pcap_close(p);
+}
+
+static void samples_are_of_packets_not_of_counts(void **state)
+{
+	pcap_t *p = open_npf0(true);
+	struct pcap_samp *samp = pcap_setsampling(p);
+	int n = 0;
+
+	assert_int_equal(pcap_setmode(p, MODE_STAT), 0);
+	samp->method = PCAP_SAMP_1_EVERY_N;
+	samp->value = 3;
+	for (unsigned int i = 0; i < 4; i++)
+		fake_counts(*state, T0 + i, 1, 72);
+	assert_int_equal(pcap_dispatch(p, -1, count, (u_char *)&n), 4);
+	samp->method = PCAP_SAMP_FIRST_AFTER_N_MS;
+	for (unsigned int i = 4; i < 8; i++)
+		fake_counts(*state, T0 + i, 1, 72);
+	assert_int_equal(pcap_dispatch(p, -1, count, (u_char *)&n), 4);
+	pcap_close(p);
+}
+
+static void an_interval_above_an_hour_is_refused_by_name(void **state)
+{
+	pcap_t *p = pcap_open_live("npf0", 65535, 1, 3600001, errbuf);
+
+	assert_non_null(p);
+	assert_int_equal(pcap_setmode(p, MODE_STAT), PCAP_ERROR);
+	assert_non_null(strstr(pcap_geterr(p), "3600000"));
+	assert_int_equal(pcap_setmode(p, MODE_CAPT), 0);
+	pcap_close(p);
+	p = pcap_open_live("npf0", 65535, 1, 3600000, errbuf);
+	assert_int_equal(pcap_setmode(p, MODE_STAT), 0);
+	assert_int_equal(fake_last_mode(*state).interval_ms, 3600000);
+	pcap_close(p);
+}
+
 static void modes_that_are_not_there_are_refused_by_name(void **state)
 {
 	pcap_t *p = open_npf0(true);
@@ -448,6 +517,9 @@ int main(void)
 		TEST(statistics_mode_delivers_a_record_an_interval),
 		TEST(packets_before_statistics_mode_are_no_counts_once_some_were_read),
 		TEST(counts_are_no_packets_to_a_filter),
+		TEST(a_snap_length_cuts_packets_and_no_counts),
+		TEST(samples_are_of_packets_not_of_counts),
+		TEST(an_interval_above_an_hour_is_refused_by_name),
 		TEST(modes_that_are_not_there_are_refused_by_name),
 		TEST(the_read_event_is_the_descriptor),
 		TEST(what_is_not_here_says_so),
