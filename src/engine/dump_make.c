@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 #define SNAPLEN_ALL   NPF_REC_MAXCAP
 #define MERGE_BATCH   4096           /* records that the worker merges in one turn */
@@ -26,20 +25,28 @@
 
 /* ---- several taps: the worker merges ---- */
 
+static void look_at_taps(struct npf_dump *d)
+{
+	uint64_t received = 0, accepted = 0;
+
+	for (unsigned int i = 0; i < d->port->n_taps; i++) {
+		received += __atomic_load_n(&d->feeds[i].received, __ATOMIC_RELAXED);
+		accepted += __atomic_load_n(&d->feeds[i].accepted, __ATOMIC_RELAXED);
+	}
+	npf_dump_seen(&d->producer, received, accepted);
+}
+
 static bool feed_merged(void *ctx)
 {
 	struct npf_dump *d = ctx;
 	struct npf_dump_producer *p = &d->producer;
-	uint64_t received = 0;
 	unsigned int n = 0;
 	struct npf_view v;
 	int rc = 0;
 
 	if (d->buffer == NULL || p->over)
 		return false;
-	for (unsigned int i = 0; i < d->port->n_taps; i++)
-		received += __atomic_load_n(&d->feeds[i].received, __ATOMIC_RELAXED);
-	p->received = received;
+	look_at_taps(d);
 	npf_dump_tick(p, npf_clock_realtime());
 	for (; n < MERGE_BATCH; n++) {
 		struct npf_rec hdr;
@@ -50,17 +57,26 @@ static bool feed_merged(void *ctx)
 		rc = npf_reader_next(d->reader, &v);
 		if (rc <= 0)
 			break;
+		npf_dump_begin(p, (unsigned int)v.gap);
 		npf_dump_drop(p, v.gap);
+		npf_dump_begin(p, 1);
 		hdr = (struct npf_rec){
 			.ts_ns = v.ts_ns, .caplen = v.caplen, .len = v.len, .flags = v.flags};
 		if (!npf_dump_put(p, &hdr, v.data))
 			npf_dump_drop(p, 1);
 	}
 	npf_reader_release(d->reader);
-	if (rc < 0)
-		npf_dump_end(p); /* every lane was closed and is drained */
-	else
+	if (rc < 0) {
+		/* Every lane was closed and is drained; the taps count no more, so two looks see
+		 * the same. */
+		p->behind = 0;
+		look_at_taps(d);
+		look_at_taps(d);
+		npf_dump_seen_last(p);
+		npf_dump_end(p);
+	} else {
 		npf_dump_commit(p);
+	}
 	return n > 0;
 }
 
@@ -113,9 +129,11 @@ void npf_dump_free_works(struct npf_dump *d)
 	free(d->feeds);
 	free(d->head);
 	free(d->producer.retro);
+	npf_dump_zone_free(d->producer.cut.zone);
 	d->feeds = NULL;
 	d->head = NULL;
 	d->producer.retro = NULL;
+	d->producer.cut.zone = NULL;
 }
 
 void npf_dump_free(struct npf_dump *d)
@@ -211,15 +229,6 @@ static int check_spec(
 	return spec->file != NULL ? check_rights(spec, err) : 0;
 }
 
-static int64_t utc_offset_ns(void)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-
-	localtime_r(&now, &tm);
-	return (int64_t)tm.tm_gmtoff * (int64_t)NPF_NS_PER_S;
-}
-
 static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct npf_dump_spec *spec,
 	struct npf_wire_error *err)
 {
@@ -236,12 +245,12 @@ static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct 
 	struct npf_dump_producer_conf conf = {
 		.format = spec->format,
 		.limits = spec->limits,
-		.utc_offset_ns = utc_offset_ns(),
 	};
+	struct npf_dump_zone *zone = NULL;
 	int rc = npf_dump_format_head(&head, &d->head);
 
 	if (rc < 0)
-		return rc;
+		return npf_refuse(err, rc, "the daemon is out of memory");
 	conf.head = d->head;
 	conf.head_size = (uint32_t)rc;
 	d->retro_bytes = spec->retro_bytes;
@@ -254,7 +263,12 @@ static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct 
 		return npf_refuse(err, rc, "%llu MiB for the dump can't be had: %s; ask for less",
 			(unsigned long long)(size >> 20), strerror(-rc));
 	conf.ring = d->ring;
+	if (spec->limits.file_time_ns != 0 && npf_dump_zone_new(&zone) < 0)
+		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+	conf.zone = zone;
 	rc = npf_dump_producer_init(&d->producer, &conf);
+	if (rc < 0)
+		npf_dump_zone_free(zone);
 	if (rc < 0)
 		return npf_refuse(err, rc,
 			"the limit is smaller than the header of a file, %u bytes",

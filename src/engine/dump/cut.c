@@ -17,7 +17,7 @@ static uint64_t total_room(const struct npf_dump_cut *c)
 }
 
 int npf_dump_cut_init(struct npf_dump_cut *c, const struct npf_dump_limits *limits, uint32_t head,
-	uint32_t trailer, int64_t utc_offset_ns)
+	uint32_t trailer, const struct npf_dump_zone *zone)
 {
 	uint64_t least = (uint64_t)head + trailer;
 
@@ -28,7 +28,7 @@ int npf_dump_cut_init(struct npf_dump_cut *c, const struct npf_dump_limits *limi
 		.limits = *limits,
 		.head = head,
 		.trailer = trailer,
-		.utc_offset_ns = utc_offset_ns,
+		.zone = zone,
 	};
 	return 0;
 }
@@ -66,15 +66,14 @@ void npf_dump_cut_open(struct npf_dump_cut *c, uint64_t ts_ns)
 		c->left = c->limits.max_packets - c->total_packets;
 	c->left = tighter(c->limits.file_packets, c->left);
 	c->from_ns = 0;
-	c->end_ns = UINT64_MAX;
+	c->last_ns = UINT64_MAX;
 	if (every != 0) {
-		uint64_t local = ts_ns + (uint64_t)c->utc_offset_ns;
-		uint64_t start = local - local % every - (uint64_t)c->utc_offset_ns;
+		uint64_t start;
 
+		npf_dump_zone_interval(c->zone, ts_ns, every, &start, &c->last_ns);
 		/* Stamps are not quite in order, so what is a little older goes in, too; only a
 		 * clock that was set back makes a new file. */
-		c->from_ns = start > every ? start - every : 0;
-		c->end_ns = start + every;
+		c->from_ns = start - NPF_MIN(every, start);
 	}
 }
 
@@ -87,5 +86,5 @@ void npf_dump_cut_close(struct npf_dump_cut *c)
 	c->total_packets += c->packets;
 	c->bytes = c->packets = 0;
 	c->room = c->left = 0;
-	c->from_ns = c->end_ns = 0;
+	c->from_ns = c->last_ns = 0;
 }

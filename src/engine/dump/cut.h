@@ -4,14 +4,17 @@
  *
  * All limits are exact: a record is put only where it fits, header and trailer of the file
  * counted in. Files are cut by the clock of the packets' time stamps, at multiples of the interval
- * in local time: rotation each 60 s starts files at full minutes, each day at midnight.
+ * in local time: rotation each 60 s starts files at full minutes, each day at midnight of the
+ * packets' own dates.
+ *
+ * A file that was opened for a record takes it, whatever its stamp.
  *
  * Pure arithmetic: no memory is touched but *c, nothing is waited for.
  */
 #ifndef NPF_ENGINE_DUMP_CUT_H
 #define NPF_ENGINE_DUMP_CUT_H
 
-#include "base/base.h"
+#include "engine/dump/zone.h"
 
 /* 0: no limit. */
 struct npf_dump_limits {
@@ -24,13 +27,13 @@ struct npf_dump_limits {
 
 struct npf_dump_cut {
 	/* what is left of the open file; all 0 when none is open, so that nothing fits */
-	uint64_t room; /* bytes of records */
-	uint64_t left; /* packets */
-	uint64_t from_ns, end_ns;
+	uint64_t room;             /* bytes of records */
+	uint64_t left;             /* packets */
+	uint64_t from_ns, last_ns; /* stamps, both included */
 
 	struct npf_dump_limits limits;
-	uint32_t head, trailer; /* bytes of each file that are no records */
-	int64_t utc_offset_ns;  /* local time less UTC */
+	uint32_t head, trailer;           /* bytes of each file that are no records */
+	const struct npf_dump_zone *zone; /* NULL: UTC */
 	bool open;
 	uint64_t bytes, packets;             /* of the open file, trailer not counted */
 	uint64_t total_bytes, total_packets; /* of the files before it */
@@ -48,7 +51,7 @@ enum npf_dump_step {
 /* Does a record of so many bytes and this stamp belong into the open file? */
 static inline bool npf_dump_cut_fits(const struct npf_dump_cut *c, uint64_t size, uint64_t ts_ns)
 {
-	return size <= c->room && c->left > 0 && ts_ns < c->end_ns && ts_ns >= c->from_ns;
+	return size <= c->room && c->left > 0 && ts_ns <= c->last_ns && ts_ns >= c->from_ns;
 }
 
 /* A record was put into the open file. */
@@ -62,10 +65,11 @@ static inline void npf_dump_cut_put(struct npf_dump_cut *c, uint64_t size)
 
 /*
  * npf_dump_cut_init - no file is open yet.
+ * @zone: whose time files are cut by; NULL: UTC. Lifetime: the caller's
  * Return: 0, or -EINVAL: not even an empty file fits the limits.
  */
 int npf_dump_cut_init(struct npf_dump_cut *c, const struct npf_dump_limits *limits, uint32_t head,
-	uint32_t trailer, int64_t utc_offset_ns);
+	uint32_t trailer, const struct npf_dump_zone *zone);
 
 /* What this record needs first. Ask again after having done it. */
 enum npf_dump_step npf_dump_cut_next(const struct npf_dump_cut *c, uint64_t size, uint64_t ts_ns);

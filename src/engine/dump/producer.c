@@ -39,13 +39,11 @@ static bool open_file(struct npf_dump_producer *p, uint32_t size, uint64_t ts_ns
 		return false;
 	npf_dump_cut_open(&p->cut, ts_ns);
 	p->idle_end_ns = UINT64_MAX;
-	if (p->cut.end_ns != UINT64_MAX)
-		p->idle_end_ns = p->now_ns + (p->cut.end_ns - ts_ns);
+	if (p->cut.last_ns - ts_ns < UINT64_MAX - p->now_ns)
+		p->idle_end_ns = p->now_ns + (p->cut.last_ns - ts_ns) + 1;
 	f->start = start;
 	f->opened_ns = ts_ns;
-	p->last_ns = ts_ns;
-	sums_now(p, &p->base);
-	p->base.first_ns = ts_ns;
+	p->last_ns = p->first_ns = ts_ns;
 	memcpy(npf_dump_ring_at(r, start), p->head, p->cut.head);
 	p->pos = start + p->cut.head;
 	/* D2 */
@@ -64,14 +62,21 @@ static void close_file(struct npf_dump_producer *p)
 		return;
 	sums_now(p, &now);
 	f->sums = (struct npf_dump_sums){
-		.first_ns = p->base.first_ns,
+		.first_ns = p->first_ns,
 		.last_ns = p->last_ns,
-		.received = now.received - p->base.received,
 		.missed = now.missed - p->base.missed,
 		.dropped = now.dropped - p->base.dropped,
 		.delivered = p->cut.packets,
 	};
 	f->sums.accepted = f->sums.delivered + f->sums.dropped;
+	/* Of several taps, what no filter took can have been told too early. */
+	f->sums.received = f->sums.accepted;
+	if (now.received > p->base.received + f->sums.accepted)
+		f->sums.received = now.received - p->base.received;
+	p->base.received += f->sums.received;
+	p->base.missed = now.missed;
+	p->base.dropped = now.dropped;
+	p->refused_ns = 0;
 	p->pos += npf_dump_put_trailer(p->format, npf_dump_ring_at(p->ring, p->pos), &f->sums);
 	f->end = p->pos;
 	npf_dump_cut_close(&p->cut);
@@ -89,8 +94,7 @@ int npf_dump_producer_init(struct npf_dump_producer *p, const struct npf_dump_pr
 		.trailer = npf_dump_trailer_size(conf->format),
 		.head = conf->head,
 	};
-	return npf_dump_cut_init(
-		&p->cut, &conf->limits, conf->head_size, p->trailer, conf->utc_offset_ns);
+	return npf_dump_cut_init(&p->cut, &conf->limits, conf->head_size, p->trailer, conf->zone);
 }
 
 int npf_dump_open_now(struct npf_dump_producer *p, uint64_t now_ns)
@@ -109,12 +113,16 @@ int npf_dump_make_room(struct npf_dump_producer *p, uint32_t size, uint64_t ts_n
 		switch (npf_dump_cut_next(&p->cut, size, ts_ns)) {
 		case NPF_CUT_PUT:
 			if (p->cut.packets == 0)
-				p->base.first_ns = ts_ns;
-			return is_free(p, p->pos + size + p->trailer) ? 1 : -1;
+				p->first_ns = ts_ns;
+			if (is_free(p, p->pos + size + p->trailer))
+				return 1;
+			p->refused_ns = ts_ns;
+			return -1;
 		case NPF_CUT_OPEN:
-			if (!open_file(p, size, ts_ns))
-				return -1;
-			break;
+			if (open_file(p, size, ts_ns))
+				break;
+			p->refused_ns = ts_ns;
+			return -1;
 		case NPF_CUT_CLOSE:
 			close_file(p);
 			break;
@@ -127,6 +135,33 @@ int npf_dump_make_room(struct npf_dump_producer *p, uint32_t size, uint64_t ts_n
 		}
 	}
 	return 0;
+}
+
+void npf_dump_seen(struct npf_dump_producer *p, uint64_t received, uint64_t accepted)
+{
+	uint64_t taken = p->received - p->rejected;
+	uint64_t rejected = received - NPF_MIN(accepted, received);
+
+	p->rejected = NPF_MIN(rejected, p->seen);
+	p->seen = rejected;
+	p->accepted = accepted;
+	p->received = p->rejected + taken;
+}
+
+/* Packets that taps have counted and that are still to be merged. */
+static uint64_t waiting(const struct npf_dump_producer *p)
+{
+	uint64_t taken = p->received - p->rejected;
+
+	return p->accepted - NPF_MIN(taken, p->accepted);
+}
+
+void npf_dump_seen_last(struct npf_dump_producer *p)
+{
+	uint64_t n = waiting(p);
+
+	p->received += n;
+	npf_dump_drop(p, n);
 }
 
 bool npf_dump_has_room(struct npf_dump_producer *p)
@@ -160,7 +195,7 @@ static void publish(_Atomic uint64_t *counter, uint64_t v)
 void npf_dump_commit(struct npf_dump_producer *p)
 {
 	p->behind = 0;
-	publish(&p->counters.received, p->received);
+	publish(&p->counters.received, p->received + waiting(p));
 	publish(&p->counters.drop_disk, p->drop_disk);
 	publish(&p->counters.drop_oversize, p->drop_oversize);
 	if (p->retro != NULL) {
@@ -187,18 +222,29 @@ void npf_dump_tick(struct npf_dump_producer *p, uint64_t now_ns)
 	npf_dump_commit(p);
 }
 
+/* Has something been lost that no file tells of? */
+static bool has_untold(const struct npf_dump_producer *p)
+{
+	struct npf_dump_sums now;
+
+	sums_now(p, &now);
+	return now.dropped != p->base.dropped || now.missed != p->base.missed;
+}
+
 void npf_dump_end(struct npf_dump_producer *p)
 {
+	uint64_t ts_ns = p->refused_ns != 0 ? p->refused_ns : p->now_ns;
+
 	if (p->over)
 		return;
 	p->over = true;
 	if (p->retro != NULL) {
 		npf_dump_retro_end(p);
 	} else {
-		/* A dump of nothing is a file with nothing in it; with no room for its header there
-		 * is none. */
-		if (!p->cut.open && p->cut.total_bytes == 0)
-			open_file(p, 0, p->now_ns);
+		/* A dump of nothing is a file with nothing in it. */
+		if (!p->cut.open && (p->cut.total_bytes == 0 || has_untold(p)) &&
+			npf_dump_cut_next(&p->cut, 0, ts_ns) == NPF_CUT_OPEN)
+			open_file(p, 0, ts_ns);
 		close_file(p);
 	}
 	npf_dump_commit(p);

@@ -2,6 +2,12 @@
 /*
  * producer.h - packets into a dump ring, as the bytes of files.
  *
+ * Each packet that is received, missed or dropped is counted in one file: the one that is open,
+ * else the next that is opened, so that all files together tell what the dump's counters do. What
+ * is lost after the last file was closed is told by one more with no packet in it. Only where that
+ * finds no room (in the ring, or in the limit of the dump) the dump's own counters alone have it,
+ * as they have packets that come after the last file and that no filter takes.
+ *
  * Belongs to one thread at a time: the tap lcore that feeds the dump, the thread that merges
  * several, and after these the control thread, which ends it. Never waits, makes no system call.
  */
@@ -39,7 +45,13 @@ struct npf_dump_producer {
 	uint64_t received, drop_disk, drop_oversize;
 	uint64_t behind; /* packets of a burst in received that come after all that was put: they
 			    may belong to the next file */
-	struct npf_dump_sums base;    /* the counters when the open file was opened */
+	/* Several taps: packets that no filter took, which are part of received, and packets that a
+	 * filter took, which are when they have been merged. */
+	uint64_t rejected, accepted;
+	uint64_t seen;                /* rejected, too, as of the last look alone */
+	struct npf_dump_sums base;    /* what the files before this one have told of */
+	uint64_t first_ns;            /* of the open file */
+	uint64_t refused_ns;          /* stamp of the last record that found no room; 0: none */
 	struct npf_dump_retro *retro; /* NULL: every packet is on its way to disk */
 	bool over;
 	struct npf_dump_counters counters;
@@ -52,7 +64,7 @@ struct npf_dump_producer_conf {
 	const void *head; /* Lifetime: the producer's */
 	uint32_t head_size;
 	struct npf_dump_limits limits;
-	int64_t utc_offset_ns;
+	const struct npf_dump_zone *zone; /* NULL: UTC. Lifetime: the producer's */
 };
 
 /* Return: 0, or -EINVAL: not even an empty file fits the limits. */
@@ -73,6 +85,19 @@ static inline void npf_dump_behind(struct npf_dump_producer *p, unsigned int n)
 {
 	p->behind = n;
 }
+
+/*
+ * npf_dump_seen - where several taps are merged: what they have counted so far, in all.
+ *
+ * Packets that passed a filter are given to npf_dump_begin() as they are merged, which may be much
+ * later; those that did not are known from here only. So a file's received is never less than what
+ * it took. A tap counts a burst as received first, so one look may find too many that did not pass:
+ * of two looks the lesser is believed.
+ */
+void npf_dump_seen(struct npf_dump_producer *p, uint64_t received, uint64_t accepted);
+
+/* All that the taps let through was merged: what is missing of it they had no room for. */
+void npf_dump_seen_last(struct npf_dump_producer *p);
 
 /* One packet of these will come again: there was no room for it. */
 static inline void npf_dump_unbegin(struct npf_dump_producer *p)
@@ -136,7 +161,8 @@ void npf_dump_commit(struct npf_dump_producer *p);
 /* What time brings; to be called every millisecond or so, also when nothing arrives. */
 void npf_dump_tick(struct npf_dump_producer *p, uint64_t now_ns);
 
-/* The dump is over: closes the open file. An empty dump makes an empty file. */
+/* The dump is over: closes the open file. An empty dump makes an empty file, and so do losses that
+ * no file has told of. */
 void npf_dump_end(struct npf_dump_producer *p);
 
 #endif

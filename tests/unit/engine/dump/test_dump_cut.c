@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where files end: every limit exact, alone and combined. */
+/* Where files end: every limit exact, alone and combined, and days as the packets' dates had them.
+ */
 #include "engine/dump/cut.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <string.h>
+#include <time.h>
 
 #define HEAD    24u
 #define TRAILER 112u
@@ -59,7 +62,7 @@ static struct outcome run(const struct npf_dump_limits *limits, uint32_t trailer
 	struct npf_dump_cut c;
 	struct outcome o = {0};
 
-	assert_int_equal(npf_dump_cut_init(&c, limits, HEAD, trailer, 0), 0);
+	assert_int_equal(npf_dump_cut_init(&c, limits, HEAD, trailer, NULL), 0);
 	for (unsigned int i = 0; i < n; i++)
 		feed(&c, &o, size, start_ns + i * step_ns);
 	if (c.open)
@@ -132,7 +135,7 @@ static void a_full_file_is_known_to_be_full_without_another_packet(void **state)
 	struct npf_dump_cut c;
 
 	(void)state;
-	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, 0), 0);
+	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, NULL), 0);
 	npf_dump_cut_open(&c, SECOND);
 	npf_dump_cut_put(&c, 60);
 	assert_false(npf_dump_cut_is_full(&c));
@@ -160,6 +163,34 @@ static void files_are_cut_at_multiples_of_the_interval(void **state)
 	assert_true(o.files[2].first_ns == (36000 + 120) * SECOND);
 }
 
+/* The time zone of a name, until the next. NULL: UTC */
+static const struct npf_dump_zone *zone(const char *name)
+{
+	static struct npf_dump_zone *z;
+
+	npf_dump_zone_free(z);
+	z = NULL;
+	setenv("TZ", name != NULL ? name : "UTC", 1);
+	if (name != NULL)
+		assert_int_equal(npf_dump_zone_new(&z), 0);
+	return z;
+}
+
+static void start(
+	struct npf_dump_cut *c, const struct npf_dump_limits *limits, const struct npf_dump_zone *z)
+{
+	assert_int_equal(npf_dump_cut_init(c, limits, HEAD, 0, z), 0);
+}
+
+/* UTC. */
+static uint64_t at(const char *text)
+{
+	struct tm tm = {0};
+
+	assert_non_null(strptime(text, "%Y-%m-%d %H:%M:%S", &tm));
+	return (uint64_t)timegm(&tm) * SECOND;
+}
+
 static void days_begin_at_local_midnight(void **state)
 {
 	struct npf_dump_limits limits = {.file_time_ns = 86400 * SECOND};
@@ -167,12 +198,90 @@ static void days_begin_at_local_midnight(void **state)
 
 	(void)state;
 	/* An hour east of Greenwich, and five and a half west. */
-	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, 3600ll * (int64_t)SECOND), 0);
+	start(&c, &limits, zone("XXX-1"));
 	npf_dump_cut_open(&c, 10 * 86400 * SECOND);
-	assert_true(c.end_ns == (10 * 86400 + 82800) * SECOND);
-	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, -19800ll * (int64_t)SECOND), 0);
+	assert_true(c.last_ns == (10 * 86400 + 82800) * SECOND - 1);
+	start(&c, &limits, zone("XXX5:30"));
 	npf_dump_cut_open(&c, 10 * 86400 * SECOND);
-	assert_true(c.end_ns == (10 * 86400 + 19800) * SECOND);
+	assert_true(c.last_ns == (10 * 86400 + 19800) * SECOND - 1);
+	zone(NULL);
+}
+
+/* A file is opened at a moment of UTC: when does it end, and is all in between its? */
+static void expect_end(struct npf_dump_cut *c, const char *opened, const char *end)
+{
+	npf_dump_cut_open(c, at(opened));
+	assert_true(c->last_ns == at(end) - 1);
+	assert_int_equal(npf_dump_cut_next(c, 60, at(opened)), NPF_CUT_PUT);
+	assert_int_equal(npf_dump_cut_next(c, 60, at(end) - 1), NPF_CUT_PUT);
+	assert_int_equal(npf_dump_cut_next(c, 60, at(end)), NPF_CUT_CLOSE);
+}
+
+static void days_begin_at_midnight_of_their_own_dates(void **state)
+{
+	struct npf_dump_limits limits = {.file_time_ns = 86400 * SECOND};
+	struct npf_dump_cut c;
+
+	(void)state;
+	start(&c, &limits, zone("CET-1CEST,M3.5.0,M10.5.0/3"));
+	/* Winter, the day of 23 hours, summer, the day of 25 hours; today is one of them. */
+	expect_end(&c, "2020-01-15 12:00:00", "2020-01-15 23:00:00");
+	expect_end(&c, "2024-03-30 23:00:00", "2024-03-31 22:00:00");
+	expect_end(&c, "2024-03-31 12:00:00", "2024-03-31 22:00:00");
+	expect_end(&c, "2030-07-01 12:00:00", "2030-07-01 22:00:00");
+	expect_end(&c, "2024-10-26 22:00:00", "2024-10-27 23:00:00");
+	expect_end(&c, "2024-10-27 12:00:00", "2024-10-27 23:00:00");
+	expect_end(&c, "2105-07-01 12:00:00", "2105-07-01 22:00:00");
+	/* A week over the change. */
+	limits.file_time_ns = 7 * 86400 * SECOND;
+	c.limits = limits;
+	expect_end(&c, "2024-03-28 12:00:00", "2024-04-03 22:00:00");
+	zone(NULL);
+}
+
+static void hours_go_on_when_the_clock_is_changed(void **state)
+{
+	struct npf_dump_limits limits = {.file_time_ns = 3600 * SECOND};
+	struct npf_dump_cut c;
+
+	(void)state;
+	start(&c, &limits, zone("CET-1CEST,M3.5.0,M10.5.0/3"));
+	expect_end(&c, "2024-10-27 00:30:00", "2024-10-27 01:00:00"); /* the first 2:30 */
+	expect_end(&c, "2024-10-27 01:30:00", "2024-10-27 02:00:00"); /* the second */
+	expect_end(&c, "2024-03-31 00:59:59", "2024-03-31 01:00:00");
+	expect_end(&c, "2024-03-31 01:00:00", "2024-03-31 02:00:00");
+	/* Half an hour of summer, as on Lord Howe Island. */
+	start(&c, &limits, zone("AAA-10:30BBB-11,M10.1.0/2,M4.1.0/2"));
+	expect_end(&c, "2024-04-06 14:15:00", "2024-04-06 15:00:00");
+	expect_end(&c, "2024-04-06 15:00:00", "2024-04-06 15:30:00");
+	expect_end(&c, "2024-10-05 15:15:00", "2024-10-05 15:30:00");
+	expect_end(&c, "2024-10-05 15:30:00", "2024-10-05 16:00:00");
+	zone(NULL);
+}
+
+/* Stamps at both ends of time, everywhere: a file that was opened for a record takes it. */
+static void a_file_takes_the_record_it_was_opened_for(void **state)
+{
+	static const char *const zones[] = {
+		NULL, "XXX-14", "XXX12", "CET-1CEST,M3.5.0,M10.5.0/3", "XXX5YYY,M3.2.0,M11.1.0"};
+	static const uint64_t every[] = {1, SECOND, 3600 * SECOND, 86400 * SECOND,
+		1000 * 86400 * SECOND, UINT64_MAX / 2, UINT64_MAX};
+	uint64_t ts[] = {0, 1, SECOND, 43200 * SECOND, at("2024-03-31 00:59:59"),
+		at("2024-11-03 06:00:00"), INT64_MAX, UINT64_MAX / 2, UINT64_MAX - 1, UINT64_MAX};
+
+	(void)state;
+	for (size_t z = 0; z < NPF_ARRAY_LEN(zones); z++)
+		for (size_t e = 0; e < NPF_ARRAY_LEN(every); e++)
+			for (size_t i = 0; i < NPF_ARRAY_LEN(ts); i++) {
+				struct npf_dump_limits limits = {.file_time_ns = every[e]};
+				struct npf_dump_cut c;
+
+				start(&c, &limits, zone(zones[z]));
+				assert_int_equal(npf_dump_cut_next(&c, 60, ts[i]), NPF_CUT_OPEN);
+				npf_dump_cut_open(&c, ts[i]);
+				assert_int_equal(npf_dump_cut_next(&c, 60, ts[i]), NPF_CUT_PUT);
+			}
+	zone(NULL);
 }
 
 static void a_stamp_that_is_a_little_late_stays_in_the_open_file(void **state)
@@ -181,7 +290,7 @@ static void a_stamp_that_is_a_little_late_stays_in_the_open_file(void **state)
 	struct npf_dump_cut c;
 
 	(void)state;
-	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, 0), 0);
+	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, NULL), 0);
 	npf_dump_cut_open(&c, 120 * SECOND);
 	assert_int_equal(npf_dump_cut_next(&c, 60, 119 * SECOND), NPF_CUT_PUT);
 	/* The clock was set back by an hour. */
@@ -210,7 +319,7 @@ static void a_record_larger_than_any_file_is_skipped_and_closes_none(void **stat
 	struct npf_dump_cut c;
 
 	(void)state;
-	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, 0), 0);
+	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, NULL), 0);
 	assert_int_equal(npf_dump_cut_next(&c, 977, 0), NPF_CUT_SKIP);
 	assert_int_equal(npf_dump_cut_next(&c, 976, 0), NPF_CUT_OPEN);
 	npf_dump_cut_open(&c, 0);
@@ -227,9 +336,9 @@ static void limits_that_hold_not_even_a_header_are_refused(void **state)
 	struct npf_dump_cut c;
 
 	(void)state;
-	assert_int_equal(npf_dump_cut_init(&c, &small_file, HEAD, TRAILER, 0), -EINVAL);
-	assert_int_equal(npf_dump_cut_init(&c, &small_dump, HEAD, TRAILER, 0), -EINVAL);
-	assert_int_equal(npf_dump_cut_init(&c, &just, HEAD, TRAILER, 0), 0);
+	assert_int_equal(npf_dump_cut_init(&c, &small_file, HEAD, TRAILER, NULL), -EINVAL);
+	assert_int_equal(npf_dump_cut_init(&c, &small_dump, HEAD, TRAILER, NULL), -EINVAL);
+	assert_int_equal(npf_dump_cut_init(&c, &just, HEAD, TRAILER, NULL), 0);
 }
 
 int main(void)
@@ -242,6 +351,9 @@ int main(void)
 		cmocka_unit_test(a_full_file_is_known_to_be_full_without_another_packet),
 		cmocka_unit_test(files_are_cut_at_multiples_of_the_interval),
 		cmocka_unit_test(days_begin_at_local_midnight),
+		cmocka_unit_test(days_begin_at_midnight_of_their_own_dates),
+		cmocka_unit_test(hours_go_on_when_the_clock_is_changed),
+		cmocka_unit_test(a_file_takes_the_record_it_was_opened_for),
 		cmocka_unit_test(a_stamp_that_is_a_little_late_stays_in_the_open_file),
 		cmocka_unit_test(size_packets_and_time_combine),
 		cmocka_unit_test(a_record_larger_than_any_file_is_skipped_and_closes_none),

@@ -189,6 +189,109 @@ static void an_idle_file_ends_when_its_time_is_over(void **state)
 	unlink(d.paths[0]);
 }
 
+static void expect_sums(struct dump *d)
+{
+	uint64_t received = 0, dropped = 0, missed = 0;
+
+	for (unsigned int i = 0; i < d->n; i++) {
+		assert_true(d->sums[i].received >= d->sums[i].accepted);
+		assert_int_equal(d->sums[i].accepted, d->sums[i].delivered + d->sums[i].dropped);
+		received += d->sums[i].received;
+		dropped += d->sums[i].dropped;
+		missed += d->sums[i].missed;
+		unlink(d->paths[i]);
+	}
+	assert_int_equal(received, atomic_load(&d->p.counters.received));
+	assert_int_equal(dropped, atomic_load(&d->p.counters.drop_disk));
+	assert_int_equal(missed, d->p.missed);
+}
+
+/* The disk is full; the file's time passes, and none can follow until there is room again. */
+static void what_is_lost_between_two_files_is_told_by_the_next(void **state)
+{
+	struct options o = {.format = NPF_DUMP_PCAPNG,
+		.limits = {.file_time_ns = NPF_NS_PER_S},
+		.name = "between-%N.pcapng",
+		.ring = 2u << 20,
+		.no_worker = true};
+	uint64_t i = 0;
+	struct dump d;
+
+	(void)state;
+	start(&d, &o);
+	while (give(&d, i))
+		i++;
+	npf_dump_drop(&d.p, 1);
+	npf_dump_tick(&d.p, START_NS + 1000 * NPF_NS_PER_S);
+	assert_false(d.p.cut.open);
+	for (unsigned int n = 0; n < 100; n++)
+		if (!give(&d, 10000 + n))
+			npf_dump_drop(&d.p, 1);
+	d.p.missed = 7;
+	assert_int_equal(npf_dump_worker_start(&d.conf, &d.worker), 0);
+	give_all(&d, 20000, 20001);
+	stop(&d);
+	assert_true(d.n >= 2);
+	assert_int_equal(d.sums[d.n - 1].dropped, 100);
+	assert_int_equal(d.sums[d.n - 1].missed, 7);
+	/* Those that found no room at first came again. */
+	assert_int_equal(d.sums[d.n - 1].delivered, 1);
+	expect_sums(&d);
+}
+
+static void what_is_lost_after_the_last_file_is_told_by_an_empty_one(void **state)
+{
+	struct options o = {.limits = {.file_packets = 10}, .name = "after-%N.pcap"};
+	struct dump d;
+
+	(void)state;
+	start(&d, &o);
+	give_all(&d, 0, 10);
+	assert_false(d.p.cut.open);
+	npf_dump_begin(&d.p, 5);
+	npf_dump_drop(&d.p, 5);
+	d.p.missed = 3;
+	npf_dump_commit(&d.p);
+	stop(&d);
+	assert_int_equal(d.n, 2);
+	assert_int_equal(d.sums[1].delivered, 0);
+	expect_sums(&d);
+}
+
+/* Two taps have counted far more than was merged by now, and let a part of it through. */
+static void of_several_taps_a_file_has_received_what_it_took_and_more(void **state)
+{
+	struct options o = {.limits = {.file_packets = 100}, .name = "taps-%N.pcap"};
+	uint64_t received = 0, accepted = 0, merged = 0;
+	struct dump d;
+
+	(void)state;
+	start(&d, &o);
+	for (unsigned int turn = 0; turn < 40; turn++) {
+		if (turn < 10) {
+			received += 300;
+			accepted += 100;
+		}
+		/* Seen between the two counts of a burst. */
+		npf_dump_seen(&d.p, received + (turn % 3 == 0 && turn < 39 ? 32 : 0), accepted);
+		for (unsigned int i = 0; i < 30 && merged < 990; i++)
+			give_all(&d, merged, merged + 1), merged++;
+		npf_dump_commit(&d.p);
+	}
+	npf_dump_seen(&d.p, received, accepted);
+	assert_true(d.p.received < received);
+	npf_dump_commit(&d.p);
+	assert_int_equal(atomic_load(&d.p.counters.received), received); /* what waits is seen */
+	npf_dump_seen_last(&d.p); /* a lane had no room for ten */
+	stop(&d);
+	assert_int_equal(atomic_load(&d.p.counters.received), received);
+	assert_int_equal(atomic_load(&d.p.counters.drop_disk), 10);
+	assert_int_equal(d.n, 10);
+	for (unsigned int i = 0; i < 9; i++)
+		assert_int_equal(d.sums[i].delivered, 100);
+	expect_sums(&d);
+}
+
 static void no_file_is_ever_overwritten(void **state)
 {
 	struct options o = {.name = "twice.pcap"};
@@ -220,6 +323,9 @@ int main(void)
 		cmocka_unit_test(a_dump_of_nothing_is_an_empty_file),
 		cmocka_unit_test(a_full_ring_refuses_and_never_waits),
 		cmocka_unit_test(an_idle_file_ends_when_its_time_is_over),
+		cmocka_unit_test(what_is_lost_between_two_files_is_told_by_the_next),
+		cmocka_unit_test(what_is_lost_after_the_last_file_is_told_by_an_empty_one),
+		cmocka_unit_test(of_several_taps_a_file_has_received_what_it_took_and_more),
 		cmocka_unit_test(no_file_is_ever_overwritten),
 	};
 
