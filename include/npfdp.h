@@ -51,6 +51,11 @@ struct npfdp_stats {
 	uint64_t port_errors;      /* received in error by the port */
 	uint64_t sent;             /* packets sent through this handle */
 	uint64_t send_failed;      /* packets that could not be sent */
+	/* How late packets that pcap_sendqueue_transmit() sent with sync left, ns after their
+	 * times; 0: there were none. While a queue is being sent: as of a tenth of a second ago. */
+	uint64_t late_p50_ns; /* half of them: no later; rounded up, by a quarter at most */
+	uint64_t late_p99_ns; /* 99 % of them, the same way */
+	uint64_t late_max_ns; /* the latest */
 };
 
 /* @size: sizeof(*stats), so that programs and libraries of different releases fit together. */
@@ -155,6 +160,8 @@ typedef struct pcap_send_queue {
  */
 NPFDP_API pcap_send_queue *pcap_sendqueue_alloc(u_int memsize);
 NPFDP_API void pcap_sendqueue_destroy(pcap_send_queue *queue);
+
+/* Fills a queue: from its beginning again after len = 0. Return: 0, or -1: no room. */
 NPFDP_API int pcap_sendqueue_queue(
 	pcap_send_queue *queue, const struct pcap_pkthdr *hdr, const u_char *data);
 

@@ -163,25 +163,36 @@ int npf_client_dump_stop(struct npf_client *c, struct npf_wire_error *err);
 
 /* ---- Frames, by the session's send lane ---- */
 
+/* What ends a batch early: the number there is another one than when this was made. */
+struct npf_client_stop {
+	const _Atomic uint32_t *at;
+	uint32_t was;
+};
+
+static inline struct npf_client_stop npf_client_stop(const _Atomic uint32_t *at)
+{
+	return (struct npf_client_stop){at, atomic_load_explicit(at, memory_order_relaxed)};
+}
+
 /* A batch under way; on its user's stack. */
 struct npf_client_batch {
 	struct npf_client *c;
-	const _Atomic bool *stop;
+	struct npf_client_stop stop;
 	uint64_t sent, failed; /* of the lane, when the batch began */
-	uint32_t len;   /* of the frame put last */
-	uint32_t flags; /* of the next frame */
+	uint32_t len;          /* of the frame put last */
+	uint32_t flags;        /* of the next frame */
 	int error;
 };
 
 /*
  * npf_client_batch_begin - from a return of 0 until npf_client_batch_end() the lane is locked.
  * @flags: of all its frames: 0, NPF_TX_TIMED or NPF_TX_NOWAIT
- * @stop:  true there ends the batch early; or NULL
+ * @stop:  what ends the batch early
  * Return: 0, or -errno with *err filled; -EAGAIN with NPF_TX_NOWAIT: another thread's batch is
  *         under way.
  */
 int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uint32_t flags,
-	const _Atomic bool *stop, struct npf_wire_error *err);
+	struct npf_client_stop stop, struct npf_wire_error *err);
 
 /*
  * npf_client_batch_put - one frame more; waits for room in the lane.
@@ -193,10 +204,21 @@ int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t
 	uint32_t repeat, uint64_t at_ns);
 
 /*
- * npf_client_batch_end - wait until all of it is settled.
+ * npf_client_batch_end - wait until all of it is settled, also after an error.
  * @sentp: how many packets were sent, repetitions counted: the first ones
- * Return: 0: all; or -errno with *err filled.
+ * Return: 0: all; or -errno with *err filled: why the first that was not sent was not.
  */
 int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf_wire_error *err);
+
+/* How late frames with a schedule left, ns; 0 when there were none. */
+struct npf_client_late {
+	uint64_t p50, p99, max;
+};
+
+/*
+ * npf_client_late - of all batches so far. Of one that is under way in another thread, what it knew
+ * when it last looked: a tenth of a second ago at most.
+ */
+struct npf_client_late npf_client_late(const struct npf_client *c);
 
 #endif

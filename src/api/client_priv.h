@@ -42,6 +42,9 @@ struct npf_client {
 	pthread_mutex_t tx_lock;
 	struct npf_tx *tx; /* NULL: nothing was sent by it yet */
 
+	/* Written by the thread that sends, read by any. */
+	_Atomic uint64_t late_p50, late_p99, late_max; /* ns */
+
 	/* Written by the reading thread, read by any. */
 	_Atomic uint64_t skipped; /* records that a later filter or direction rejected */
 };

@@ -4,8 +4,9 @@
  * at first need.
  *
  * A batch is put into the lane while the daemon already sends it, and ends when all of it is
- * settled; what was sent of it is its beginning, and the count is exact. One batch at a time: the
- * lane has its own lock, so that a long one holds up no other call.
+ * settled; what was sent of it is its beginning, and the count is exact, also when it is stopped:
+ * what the daemon has not begun to send is taken back, and the rest waited for. One batch at a
+ * time: the lane has its own lock, so that a long one holds up no other call.
  */
 #include "api/client_priv.h"
 
@@ -44,7 +45,7 @@ static int open_lane(struct npf_client *c, struct npf_wire_error *err)
 }
 
 int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uint32_t flags,
-	const _Atomic bool *stop, struct npf_wire_error *err)
+	struct npf_client_stop stop, struct npf_wire_error *err)
 {
 	struct npf_tx_state st;
 	int rc = 0;
@@ -72,6 +73,24 @@ int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uin
 	return 0;
 }
 
+static bool is_stopped(const struct npf_client_batch *b)
+{
+	return atomic_load_explicit(b->stop.at, memory_order_relaxed) != b->stop.was;
+}
+
+/* How far the lane is; and how late, for those who ask meanwhile. */
+static void look(struct npf_client_batch *b, struct npf_tx_state *st)
+{
+	struct npf_client *c = b->c;
+
+	npf_tx_state(c->tx, st);
+	if ((b->flags & NPF_TX_TIMED) == 0)
+		return;
+	atomic_store_explicit(&c->late_p50, npf_tx_late(st, 0.5), memory_order_relaxed);
+	atomic_store_explicit(&c->late_p99, npf_tx_late(st, 0.99), memory_order_relaxed);
+	atomic_store_explicit(&c->late_max, st->late_max_ns, memory_order_relaxed);
+}
+
 /* Waits until no more than pending bytes are unsettled. Return: 0, or why to stop. */
 static int wait_for(struct npf_client_batch *b, uint64_t pending)
 {
@@ -79,12 +98,12 @@ static int wait_for(struct npf_client_batch *b, uint64_t pending)
 		int rc = npf_tx_wait(b->c->tx, pending, b->c->sock, LOOK_MS);
 		struct npf_tx_state st;
 
-		npf_tx_state(b->c->tx, &st);
+		look(b, &st);
 		if (st.failed != b->failed)
 			return st.error;
 		if (rc == 0 || rc == -EPIPE)
 			return rc;
-		if (b->stop != NULL && atomic_load_explicit(b->stop, memory_order_relaxed))
+		if (is_stopped(b))
 			return -ECANCELED;
 	}
 }
@@ -155,24 +174,37 @@ int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf
 {
 	struct npf_tx *tx = b->c->tx;
 	struct npf_tx_state st;
-	int rc = b->error;
+	bool cut = false;
+	int rc;
 
-	if (rc == 0)
-		rc = wait_for(b, 0);
-	if (rc == -ECANCELED)
-		npf_tx_cut(tx);
-	/* What was put before the error is settled soon; then the count is final. */
-	if (rc < 0 && rc != -EPIPE) {
-		int end;
-
-		do
-			end = npf_tx_wait(tx, 0, b->c->sock, LOOK_MS);
-		while (end == -EINTR || end == -ETIMEDOUT);
-	}
-	npf_tx_state(tx, &st);
+	/* What was put is settled soon, or when it is due; then the count is final. */
+	do {
+		if (!cut && is_stopped(b)) {
+			/* Only what was shown can be taken back. */
+			npf_tx_flush(tx);
+			npf_tx_cut(tx);
+			cut = true;
+		}
+		rc = npf_tx_wait(tx, 0, b->c->sock, LOOK_MS);
+		look(b, &st);
+	} while (rc == -EINTR || rc == -ETIMEDOUT);
 	*sentp = st.sent - b->sent;
+	/* What was put comes before what could not be put. */
+	if (st.failed != b->failed)
+		rc = st.error;
+	else if (rc == 0)
+		rc = b->error;
 	pthread_mutex_unlock(&b->c->tx_lock);
 	if (rc < 0)
 		explain(b, rc, err);
 	return rc;
+}
+
+struct npf_client_late npf_client_late(const struct npf_client *c)
+{
+	return (struct npf_client_late){
+		.p50 = atomic_load_explicit(&c->late_p50, memory_order_relaxed),
+		.p99 = atomic_load_explicit(&c->late_p99, memory_order_relaxed),
+		.max = atomic_load_explicit(&c->late_max, memory_order_relaxed),
+	};
 }

@@ -56,7 +56,8 @@ struct npf_handle {
 	bool winpcap;         /* opened by pcap_open(): NPF's meaning of a timeout of 0 */
 	uint32_t userbuffer;  /* most bytes that one read delivers */
 	unsigned int n_writes;
-	_Atomic bool break_loop; /* the next read ends */
+	_Atomic bool break_loop;   /* the next read ends */
+	_Atomic uint32_t n_breaks; /* calls of pcap_breakloop(): a send under way ends */
 	struct pcap_samp samp;
 	uint64_t samp_n;  /* packets seen since the last one taken */
 	uint64_t samp_ns; /* time of the next one to take */

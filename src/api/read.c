@@ -349,6 +349,7 @@ void pcap_breakloop(pcap_t *p)
 		return;
 	}
 	atomic_store_explicit(&h->break_loop, true, memory_order_relaxed);
+	atomic_fetch_add_explicit(&h->n_breaks, 1, memory_order_relaxed);
 	if (h->client != NULL)
 		npf_client_interrupt(h->client);
 }

@@ -2,7 +2,8 @@
 /*
  * send.c - one packet at a time, or one packet many times.
  *
- * Success means that the port took it, as often as asked for.
+ * Success means that the port took it, as often as asked for. pcap_breakloop() ends a call that is
+ * under way, and only that: see sendqueue.c.
  */
 #include "api/handle.h"
 
@@ -18,6 +19,7 @@
 static int send_frame(struct npf_handle *h, const void *frame, size_t size)
 {
 	uint32_t flags = h->nonblock ? NPF_TX_NOWAIT : 0;
+	struct npf_client_stop stop = npf_client_stop(&h->n_breaks);
 	struct npf_client_batch batch;
 	struct npf_wire_error err;
 	uint64_t sent = 0;
@@ -28,7 +30,7 @@ static int send_frame(struct npf_handle *h, const void *frame, size_t size)
 	if (size > NPF_WIRE_MAXFRAME)
 		return npf_handle_error(
 			h, "a packet of %zu bytes is longer than %u", size, NPF_WIRE_MAXFRAME);
-	rc = npf_client_batch_begin(h->client, &batch, flags, NULL, &err);
+	rc = npf_client_batch_begin(h->client, &batch, flags, stop, &err);
 	if (rc == 0) {
 		npf_client_batch_put(&batch, frame, (uint32_t)size, h->n_writes, 0);
 		rc = npf_client_batch_end(&batch, &sent, &err);

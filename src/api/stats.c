@@ -49,6 +49,7 @@ int pcap_stats(pcap_t *p, struct pcap_stat *ps)
 int npfdp_stats(pcap_t *p, struct npfdp_stats *stats, size_t size)
 {
 	struct npf_handle *h = npf_handle_of(p);
+	struct npf_client_late late;
 	struct npfdp_stats all = {0};
 	struct npf_wire_stats s;
 	int rc;
@@ -70,6 +71,10 @@ int npfdp_stats(pcap_t *p, struct npfdp_stats *stats, size_t size)
 	all.port_errors = s.port_errors;
 	all.sent = s.sent;
 	all.send_failed = s.send_failed;
+	late = npf_client_late(h->client);
+	all.late_p50_ns = late.p50;
+	all.late_p99_ns = late.p99;
+	all.late_max_ns = late.max;
 	memset(stats, 0, size);
 	memcpy(stats, &all, NPF_MIN(size, sizeof(all)));
 	return 0;

@@ -5,9 +5,11 @@
  *   modes stat PORT INTERVAL-MS N-RECORDS [FILTER]
  *       prints packets, bytes, records, and the greatest deviation of a stamp from the schedule, us
  *   modes queue PORT FILE asap|sync
- *       prints bytes sent, bytes of the queue, ms
+ *       prints bytes sent, bytes of the queue, ms, and how late its packets left: p50, p99, max, ns
  *   modes repeat PORT N
  *       one packet of 64 bytes, N times for one call
+ *   modes endless PORT MS
+ *       one packet for ever, until pcap_breakloop() after MS: prints ms and the handle's error
  *   modes rate PORT FILE ROUNDS
  *       the queue asap, again and again: packets/s
  *   modes inject PORT N block|nonblock
@@ -16,9 +18,12 @@
 #include <Win32-Extensions.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 
 static char errbuf[PCAP_ERRBUF_SIZE];
@@ -44,7 +49,9 @@ static int stat_mode(int argc, char **argv)
 	struct bpf_program prog;
 	struct pcap_pkthdr *hdr;
 	const u_char *data;
-	pcap_t *p = pcap_open_live(argv[2], 65535, 1, interval_ms, errbuf);
+	/* The snap length cuts no record of counts, but what came before the filter must show it
+	 * all that it wants to see. */
+	pcap_t *p = pcap_open_live(argv[2], argc > 5 ? 65535 : 8, 1, interval_ms, errbuf);
 
 	if (p == NULL)
 		return fail(argv[2], errbuf);
@@ -104,8 +111,9 @@ static int send_queue(char **argv, int rounds)
 	pcap_t *p = pcap_open_live(argv[2], 65535, 1, 1000, errbuf);
 	int sync = rounds == 0 && strcmp(argv[4], "sync") == 0;
 	unsigned int n, sent = 0;
+	struct npfdp_stats s;
 	pcap_send_queue *q;
-	long long start;
+	long long start, ms;
 
 	if (p == NULL)
 		return fail(argv[2], errbuf);
@@ -118,10 +126,15 @@ static int send_queue(char **argv, int rounds)
 		if (sent < q->len)
 			fail("pcap_sendqueue_transmit", pcap_geterr(p));
 	}
+	ms = (now_us() - start) / 1000;
+	if (npfdp_stats(p, &s, sizeof(s)) < 0)
+		return fail("npfdp_stats", pcap_geterr(p));
 	if (rounds > 0)
 		printf("%.0f\n", (double)n * rounds * 1e6 / (double)(now_us() - start));
 	else
-		printf("%u %u %lld\n", sent, q->len, (now_us() - start) / 1000);
+		printf("%u %u %lld %llu %llu %llu\n", sent, q->len, ms,
+			(unsigned long long)s.late_p50_ns, (unsigned long long)s.late_p99_ns,
+			(unsigned long long)s.late_max_ns);
 	pcap_sendqueue_destroy(q);
 	pcap_close(p);
 	return 0;
@@ -139,6 +152,34 @@ static int repeat(char **argv)
 	if (pcap_sendpacket(p, frame, sizeof(frame)) < 0)
 		return fail("pcap_sendpacket", pcap_geterr(p));
 	pcap_close(p);
+	return 0;
+}
+
+static pcap_t *endless;
+
+static void break_it(int sig)
+{
+	(void)sig;
+	pcap_breakloop(endless);
+}
+
+static int send_endlessly(char **argv)
+{
+	struct itimerval soon = {.it_value = {.tv_usec = atoi(argv[3]) * 1000}};
+	unsigned char frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	long long start = now_us();
+
+	endless = pcap_open_live(argv[2], 65535, 1, 1000, errbuf);
+	if (endless == NULL)
+		return fail(argv[2], errbuf);
+	if (pcap_setnumwrites(endless, INT_MAX) < 0)
+		return fail("pcap_setnumwrites", pcap_geterr(endless));
+	signal(SIGALRM, break_it);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	if (pcap_sendpacket(endless, frame, sizeof(frame)) == 0)
+		return fail("pcap_sendpacket", "has come to its end");
+	printf("%lld %s\n", (now_us() - start) / 1000, pcap_geterr(endless));
+	pcap_close(endless);
 	return 0;
 }
 
@@ -175,6 +216,8 @@ int main(int argc, char **argv)
 		return send_queue(argv, 0);
 	if (argc == 4 && strcmp(argv[1], "repeat") == 0)
 		return repeat(argv);
+	if (argc == 4 && strcmp(argv[1], "endless") == 0)
+		return send_endlessly(argv);
 	if (argc == 5 && strcmp(argv[1], "rate") == 0)
 		return send_queue(argv, atoi(argv[4]));
 	if (argc == 5 && strcmp(argv[1], "inject") == 0)

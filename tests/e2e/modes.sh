@@ -33,20 +33,33 @@ read -r packets _ < <("$modes" stat npf0 100 5 'tcp port 80') || fail "with a fi
 [ "$packets" -eq "$(packets_of "$file" tcp port 80)" ] || fail "tcp port 80: $packets packets"
 ok "a filter counts as tcpdump -r does"
 
-read -r sent len _ < <("$modes" queue npf1 "$file" asap) || fail "a queue"
+read -r sent len _ p50 p99 max < <("$modes" queue npf1 "$file" asap) || fail "a queue"
 [ "$sent" -eq "$len" ] || fail "asap: $sent bytes of $len"
+[ "$p50 $p99 $max" = "0 0 0" ] || fail "asap: packets without a schedule were late: $p50 $p99 $max"
 python3 "$NPF_SRC/tests/e2e/packets.py" "$t/tx.pcap" >"$t/got"
 same "$t/lines" "$t/got" "a queue comes out whole and in order"
 span=$(tcpdump -tt -nn -r "$file" 2>/dev/null | awk 'NR == 1 { a = $1 } $1 ~ /^[0-9]+\.[0-9]+$/ { b = $1 } END { printf "%d", (b - a) * 1000 }')
-read -r sent len ms < <("$modes" queue npf2 "$file" sync) || fail "a synchronised queue"
+read -r sent len ms p50 p99 max < <("$modes" queue npf2 "$file" sync) || fail "a synchronised queue"
 [ "$sent" -eq "$len" ] || fail "sync: $sent bytes of $len"
 [ "$ms" -ge "$span" ] || fail "a synchronised queue of $span ms took $ms ms"
 ok "a synchronised queue keeps its distances"
+[ "$max" -gt 0 ] && [ "$p50" -le "$p99" ] && [ "$p99" -le "$max" ] ||
+	fail "a synchronised queue was late by $p50, $p99, $max ns"
+ok "and its sender learns how late its packets left"
 
 before=$(ctl stats | jq '.ports[2].tx_packets')
 "$modes" repeat npf2 12345 || fail "pcap_setnumwrites"
 [ "$(ctl stats | jq '.ports[2].tx_packets')" -eq $((before + 12345)) ] || fail "not sent 12345 times"
 ok "one call with pcap_setnumwrites(12345) sends 12345 packets"
+
+# With as many repetitions as there can be, until pcap_breakloop() in a signal handler.
+before=$(ctl stats | jq '.ports[2].tx_packets')
+read -r ms text < <("$modes" endless npf2 200) || fail "pcap_breakloop of a send"
+[ "$ms" -lt 2000 ] || fail "pcap_breakloop ended a send after $ms ms"
+sent=$(($(ctl stats | jq '.ports[2].tx_packets') - before))
+[ "$text" = "sending was interrupted ($sent of 2147483647 times sent)" ] ||
+	fail "$sent packets were sent, but: $text"
+ok "pcap_breakloop ends a send under way, which says exactly how far it came"
 
 # One packet a call. net_memif without a peer takes nothing.
 before=$(ctl stats | jq '.ports[2].tx_packets')

@@ -237,18 +237,45 @@ static void do_send_lane(struct conn *c, const struct npf_wire_msg *msg)
 	reply(c, msg, 0, &r, sizeof(r), fds, NPF_TX_NFDS);
 }
 
+/* Waits for the frame's time, unless it is taken back. */
+static void await_time(struct conn *c, const struct npf_tx_item *it)
+{
+	uint64_t due = c->tx_start + it->at_ns, now;
+
+	while (!npf_tx_lane_is_cut(c->tx, it->end) && (now = npf_clock_monotonic()) < due)
+		usleep((useconds_t)(NPF_MIN(due - now, NPF_NS_PER_MS) / 1000 + 1));
+}
+
+/* Sends a frame as often as it says, and no faster than a million times a second. */
+static void send_item(struct fake_daemon *d, struct conn *c, const struct npf_tx_item *it)
+{
+	uint32_t left = it->repeat;
+
+	d->sent_len = it->len;
+	memcpy(d->sent, it->frame, it->len);
+	while (left > 0 && !npf_tx_lane_is_cut(c->tx, it->end)) {
+		uint32_t n = NPF_MIN(left, 1000u);
+
+		if (it->repeat > n)
+			usleep(1000);
+		d->n_sent += n;
+		left -= n;
+		npf_tx_lane_count(c->tx, n, 0, 0);
+	}
+	if (left > 0)
+		npf_tx_lane_count(c->tx, 0, left, -ECANCELED);
+}
+
 /* Sends what is in the lane; the port is as fast as the schedule. */
 static void pump(struct fake_daemon *d, struct conn *c)
 {
 	struct npf_tx_item it;
 
 	while (npf_tx_lane_take(c->tx, &it, 1) == 1) {
-		uint64_t now = npf_clock_monotonic();
-
 		if ((it.flags & NPF_TX_START) != 0)
-			c->tx_start = now;
-		if ((it.flags & NPF_TX_TIMED) != 0 && c->tx_start + it.at_ns > now)
-			usleep((useconds_t)((c->tx_start + it.at_ns - now) / 1000 + 1));
+			c->tx_start = npf_clock_monotonic();
+		if ((it.flags & NPF_TX_TIMED) != 0)
+			await_time(c, &it);
 		if (npf_tx_lane_is_cut(c->tx, it.end)) {
 			npf_tx_lane_count(c->tx, 0, it.repeat, -ECANCELED);
 		} else if (d->n_sent >= d->tx_limit) {
@@ -256,10 +283,10 @@ static void pump(struct fake_daemon *d, struct conn *c)
 			npf_tx_lane_count(c->tx, 0, it.repeat,
 				(it.flags & NPF_TX_NOWAIT) != 0 ? -EAGAIN : -ENOBUFS);
 		} else {
-			d->n_sent += it.repeat;
-			d->sent_len = it.len;
-			memcpy(d->sent, it.frame, it.len);
-			npf_tx_lane_count(c->tx, it.repeat, 0, 0);
+			if ((it.flags & NPF_TX_TIMED) != 0)
+				npf_tx_lane_late(
+					c->tx, npf_clock_monotonic() - c->tx_start - it.at_ns);
+			send_item(d, c, &it);
 		}
 		npf_tx_lane_settle(c->tx, it.end);
 	}

@@ -2,7 +2,9 @@
 /* test_winpcap.c - WinPcap's extensions: modes, send queues, sources, and how they fail. */
 #include "setup.h"
 
+#include <malloc.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <Win32-Extensions.h>
 #include <sys/stat.h>
 
@@ -272,6 +274,61 @@ static void what_does_not_fit_a_queue_is_refused(void **state)
 	pcap_sendqueue_destroy(q);
 }
 
+static void a_queue_is_used_again_after_len_was_set_to_0(void **state)
+{
+	const u_int size = sizeof(struct pcap_pkthdr) + 100;
+	pcap_send_queue *q = pcap_sendqueue_alloc(10 * (16 + 100));
+	struct pcap_pkthdr hdr = {.caplen = 100, .len = 100};
+	pcap_t *p = open_npf0(true);
+	uint8_t last[100];
+
+	for (unsigned int round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < 10; i++)
+			fill(q, 10 * round + i, 100, 0);
+		assert_int_equal(pcap_sendqueue_queue(q, &hdr, udp_packet(1, 100)), -1);
+		assert_int_equal(pcap_sendqueue_transmit(p, q, 0), 10 * size);
+		assert_int_equal(fake_sent(*state, last, sizeof(last)), 10 * (round + 1));
+		assert_memory_equal(last, udp_packet((uint16_t)(10 * round + 9), 100), 100);
+		q->len = 0;
+	}
+	/* Back by some packets, too. */
+	for (unsigned int i = 0; i < 10; i++)
+		fill(q, i, 100, 0);
+	q->len -= 3 * size;
+	for (unsigned int i = 0; i < 3; i++)
+		fill(q, i, 100, 0);
+	assert_int_equal(pcap_sendqueue_queue(q, &hdr, udp_packet(1, 100)), -1);
+	assert_int_equal(q->len, 10 * size);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+}
+
+/* In a savefile its packets would fit, but their length here is more than len can say. */
+static void a_queue_of_4_gib_does_not_wrap(void **state)
+{
+	struct pcap_pkthdr hdr = {.caplen = 80, .len = 80};
+	const char *perturb = getenv("MALLOC_PERTURB_");
+	pcap_send_queue *q;
+
+	(void)state;
+	/* Address space, not memory: nobody is to fill it. */
+	mallopt(M_PERTURB, 0);
+	q = pcap_sendqueue_alloc(UINT32_MAX);
+	mallopt(M_PERTURB, perturb != NULL ? atoi(perturb) : 0);
+	if (q == NULL)
+		skip();
+	fill(q, 0, 60, 0);
+	/* One packet, but for the last 100 bytes. */
+	q->len = UINT32_MAX - 100;
+	((struct pcap_pkthdr *)q->buffer)->caplen = q->len - (u_int)sizeof(hdr);
+	assert_int_equal(pcap_sendqueue_queue(q, &hdr, udp_packet(1, 80)), -1);
+	assert_int_equal(q->len, UINT32_MAX - 100);
+	hdr.caplen = 76;
+	assert_int_equal(pcap_sendqueue_queue(q, &hdr, udp_packet(1, 76)), 0);
+	assert_int_equal(q->len, UINT32_MAX);
+	pcap_sendqueue_destroy(q);
+}
+
 static void a_queue_is_sent_whole_and_in_order(void **state)
 {
 	pcap_send_queue *q = pcap_sendqueue_alloc(10000);
@@ -384,6 +441,103 @@ static void breakloop_ends_a_transmission(void **state)
 	assert_non_null(strstr(pcap_geterr(p), "interrupted"));
 	assert_true(npf_clock_monotonic() - start < 5 * NPF_NS_PER_S);
 	assert_true(fake_sent(*state, NULL, 0) < 3);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+}
+
+/* ... which ends the next read, too, as ever: another thread may be reading. */
+static void breakloop_ends_a_packet_that_is_sent_endlessly(void **state)
+{
+	pcap_t *p = open_npf0(true);
+	struct pcap_pkthdr *hdr;
+	const u_char *data;
+	pthread_t thread;
+	char text[64];
+
+	assert_int_equal(pcap_setnumwrites(p, INT32_MAX), 0);
+	pthread_create(&thread, NULL, break_soon, p);
+	assert_int_equal(pcap_sendpacket(p, udp_packet(1, 60), 60), PCAP_ERROR);
+	pthread_join(thread, NULL);
+	/* The count is exact. */
+	snprintf(text, sizeof(text), "interrupted (%u of %d times sent)",
+		fake_sent(*state, NULL, 0), INT32_MAX);
+	assert_non_null(strstr(pcap_geterr(p), text));
+	assert_int_equal(pcap_next_ex(p, &hdr, &data), PCAP_ERROR_BREAK);
+	arrive(*state, 0, 1, 60);
+	assert_int_equal(pcap_next_ex(p, &hdr, &data), 1);
+	pcap_close(p);
+}
+
+static void breakloop_ends_a_queue_that_waits_before_a_bad_packet(void **state)
+{
+	pcap_send_queue *q = pcap_sendqueue_alloc(10000);
+	pcap_t *p = open_npf0(true);
+	uint64_t start = npf_clock_monotonic();
+	pthread_t thread;
+
+	fill(q, 0, 100, 0);
+	fill(q, 1, 100, 3000000);
+	fill(q, 2, 5, 3000001); /* too short to be sent */
+	pthread_create(&thread, NULL, break_soon, p);
+	assert_int_equal(pcap_sendqueue_transmit(p, q, 1), sizeof(struct pcap_pkthdr) + 100);
+	pthread_join(thread, NULL);
+	assert_true(npf_clock_monotonic() - start < 2 * NPF_NS_PER_S);
+	assert_non_null(strstr(pcap_geterr(p), "interrupted"));
+	assert_int_equal(fake_sent(*state, NULL, 0), 1);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+}
+
+static void a_queue_ends_before_a_bad_packet(void **state)
+{
+	pcap_send_queue *q = pcap_sendqueue_alloc(10000);
+	pcap_t *p = open_npf0(true);
+
+	fill(q, 0, 100, 0);
+	fill(q, 1, 100, 150000);
+	fill(q, 2, 5, 150001);
+	assert_int_equal(pcap_sendqueue_transmit(p, q, 1), 2 * (sizeof(struct pcap_pkthdr) + 100));
+	assert_non_null(strstr(pcap_geterr(p), "a frame of 5 bytes can't be sent"));
+	assert_int_equal(fake_sent(*state, NULL, 0), 2);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+}
+
+static void a_breakloop_before_a_send_is_for_the_next_read(void **state)
+{
+	pcap_send_queue *q = pcap_sendqueue_alloc(10000);
+	pcap_t *p = open_npf0(true);
+	int n = 0;
+
+	fill(q, 0, 100, 0);
+	fill(q, 1, 100, 400000);
+	pcap_breakloop(p);
+	assert_int_equal(pcap_sendpacket(p, udp_packet(1, 60), 60), 0);
+	assert_int_equal(pcap_sendqueue_transmit(p, q, 1), q->len);
+	assert_int_equal(fake_sent(*state, NULL, 0), 3);
+	arrive(*state, 0, 1, 60);
+	assert_int_equal(pcap_dispatch(p, -1, count, (u_char *)&n), PCAP_ERROR_BREAK);
+	assert_int_equal(pcap_dispatch(p, -1, count, (u_char *)&n), 1);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+}
+
+static void statistics_tell_how_late_a_schedule_was(void **state)
+{
+	pcap_send_queue *q = pcap_sendqueue_alloc(10000);
+	pcap_t *p = open_npf0(true);
+	struct npfdp_stats s;
+
+	(void)state;
+	for (unsigned int i = 0; i < 5; i++)
+		fill(q, i, 100, 3000 * (long)i);
+	assert_int_equal(pcap_sendqueue_transmit(p, q, 0), q->len);
+	assert_int_equal(npfdp_stats(p, &s, sizeof(s)), 0);
+	assert_int_equal(s.late_p50_ns | s.late_p99_ns | s.late_max_ns, 0);
+	assert_int_equal(pcap_sendqueue_transmit(p, q, 1), q->len);
+	assert_int_equal(npfdp_stats(p, &s, sizeof(s)), 0);
+	assert_true(s.late_max_ns > 0);
+	assert_true(s.late_p50_ns <= s.late_p99_ns && s.late_p99_ns <= s.late_max_ns);
 	pcap_sendqueue_destroy(q);
 	pcap_close(p);
 }
@@ -527,12 +681,19 @@ int main(void)
 		TEST(longer_statistics_than_we_know_are_zero),
 		TEST(a_queue_sized_by_a_savefile_takes_the_whole_file),
 		TEST(what_does_not_fit_a_queue_is_refused),
+		TEST(a_queue_is_used_again_after_len_was_set_to_0),
+		TEST(a_queue_of_4_gib_does_not_wrap),
 		TEST(a_queue_is_sent_whole_and_in_order),
 		TEST(a_synchronised_queue_keeps_its_distances),
 		TEST(a_queue_that_fails_says_how_far_it_came),
 		TEST(a_port_that_stops_taking_is_told_exactly),
 		TEST(a_long_queue_is_sent_whole),
 		TEST(breakloop_ends_a_transmission),
+		TEST(breakloop_ends_a_packet_that_is_sent_endlessly),
+		TEST(breakloop_ends_a_queue_that_waits_before_a_bad_packet),
+		TEST(a_queue_ends_before_a_bad_packet),
+		TEST(a_breakloop_before_a_send_is_for_the_next_read),
+		TEST(statistics_tell_how_late_a_schedule_was),
 		TEST(source_strings_are_made),
 		TEST(source_strings_are_taken_apart),
 		TEST(pcap_open_has_winpcaps_defaults),
