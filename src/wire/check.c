@@ -8,6 +8,8 @@
  */
 #include "wire/wire.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -130,6 +132,22 @@ static bool check_rows(const void *body, const void *tail, const char **whyp)
 	return n_insns == m->n_insns;
 }
 
+/* Reports are JSON: no text that is not UTF-8, no number beyond 2^63. Names of files are bytes. */
+static bool is_reportable(const struct npf_wire_dump *m, const char **whyp)
+{
+	const uint64_t numbers[] = {m->file_size, m->file_packets, m->file_time_ns, m->max_size,
+		m->max_packets, m->keep, m->keep_size, m->buffer, m->retro_size, m->retro_ns};
+
+	*whyp = "the dump's name, filter or comment is not UTF-8";
+	if (!npf_is_utf8(m->name) || !npf_is_utf8(m->filter) || !npf_is_utf8(m->comment))
+		return false;
+	*whyp = "a size, time or number is too large";
+	for (size_t i = 0; i < NPF_ARRAY_LEN(numbers); i++)
+		if (numbers[i] > INT64_MAX)
+			return false;
+	return true;
+}
+
 static bool check_dump(const void *body, size_t *tail, const char **whyp)
 {
 	const struct npf_wire_dump *m = body;
@@ -146,7 +164,7 @@ static bool check_dump(const void *body, size_t *tail, const char **whyp)
 	if ((m->flags & NPF_WIRE_DUMP_SESSION) != 0 &&
 		(m->port[0] != '\0' || m->snaplen != 0 || m->n_insns != 0))
 		return false;
-	return tail_of_insns(m->n_insns, tail, whyp);
+	return is_reportable(m, whyp) && tail_of_insns(m->n_insns, tail, whyp);
 }
 
 static bool check_dump_control(const void *body, size_t *tail, const char **whyp)

@@ -3,6 +3,8 @@
  * misbehaves. */
 #include "wire/wire.h"
 
+#include "base/utf8.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -301,6 +303,66 @@ static void dumps_that_make_no_sense_are_refused(void **state)
 	assert_int_equal(check(&r), -EPROTO);
 }
 
+static void texts_of_a_dump_are_utf8_but_its_file_is_bytes(void **state)
+{
+	static const size_t texts[] = {offsetof(struct npf_wire_dump, name),
+		offsetof(struct npf_wire_dump, filter), offsetof(struct npf_wire_dump, comment)};
+	struct npf_wire_error err;
+	struct request r;
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(texts); i++) {
+		good_request(&r, NPF_WIRE_DUMP);
+		strcpy((char *)r.body + texts[i], "na\xc3\xaf"
+						  "ve");
+		assert_int_equal(check(&r), 0);
+		strcpy((char *)r.body + texts[i], "bad\xff");
+		assert_int_equal(npf_wire_check_request(&r.msg, &err), -EPROTO);
+		assert_non_null(strstr(err.text, "UTF-8"));
+	}
+	good_request(&r, NPF_WIRE_DUMP);
+	strcpy(((struct npf_wire_dump *)r.body)->file, "/f\xff.pcap");
+	assert_int_equal(check(&r), 0);
+}
+
+static void numbers_of_a_dump_that_no_report_can_show_are_refused(void **state)
+{
+	static const size_t numbers[] = {offsetof(struct npf_wire_dump, file_size),
+		offsetof(struct npf_wire_dump, file_packets),
+		offsetof(struct npf_wire_dump, file_time_ns),
+		offsetof(struct npf_wire_dump, max_size),
+		offsetof(struct npf_wire_dump, max_packets), offsetof(struct npf_wire_dump, keep),
+		offsetof(struct npf_wire_dump, keep_size), offsetof(struct npf_wire_dump, buffer),
+		offsetof(struct npf_wire_dump, retro_size),
+		offsetof(struct npf_wire_dump, retro_ns)};
+	struct request r;
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(numbers); i++) {
+		good_request(&r, NPF_WIRE_DUMP);
+		*(uint64_t *)(r.body + numbers[i]) = INT64_MAX;
+		assert_int_equal(check(&r), 0);
+		*(uint64_t *)(r.body + numbers[i]) = 1ull << 63;
+		assert_int_equal(check(&r), -EPROTO);
+	}
+}
+
+static void utf8_is_told_from_what_only_looks_like_it(void **state)
+{
+	static const char *const good[] = {"", "a", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80",
+		"\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
+		"\xf4\x8f\xbf\xbf"};
+	static const char *const bad[] = {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2z",
+		"\xe0\x9f\xbf", "\xe2\x82", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf",
+		"\xf0\x9f\x98", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "a\xff"};
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(good); i++)
+		assert_true(npf_is_utf8(good[i]));
+	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++)
+		assert_false(npf_is_utf8(bad[i]));
+}
+
 static void only_a_dump_takes_a_descriptor_and_only_one(void **state)
 {
 	struct request r;
@@ -536,6 +598,9 @@ int main(void)
 		cmocka_unit_test(unknown_flags_and_directions_are_refused),
 		cmocka_unit_test(ports_that_make_no_sense_are_refused),
 		cmocka_unit_test(dumps_that_make_no_sense_are_refused),
+		cmocka_unit_test(texts_of_a_dump_are_utf8_but_its_file_is_bytes),
+		cmocka_unit_test(numbers_of_a_dump_that_no_report_can_show_are_refused),
+		cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
 		cmocka_unit_test(only_a_dump_takes_a_descriptor_and_only_one),
 		cmocka_unit_test_setup_teardown(
 			a_message_arrives_with_body_tail_and_descriptors, make_pair, close_pair),
