@@ -104,16 +104,24 @@ static int complain(const struct complaint *c, const char *fmt, ...)
 
 static int size(const char *key, const char *written, uint64_t *vp, const struct complaint *c)
 {
-	if (written == NULL || (npf_parse_size(written, vp) == 0 && *vp > 0))
+	if (written == NULL || (npf_parse_size(written, vp) == 0 && *vp > 0 && *vp <= INT64_MAX))
 		return 0;
 	return complain(c, "%s: \"%s\" is no size: write 64MiB, 1GiB, 1500000", key, written);
 }
 
 static int duration(const char *key, const char *written, uint64_t *vp, const struct complaint *c)
 {
-	if (written == NULL || (npf_parse_duration(written, vp) == 0 && *vp > 0))
+	if (written == NULL ||
+		(npf_parse_duration(written, vp) == 0 && *vp > 0 && *vp <= INT64_MAX))
 		return 0;
 	return complain(c, "%s: \"%s\" is no duration: write 60s, 5min, 1h", key, written);
+}
+
+/* Reports have no number beyond that. */
+static int number(const char *key, uint64_t v, const struct complaint *c)
+{
+	return v <= INT64_MAX ? 0
+			      : complain(c, "%s: %llu is too large", key, (unsigned long long)v);
 }
 
 static int mode(struct npf_config_dump *d, const struct complaint *c)
@@ -179,11 +187,65 @@ static int sizes(struct npf_config_dump *d, const struct complaint *c)
 		rc = size("retrospective.size", d->retrospective.size, &d->retro_bytes, c);
 	if (rc == 0)
 		rc = duration("retrospective.time", d->retrospective.time, &d->retro_ns, c);
+	if (rc == 0)
+		rc = number("rotate.packets", d->rotate.packets, c);
+	if (rc == 0)
+		rc = number("rotate.keep", d->rotate.keep, c);
+	if (rc == 0)
+		rc = number("limit.packets", d->limit.packets, c);
 	d->limits.file_packets = d->rotate.packets;
 	d->limits.max_packets = d->limit.packets;
 	if (rc == 0 && (d->ring > NPF_DUMP_RING_MAX || d->retro_bytes > NPF_DUMP_RING_MAX / 2))
 		return complain(c, "buffer: more than %llu GiB", NPF_DUMP_RING_MAX >> 30);
 	return rc;
+}
+
+const char *npf_config_dump_clash(const struct npf_dump_limits *limits, bool retrospective)
+{
+	bool limited = limits->file_size != 0 || limits->file_packets != 0 ||
+		       limits->file_time_ns != 0 || limits->max_size != 0 ||
+		       limits->max_packets != 0;
+
+	return retrospective && limited ? "a retrospective dump makes one file a trigger: it does "
+					  "not go with limits and rotation"
+					: NULL;
+}
+
+/* Do the header and the trailer of a file fit? Of pcapng's header the port's device is missing
+ * here: the daemon, which knows it, checks again. */
+static int fits(const struct npf_config_dump *d, const char *key,
+	const struct npf_dump_limits *limits, const struct complaint *c)
+{
+	const struct npf_dump_head head = {
+		.format = d->format,
+		.if_name = d->port,
+		.filter = d->filter,
+		.comment = d->comment,
+	};
+	uint32_t trailer = npf_dump_trailer_size(d->format);
+	npf_autofree void *bytes = NULL;
+	struct npf_dump_cut cut;
+	int n = npf_dump_format_head(&head, &bytes);
+
+	if (n < 0)
+		return n;
+	return npf_dump_cut_init(&cut, limits, (uint32_t)n, trailer, 0) == 0
+		       ? 0
+		       : complain(c, "%s: smaller than the header of a file, %u bytes", key,
+				 (uint32_t)n + trailer);
+}
+
+static int limits(const struct npf_config_dump *d, const struct complaint *c)
+{
+	const char *clash =
+		npf_config_dump_clash(&d->limits, d->retro_bytes != 0 || d->retro_ns != 0);
+	int rc = fits(
+		d, "rotate.size", &(struct npf_dump_limits){.file_size = d->limits.file_size}, c);
+
+	if (rc == 0)
+		rc = fits(d, "limit.size",
+			&(struct npf_dump_limits){.max_size = d->limits.max_size}, c);
+	return rc == 0 && clash != NULL ? complain(c, "retrospective: %s", clash) : rc;
 }
 
 int npf_config_dump_check(struct npf_config_dump *d, char *err, size_t err_len)
@@ -194,6 +256,8 @@ int npf_config_dump_check(struct npf_config_dump *d, char *err, size_t err_len)
 	int rc;
 
 	rc = sizes(d, &c);
+	if (rc == 0)
+		rc = limits(d, &c);
 	if (rc == 0)
 		rc = mode(d, &c);
 	if (rc == 0)

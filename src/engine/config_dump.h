@@ -47,6 +47,12 @@ struct npf_config_dump {
 extern const struct cyaml_schema_value npf_config_dump_entry;
 
 /*
+ * npf_config_dump_clash - can a dump be retrospective and have limits?
+ * Return: NULL: these go together; else a sentence for people that says what does not.
+ */
+const char *npf_config_dump_clash(const struct npf_dump_limits *limits, bool retrospective);
+
+/*
  * npf_config_dump_check - what the schema can't say; fills in what is meant.
  * Return: 0, or -EINVAL with a text in err that starts with the key.
  */

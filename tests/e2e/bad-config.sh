@@ -142,6 +142,19 @@ check 'name' "two ports of one name"
 	echo '  - {name: npf1, device: net_null0}'
 } >"$t/bad.yaml"
 check 'device' "two ports on one device"
+# A dump whose limits make no sense together.
+for wrong in 'rotate.size rotate: {size: 10}' 'limit.size limit: {size: 5}' \
+	'limit.size format: pcapng, limit: {size: 100}' \
+	'limit.size limit: {size: 9223372036854775808}' \
+	'retrospective rotate: {packets: 9}, retrospective: {size: 1MiB}' \
+	'retrospective limit: {packets: 9}, retrospective: {time: 1s}' \
+	'retrospective.time retrospective: {time: 0s}'; do
+	{
+		good
+		echo "dumps: [{name: d, port: npf0, file: /tmp/$id-%N.pcap, ${wrong#* }}]"
+	} >"$t/bad.yaml"
+	check "dumps\[0\].${wrong%% *}: " "a dump with ${wrong#* }"
+done
 good | grep -v 'device:' >"$t/bad.yaml"
 check 'line|device' "a port without a device"
 good | sed '/^ports:/,$d' >"$t/bad.yaml"

@@ -120,6 +120,20 @@ static void dumps_are_read_as_written(void **state)
 	npf_config_free(c);
 }
 
+static void the_smallest_limits_that_hold_a_header_are_good(void **state)
+{
+	struct npf_config *c;
+
+	(void)state;
+	assert_int_equal(load("ports: [{name: npf0, device: net_null0}]\n"
+			      "dumps: [{name: a, port: npf0, file: /a, rotate: {size: 24}, "
+			      "limit: {size: 24, packets: 9223372036854775807}}]\n",
+				 &c),
+		0);
+	assert_int_equal(c->dumps[0].limits.file_size, 24);
+	npf_config_free(c);
+}
+
 static void monitors_are_read_as_written(void **state)
 {
 	struct npf_config *c;
@@ -241,6 +255,29 @@ static const struct {
 		"dumps[0].rotate.size"},
 	{PORT "dumps: [{name: a, port: npf0, file: /a, rotate: {time: 0s}}]\n",
 		"dumps[0].rotate.time"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, rotate: {size: 10}}]\n",
+		"dumps[0].rotate.size"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, rotate: {size: 23}}]\n",
+		"the header of a file, 24 bytes"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, limit: {size: 5}}]\n",
+		"dumps[0].limit.size"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, format: pcapng, limit: {size: 200}}]\n",
+		"dumps[0].limit.size"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, rotate: {packets: 5}, "
+	      "retrospective: {size: 1MiB}}]\n",
+		"dumps[0].retrospective"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, limit: {size: 1MiB}, "
+	      "retrospective: {time: 1s}}]\n",
+		"dumps[0].retrospective"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, limit: {size: 9223372036854775808}}]\n",
+		"dumps[0].limit.size"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, rotate: {keep_size: 8388608TiB}}]\n",
+		"dumps[0].rotate.keep_size"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, limit: {packets: 9223372036854775808}}]\n",
+		"dumps[0].limit.packets"},
+	{PORT "dumps: [{name: a, port: npf0, file: /a, rotate: {keep: 18446744073709551615}}]\n",
+		"dumps[0].rotate.keep"},
+	{PORT "dumps: [{name: \"bad\xff\", port: npf0, file: /a}]\n", "UTF-8"},
 	{PORT "dumps: [{name: a, port: npf0, file: /a, mode: \"0888\"}]\n", "dumps[0].mode"},
 	{PORT "dumps: [{name: a, port: npf0, file: /a, owner: no-such-user}]\n", "dumps[0].owner"},
 	{PORT "dumps: [{name: a, port: npf0, file: /a}, {name: b, port: npf0, file: /a}]\n",
@@ -352,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_full_file_is_read_as_written),
 		cmocka_unit_test(monitors_are_read_as_written),
 		cmocka_unit_test(dumps_are_read_as_written),
+		cmocka_unit_test(the_smallest_limits_that_hold_a_header_are_good),
 		cmocka_unit_test(sends_are_read_as_written),
 		cmocka_unit_test(what_is_absent_gets_its_default),
 		cmocka_unit_test(each_mistake_is_refused_and_named),
