@@ -4,11 +4,14 @@
 #include "engine/dumps.h"
 
 #include "engine/dump/retro.h"
+#include "engine/json_text.h"
 #include "engine/log.h"
+#include "engine/refuse.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 static const char *const life_names[] = {
@@ -20,11 +23,6 @@ static const char *const life_names[] = {
 static json_t *u64(uint64_t v)
 {
 	return json_integer((json_int_t)v);
-}
-
-static json_t *text(const char *s)
-{
-	return s != NULL ? json_string(s) : json_null();
 }
 
 static json_t *limits(const struct npf_dump *d)
@@ -51,30 +49,35 @@ static uint64_t waiting(const struct npf_dump *d)
 static json_t *describe(struct npf_dump *d)
 {
 	char last[PATH_MAX];
+	int index_error;
 	json_t *j;
 
 	npf_dump_look(d);
 	pthread_mutex_lock(&d->lock);
 	snprintf(last, sizeof(last), "%s", d->last_file);
+	index_error = d->index_error;
 	pthread_mutex_unlock(&d->lock);
-	j = json_pack("{s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "name", d->name,
-		"id", u64(d->id), "port", d->port_name, "state", life_names[d->life], "format",
-		npf_dump_format_names[d->format], "filter", text(d->filter), "file", text(d->file),
-		"uid", u64(d->uid), "snaplen", u64(d->snaplen), "zstd", d->zstd, "limits",
-		limits(d));
+	j = json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
+		npf_json_text(d->name), "id", u64(d->id), "port", d->port_name, "state",
+		life_names[d->life], "format", npf_dump_format_names[d->format], "filter",
+		npf_json_text(d->filter), "file", npf_json_text(d->file), "uid", u64(d->uid),
+		"snaplen", u64(d->snaplen), "zstd", d->zstd, "limits", limits(d));
 	json_object_update_new(j,
 		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "received", u64(d->counters.received),
 			"written", u64(d->counters.written), "bytes", u64(d->counters.bytes),
 			"drop_disk", u64(d->counters.drop_disk), "drop_oversize",
 			u64(d->counters.drop_oversize), "port_missed", u64(d->counters.missed)));
 	json_object_update_new(j,
-		json_pack("{s:o, s:o, s:o, s:o, s:b, s:s, s:s, s:o, s:o, s:o, s:o}", "files",
+		json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "files",
 			u64(d->state.files), "files_deleted", u64(d->state.deleted), "disk_bytes",
 			u64(d->state.bytes), "worker_cpu_ns", u64(d->state.busy_ns), "direct",
-			d->state.direct, "current", d->state.file, "last", last, "ring",
-			u64(d->ring != NULL ? d->ring->size : 0), "ring_used", u64(waiting(d)),
-			"errors", u64(d->state.errors), "error",
-			d->state.error != 0 ? json_string(d->state.error_text) : json_null()));
+			d->state.direct, "current", npf_json_text(d->state.file), "last",
+			npf_json_text(last), "ring", u64(d->ring != NULL ? d->ring->size : 0),
+			"ring_used", u64(waiting(d)), "errors", u64(d->state.errors), "error",
+			npf_json_text(d->state.error != 0 ? d->state.error_text : NULL)));
+	json_object_update_new(
+		j, json_pack("{s:o, s:o}", "index", npf_json_text(d->index), "index_error",
+			   npf_json_text(index_error != 0 ? strerror(-index_error) : NULL)));
 	if (d->retro_bytes != 0 || d->retro_ns != 0)
 		json_object_set_new(j, "retrospective",
 			json_pack("{s:o, s:o, s:o}", "size", u64(d->retro_bytes), "time_ns",
@@ -98,21 +101,59 @@ json_t *npf_dumps_report(struct npf_engine *e)
 
 static json_t *summary(const struct npf_dump *d, const struct npf_dump_summary *s)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"dump", d->name, "port", d->port_name, "file", s->path, "number", u64(s->number),
-		"bytes", u64(s->size), "packets", u64(s->sums.delivered), "first_ns",
-		u64(s->sums.first_ns), "last_ns", u64(s->sums.last_ns), "received",
-		u64(s->sums.received), "accepted", u64(s->sums.accepted), "dropped",
-		u64(s->sums.dropped), "port_missed", u64(s->sums.missed), "error",
-		s->error != 0 ? json_string(strerror(-s->error)) : json_null());
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"dump", npf_json_text(d->name), "port", d->port_name, "file",
+		npf_json_text(s->path), "number", u64(s->number), "bytes", u64(s->size), "packets",
+		u64(s->sums.delivered), "first_ns", u64(s->sums.first_ns), "last_ns",
+		u64(s->sums.last_ns), "received", u64(s->sums.received), "accepted",
+		u64(s->sums.accepted), "dropped", u64(s->sums.dropped), "port_missed",
+		u64(s->sums.missed), "error",
+		npf_json_text(s->error != 0 ? strerror(-s->error) : NULL));
+}
+
+/* A pipe that nobody reads would hold the worker for ever. Return: a descriptor; -EINVAL: it is no
+ * regular file; -errno. */
+static int open_index(const char *path)
+{
+	npf_autofd int fd =
+		open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? npf_steal_fd(&fd) : -EINVAL;
+}
+
+int npf_dump_check_index(const char *path, struct npf_wire_error *err)
+{
+	npf_autofd int fd = open_index(path);
+
+	return fd < 0 ? npf_refuse(err, fd,
+				"index: the daemon (user %u) can't append to %.100s: %s",
+				(unsigned int)geteuid(), path,
+				fd == -EINVAL ? "not a regular file" : strerror(-fd))
+		      : 0;
+}
+
+/* Return: 0 or -errno: a part of it may be in the file. */
+static int append_line(const char *path, char *line)
+{
+	npf_autofd int fd = open_index(path);
+	struct iovec iov[2] = {{line, strlen(line)}, {(char *)"\n", 1}};
+	ssize_t n = fd >= 0 ? writev(fd, iov, 2) : 0;
+
+	if (fd < 0)
+		return fd;
+	if (n < 0)
+		return -errno;
+	return (size_t)n == iov[0].iov_len + 1 ? 0 : -ENOSPC;
 }
 
 void npf_dump_tell_file(struct npf_dump *d, const struct npf_dump_summary *s)
 {
 	json_t *j = summary(d, s);
 	npf_autofree char *line = json_dumps(j, JSON_COMPACT);
-	npf_autofd int fd = -1;
-	struct iovec iov[2];
+	int rc;
 
 	json_decref(j);
 	if (line == NULL)
@@ -121,10 +162,11 @@ void npf_dump_tell_file(struct npf_dump *d, const struct npf_dump_summary *s)
 		npf_info("dump: %s", line);
 		return;
 	}
-	iov[0] = (struct iovec){line, strlen(line)};
-	iov[1] = (struct iovec){(char *)"\n", 1};
-	fd = open(d->index, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-	if (fd < 0 || writev(fd, iov, 2) < 0)
-		npf_warn("dump %s: %s: %s; the line was %s", d->name, d->index, strerror(errno),
-			line);
+	rc = append_line(d->index, line);
+	pthread_mutex_lock(&d->lock);
+	d->index_error = rc;
+	pthread_mutex_unlock(&d->lock);
+	if (rc < 0)
+		npf_warn(
+			"dump %s: %s: %s; the line was %s", d->name, d->index, strerror(-rc), line);
 }

@@ -32,12 +32,43 @@ static void append(struct npf_engine *e, struct npf_dump *d)
 	d->port->n_captures++;
 }
 
+static bool is_taken(const struct npf_engine *e, const char *name)
+{
+	for (unsigned int i = 0; i < e->conf->n_dumps; i++)
+		if (strcmp(name, e->conf->dumps[i].name) == 0)
+			return true; /* though its port may not be there now */
+	return npf_dump_find(e, name) != NULL;
+}
+
+static void make_name(const struct npf_engine *e, char *name, size_t size)
+{
+	uint64_t n = e->next_session;
+
+	do
+		snprintf(name, size, "dump-%llu", (unsigned long long)n++);
+	while (is_taken(e, name));
+}
+
 /* Everything but the start of the port and new plans. */
-static int prepare(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
+static int prepare(struct npf_engine *e, const struct npf_dump_spec *asked, struct npf_dump **dp,
 	struct npf_wire_error *err)
 {
-	int rc = npf_dump_make(e, spec, dp, err);
+	bool retro = asked->retro_bytes != 0 || asked->retro_ns != 0;
+	const char *clash = npf_config_dump_clash(&asked->limits, retro);
+	struct npf_dump_spec spec = *asked;
+	char name[NPF_WIRE_NAMELEN];
+	int rc = 0;
 
+	if (spec.name == NULL || spec.name[0] == '\0') {
+		make_name(e, name, sizeof(name));
+		spec.name = name;
+	}
+	if (clash != NULL)
+		return npf_refuse(err, -EINVAL, "%s", clash);
+	if (spec.index != NULL)
+		rc = npf_dump_check_index(spec.index, err);
+	if (rc == 0)
+		rc = npf_dump_make(e, &spec, dp, err);
 	if (rc == 0)
 		append(e, *dp);
 	return rc;
@@ -52,16 +83,26 @@ static int start_port(const struct npf_dump *d, struct npf_wire_error *err)
 		      : 0;
 }
 
+/* Stop it whatever happens: its session may be gone when there is memory again. */
+static void leave(struct npf_engine *e, struct npf_dump *d)
+{
+	d->session = NULL;
+	d->leaving = true;
+	npf_dump_stop(e, d);
+}
+
 int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
 	struct npf_wire_error *err)
 {
+	struct npf_session *s = spec->session;
+	uint64_t before = s != NULL ? s->dump_id : 0; /* one that is over */
 	struct npf_dump *d;
 	int rc = prepare(e, spec, &d, err);
 
 	if (rc < 0)
 		return rc;
-	if (d->session != NULL)
-		d->session->dump_id = d->id;
+	if (s != NULL)
+		s->dump_id = d->id;
 	rc = start_port(d, err);
 	if (rc == 0) {
 		rc = npf_engine_replan(e);
@@ -69,9 +110,9 @@ int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struc
 			npf_refuse(err, rc, "the daemon is out of memory");
 	}
 	if (rc < 0) {
-		if (d->session != NULL)
-			d->session->dump_id = 0;
-		npf_dump_stop(e, d);
+		if (s != NULL)
+			s->dump_id = before;
+		leave(e, d);
 		return rc;
 	}
 	*dp = d;
@@ -169,7 +210,7 @@ void npf_dump_stop_session(struct npf_engine *e, struct npf_session *s)
 {
 	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next)
 		if (d->session == s)
-			npf_dump_stop(e, d);
+			leave(e, d);
 }
 
 struct npf_dump *npf_dump_find(const struct npf_engine *e, const char *name)
@@ -222,17 +263,27 @@ static void reap(struct npf_dump *d)
 	d->done_fd = npf_close(d->done_fd); /* whoever waits has his own */
 }
 
+/* Does a session still ask how far it came? */
+static bool is_asked_for(const struct npf_engine *e, const struct npf_dump *d)
+{
+	const struct npf_session *s = e->sessions;
+
+	while (s != NULL && s->dump_id != d->id)
+		s = s->next;
+	return s != NULL;
+}
+
 /* Forget the oldest of those that are only remembered. */
 static void forget(struct npf_engine *e)
 {
 	unsigned int n_done = 0;
 
 	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		n_done += d->life == NPF_DUMP_DONE;
+		n_done += d->life == NPF_DUMP_DONE && !is_asked_for(e, d);
 	for (struct npf_dump **at = &e->dumps; *at != NULL && n_done > NPF_DUMPS_DONE_MAX;) {
 		struct npf_dump *d = *at;
 
-		if (d->life != NPF_DUMP_DONE) {
+		if (d->life != NPF_DUMP_DONE || is_asked_for(e, d)) {
 			at = &d->next;
 			continue;
 		}
@@ -249,7 +300,7 @@ void npf_dumps_tick(struct npf_engine *e)
 			continue;
 		npf_dump_look(d);
 		if (d->life == NPF_DUMP_RUNNING &&
-			atomic_load_explicit(&d->ring->over, memory_order_acquire))
+			(d->leaving || atomic_load_explicit(&d->ring->over, memory_order_acquire)))
 			npf_dump_stop(e, d);
 		if (d->life == NPF_DUMP_ENDING && has_exited(d, 0))
 			reap(d);
@@ -325,12 +376,17 @@ uint64_t npf_dumps_memory(const struct npf_engine *e, uid_t uid)
 
 /* ---- plans ---- */
 
+static bool is_planned(const struct npf_dump *d, const struct npf_engine_port *p)
+{
+	return d->life == NPF_DUMP_RUNNING && !d->leaving && d->port == p;
+}
+
 unsigned int npf_dumps_on(const struct npf_engine *e, const struct npf_engine_port *p)
 {
 	unsigned int n = 0;
 
 	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		n += d->life == NPF_DUMP_RUNNING && d->port == p;
+		n += is_planned(d, p);
 	return n;
 }
 
@@ -363,7 +419,7 @@ void npf_dumps_plan(const struct npf_dump **dp, const struct npf_engine_port *p,
 	uint64_t below, struct npf_tap_queue *queue, struct npf_tap_client **clients)
 {
 	for (; *dp != NULL && (*dp)->id < below; *dp = (*dp)->next) {
-		if ((*dp)->port != p || (*dp)->life != NPF_DUMP_RUNNING)
+		if (!is_planned(*dp, p))
 			continue;
 		plan_one(*dp, lane, (*clients)++);
 		queue->n_clients++;

@@ -25,7 +25,7 @@ struct npf_session;
 
 /* What is asked for. Everything is copied. */
 struct npf_dump_spec {
-	const char *name; /* NULL or "": one is made up */
+	const char *name; /* NULL or "": one is made up that no other dump has */
 	const char *port;
 	const char *filter;  /* the expression, for people */
 	const char *comment; /* in pcapng's header; or NULL */
@@ -60,6 +60,7 @@ struct npf_dump {
 	struct npf_dump *next;
 	uint64_t id; /* its place among the clients of a queue */
 	enum npf_dump_life life;
+	bool leaving; /* in no new plan; npf_dumps_tick() ends it as soon as there is memory */
 	struct npf_engine_port *port;
 	struct npf_session *session; /* or NULL */
 	uid_t uid;
@@ -93,8 +94,9 @@ struct npf_dump {
 	int fd;      /* an opened file, until the worker has it; -1 */
 	int done_fd; /* eventfd, readable once all is on disk; -1: it is */
 
-	pthread_mutex_t lock; /* of the last finished file: the worker writes it */
+	pthread_mutex_t lock; /* of what follows: the worker writes it */
 	char last_file[PATH_MAX];
+	int index_error; /* of the last line for the index: 0 or -errno */
 };
 
 /*
@@ -113,7 +115,8 @@ int npf_dumps_standing(
 /* End it: what was accepted so far is still written. Return: 0 or -ENOMEM. */
 int npf_dump_stop(struct npf_engine *e, struct npf_dump *d);
 
-/* The session goes away, or back to capture: so does its dump. */
+/* The session goes away, or back to capture: so does its dump, at the latest when there is memory
+ * for new plans; the session is not looked at any more. */
 void npf_dump_stop_session(struct npf_engine *e, struct npf_session *s);
 
 struct npf_dump *npf_dump_find(const struct npf_engine *e, const char *name);
@@ -142,6 +145,9 @@ void npf_dumps_plan(const struct npf_dump **dp, const struct npf_engine_port *p,
 /* ---- Reports ---- */
 
 json_t *npf_dumps_report(struct npf_engine *e);
+
+/* Can the daemon append to this index? Makes the file. Return: 0, or -errno with a text in err. */
+int npf_dump_check_index(const char *path, struct npf_wire_error *err);
 
 /* A line for each finished file. Context: the worker. */
 void npf_dump_tell_file(struct npf_dump *d, const struct npf_dump_summary *s);
