@@ -37,12 +37,33 @@ int64_t npf_handle_dump_offset(struct npf_handle *h)
 	return (int64_t)st.bytes;
 }
 
+/* Room for another dump: the last one, if any, has ended, and its file is whole. */
+static int settle_last(struct npf_handle *h)
+{
+	struct npf_wire_dump_status st;
+	struct npf_wire_error err;
+	int rc;
+
+	if (h->dump_fd < 0)
+		return 0;
+	if (npf_client_dump_status(h->client, &st, &err) == 0 && st.ended == 0)
+		return npf_handle_error(h, "a dump is running on this handle already");
+	do
+		rc = npf_client_dump_wait(h->client, h->dump_fd, CLOSE_TIMEOUT_MS);
+	while (rc == -EINTR);
+	return rc != 0 ? 0
+		       : npf_handle_error(h,
+				 "the last dump of this handle has ended, but the disk has not "
+				 "taken all of it yet");
+}
+
 int pcap_live_dump(pcap_t *p, char *file, int maxsize, int maxpacks)
 {
 	struct npf_handle *h = npf_handle_of(p);
 	struct npf_client_dump conf = {.fd = -1};
 	struct npf_wire_error err;
 	npf_autofd int fd = -1;
+	int done;
 
 	if (h == NULL)
 		return PCAP_ERROR;
@@ -51,19 +72,20 @@ int pcap_live_dump(pcap_t *p, char *file, int maxsize, int maxpacks)
 	if (maxsize < 0 || maxpacks < 0)
 		return npf_handle_error(h, "a limit of %d makes no sense; 0 is none",
 			maxsize < 0 ? maxsize : maxpacks);
-	if (h->dump_fd >= 0)
-		return npf_handle_error(h, "a dump is running on this handle already");
-	fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (settle_last(h) < 0)
+		return PCAP_ERROR;
+	/* Not emptied here: the daemon does so when it has accepted. */
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return npf_handle_error(h, "%s: %s", file, strerror(errno));
 	conf.fd = fd;
 	conf.nanoseconds = h->precision == PCAP_TSTAMP_PRECISION_NANO;
 	conf.max_size = (uint64_t)maxsize;
 	conf.max_packets = (uint64_t)maxpacks;
-	if (npf_client_dump(h->client, &conf, &h->dump_fd, &err) < 0) {
-		h->dump_fd = -1;
+	if (npf_client_dump(h->client, &conf, &done, &err) < 0)
 		return npf_handle_error(h, "%s: %s", file, err.text);
-	}
+	npf_close(h->dump_fd);
+	h->dump_fd = done;
 	h->dump_pid = getpid();
 	h->mode |= MODE_DUMP;
 	return 0;

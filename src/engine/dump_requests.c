@@ -14,6 +14,7 @@
 #include "engine/ports.h"
 #include "engine/refuse.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -28,11 +29,25 @@ static_assert((int)NPF_WIRE_DUMP_PCAP == (int)NPF_DUMP_PCAP &&
 		      (int)NPF_WIRE_DUMP_PCAPNG == (int)NPF_DUMP_PCAPNG,
 	"formats on the wire are formats");
 
+/* What a client has opened: it is written at positions of ours, with his right to write. */
+static int check_opened(int fd, struct npf_wire_error *err)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return npf_refuse(err, -EINVAL, "a dump goes into a regular file only");
+	if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return npf_refuse(err, -EINVAL, "the dump's file is not open for writing");
+	if ((flags & O_APPEND) != 0)
+		return npf_refuse(err, -EINVAL,
+			"the dump's file is open for appending (O_APPEND): a dump is a whole file");
+	return 0;
+}
+
 static int check_file(const struct npf_conn *conn, const struct npf_wire_dump *req,
 	const struct npf_wire_msg *msg, struct npf_wire_error *err)
 {
-	struct stat st;
-
 	if (req->file[0] != '\0' && msg->n_fds != 0)
 		return npf_refuse(err, -EINVAL, "either a file's name or an opened file, not both");
 	if (req->file[0] != '\0' && !npf_access_owner(&conn->peer))
@@ -43,9 +58,7 @@ static int check_file(const struct npf_conn *conn, const struct npf_wire_dump *r
 		return 0;
 	if (msg->n_fds != 1)
 		return npf_refuse(err, -EINVAL, "a dump needs a file");
-	if (fstat(msg->fds[0], &st) < 0 || !S_ISREG(st.st_mode))
-		return npf_refuse(err, -EINVAL, "a dump goes into a regular file only");
-	return 0;
+	return check_opened(msg->fds[0], err);
 }
 
 static int check_limits(
@@ -84,16 +97,46 @@ static void answer(
 	*fdp = *is_newp ? eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK) : d->done_fd;
 }
 
+static struct npf_dump *find_by_id(const struct npf_engine *e, uint64_t id)
+{
+	struct npf_dump *d = e->dumps;
+
+	while (d != NULL && d->id != id)
+		d = d->next;
+	return d;
+}
+
+/* Will nothing more be put into its file? */
+static bool is_over(const struct npf_dump *d)
+{
+	return d->life != NPF_DUMP_RUNNING || atomic_load(&d->ring->over);
+}
+
+/* A session has one dump at a time. One that has reached its limit makes room for the next. */
+static int end_last(struct npf_engine *e, const struct npf_session *s, struct npf_wire_error *err)
+{
+	struct npf_dump *d = s->dump_id != 0 ? find_by_id(e, s->dump_id) : NULL;
+
+	if (d == NULL)
+		return 0;
+	if (!is_over(d))
+		return npf_refuse(err, -EBUSY, "this session has a dump already");
+	return npf_dump_stop(e, d) < 0 ? npf_refuse(err, -ENOMEM, "the daemon is out of memory")
+				       : 0;
+}
+
 static int check_source(struct npf_engine *e, const struct npf_conn *conn,
 	const struct npf_wire_dump *req, struct npf_dump_spec *spec, struct npf_wire_error *err)
 {
 	struct npf_engine_port *port;
+	int rc;
 
 	if ((req->flags & NPF_WIRE_DUMP_SESSION) != 0) {
 		if (conn->session == NULL || (conn->session->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
 			return npf_refuse(err, -EINVAL, "no session is open that could be dumped");
-		if (conn->session->dump_id != 0)
-			return npf_refuse(err, -EBUSY, "this session has a dump already");
+		rc = end_last(e, conn->session, err);
+		if (rc < 0)
+			return rc;
 		if (conn->session->port->gone)
 			return npf_refuse(err, -ENODEV, NPF_PORT_REMOVED,
 				conn->session->port->port.conf->name);
@@ -156,15 +199,6 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 	return 0;
 }
 
-static struct npf_dump *find_by_id(const struct npf_engine *e, uint64_t id)
-{
-	struct npf_dump *d = e->dumps;
-
-	while (d != NULL && d->id != id)
-		d = d->next;
-	return d;
-}
-
 int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
 	bool *is_newp, struct npf_wire_error *err)
@@ -219,6 +253,6 @@ int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
 	st->error = d->state.error;
 	snprintf(st->text.text, sizeof(st->text.text), "%s", d->state.error_text);
 	if (d->life != NPF_DUMP_DONE)
-		st->ended = d->life == NPF_DUMP_ENDING || atomic_load(&d->ring->over);
+		st->ended = is_over(d);
 	return 0;
 }
