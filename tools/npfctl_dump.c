@@ -110,14 +110,15 @@ static int put_text(char *field, size_t size, const char *text, const char *what
 
 static int put_size(uint64_t *v, const char *text)
 {
-	return npf_parse_size(text, v) == 0 && *v > 0
+	return npf_parse_size(text, v) == 0 && *v > 0 && *v <= INT64_MAX
 		       ? 0
 		       : npfctl_fail("\"%s\" is no size: write 64MiB, 1GiB, 1500000", text);
 }
 
-static int put_time(uint64_t *v, const char *text)
+/* @least: ns; 0 where no time at all makes sense, else 1. */
+static int put_time(uint64_t *v, const char *text, uint64_t least)
 {
-	return npf_parse_duration(text, v) == 0
+	return npf_parse_duration(text, v) == 0 && *v >= least && *v <= INT64_MAX
 		       ? 0
 		       : npfctl_fail("\"%s\" is no duration: write 60s, 5min, 1h", text);
 }
@@ -169,17 +170,17 @@ static int take(struct start *s, int opt, const char *arg)
 		r->snaplen = (uint32_t)v;
 		return rc;
 	case 'c':
-		return put_number(&r->max_packets, arg, 10, UINT64_MAX);
+		return put_number(&r->max_packets, arg, 10, INT64_MAX);
 	case 'C':
 		return put_size(&r->file_size, arg);
 	case 'G':
-		return put_time(&r->file_time_ns, arg);
+		return put_time(&r->file_time_ns, arg, 1);
 	case 'W':
-		return put_number(&r->keep, arg, 10, UINT64_MAX);
+		return put_number(&r->keep, arg, 10, INT64_MAX);
 	case OPT_MAX_SIZE:
 		return put_size(&r->max_size, arg);
 	case OPT_PACKETS:
-		return put_number(&r->file_packets, arg, 10, UINT64_MAX);
+		return put_number(&r->file_packets, arg, 10, INT64_MAX);
 	case OPT_KEEP_SIZE:
 		return put_size(&r->keep_size, arg);
 	case OPT_COMMENT:
@@ -196,12 +197,12 @@ static int take(struct start *s, int opt, const char *arg)
 	case OPT_RETRO:
 		return put_size(&r->retro_size, arg);
 	case OPT_RETRO_TIME:
-		return put_time(&r->retro_ns, arg);
+		return put_time(&r->retro_ns, arg, 1);
 	case OPT_WAIT:
 		s->wait = true;
 		return 0;
 	case OPT_AFTER:
-		return put_time(&s->after_ns, arg);
+		return put_time(&s->after_ns, arg, 0);
 	default:
 		return wrong_usage();
 	}
@@ -253,7 +254,8 @@ static int settle_file(struct start *s, int *fdp)
 	if (s->file == NULL)
 		return wrong_usage();
 	if (geteuid() != 0 && !makes_many(&s->req, s->file)) {
-		*fdp = open(s->file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+		/* Not emptied here: the daemon does so when it has accepted. */
+		*fdp = open(s->file, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 		return *fdp >= 0 ? 0 : npfctl_fail("%s: %s", s->file, strerror(errno));
 	}
 	if (s->file[0] == '/')
@@ -386,6 +388,9 @@ static int list(const struct npfctl *ctl)
 				npfctl_num(retro, "remembered"));
 		if (json_is_string(json_object_get(d, "error")))
 			printf("%16s error: %s\n", "", npfctl_str(d, "error"));
+		if (json_is_string(json_object_get(d, "index_error")))
+			printf("%16s error: can't append to %s: %s\n", "", npfctl_str(d, "index"),
+				npfctl_str(d, "index_error"));
 	}
 	json_decref(j);
 	return 0;
