@@ -5,8 +5,9 @@
  *   dump PORT FILE MAXSIZE MAXPACKS [FILTER]
  *
  * Waits for a limit, or, without one, for a line on standard input; with STAT=1 in the environment
- * it counts at the same time and prints each interval's three counters; with SEND=n it sends n
- * frames of its own while it dumps.
+ * it counts at the same time and prints each interval's three counters, and with LATE=1, too, one
+ * more after a line on standard input; with SEND=n it sends n frames of its own while it dumps.
+ * With AGAIN=FILE2 it dumps once more, into that file, when a limit has ended the first dump.
  */
 #include <npfdp.h>
 #include <pcap/pcap.h>
@@ -75,7 +76,7 @@ int main(int argc, char **argv)
 		return fail(p, "ended before it began");
 	if (pcap_live_dump(p, argv[2], maxsize, maxpacks) < 0)
 		return fail(p, "live_dump");
-	if (pcap_live_dump(p, argv[2], 0, 0) != PCAP_ERROR)
+	if (maxsize == 0 && maxpacks == 0 && pcap_live_dump(p, argv[2], 0, 0) != PCAP_ERROR)
 		return fail(p, "a second dump");
 	if (getenv("SEND") != NULL && send_own(p, atoi(getenv("SEND"))) != 0)
 		return 1;
@@ -90,6 +91,15 @@ int main(int argc, char **argv)
 			return fail(p, "a dump without limits has ended");
 	} else if (pcap_live_dump_ended(p, 1) <= 0) {
 		return fail(p, "live_dump_ended");
+	}
+	if (getenv("LATE") != NULL &&
+		(fgets(line, sizeof(line), stdin) == NULL || count(p, 1) != 0))
+		return 1;
+	if (getenv("AGAIN") != NULL) {
+		if (pcap_live_dump(p, getenv("AGAIN"), maxsize, maxpacks) < 0)
+			return fail(p, "live_dump, once more");
+		if (pcap_live_dump_ended(p, 1) <= 0)
+			return fail(p, "live_dump_ended, once more");
 	}
 	pcap_close(p);
 	return 0;

@@ -199,6 +199,85 @@ says "$t/err" 'smaller than the header' "a limit smaller than a header is refuse
 ! "$npfctl" dump start npf0 -w /no/such/dir/x.pcap 2>"$t/err" || fail "a dump into a directory that is not there"
 says "$t/err" "can't make files in /no/such/dir: No such file" "a directory that is not there is refused at once"
 
+# What is refused leaves the file as it was.
+echo precious >"$d/theirs/precious"
+chmod 666 "$d/theirs/precious"
+! "${as_nobody[@]}" "$unpfctl" dump start nosuch -w "$d/theirs/precious" 2>"$t/err" || fail "a dump of no port"
+says "$t/err" 'no port nosuch' "a port that is not there is named"
+! "${as_nobody[@]}" "$urun" "$live" npf3 "$d/theirs/precious" 10 0 >/dev/null 2>"$t/err" || fail "a limit of 10 bytes"
+says "$t/err" 'smaller than the header' "pcap_live_dump() says why it was refused"
+[ "$(cat "$d/theirs/precious")" = precious ] || fail "a refused dump has emptied the file"
+ok "a dump that is refused leaves the file as it was"
+for args in '--retro-time 0s' '-G 0s' '--max-size 9223372036854775808' '--max-size 8388608TiB' \
+	'-c 9223372036854775808'; do
+	# shellcheck disable=SC2086
+	! "$npfctl" dump start npf3 -w "$d/x-%N.pcap" $args 2>"$t/err" || fail "$args is taken"
+	says "$t/err" 'is no (duration|size|number)' "$args is refused"
+done
+
+# offer FLAGS: a client that has opened its file so offers it for a dump; the daemon's answer.
+offer() {
+	python3 - "$NPF_SOCKET" "$d/theirs/offered" "$1" <<-'PY'
+		import os, socket, struct, sys
+		path, file, flags = sys.argv[1:]
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		s.connect(path)
+		def ask(kind, body, fds=()):
+		    socket.send_fds(s, [struct.pack("=IHHIi", 0x3046504E, 1, kind, 7, 0) + body], fds)
+		    answer = s.recv(65536)
+		    return struct.unpack("=IHHIi", answer[:16])[4], answer[16:].split(b"\0")[0].decode(errors="replace")
+		ask(1, struct.pack("64s", b"offer"))
+		fd = os.open(file, eval(flags, dict(vars(os))), 0o600)
+		body = struct.pack("=64s64s1024s2048s1024s10Q6I", b"offered", b"npf3", b"", b"", b"", 0, 0, 0, 0, 1, *[0] * 11)
+		status, text = ask(11, body, [fd])
+		print(status, text if status else "")
+	PY
+}
+echo kept >"$d/theirs/offered"
+for flags in O_RDONLY O_PATH 'O_RDWR | O_APPEND'; do
+	offer "$flags" >"$t/out"
+	says "$t/out" '^-22 .*open for' "a file opened with $flags is refused"
+done
+[ "$(cat "$d/theirs/offered")" = kept ] || fail "an offered file was changed"
+[ "$(offer 'O_WRONLY')" = '0 ' ] || fail "a file opened for writing only is refused"
+wait_for 10 is_done offered || fail "the dump into an offered file does not end"
+readable "$d/theirs/offered" 1
+ok "a file opened for writing is taken"
+
+# Names that are no text. (A multi-byte character cut in half is what an error may end with.)
+! "${as_nobody[@]}" "$unpfctl" dump start npf3 -n $'bad\xff' -w "$d/theirs/b.pcap" 2>"$t/err" || fail "a name that is no text"
+says "$t/err" 'not UTF-8' "a dump's name must be UTF-8"
+"$npfctl" dump start npf3 -n naïve -w "$d/"$'f\xff.pcap' -c 10 --wait >/dev/null || fail "a file's name in Latin-1"
+wait_for 10 is_done naïve || fail "dump naïve is not listed"
+[ "$(value naïve file)" = "$d/f�.pcap" ] && [ "$(value naïve last)" = "$d/f�.pcap" ] || fail "its file: $(value naïve file)"
+readable "$d/"$'f\xff.pcap' 10
+says "$t/daemon.log" '"file":"[^"]*/f�.pcap".*"packets":10,' "a file whose name is no text has its summary, too"
+for pad in '' x; do
+	dir=$d/$pad$(printf 'ä%.0s' {1..60})
+	mkdir "$dir"
+	"$npfctl" dump start npf3 -n "cut$pad" -w "$dir/%N.pcap" --packets 1000 --buffer 2MiB >/dev/null
+	mv "$dir" "$d/moved"
+	wait_for 10 has "cut$pad" 'error // "" | test("^can.t make a file as .*: No such file")' true ||
+		fail "error $(value "cut$pad" error)"
+	[ "$(value "cut$pad" file)" = "$dir/%N.pcap" ] || fail "file $(value "cut$pad" file)"
+	mkdir "$dir"
+	"$npfctl" dump stop "cut$pad" || fail "dump stop"
+	rm -rf "$dir" "$d/moved"
+done
+ok "an error that ends within a character is shown"
+
+# A name is one dump's.
+first=$("$npfctl" dump start npf3 -w "$d/a.pcap" -c 1 --wait)
+taken=dump-$((${first#dump-} + 2))
+"$npfctl" dump start npf3 -n "$taken" -w "$d/b.pcap" --max-size 1TiB -s 64 >/dev/null
+second=$("$npfctl" dump start npf3 -w "$d/c.pcap" -c 1 --wait)
+[ "$second" != "$taken" ] && [ "$second" != "$first" ] || fail "two dumps are called $second"
+! "$npfctl" dump start npf3 -n "$taken" -w "$d/e.pcap" 2>"$t/err" || fail "a name twice"
+says "$t/err" "a dump \"$taken\" already" "the name of a running dump is refused"
+"$npfctl" dump stop "$taken"
+ok "a name that is made up is no other dump's"
+rm -f "$d"/?.pcap
+
 # Retrospective: what came before the trigger. The replay is over by then.
 "$npfctl" dump start npf0 -n past -w "$d/past-%N.pcap" --retro 4MiB >/dev/null || fail "--retro"
 wait_for 30 has past received $n || fail "not all was received"
@@ -251,9 +330,66 @@ echo | STAT=1 "${as_nobody[@]}" "$urun" "$live" npf0 "$d/theirs/live.pcap" 0 0 >
 	fail "statistics and dump together"
 }
 ok "statistics and dump go together: three counters, the last the file's offset"
+AGAIN=$d/theirs/again.pcap "${as_nobody[@]}" "$urun" "$live" npf3 "$d/theirs/live.pcap" 0 500 >/dev/null ||
+	fail "no second dump after the first"
+readable "$d/theirs/live.pcap" 500
+readable "$d/theirs/again.pcap" 500
+ok "when a limit has ended a dump, another can begin on the same handle"
+ended_dumps() {
+	[ "$(ctl dump list | jq '.dumps | map(select(.state == "done")) | length')" -ge "$1" ]
+}
+rm "$d/theirs/live.pcap"
+{
+	wait_for 10 test -s "$d/theirs/live.pcap"
+	wait_for 10 is_done "$(ctl dump list | jq -r '.dumps[-1].name')"
+	for i in {1..66}; do
+		"$npfctl" dump start npf3 -n "other-$i" -w "$d/other-$i.pcap" -c 1 --buffer 2MiB >/dev/null
+	done
+	wait_for 20 is_done other-66
+	wait_for 20 ended_dumps 64
+	echo
+} | STAT=1 LATE=1 "${as_nobody[@]}" "$urun" "$live" npf3 "$d/theirs/live.pcap" 0 1000 >"$t/out" || fail "with statistics"
+[ "$(tail -n 1 "$t/out" | cut -d' ' -f3)" = "$(stat -c %s "$d/theirs/live.pcap")" ] || {
+	cat "$t/out"
+	fail "the file's offset is forgotten"
+}
+ok "the file's offset stays when 66 other dumps have come and gone"
+rm -f "$d"/other-*
 wait_for 10 is_done "$(ctl dump list | jq -r '.dumps[-1].name')" || fail "the last dump does not end"
 wait_for 10 costs_as_before || fail "dumps leave something behind: $(daemon_fds) $(daemon_maps), before $costs"
 ok "dumps that have ended hold no descriptor and no memory"
+
+# ---- the index ----
+
+stop_daemon
+clean "$t/daemon.log"
+cp "$t/conf.yaml" "$t/on-demand.yaml"
+cat >>"$t/conf.yaml" <<-CONF
+	dumps:
+	  - {name: past, port: npf1, file: "$d/past-%N.pcap", retrospective: {size: 4MiB}, index: $t/no/such/index}
+CONF
+status=0
+timeout 20 "$dpdk" -c "$t/conf.yaml" 2>"$t/err" || status=$?
+[ $status = 1 ] || fail "an index that can't be written: exit status $status"
+says "$t/err" "dump past: index: .*can't append to $t/no/such/index: No such file" "an index that can't be written is named at the start"
+sed -i "s|$t/no/such/index|$t/index.jsonl|" "$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
+rm "$t/index.jsonl"
+mkdir "$t/index.jsonl"
+wait_for 30 has past received $n || fail "not all was received"
+"$npfctl" dump trigger past || fail "trigger"
+wait_for 10 has past index_error '"Is a directory"' || fail "index_error $(value past index_error)"
+"$npfctl" dump list >"$t/out"
+says "$t/out" "can't append to $t/index.jsonl: Is a directory" "an index that can't be written any more is shown"
+rmdir "$t/index.jsonl"
+"$npfctl" dump trigger past || fail "trigger"
+wait_for 10 has past index_error null || fail "index_error $(value past index_error)"
+[ "$(wc -l <"$t/index.jsonl")" = 1 ] || fail "the index: $(cat "$t/index.jsonl")"
+ok "and is no error any more when it can"
+stop_daemon
+clean "$t/daemon.log"
+cp "$t/on-demand.yaml" "$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
 
 # ---- kill -9 ----
 
