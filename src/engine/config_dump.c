@@ -229,7 +229,7 @@ static int fits(const struct npf_config_dump *d, const char *key,
 
 	if (n < 0)
 		return n;
-	return npf_dump_cut_init(&cut, limits, (uint32_t)n, trailer, 0) == 0
+	return npf_dump_cut_init(&cut, limits, (uint32_t)n, trailer, NULL) == 0
 		       ? 0
 		       : complain(c, "%s: smaller than the header of a file, %u bytes", key,
 				 (uint32_t)n + trailer);
