@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* io.c - one submission queue a dump; never more in it than it has places. */
+/* io.c - one submission queue a dump. What the kernel does not take (it is short of memory, say) is
+ * done by a plain call at once: nothing is ever in flight that was not sent. */
 #include "engine/dump/io.h"
 
 #include "base/clock.h"
@@ -9,6 +10,8 @@
 
 #define ENTRIES   32u
 #define FIXED_MAX (1ull << 30) /* the kernel registers no larger piece */
+
+#define NOTHING (UINT32_MAX - 1) /* tag of what was not sent, and done otherwise */
 
 static_assert(NPF_DUMP_SYNCS + 1 <= ENTRIES, "everything in flight has a place");
 
@@ -31,39 +34,54 @@ void npf_dump_io_fini(struct npf_dump_io *io)
 	io->has_uring = false;
 }
 
-static void submit(struct npf_dump_io *io, struct io_uring_sqe *sqe, uint32_t tag)
+/* Return: false: the kernel has not taken it, and never will. */
+static bool submit(struct npf_dump_io *io, struct io_uring_sqe *sqe, uint32_t tag)
 {
+	int rc;
+
 	io_uring_sqe_set_data64(sqe, tag);
-	io->in_flight++;
-	while (io_uring_submit(&io->uring) == -EINTR)
-		;
+	do
+		rc = io_uring_submit(&io->uring);
+	while (rc == -EINTR || (rc > 0 && io_uring_sq_ready(&io->uring) > 0));
+	if (io_uring_sq_ready(&io->uring) == 0) {
+		io->in_flight++;
+		return true;
+	}
+	/* It still stands in the queue, and will be sent with the next: as nothing. */
+	io_uring_prep_nop(sqe);
+	io_uring_sqe_set_data64(sqe, NOTHING);
+	return false;
 }
 
 static void done_at_once(struct npf_dump_io *io, uint32_t tag, int32_t res)
 {
-	io->done[io->in_flight++] = (struct npf_dump_done){tag, res};
+	io->done[io->n_done++] = (struct npf_dump_done){tag, res};
+	io->in_flight++;
+}
+
+/* A place in the queue; NULL: it is full of nothing. */
+static struct io_uring_sqe *place(struct npf_dump_io *io)
+{
+	return io->has_uring ? io_uring_get_sqe(&io->uring) : NULL;
 }
 
 void npf_dump_io_write(struct npf_dump_io *io, int fd, const void *data, size_t len, uint64_t at)
 {
 	struct io_uring_sqe *sqe;
+	ssize_t n;
 
 	assert(io->in_flight < NPF_ARRAY_LEN(io->done));
-	if (!io->has_uring) {
-		ssize_t n;
-
-		do
-			n = pwrite(fd, data, len, (off_t)at);
-		while (n < 0 && errno == EINTR);
-		done_at_once(io, NPF_DUMP_IO_WRITE, n < 0 ? -errno : (int32_t)n);
-		return;
-	}
-	sqe = io_uring_get_sqe(&io->uring);
-	if (io->fixed)
+	sqe = place(io);
+	if (sqe != NULL && io->fixed)
 		io_uring_prep_write_fixed(sqe, fd, data, (unsigned int)len, at, 0);
-	else
+	else if (sqe != NULL)
 		io_uring_prep_write(sqe, fd, data, (unsigned int)len, at);
-	submit(io, sqe, NPF_DUMP_IO_WRITE);
+	if (sqe != NULL && submit(io, sqe, NPF_DUMP_IO_WRITE))
+		return;
+	do
+		n = pwrite(fd, data, len, (off_t)at);
+	while (n < 0 && errno == EINTR);
+	done_at_once(io, NPF_DUMP_IO_WRITE, n < 0 ? -errno : (int32_t)n);
 }
 
 void npf_dump_io_sync(struct npf_dump_io *io, int fd, uint32_t tag)
@@ -71,13 +89,11 @@ void npf_dump_io_sync(struct npf_dump_io *io, int fd, uint32_t tag)
 	struct io_uring_sqe *sqe;
 
 	assert(io->in_flight < NPF_ARRAY_LEN(io->done));
-	if (!io->has_uring) {
+	sqe = place(io);
+	if (sqe != NULL)
+		io_uring_prep_fsync(sqe, fd, 0);
+	if (sqe == NULL || !submit(io, sqe, tag))
 		done_at_once(io, tag, fsync(fd) < 0 ? -errno : 0);
-		return;
-	}
-	sqe = io_uring_get_sqe(&io->uring);
-	io_uring_prep_fsync(sqe, fd, 0);
-	submit(io, sqe, tag);
 }
 
 bool npf_dump_io_reap(struct npf_dump_io *io, uint64_t timeout_ns, struct npf_dump_done *done)
@@ -91,17 +107,20 @@ bool npf_dump_io_reap(struct npf_dump_io *io, uint64_t timeout_ns, struct npf_du
 
 	if (io->in_flight == 0)
 		return false;
-	if (!io->has_uring) {
-		*done = io->done[--io->in_flight];
+	if (io->n_done > 0) {
+		*done = io->done[--io->n_done];
+		io->in_flight--;
 		return true;
 	}
-	rc = io_uring_peek_cqe(&io->uring, &cqe);
-	if (rc < 0 && timeout_ns > 0)
-		rc = io_uring_wait_cqe_timeout(&io->uring, &cqe, &ts);
-	if (rc < 0)
-		return false;
-	*done = (struct npf_dump_done){(uint32_t)io_uring_cqe_get_data64(cqe), cqe->res};
-	io_uring_cqe_seen(&io->uring, cqe);
+	do {
+		rc = io_uring_peek_cqe(&io->uring, &cqe);
+		if (rc < 0 && timeout_ns > 0)
+			rc = io_uring_wait_cqe_timeout(&io->uring, &cqe, &ts);
+		if (rc < 0)
+			return false;
+		*done = (struct npf_dump_done){(uint32_t)io_uring_cqe_get_data64(cqe), cqe->res};
+		io_uring_cqe_seen(&io->uring, cqe);
+	} while (done->tag == NOTHING);
 	io->in_flight--;
 	return true;
 }

@@ -27,9 +27,11 @@ struct npf_dump_done {
 struct npf_dump_io {
 	struct io_uring uring;
 	bool has_uring;
-	bool fixed; /* the ring's memory is registered */
-	unsigned int in_flight;
-	struct npf_dump_done done[NPF_DUMP_SYNCS + 1]; /* without io_uring: what is done already */
+	bool fixed;             /* the ring's memory is registered */
+	unsigned int in_flight; /* those of done[] counted in */
+	/* What was done by plain calls, without io_uring or where that did not take it. */
+	struct npf_dump_done done[NPF_DUMP_SYNCS + 1];
+	unsigned int n_done;
 };
 
 /*
