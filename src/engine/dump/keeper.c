@@ -10,8 +10,10 @@
 #include "engine/dump/name.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 static void append(struct npf_dump_keeper *k, const char *path, uint64_t size, uint64_t mtime_ns)
@@ -34,9 +36,26 @@ static void append(struct npf_dump_keeper *k, const char *path, uint64_t size, u
 	k->total += size;
 }
 
+static bool is_part(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 5 && strcmp(name + len - 5, ".part") == 0;
+}
+
+/* Does somebody write this .part file? Then it is locked, see out.h. What we may not look at might
+ * be. */
+static bool is_in_use(const char *path)
+{
+	npf_autofd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK);
+}
+
 static void drop_oldest(struct npf_dump_keeper *k)
 {
-	if (unlink(k->files[0].path) == 0)
+	if ((!is_part(k->files[0].path) || !is_in_use(k->files[0].path)) &&
+		unlink(k->files[0].path) == 0)
 		k->deleted++;
 	k->total -= k->files[0].size;
 	free(k->files[0].path);
@@ -63,19 +82,20 @@ static int by_age(const void *a, const void *b)
 static void look_at(struct npf_dump_keeper *k, const char *pattern, const char *dir,
 	const char *entry, uint64_t *numberp)
 {
-	size_t len = strlen(entry);
 	char name[NAME_MAX + 1], path[PATH_MAX];
 	uint64_t number = 0;
 	struct stat st;
 
 	snprintf(name, sizeof(name), "%s", entry);
-	if (len > 5 && strcmp(name + len - 5, ".part") == 0)
-		name[len - 5] = '\0';
+	if (is_part(name))
+		name[strlen(name) - 5] = '\0';
 	if (!npf_dump_name_matches(pattern, name, &number) ||
 		snprintf(path, sizeof(path), "%s/%s", dir, entry) >= (int)sizeof(path) ||
 		lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
 	*numberp = NPF_MAX(*numberp, number);
+	if (is_part(entry) && is_in_use(path))
+		return;
 	append(k, path, (uint64_t)st.st_size,
 		(uint64_t)st.st_mtim.tv_sec * NPF_NS_PER_S + (uint64_t)st.st_mtim.tv_nsec);
 }

@@ -2,6 +2,10 @@
 /*
  * keeper.h - a ring of files: of the finished files of a dump only the newest stay, by number and
  * by total size, those of earlier runs counted in.
+ *
+ * Two dumps at once must not have patterns that meet (npf_dump_name_collide()): of finished files
+ * nobody can tell whose they are. A file that is being written is never taken, not even another
+ * daemon's.
  */
 #ifndef NPF_ENGINE_DUMP_KEEPER_H
 #define NPF_ENGINE_DUMP_KEEPER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* name.c - patterns expanded, and recognised again. */
-#include "engine/dump/name.h"
+/* name.c - patterns expanded, and recognised again; see name_meet.c for two of them. */
+#include "engine/dump/name_priv.h"
 
 #include "base/clock.h"
 
@@ -8,15 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *base_of(const char *path)
+const char *npf_dump_name_base(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash != NULL ? slash + 1 : path;
 }
 
-/* Where "-1" goes: before the last extension, or before the last two of "x.pcap.zst". */
-static const char *extension_of(const char *base)
+const char *npf_dump_name_extension(const char *base)
 {
 	const char *dot = strrchr(base, '.');
 
@@ -33,9 +32,40 @@ static const char *extension_of(const char *base)
 	return dot;
 }
 
+size_t npf_dump_name_longest(char c)
+{
+	switch (c) {
+	case 'N':
+		return 20; /* 2^64 */
+	case 's':
+		return 11; /* 2^64 ns */
+	case 'F':
+		return 10;
+	case 'T':
+		return 8;
+	case 'Y':
+		return 4;
+	case 'j':
+		return 3;
+	case '%':
+		return 1;
+	default:
+		return 2;
+	}
+}
+
+static size_t longest_name(const char *base)
+{
+	size_t n = 0;
+
+	for (; *base != '\0'; base++)
+		n += *base == '%' ? npf_dump_name_longest(*++base) : 1;
+	return n;
+}
+
 int npf_dump_name_check(const char *pattern, char *err, size_t err_len)
 {
-	const char *base = base_of(pattern);
+	const char *base = npf_dump_name_base(pattern);
 	uint64_t number = 0;
 	char path[PATH_MAX];
 
@@ -62,13 +92,14 @@ int npf_dump_name_check(const char *pattern, char *err, size_t err_len)
 			return -EINVAL;
 		}
 	}
-	if (npf_dump_name_make(pattern, 0, 0, 0, path, sizeof(path)) < 0 ||
-		strlen(base_of(path)) > NPF_DUMP_NAME_MAX) {
+	if (longest_name(base) > NPF_DUMP_NAME_MAX ||
+		(size_t)(base - pattern) + NAME_MAX >= sizeof(path) ||
+		npf_dump_name_make(pattern, 0, 0, 0, path, sizeof(path)) < 0) {
 		snprintf(err, err_len, "\"%.80s...\": too long for a file's name", pattern);
 		return -EINVAL;
 	}
 	/* %N and %s have no fixed length: digits right behind them would be taken for theirs. */
-	if (!npf_dump_name_matches(pattern, base_of(path), &number)) {
+	if (!npf_dump_name_matches(pattern, npf_dump_name_base(path), &number)) {
 		snprintf(err, err_len, "\"%s\": put something that is no digit behind %%N and %%s",
 			pattern);
 		return -EINVAL;
@@ -100,7 +131,7 @@ int npf_dump_name_make(const char *pattern, uint64_t ts_ns, uint64_t number, uns
 	char *path, size_t size)
 {
 	time_t seconds = (time_t)(ts_ns / NPF_NS_PER_S);
-	const char *extension = extension_of(base_of(pattern));
+	const char *extension = npf_dump_name_extension(npf_dump_name_base(pattern));
 	size_t used = 0;
 	struct tm tm;
 
@@ -173,7 +204,7 @@ static const char *skip_conversion(char c, const char *s, uint64_t *numberp)
 
 bool npf_dump_name_matches(const char *pattern, const char *name, uint64_t *numberp)
 {
-	const char *p = base_of(pattern), *extension = extension_of(p);
+	const char *p = npf_dump_name_base(pattern), *extension = npf_dump_name_extension(p);
 	uint64_t number = *numberp;
 
 	for (; name != NULL; p++) {
@@ -197,7 +228,7 @@ bool npf_dump_name_matches(const char *pattern, const char *name, uint64_t *numb
 
 int npf_dump_name_dir(const char *pattern, char *dir, size_t size)
 {
-	size_t len = (size_t)(base_of(pattern) - pattern);
+	size_t len = (size_t)(npf_dump_name_base(pattern) - pattern);
 
 	if (len == 0)
 		return snprintf(dir, size, ".") < (int)size ? 0 : -ENAMETOOLONG;

@@ -17,10 +17,12 @@
 
 #include <limits.h>
 
-#define NPF_DUMP_NAME_MAX (NAME_MAX - 16) /* of a file, expanded: ".part" and "-9999" must fit */
+/* Of a file, expanded: ".part" and "-4294967295" must fit. */
+#define NPF_DUMP_NAME_MAX (NAME_MAX - 16)
 
 /*
- * npf_dump_name_check - is this pattern good?
+ * npf_dump_name_check - is this pattern good? Then none of the names that it makes is too long,
+ * however many files there are.
  * Return: 0, or -EINVAL with a text in err.
  */
 int npf_dump_name_check(const char *pattern, char *err, size_t err_len);
@@ -41,6 +43,16 @@ int npf_dump_name_make(const char *pattern, uint64_t ts_ns, uint64_t number, uns
  * @numberp: what stands for %N; untouched when the pattern has none
  */
 bool npf_dump_name_matches(const char *pattern, const char *name, uint64_t *numberp);
+
+/*
+ * npf_dump_name_collide - is there a file name (without directory) that both patterns make?
+ * @taken: also as names that were taken ("-1") and of files that are being written (".part"): one
+ *   would take a file of the other for its own
+ */
+bool npf_dump_name_collide(const char *a, const char *b, bool taken);
+
+/* Do both patterns name files in the same directory, however that is written? */
+bool npf_dump_name_shares_dir(const char *a, const char *b);
 
 /* The part of a path before the last slash: "." if there is none. */
 int npf_dump_name_dir(const char *pattern, char *dir, size_t size);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,66 @@ static void bad_patterns_are_refused_with_words(void **state)
 	longer[sizeof(longer) - 1] = '\0';
 	assert_int_equal(npf_dump_name_check(longer, err, sizeof(err)), -EINVAL);
 	assert_int_equal(npf_dump_name_check("/var/all-%Y%m%d-%N.pcap", err, sizeof(err)), 0);
+}
+
+static void a_name_that_can_become_too_long_is_refused_at_the_start(void **state)
+{
+	char pattern[PATH_MAX], err[256], path[PATH_MAX];
+
+	(void)state;
+	for (size_t n = 200; n < NAME_MAX; n++) {
+		bool good;
+
+		memset(pattern, 'x', n);
+		snprintf(pattern + n, sizeof(pattern) - n, "%%N-%%s");
+		good = npf_dump_name_check(pattern, err, sizeof(err)) == 0;
+		assert_int_equal(npf_dump_name_make(pattern, UINT64_MAX, UINT64_MAX, UINT_MAX, path,
+					 sizeof(path)),
+			0);
+		strcat(path, ".part");
+		assert_int_equal(good, strlen(path) <= NAME_MAX);
+	}
+}
+
+/* Each row: two patterns; do they meet, and do they as names that were taken? */
+static void patterns_that_make_the_same_name_are_known(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool meet, meet_taken;
+	} rows[] = {
+		{"x.pcap", "x.pcap", true, true},
+		{"/d/x.pcap", "/d//x.pcap", true, true},
+		{"x.pcap", "y.pcap", false, false},
+		{"x-%s.pcap", "x-%N.pcap", true, true},
+		{"x-%Y%m%d.pcap", "x-%N.pcap", true, true},
+		{"x-%Y.pcap", "x-%N.pcap", false, false},
+		{"x-%F.pcap", "x-%Y-%m-%d.pcap", true, true},
+		{"x-%F.pcap", "x-%s.pcap", false, false},
+		{"x-%T.pcap", "x-%H:%M:%S.pcap", true, true},
+		{"x-1.pcap", "x.pcap", false, true},
+		{"x-12-%N.pcap", "x-%s-000001.pcap", true, true},
+		{"x-%N.pcap", "x-%N.pcap.part", false, true},
+		{"a-%N.pcap", "a-%N.pcap.zst", false, false},
+		{"a-%N.pcap.zst", "a-%N-7.pcap.zst", false, true},
+		{"%s", "%N", true, true},
+		{"%s", "%Y%m%d%H%M%S", true, true},
+		{"x%%", "x%%", true, true},
+		{"x%%", "x5", false, false},
+		{"x%j", "x%y5", true, true},
+		{"web-%N.pcap", "web-%N-%s.pcap", false, true},
+		{"%N%%%Y%y%m%d%H%M%S%j%F%T%s", "%N%%%Y%y%m%d%H%M%S%j%F%T%s", true, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(rows); i++)
+		for (unsigned int swap = 0; swap < 2; swap++) {
+			const char *a = swap ? rows[i].b : rows[i].a;
+			const char *b = swap ? rows[i].a : rows[i].b;
+
+			assert_int_equal(npf_dump_name_collide(a, b, false), rows[i].meet);
+			assert_int_equal(npf_dump_name_collide(a, b, true), rows[i].meet_taken);
+		}
 }
 
 static void a_dump_knows_its_own_files(void **state)
@@ -174,6 +235,41 @@ static void a_ring_of_files_keeps_to_its_total_size(void **state)
 	npf_dump_keeper_fini(&k);
 }
 
+/* What another daemon writes is locked; what a crash left is not. */
+static void a_file_that_is_being_written_is_nobodys_to_take(void **state)
+{
+	struct npf_dump_keeper k;
+	uint64_t number = 0;
+	int fd;
+
+	(void)state;
+	make_file("l-000001.pcap.part", 10, 1000);
+	make_file("l-000002.pcap.part", 10, 2000);
+	fd = open(in_dir("l-000001.pcap.part"), O_RDWR);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(npf_dump_keeper_init(&k, in_dir("l-%N.pcap"), 1, 0, &number), 0);
+	assert_int_equal(number, 2);
+	make_file("l-000003.pcap", 10, 3000);
+	npf_dump_keeper_add(&k, in_dir("l-000003.pcap"), 10);
+	assert_true(exists("l-000001.pcap.part"));
+	assert_false(exists("l-000002.pcap.part"));
+	assert_true(exists("l-000003.pcap"));
+	close(fd);
+	npf_dump_keeper_fini(&k);
+}
+
+static void a_directory_is_the_same_however_it_is_written(void **state)
+{
+	char a[PATH_MAX], b[PATH_MAX];
+
+	(void)state;
+	snprintf(a, sizeof(a), "%s/x", dir);
+	snprintf(b, sizeof(b), "%s//../%s/./y", dir, strrchr(dir, '/') + 1);
+	assert_true(npf_dump_name_shares_dir(a, b));
+	assert_false(npf_dump_name_shares_dir(a, "/y"));
+	assert_false(npf_dump_name_shares_dir(a, "/no/such/dir/y"));
+}
+
 static int remove_dir(void **state)
 {
 	char command[128];
@@ -189,10 +285,14 @@ int main(void)
 		cmocka_unit_test(patterns_expand_as_strftime_does_and_number_files),
 		cmocka_unit_test(a_taken_name_gets_a_number_before_its_extension),
 		cmocka_unit_test(bad_patterns_are_refused_with_words),
+		cmocka_unit_test(a_name_that_can_become_too_long_is_refused_at_the_start),
+		cmocka_unit_test(patterns_that_make_the_same_name_are_known),
 		cmocka_unit_test(a_dump_knows_its_own_files),
 		cmocka_unit_test(whatever_a_pattern_makes_it_matches),
 		cmocka_unit_test(a_ring_of_files_deletes_the_oldest_of_its_own),
 		cmocka_unit_test(a_ring_of_files_keeps_to_its_total_size),
+		cmocka_unit_test(a_file_that_is_being_written_is_nobodys_to_take),
+		cmocka_unit_test(a_directory_is_the_same_however_it_is_written),
 	};
 
 	setenv("TZ", "UTC", 1);
