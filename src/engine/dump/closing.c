@@ -46,11 +46,12 @@ void npf_dump_closings_synced(struct npf_dump_closings *c, const struct npf_dump
 
 static void name(struct npf_dump_closing *f, struct npf_dump_io *io, uint32_t tag)
 {
-	int rc = npf_dump_out_finish(&f->out, &f->folder_fd);
-
-	f->summary.path = f->out.name;
+	/* Who sees the name takes the file for whole. */
 	if (f->summary.error == 0)
-		f->summary.error = rc;
+		f->summary.error = npf_dump_out_finish(&f->out, &f->folder_fd);
+	else
+		npf_dump_out_leave(&f->out);
+	f->summary.path = f->out.name;
 	f->step = NPF_CLOSING_DONE;
 	if (f->folder_fd >= 0) {
 		f->step = NPF_CLOSING_FOLDER;

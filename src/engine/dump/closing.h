@@ -4,7 +4,8 @@
  *
  * Of each file: its bytes are synchronised, then it gets its name, then its directory is
  * synchronised. So after a power cut a file that has its name is whole, and one that was told of as
- * finished is there. Syncs go on at once and end in any order; files get their names in theirs.
+ * finished is there. One whose bytes could not be synchronised keeps its .part name. Syncs go on at
+ * once and end in any order; files get their names in theirs.
  */
 #ifndef NPF_ENGINE_DUMP_CLOSING_H
 #define NPF_ENGINE_DUMP_CLOSING_H
@@ -15,11 +16,11 @@
 
 /* A file was finished. */
 struct npf_dump_summary {
-	const char *path; /* "": a file opened by somebody else */
+	const char *path; /* as it is, "....part" without a name; "": opened by somebody else */
 	uint64_t number;
 	uint64_t size; /* bytes on disk */
 	struct npf_dump_sums sums;
-	int error; /* 0, or -errno of what kept it from its name */
+	int error; /* 0, or -errno of what kept it from its name, or its name from the disk */
 };
 
 enum npf_dump_closing_step {

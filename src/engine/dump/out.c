@@ -7,20 +7,30 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <linux/magic.h>
 
-#define TRIES       10000u
+#define TRIES       1000000u /* names for a file */
+#define NAMED_TRIES 10000u   /* and when it gets it, though it was free before */
 #define RESERVE_MIN (4ull << 20)
 
-static int open_named(
-	struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t ts_ns, uint64_t number)
+static int open_named(struct npf_dump_out *o, const struct npf_dump_target *t,
+	struct npf_dump_names *names, uint64_t ts_ns, uint64_t number)
 {
-	for (unsigned int try = 0; try < TRIES; try++) {
-		int rc = npf_dump_name_make(
-			t->pattern, ts_ns, number, try, o->name, sizeof(o->name));
+	unsigned int first;
+	int rc = npf_dump_name_make(t->pattern, ts_ns, number, 0, o->name, sizeof(o->name));
 
+	if (rc < 0)
+		return rc;
+	if (strcmp(names->name, o->name) != 0) {
+		snprintf(names->name, sizeof(names->name), "%s", o->name);
+		names->suffix = 0;
+	}
+	first = names->suffix;
+	for (unsigned int try = first; try - first < TRIES; try++) {
+		rc = npf_dump_name_make(t->pattern, ts_ns, number, try, o->name, sizeof(o->name));
 		if (rc < 0 || snprintf(o->part, sizeof(o->part), "%s.part", o->name) >=
 				      (int)sizeof(o->part))
 			return -ENAMETOOLONG;
@@ -29,8 +39,12 @@ static int open_named(
 		if (faccessat(AT_FDCWD, o->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
 		o->fd = open(o->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (o->fd >= 0)
+		if (o->fd >= 0) {
+			names->suffix = try;
+			/* Nobody else can have it; where locks are not known, nobody asks. */
+			flock(o->fd, LOCK_EX | LOCK_NB);
 			return 0;
+		}
 		if (errno != EEXIST)
 			return -errno;
 	}
@@ -46,8 +60,8 @@ static bool is_memory(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
-int npf_dump_out_open(
-	struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t ts_ns, uint64_t number)
+int npf_dump_out_open(struct npf_dump_out *o, const struct npf_dump_target *t,
+	struct npf_dump_names *names, uint64_t ts_ns, uint64_t number)
 {
 	int rc;
 
@@ -56,7 +70,7 @@ int npf_dump_out_open(
 	o->owned = t->pattern != NULL;
 	o->name[0] = o->part[0] = '\0';
 	o->fd = -1;
-	rc = o->owned ? open_named(o, t, ts_ns, number) : 0;
+	rc = o->owned ? open_named(o, t, names, ts_ns, number) : 0;
 	if (rc < 0)
 		return rc;
 	if (!o->owned) {
@@ -158,7 +172,7 @@ int npf_dump_out_finish(struct npf_dump_out *o, int *folderp)
 	if (o->owned) {
 		snprintf(name, sizeof(name), "%s", o->name);
 		rc = -EEXIST;
-		for (unsigned int n = 1; rc == -EEXIST && n < TRIES; n++) {
+		for (unsigned int n = 1; rc == -EEXIST && n < NAMED_TRIES; n++) {
 			rc = renameat2(AT_FDCWD, o->part, AT_FDCWD, o->name, RENAME_NOREPLACE) < 0
 				     ? -errno
 				     : 0;
@@ -169,11 +183,18 @@ int npf_dump_out_finish(struct npf_dump_out *o, int *folderp)
 		/* A file system that can't promise not to replace: nobody else has this name. */
 		if (rc == -EINVAL)
 			rc = rename(o->part, o->name) < 0 ? -errno : 0;
-		if (rc < 0)
-			snprintf(o->name, sizeof(o->name), "%s", o->part);
-		else
+		if (rc == 0)
 			*folderp = open_folder(o->name);
 	}
+	if (rc < 0)
+		npf_dump_out_leave(o);
 	o->fd = npf_close(o->fd);
 	return rc;
+}
+
+void npf_dump_out_leave(struct npf_dump_out *o)
+{
+	if (o->owned)
+		snprintf(o->name, sizeof(o->name), "%s", o->part);
+	o->fd = npf_close(o->fd);
 }

@@ -25,6 +25,12 @@ struct npf_dump_target {
 	bool direct;      /* write past the page cache where the file system can */
 };
 
+/* Where the last search for a free name ended, so that the next of the same name goes on there. */
+struct npf_dump_names {
+	char name[PATH_MAX]; /* without a suffix; "": none was searched for */
+	unsigned int suffix; /* n of the "-n" that it got; 0: none */
+};
+
 struct npf_dump_out {
 	int fd; /* -1: none is open */
 	bool direct;
@@ -37,11 +43,13 @@ struct npf_dump_out {
 };
 
 /*
- * npf_dump_out_open - make a file.
- * Return: 0 or -errno (-EEXIST: ten thousand names are taken).
+ * npf_dump_out_open - make a file. While it is open it is locked (flock), by which others know that
+ * it is in use.
+ * @names: of the files before it
+ * Return: 0 or -errno (-EEXIST: a million names in a row are taken).
  */
-int npf_dump_out_open(
-	struct npf_dump_out *o, const struct npf_dump_target *t, uint64_t ts_ns, uint64_t number);
+int npf_dump_out_open(struct npf_dump_out *o, const struct npf_dump_target *t,
+	struct npf_dump_names *names, uint64_t ts_ns, uint64_t number);
 
 /* Switch between direct and buffered writes. Return: 0, or -errno: buffered. */
 int npf_dump_out_set_direct(struct npf_dump_out *o, bool on);
@@ -62,5 +70,8 @@ int npf_dump_out_trim(struct npf_dump_out *o);
  * Return: 0 or -errno: it keeps its .part name.
  */
 int npf_dump_out_finish(struct npf_dump_out *o, int *folderp);
+
+/* It can't be finished: close it as it is, under its .part name. */
+void npf_dump_out_leave(struct npf_dump_out *o);
 
 #endif

@@ -31,9 +31,10 @@
 #define BUFFERED_MIN (256u << 10) /* ... and through the page cache */
 #define FLUSH_NS     NPF_NS_PER_S /* what has waited so long is written whatever its length */
 #define RETRY_NS     (200 * NPF_NS_PER_MS)
-#define SLEEP_NS     (1 * NPF_NS_PER_MS)
-#define LONG_NS      (5 * NPF_NS_PER_MS)
-#define QUIET_TURNS  200 /* sleeps before they become long */
+#define CPU_NS       NPF_NS_PER_S        /* CPU time is looked at so often */
+#define SLEEP_NS     (1 * NPF_NS_PER_MS) /* when there was something a moment ago; doubled to ... */
+#define LONG_NS      (5 * NPF_NS_PER_MS) /* ... at least this ... */
+#define LONGEST_NS   (25 * NPF_NS_PER_MS) /* ... and this, where a ring is large enough for it */
 
 struct npf_dump_worker {
 	struct npf_dump_worker_conf conf;
@@ -50,6 +51,10 @@ struct npf_dump_worker {
 	uint32_t writing; /* bytes in flight from there */
 	uint64_t last_write_ns, retry_ns;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of this turn */
+	uint64_t cpu_ns; /* when CPU time was last looked at: a system call */
+	uint64_t sleep_ns, longest_ns;
+	bool unfinished; /* the error is of a file that could not be finished */
+	struct npf_dump_names names;
 	struct npf_dump_closings closings;
 	_Atomic bool abandon;
 	pthread_t thread;
@@ -60,31 +65,62 @@ struct npf_dump_worker {
 
 /* ---- state ---- */
 
-static void set_error(struct npf_dump_worker *w, int rc, const char *what, const char *path)
+/* Return: whether it is another than before. */
+static bool note_error(struct npf_dump_worker *w, int rc, const char *what, const char *path)
 {
 	struct npf_dump_state *s = &w->state;
 	bool news;
 
-	w->retry_ns = w->now_ns + RETRY_NS;
 	pthread_mutex_lock(&w->lock);
 	news = s->error != rc;
 	s->error = rc;
 	s->errors++;
 	snprintf(s->error_text, sizeof(s->error_text), "%s %.100s: %s", what, path, strerror(-rc));
 	pthread_mutex_unlock(&w->lock);
-	if (news)
-		npf_warn("dump: %s; trying on, packets are dropped meanwhile", s->error_text);
+	return news;
 }
 
-static void clear_error(struct npf_dump_worker *w)
+/* Of a write or an open: to be tried again. */
+static void set_error(struct npf_dump_worker *w, int rc, const char *what, const char *path)
 {
-	if (w->state.error == 0)
-		return; /* only this thread writes it */
+	w->retry_ns = w->now_ns + RETRY_NS;
+	w->unfinished = false;
+	if (note_error(w, rc, what, path))
+		npf_warn("dump: %s; trying on, packets are dropped meanwhile", w->state.error_text);
+}
+
+/* Of a finished file: it stays as it is. */
+static void set_unfinished(struct npf_dump_worker *w, const struct npf_dump_summary *s)
+{
+	const char *path = s->path[0] != '\0' ? s->path : "the file";
+
+	/* What keeps the next from being written is more than that. */
+	if (w->state.error == 0 || w->unfinished) {
+		w->unfinished = true;
+		note_error(w, s->error, "can't finish", path);
+	} else {
+		pthread_mutex_lock(&w->lock);
+		w->state.errors++;
+		pthread_mutex_unlock(&w->lock);
+	}
+	npf_warn("dump: can't finish %s: %s", path, strerror(-s->error));
+}
+
+/* @finished: by a file that was finished, not by a write */
+static void clear_error(struct npf_dump_worker *w, bool finished)
+{
+	/* Only this thread writes it. */
+	if (w->state.error == 0 || w->unfinished != finished)
+		return;
+	w->unfinished = false;
 	pthread_mutex_lock(&w->lock);
 	w->state.error = 0;
 	w->state.error_text[0] = '\0';
 	pthread_mutex_unlock(&w->lock);
-	npf_info("dump: %s can be written again", w->out.name);
+	if (finished)
+		npf_info("dump: files can be finished again");
+	else
+		npf_info("dump: %s can be written again", w->out.name);
 }
 
 static void tell_file(struct npf_dump_worker *w)
@@ -98,7 +134,7 @@ static void tell_file(struct npf_dump_worker *w)
 static void wrote(struct npf_dump_worker *w)
 {
 	w->last_write_ns = w->now_ns;
-	clear_error(w);
+	clear_error(w, false);
 	pthread_mutex_lock(&w->lock);
 	w->state.bytes = w->finished_bytes + w->out.size;
 	pthread_mutex_unlock(&w->lock);
@@ -115,11 +151,13 @@ static void give_back(struct npf_dump_worker *w)
 static void count_finished(struct npf_dump_worker *w, const struct npf_dump_summary *s)
 {
 	if (s->error != 0)
-		npf_warn("dump: %s: can't be finished: %s", s->path, strerror(-s->error));
-	else if (s->path[0] != '\0')
+		set_unfinished(w, s);
+	else
+		clear_error(w, true);
+	if (s->path[0] != '\0')
 		npf_dump_keeper_add(&w->keeper, s->path, s->size);
 	pthread_mutex_lock(&w->lock);
-	w->state.files++;
+	w->state.files += s->error == 0;
 	w->state.deleted = w->keeper.deleted;
 	pthread_mutex_unlock(&w->lock);
 	if (w->conf.finished != NULL)
@@ -182,7 +220,7 @@ static bool open_next(struct npf_dump_worker *w)
 	if (atomic_load_explicit(&r->n_started, memory_order_acquire) ==
 		atomic_load_explicit(&r->n_done, memory_order_relaxed))
 		return false;
-	rc = npf_dump_out_open(&w->out, &w->conf.target, f->opened_ns, w->number);
+	rc = npf_dump_out_open(&w->out, &w->conf.target, &w->names, f->opened_ns, w->number);
 	if (rc < 0) {
 		set_error(w, rc, "can't make a file as",
 			w->conf.target.pattern != NULL ? w->conf.target.pattern : "given");
@@ -192,7 +230,7 @@ static bool open_next(struct npf_dump_worker *w)
 	w->start = w->at = w->flushed = f->start;
 	npf_dump_stream_begin(&w->stream, f->start);
 	w->last_write_ns = w->now_ns;
-	clear_error(w);
+	clear_error(w, false);
 	tell_file(w);
 	return true;
 }
@@ -326,24 +364,28 @@ static bool is_over(struct npf_dump_worker *w)
 		       atomic_load_explicit(&r->n_done, memory_order_relaxed);
 }
 
-static void rest(struct npf_dump_worker *w, unsigned int quiet)
+static void look_at_cpu(struct npf_dump_worker *w)
 {
-	uint64_t ns = quiet < QUIET_TURNS || w->conf.feed != NULL ? SLEEP_NS : LONG_NS;
-	struct npf_dump_done done;
-
+	w->cpu_ns = w->now_ns;
 	pthread_mutex_lock(&w->lock);
 	w->state.busy_ns = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	pthread_mutex_unlock(&w->lock);
+}
+
+static void rest(struct npf_dump_worker *w)
+{
+	struct npf_dump_done done;
+
 	if (w->io.in_flight == 0 || !w->io.has_uring)
-		nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
-	else if (npf_dump_io_reap(&w->io, ns, &done))
+		nanosleep(&(struct timespec){.tv_nsec = (long)w->sleep_ns}, NULL);
+	else if (npf_dump_io_reap(&w->io, w->sleep_ns, &done))
 		take_done(w, &done);
+	w->sleep_ns = NPF_MIN(2 * w->sleep_ns, w->longest_ns);
 }
 
 static void *run(void *arg)
 {
 	struct npf_dump_worker *w = arg;
-	unsigned int quiet = 0;
 	uint64_t one = 1;
 
 	while (!is_over(w)) {
@@ -361,9 +403,12 @@ static void *run(void *arg)
 		if (w->now_ns >= w->retry_ns &&
 			!atomic_load_explicit(&w->abandon, memory_order_relaxed))
 			busy |= advance(w);
-		quiet = busy ? 0 : quiet + 1;
-		if (!busy)
-			rest(w, quiet);
+		if (w->now_ns - w->cpu_ns >= CPU_NS)
+			look_at_cpu(w);
+		if (busy)
+			w->sleep_ns = SLEEP_NS;
+		else
+			rest(w);
 	}
 	/* Abandoned: what was reserved is of no use to it any more. */
 	if (w->out.fd >= 0)
@@ -371,8 +416,8 @@ static void *run(void *arg)
 	npf_close(w->out.fd);
 	npf_close(w->conf.target.fd != w->out.fd ? w->conf.target.fd : -1);
 	npf_dump_io_fini(&w->io);
+	look_at_cpu(w);
 	pthread_mutex_lock(&w->lock);
-	w->state.busy_ns = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	w->state.exited = true;
 	w->state.file[0] = '\0';
 	pthread_mutex_unlock(&w->lock);
@@ -410,6 +455,14 @@ static void free_worker(struct npf_dump_worker *w)
 	free(w);
 }
 
+/* Until 10 Gbit/s that begin all at once have filled half of the ring. */
+static uint64_t longest_sleep(const struct npf_dump_ring *r)
+{
+	uint64_t half_full = r->size / 2 * 4 / 5; /* 1.25 bytes a ns */
+
+	return NPF_MIN(NPF_MAX(half_full, LONG_NS), LONGEST_NS);
+}
+
 int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_dump_worker **wp)
 {
 	struct npf_dump_worker *w = calloc(1, sizeof(*w));
@@ -421,6 +474,8 @@ int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_du
 	w->conf = *conf;
 	w->out.fd = -1;
 	w->number = 1;
+	w->sleep_ns = SLEEP_NS;
+	w->longest_ns = longest_sleep(conf->ring);
 	pthread_mutex_init(&w->lock, NULL);
 	w->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pattern != NULL) {

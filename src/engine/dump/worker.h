@@ -41,7 +41,8 @@ struct npf_dump_worker_conf {
 struct npf_dump_state {
 	bool exited; /* all is written (or given up) and the thread is ending */
 	bool direct; /* writes go past the page cache */
-	int error;   /* of the last write, open or rename; 0: all is well */
+	int error;   /* of the last write or open, until one succeeds again; of the last file that
+			could   not be finished (sync, rename), until one can be; 0: all is well */
 	uint64_t errors;
 	char error_text[160];
 	uint64_t files;      /* finished */

@@ -18,6 +18,7 @@ static void finished(void *ctx, const struct npf_dump_summary *s)
 	d->sizes[d->n] = s->size;
 	d->packets[d->n] = s->sums.delivered;
 	d->sums[d->n] = s->sums;
+	d->errors[d->n] = s->error;
 	snprintf(d->paths[d->n++], sizeof(d->paths[0]), "%s", s->path);
 }
 

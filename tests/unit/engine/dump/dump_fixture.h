@@ -40,6 +40,7 @@ struct dump {
 	uint64_t sizes[256], packets[256];
 	struct npf_dump_sums sums[256];
 	char paths[256][128];
+	int errors[256];
 	unsigned int n;
 };
 

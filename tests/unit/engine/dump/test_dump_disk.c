@@ -3,6 +3,7 @@
  * calls, and compressed. */
 #include "dump_fixture.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,9 +39,15 @@ static void note_told(const char *path)
 	note("told of", path);
 }
 
+static _Atomic bool no_fsync;
+
 int fsync(int fd)
 {
 	note_fd("fsync", fd);
+	if (no_fsync) {
+		errno = EIO;
+		return -1;
+	}
 	return (int)syscall(SYS_fsync, fd);
 }
 
@@ -69,6 +76,157 @@ static void a_file_is_synchronised_then_named_then_its_directory_synchronised(vo
 	assert_int_equal(n_calls, 4);
 	for (unsigned int i = 0; i < 4; i++)
 		assert_string_equal(calls[i], want[i]);
+	unlink(d.paths[0]);
+}
+
+static _Atomic unsigned int n_searched;
+
+int faccessat(int fd, const char *path, int mode, int flags)
+{
+	n_searched++;
+	return (int)syscall(SYS_faccessat2, fd, path, mode, flags);
+}
+
+static _Atomic unsigned int n_sleeps, n_cpu_looks;
+
+int nanosleep(const struct timespec *ts, struct timespec *left)
+{
+	n_sleeps++;
+	return (int)syscall(SYS_nanosleep, ts, left);
+}
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	if (id == CLOCK_THREAD_CPUTIME_ID)
+		n_cpu_looks++;
+	return (int)syscall(SYS_clock_gettime, id, ts);
+}
+
+/* An io_uring that takes only every other call. */
+static _Atomic bool refuse_some;
+static _Atomic unsigned int n_refused;
+
+int io_uring_submit(struct io_uring *ring)
+{
+	static int (*real)(struct io_uring *);
+	static _Atomic unsigned int n;
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "io_uring_submit");
+	if (refuse_some && n++ % 2 == 0) {
+		n_refused++;
+		return -EAGAIN;
+	}
+	return real(ring);
+}
+
+static void wait_for_told(struct dump *d, unsigned int n)
+{
+	for (int i = 0; i < 500 && d->n < n; i++)
+		usleep(10000);
+	assert_int_equal(d->n, n);
+}
+
+static void a_file_that_was_not_synchronised_gets_no_name(void **state)
+{
+	struct options o = {.limits = {.file_packets = 10}, .name = "eio-%N.pcap", .plain = true};
+	struct npf_dump_state s;
+	char part[PATH_MAX];
+	struct dump d;
+
+	(void)state;
+	start(&d, &o);
+	no_fsync = true;
+	give_all(&d, 0, 10);
+	wait_for_told(&d, 1);
+	no_fsync = false;
+	assert_int_equal(d.errors[0], -EIO);
+	snprintf(part, sizeof(part), "%s/eio-000001.pcap.part", dir);
+	assert_string_equal(d.paths[0], part);
+	assert_int_equal(access(part, F_OK), 0);
+	/* Shown until a file could be finished, whatever is written meanwhile. */
+	give_all(&d, 10, 15);
+	usleep(1300000);
+	npf_dump_worker_state(d.worker, &s);
+	assert_int_equal(s.error, -EIO);
+	assert_int_equal(s.errors, 1);
+	assert_int_equal(s.files, 0);
+	assert_non_null(strstr(s.error_text, "eio-000001.pcap.part: Input/output error"));
+	give_all(&d, 15, 20);
+	wait_for_told(&d, 2);
+	usleep(50000);
+	npf_dump_worker_state(d.worker, &s);
+	assert_int_equal(s.error, 0);
+	assert_int_equal(s.files, 1);
+	stop(&d);
+	expect_whole(d.paths[1], 10, o.format, 10);
+	unlink(d.paths[0]);
+	unlink(d.paths[1]);
+}
+
+static void files_of_one_name_are_numbered_without_searching(void **state)
+{
+	struct options o = {.limits = {.file_packets = 1},
+		.name = "same.pcap",
+		.plain = true,
+		.buffered = true};
+	struct dump d;
+
+	(void)state;
+	start(&d, &o);
+	n_searched = 0;
+	give_all(&d, 0, 250);
+	stop(&d);
+	assert_int_equal(d.n, 250);
+	assert_in_range(n_searched, 250, 600);
+	for (unsigned int i = 0; i < d.n; i++)
+		unlink(d.paths[i]);
+}
+
+static void what_io_uring_does_not_take_is_written_all_the_same(void **state)
+{
+	struct options o = {.limits = {.file_size = 1u << 20}, .name = "again-%N.pcap"};
+	uint64_t first = 0;
+	struct dump d;
+
+	(void)state;
+	refuse_some = true;
+	for (unsigned int buffered = 0; buffered < 2; buffered++) {
+		o.buffered = buffered == 1;
+		first = 0;
+		start(&d, &o);
+		give_all(&d, 0, 50000);
+		stop(&d);
+		for (unsigned int i = 0; i < d.n; i++) {
+			assert_int_equal(d.errors[i], 0);
+			expect_whole(d.paths[i], first, o.format, d.packets[i]);
+			first += d.packets[i];
+			unlink(d.paths[i]);
+		}
+		assert_int_equal(first, 50000);
+	}
+	refuse_some = false;
+	if (n_refused == 0)
+		print_message("no io_uring here\n");
+}
+
+static void an_idle_dump_sleeps_and_wakes_in_time(void **state)
+{
+	struct options o = {
+		.name = "sleep-%N.pcap", .limits = {.file_packets = 5}, .ring = 64u << 20};
+	struct dump d;
+
+	(void)state;
+	start(&d, &o);
+	usleep(500000);
+	n_sleeps = n_cpu_looks = 0;
+	usleep(2000000);
+	assert_in_range(n_sleeps, 40, 110);
+	assert_true(n_cpu_looks <= 3);
+	give_all(&d, 0, 5);
+	usleep(200000);
+	assert_int_equal(d.n, 1);
+	stop(&d);
 	unlink(d.paths[0]);
 }
 
@@ -200,6 +358,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_synchronised_then_named_then_its_directory_synchronised),
+		cmocka_unit_test(a_file_that_was_not_synchronised_gets_no_name),
+		cmocka_unit_test(files_of_one_name_are_numbered_without_searching),
+		cmocka_unit_test(what_io_uring_does_not_take_is_written_all_the_same),
+		cmocka_unit_test(an_idle_dump_sleeps_and_wakes_in_time),
 		cmocka_unit_test(killed_at_any_moment_a_dump_leaves_whole_files_and_one_short_one),
 		cmocka_unit_test(a_disk_that_was_full_is_used_again),
 		cmocka_unit_test(compressed_files_are_what_zstd_reads),
