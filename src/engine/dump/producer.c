@@ -170,11 +170,14 @@ bool npf_dump_has_room(struct npf_dump_producer *p)
 
 	if (p->retro != NULL || p->over)
 		return true; /* asks for itself; needs none */
-	return is_free(p, p->pos + most) &&
-	       atomic_load_explicit(&p->ring->n_started, memory_order_relaxed) -
-			       /* D4 */
-			       atomic_load_explicit(&p->ring->n_done, memory_order_acquire) <
-		       NPF_DUMP_FILES;
+	if (!is_free(p, p->pos + most))
+		return false;
+	if (p->cut.packets == 0)
+		p->limit = 0; /* see npf_dump_open_now() */
+	return atomic_load_explicit(&p->ring->n_started, memory_order_relaxed) -
+		       /* D4 */
+		       atomic_load_explicit(&p->ring->n_done, memory_order_acquire) <
+	       NPF_DUMP_FILES;
 }
 
 void npf_dump_file_full(struct npf_dump_producer *p)

@@ -207,6 +207,22 @@ static void expect_sums(struct dump *d)
 }
 
 /* The disk is full; the file's time passes, and none can follow until there is room again. */
+static void a_file_that_was_opened_ahead_begins_with_its_first_packet(void **state)
+{
+	struct options o = {.name = "ahead.pcap"};
+	struct dump d;
+
+	(void)state;
+	start(&d, &o);
+	assert_int_equal(npf_dump_open_now(&d.p, START_NS + 1000 * NPF_NS_PER_S), 0);
+	assert_true(npf_dump_has_room(&d.p));
+	give_all(&d, 0, 10);
+	stop(&d);
+	assert_true(d.sums[0].first_ns == START_NS);
+	assert_true(d.sums[0].last_ns == START_NS + 9 * STEP_NS);
+	unlink(d.paths[0]);
+}
+
 static void what_is_lost_between_two_files_is_told_by_the_next(void **state)
 {
 	struct options o = {.format = NPF_DUMP_PCAPNG,
@@ -323,6 +339,7 @@ int main(void)
 		cmocka_unit_test(a_dump_of_nothing_is_an_empty_file),
 		cmocka_unit_test(a_full_ring_refuses_and_never_waits),
 		cmocka_unit_test(an_idle_file_ends_when_its_time_is_over),
+		cmocka_unit_test(a_file_that_was_opened_ahead_begins_with_its_first_packet),
 		cmocka_unit_test(what_is_lost_between_two_files_is_told_by_the_next),
 		cmocka_unit_test(what_is_lost_after_the_last_file_is_told_by_an_empty_one),
 		cmocka_unit_test(of_several_taps_a_file_has_received_what_it_took_and_more),
