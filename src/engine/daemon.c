@@ -19,6 +19,7 @@
 #include "engine/sends.h"
 #include "engine/watch.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -67,6 +68,8 @@ static void raise_limits(void)
 		lim.rlim_cur = lim.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &lim);
 	}
+	/* A file that may not become larger (ulimit -f) is like a disk that is full. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 static int serve(const struct npf_config *conf)

@@ -21,6 +21,7 @@
 #define MERGE_BATCH   4096           /* records that the worker merges in one turn */
 #define RESERVE_MAX   (256ull << 20) /* disk space reserved ahead of a file's end */
 #define RETRO_DEFAULT (64ull << 20)  /* memory where only a time was asked for */
+#define HUGEPAGE      (2ull << 20)
 #define GROUPS_MAX    64
 
 /* ---- several taps: the worker merges ---- */
@@ -80,10 +81,10 @@ static bool feed_merged(void *ctx)
 	return n > 0;
 }
 
-static int make_lanes(struct npf_engine *e, struct npf_dump *d, uint64_t size)
+static int make_lanes(struct npf_engine *e, struct npf_dump *d)
 {
 	struct npf_buffer_conf conf = {
-		.size = size / d->port->n_taps,
+		.size = d->ring->size / d->port->n_taps,
 		.n_lanes = d->port->n_taps,
 		.hugepages = e->hugepages,
 		.mintocopy = UINT64_MAX,
@@ -104,6 +105,73 @@ static int make_lanes(struct npf_engine *e, struct npf_dump *d, uint64_t size)
 	if (rc < 0)
 		return rc;
 	return npf_reader_add(d->reader, fds, npf_buffer_fds(d->buffer, fds));
+}
+
+/* ---- memory ---- */
+
+static bool is_retro(const struct npf_dump_spec *spec)
+{
+	return spec->retro_bytes != 0 || spec->retro_ns != 0;
+}
+
+/* Bytes to remember; 0: it is not retrospective. */
+static uint64_t retro_wanted(const struct npf_dump_spec *spec)
+{
+	if (spec->retro_bytes != 0)
+		return spec->retro_bytes;
+	return is_retro(spec) ? RETRO_DEFAULT : 0;
+}
+
+static uint64_t ring_wanted(const struct npf_dump_spec *spec)
+{
+	if (is_retro(spec))
+		return npf_dump_retro_ring_size(retro_wanted(spec));
+	return spec->ring != 0 ? spec->ring : NPF_DUMP_RING_DEFAULT;
+}
+
+uint64_t npf_dump_memory_needed(
+	const struct npf_engine *e, const struct npf_dump_spec *spec, unsigned int n_taps)
+{
+	uint64_t ring = npf_dump_ring_size(ring_wanted(spec)),
+		 page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t lane;
+
+	if (ring == 0)
+		return UINT64_MAX;
+	if (n_taps <= 1)
+		return ring;
+	lane = ring / n_taps;
+	if (e->hugepages && lane >= HUGEPAGE)
+		page = HUGEPAGE;
+	return ring + NPF_ALIGN_UP(lane, page) * n_taps;
+}
+
+uint64_t npf_dump_memory(const struct npf_dump *d)
+{
+	return (d->ring != NULL ? d->ring->size : 0) +
+	       (d->buffer != NULL ? d->lane_size * d->port->n_taps : 0);
+}
+
+/* Of root and the daemon itself, whose dumps may stand in the configuration, dump_requests.c knows
+ * what to ask. */
+static int check_memory(const struct npf_engine *e, const struct npf_dump_spec *spec,
+	unsigned int n_taps, struct npf_wire_error *err)
+{
+	const uint64_t mib = 1ull << 20, limit = e->conf->npf.limits.memory * mib;
+	uint64_t needed = npf_dump_memory_needed(e, spec, n_taps), held = 0;
+
+	if (spec->uid == 0 || spec->uid == geteuid())
+		return 0;
+	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		if (d->uid == spec->uid)
+			held += npf_dump_memory(d);
+	if (needed <= limit && held <= limit - needed)
+		return 0;
+	return npf_refuse(err, -EDQUOT,
+		"user %u's dumps would hold %llu MiB, the limit is %u MiB (npf.limits.memory)",
+		(unsigned int)spec->uid,
+		(unsigned long long)((needed > UINT64_MAX - held ? needed : needed + held) / mib),
+		e->conf->npf.limits.memory);
 }
 
 /* ---- making one ---- */
@@ -195,12 +263,32 @@ static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error 
 	return 0;
 }
 
+/* Could one take the other's files for its own? */
+static int check_apart(
+	const struct npf_dump_spec *spec, const struct npf_dump *d, struct npf_wire_error *err)
+{
+	bool deletes = spec->keep != 0 || spec->keep_size != 0 || d->keep != 0 || d->keep_size != 0;
+
+	if (!npf_dump_name_shares_dir(spec->file, d->file))
+		return 0;
+	if (npf_dump_name_collide(spec->file, d->file, false))
+		return npf_refuse(
+			err, -EEXIST, "dump \"%.60s\" writes to %.100s already", d->name, d->file);
+	if (deletes && npf_dump_name_collide(spec->file, d->file, true))
+		return npf_refuse(err, -EEXIST,
+			"dump \"%.60s\" writes to %.100s: one of the two would delete files of the "
+			"other (keep); let its names begin in another way, or use another "
+			"directory",
+			d->name, d->file);
+	return 0;
+}
+
 static int check_spec(
 	const struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_wire_error *err)
 {
 	bool rotates = spec->limits.file_size != 0 || spec->limits.file_packets != 0 ||
 		       spec->limits.file_time_ns != 0;
-	bool retro = spec->retro_bytes != 0 || spec->retro_ns != 0;
+	bool retro = is_retro(spec);
 
 	if (spec->file == NULL && spec->fd < 0)
 		return npf_refuse(err, -EINVAL, "a dump needs a file");
@@ -221,10 +309,8 @@ static int check_spec(
 		if (spec->name != NULL && strcmp(spec->name, d->name) == 0)
 			return npf_refuse(
 				err, -EEXIST, "there is a dump \"%.60s\" already", spec->name);
-		/* Each would take the other's files for its own. */
-		if (spec->file != NULL && d->file != NULL && strcmp(spec->file, d->file) == 0)
-			return npf_refuse(err, -EEXIST, "dump \"%.60s\" writes to %.100s already",
-				d->name, d->file);
+		if (spec->file != NULL && d->file != NULL && check_apart(spec, d, err) < 0)
+			return -EEXIST;
 	}
 	return spec->file != NULL ? check_rights(spec, err) : 0;
 }
@@ -232,8 +318,8 @@ static int check_spec(
 static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct npf_dump_spec *spec,
 	struct npf_wire_error *err)
 {
-	uint64_t size = spec->ring != 0 ? spec->ring : NPF_DUMP_RING_DEFAULT;
-	bool retro = spec->retro_bytes != 0 || spec->retro_ns != 0;
+	uint64_t size = ring_wanted(spec);
+	bool retro = is_retro(spec);
 	struct npf_dump_head head = {
 		.format = spec->format,
 		.snaplen = d->snaplen,
@@ -253,11 +339,7 @@ static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct 
 		return npf_refuse(err, rc, "the daemon is out of memory");
 	conf.head = d->head;
 	conf.head_size = (uint32_t)rc;
-	d->retro_bytes = spec->retro_bytes;
-	if (retro && d->retro_bytes == 0)
-		d->retro_bytes = RETRO_DEFAULT;
-	if (retro)
-		size = npf_dump_retro_ring_size(d->retro_bytes);
+	d->retro_bytes = retro_wanted(spec);
 	rc = npf_dump_ring_new(size, e->hugepages, &d->ring);
 	if (rc < 0)
 		return npf_refuse(err, rc, "%llu MiB for the dump can't be had: %s; ask for less",
@@ -276,7 +358,7 @@ static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct 
 	if (retro)
 		rc = npf_dump_retro_init(&d->producer, d->retro_bytes, spec->retro_ns);
 	if (rc == 0 && d->port->n_taps > 1)
-		rc = make_lanes(e, d, size);
+		rc = make_lanes(e, d);
 	if (rc < 0)
 		return npf_refuse(err, rc, "the daemon is out of memory");
 	d->producer.now_ns = npf_clock_realtime();
@@ -365,6 +447,7 @@ uint64_t npf_dump_port_missed(const struct npf_dump *d)
 	npf_port_stats(&d->port->port, &st);
 	return st.imissed + st.rx_nombuf;
 }
+
 int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
 	struct npf_wire_error *err)
 {
@@ -376,6 +459,8 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 		return npf_refuse(err, -ENODEV, "there is no port %.60s; `npfctl ports` lists them",
 			spec->port);
 	rc = check_spec(e, spec, err);
+	if (rc == 0)
+		rc = check_memory(e, spec, port->n_taps, err);
 	if (rc < 0)
 		return rc;
 	d = calloc(1, sizeof(*d));

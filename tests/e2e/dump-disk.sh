@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Dumps and disks that give trouble: a full one costs packets that are counted, and nothing else; a
-# power cut finds every file whole that was told of; neither a full disk nor one that does not answer
+# Dumps and disks that give trouble: a full one costs packets that are counted, and nothing else, and
+# so does a file that may not become larger; two dumps never meet in a directory; a power cut finds every file whole that was told of; neither a full disk nor one that does not answer
 # keeps the daemon from stopping in time; and files are made by npf.user, or clearly refused.
 . "$(dirname "$0")/lib.sh"
 need_root
-need capinfos tcpdump jq mkfs.ext4 fsfreeze losetup setpriv
+need capinfos tcpdump jq mkfs.ext4 fsfreeze losetup setpriv prlimit
 
 # The socket's directory is npf.user's, as /run/npf is: he removes it at the end.
 install -d -m 755 -o nobody "$t/run"
@@ -20,7 +20,14 @@ release() {
 		umount "$m" 2>/dev/null || umount -l "$m" || true
 	done
 }
-trap 'release; cleanup' EXIT
+at_end() {
+	local status=$?
+	release
+	set +e
+	(exit $status)
+	cleanup
+}
+trap at_end EXIT
 
 # disk NAME SIZE: a file system of its own, with O_DIRECT and a journal, in a file.
 disk() {
@@ -89,6 +96,35 @@ rm -f "$t"/small/*.pcap
 [ "$(value full 'received - (.drop_disk + .drop_oversize + .written)')" = 0 ] ||
 	fail "packets are neither written nor counted as dropped"
 ok "a full disk drops and counts, and is used again when there is room"
+
+# ---- a file that may not become larger (ulimit -f) ----
+
+# Memory is files, too, so the ring must be smaller than that.
+prlimit --pid "$daemon" --fsize=4194304:unlimited
+"$npfctl" dump start npf0 -n large -w "$t/small/large.pcap" --buffer 2MiB --max-size 16MiB >/dev/null || fail "dump start"
+wait_for 10 is large '.error != null and .drop_disk > 0' || fail "a file that is too large is not told"
+"$npfctl" dump list >"$t/out"
+says "$t/out" 'error: .*File too large' "npfctl says that a file may not become larger"
+before=$(value large drop_disk)
+wait_for 5 is large ".drop_disk > $before" || fail "drops are not counted any more"
+prlimit --pid "$daemon" --fsize=unlimited
+wait_for 10 is large '.state == "done"' || fail "the dump does not go on when it may"
+readable "$t/small/large.pcap"
+rm "$t/small/large.pcap"
+ok "a limit on the size of files is like a disk that is full"
+
+# ---- two dumps in one directory ----
+
+"$npfctl" dump start npf0 -n ring -w "$t/small/ring-%N.pcap" -C 1MiB -W 2 tcp port 1 >/dev/null || fail "dump start"
+for file in "$t//small/./ring-%N.pcap" "$t/small/ring-%s.pcap" "$t/small/ring-%N-%N.pcap"; do
+	! "$npfctl" dump start npf0 -w "$file" tcp port 1 2>"$t/err" || fail "$file meets ring-%N.pcap"
+	says "$t/err" 'dump "ring" writes to .*/ring-%N.pcap' "a dump that would meet another's files is refused"
+done
+"$npfctl" dump start npf0 -n apart -w "$t/small/rings-%N.pcap" -C 1MiB -W 2 tcp port 1 >/dev/null ||
+	fail "rings-%N.pcap does not meet ring-%N.pcap"
+"$npfctl" dump stop ring
+"$npfctl" dump stop apart
+rm -f "$t"/small/ring*
 
 # ---- a power cut ----
 

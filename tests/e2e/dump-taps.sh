@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # A port with two rx queues on two tap lcores: its dump is one file in time order that holds
-# everything, limits are as exact as with one tap, and what came before a trigger is there.
+# everything, limits are as exact as with one tap, what came before a trigger is there, and the counters
+# of several files add up.
 . "$(dirname "$0")/lib.sh"
 need_root
-need tcpdump capinfos jq
+need tcpdump capinfos jq setpriv
+install_clients
 
 cat >"$t/conf.yaml" <<-EOF2
-	npf: {socket: $NPF_SOCKET, group: any, telemetry: false}
+	npf: {socket: $NPF_SOCKET, group: any, telemetry: false, limits: {memory: 64}}
 	eal: {memory: 128, lcores: "0@0,1@1,2@0"}
 	ports:
 	  - {name: npf0, device: "net_null0,size=300,copy=1", rx_queues: 2, start: attach}
@@ -17,6 +19,7 @@ cat >"$t/conf.yaml" <<-EOF2
 	dumps:
 	  - {name: both, port: npf1, file: "$t/both.pcap"}
 	  - {name: tcp, port: npf1, file: "$t/tcp.pcapng", format: pcapng, filter: tcp}
+	  - {name: cut, port: npf1, file: "$t/cut-%N.pcap", filter: tcp, rotate: {packets: 30}, index: "$t/cut.jsonl"}
 EOF2
 start_daemon -c "$t/conf.yaml"
 
@@ -32,6 +35,22 @@ wait_for 10 has both written $((n1 + n2)) || fail "$(value both written) packets
 wait_for 10 has tcp received $((n1 + n2)) || fail "$(value tcp received) received of $((n1 + n2))"
 "$npfctl" dump stop both
 "$npfctl" dump stop tcp
+wait_for 10 has cut received $((n1 + n2)) || fail "$(value cut received) received of $((n1 + n2))"
+"$npfctl" dump stop cut
+[ "$(jq -s 'length' "$t/cut.jsonl")" -gt 1 ] &&
+	jq -es 'all(.received >= .accepted and .accepted == .packets + .dropped)' "$t/cut.jsonl" >/dev/null || {
+	cat "$t/cut.jsonl"
+	fail "of a file less was received than it took"
+}
+[ "$(jq -s 'map(.received) | add' "$t/cut.jsonl")" -eq $((n1 + n2)) ] &&
+	[ "$(jq -s 'map(.packets) | add' "$t/cut.jsonl")" -eq "$(packets_of "$corpus/web4.pcap" tcp)" ] || {
+	cat "$t/cut.jsonl"
+	fail "the files do not add up"
+}
+ok "the counters of two taps' files add up"
+jq -es 'all(.first_ns <= .last_ns)' "$t/cut.jsonl" >/dev/null &&
+	sed -n 's/^npf-dpdk: dump: {/{/p' "$t/daemon.log" | jq -es 'length == 2 and all(.first_ns <= .last_ns)' >/dev/null ||
+	fail "a file's first packet comes after its last"
 for f in ping web4; do
 	tcpdump -nn -tt -v -r "$corpus/$f.pcap" 2>/dev/null
 done | sort >"$t/expected"
@@ -54,6 +73,15 @@ size=$(stat -c %s "$t/past-000001.pcap")
 [ "$size" -gt $((7 << 20)) ] && [ "$size" -le $(((8 << 20) + 24)) ] || fail "$size bytes were remembered"
 "$npfctl" dump stop past
 ok "what two taps saw before a trigger is written"
+
+# What counts as a user's is what is allocated: a ring is a power of two, and lanes come on top.
+chmod 755 "$t"
+mkdir -m 777 "$t/theirs"
+"${as_nobody[@]}" "$unpfctl" dump start npf0 -w "$t/theirs/x.pcap" --buffer 32MiB -c 100 --wait >/dev/null ||
+	fail "32 MiB and lanes are refused"
+! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w "$t/theirs/x.pcap" --buffer 33MiB -c 100 2>"$t/err" ||
+	fail "33 MiB take 128"
+says "$t/err" 'would hold 128 MiB, the limit is 64' "a ring is counted as large as it is, with its lanes"
 
 stop_daemon
 clean "$t/daemon.log"

@@ -14,7 +14,9 @@
 
 uint64_t npf_dump_retro_ring_size(uint64_t keep_bytes)
 {
-	return keep_bytes + NPF_MAX(keep_bytes / 4, SLACK_MIN);
+	uint64_t slack = NPF_MAX(keep_bytes / 4, SLACK_MIN);
+
+	return keep_bytes + NPF_MIN(slack, UINT64_MAX - keep_bytes);
 }
 
 int npf_dump_retro_init(struct npf_dump_producer *p, uint64_t keep_bytes, uint64_t keep_ns)

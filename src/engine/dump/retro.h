@@ -54,7 +54,8 @@ struct npf_dump_retro {
 	_Atomic bool busy;           /* a trigger is being answered */
 };
 
-/* Memory that a ring needs so that keep_bytes can be remembered and written out at once. */
+/* Memory that a ring needs so that keep_bytes can be remembered and written out at once;
+ * UINT64_MAX: more than can be said. */
 uint64_t npf_dump_retro_ring_size(uint64_t keep_bytes);
 
 /* Makes *p retrospective. Return: 0 or -ENOMEM. Owns: p->retro is freed by free(). */

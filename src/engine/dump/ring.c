@@ -62,6 +62,17 @@ static int allocate(struct npf_dump_ring *r, bool huge)
 	return 0;
 }
 
+uint64_t npf_dump_ring_size(uint64_t size)
+{
+	uint64_t n = NPF_DUMP_RING_MIN;
+
+	if (size > NPF_DUMP_RING_MAX)
+		return 0;
+	while (n < size)
+		n *= 2;
+	return n;
+}
+
 int npf_dump_ring_new(uint64_t size, bool hugepages, struct npf_dump_ring **rp)
 {
 	struct npf_dump_ring *r;
@@ -73,9 +84,7 @@ int npf_dump_ring_new(uint64_t size, bool hugepages, struct npf_dump_ring **rp)
 	if (r == NULL)
 		return -ENOMEM;
 	memset(r, 0, sizeof(*r));
-	r->size = NPF_DUMP_RING_MIN;
-	while (r->size < size)
-		r->size *= 2;
+	r->size = npf_dump_ring_size(size);
 	rc = hugepages ? allocate(r, true) : -ENOMEM;
 	if (rc < 0)
 		rc = allocate(r, false);

@@ -55,9 +55,12 @@ struct npf_dump_ring {
 	struct npf_dump_file files[NPF_DUMP_FILES]; /* of file n: files[n % NPF_DUMP_FILES] */
 };
 
+/* Bytes that a ring takes when so many are asked for: a power of two. 0: there is none so large. */
+uint64_t npf_dump_ring_size(uint64_t size);
+
 /*
  * npf_dump_ring_new - allocate and prefault.
- * @size:      bytes, rounded up to a power of two
+ * @size:      bytes, rounded up as npf_dump_ring_size() says
  * @hugepages: try them first
  * Return: 0; -EINVAL; -ENOMEM; or what memfd_create, fallocate or mmap said.
  */
