@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# What npfctl paints on a terminal stays in its place, however narrow, low or resized that is: one
-# table with a row for each filter, one line of progress. Without a terminal nothing is painted.
+# What npfctl and npf-txgen paint on a terminal stays in its place, however narrow, low or resized
+# that is: one table with a row for each filter or port, one line of progress. Without a terminal
+# nothing is painted.
 . "$(dirname "$0")/lib.sh"
 need_root
 need tmux tcpdump jq python3
@@ -36,8 +37,9 @@ terminal() {
 	background+=("$(tm display-message -p '#{pid}')")
 }
 
+top=0 # "-": with what has scrolled out above
 screen() {
-	tm capture-pane -p >"$t/screen"
+	tm capture-pane -p -S "$top" >"$t/screen"
 }
 
 # shows COUNT PATTERN: so many lines of the screen have the pattern.
@@ -164,6 +166,65 @@ long=$(seq -s ' or ' -f 'port %g' 1 100)
 "$npfctl" send npf0 -r "$t/four.pcap" -R 10pps >"$t/out2" 2>&1
 ! grep -qE $'\033|\r|%  ' "$t/out" "$t/out2" || fail "plain: there are escapes"
 ok "without a terminal everything is printed plain and whole"
+
+# The generator: of two ports, and of more than a low terminal has rows.
+txgen() {
+	local n=$1 vdevs
+	shift
+	vdevs=$(seq -s ' ' -f '--vdev=net_null%g,no-rx=1' 0 $((n - 1)))
+	echo "'$NPF_BUILD/tools/npf-txgen' --no-huge -m 128 --no-shconf --no-telemetry -l 0" \
+		"--log-level=lib.eal:4 $vdevs -- --rate 1kpps $* 2>$t/txgen.log"
+}
+
+one_txgen_table() {
+	expect 1 '^port device .*tx pps' "$1: one header"
+	expect 1 'dropped$' "$1: a header that is not cut"
+	expect 1 '^0 +net_null0 .* 0$' "$1: one row of the first port"
+	expect 1 '^1 +net_null1 .* 0$' "$1: one row of the second port"
+	expect 1 '^[0-9]+ s$' "$1: one line of time"
+}
+
+for size in 80x24 60x20 200x50; do
+	terminal ${size%x*} ${size#*x} "$(txgen 2 --duration 2s --stats-period 100ms)"
+	wait_for 20 shows 1 '^[0-9]+ s$' || fail "$size: no table: $(cat "$t/screen" "$t/txgen.log")"
+	sleep 0.6
+	one_txgen_table "$size, running"
+	wait_for 20 is_over || fail "$size: npf-txgen does not end"
+	[ "$(cat "$t/status")" -eq 0 ] || fail "$size: npf-txgen fails: $(cat "$t/txgen.log")"
+	wait_for 5 shows 1 '^after$' || fail "$size: the end"
+	top=- # the result may be higher than the terminal
+	one_txgen_table "$size, at the end"
+	expect 1 '^before$' "$size: what stood above"
+	top=0
+	ok "$size: npf-txgen shows one table, and its result below"
+done
+expect 1 'tx L1 Mb/s +tx L2 Mb/s +rx pps +rx L1 Mb/s' "a wide terminal has all columns"
+
+terminal 200 30 "$(txgen 2 --stats-period 2s)"
+wait_for 20 shows 1 '^[0-9]+ s$' || fail "no table: $(cat "$t/screen" "$t/txgen.log")"
+for size in 80x30 200x30 60x4 60x30 61x3 90x25; do
+	tm resize-window -x ${size%x*} -y ${size#*x}
+	sleep 1
+	expect 1 '^port' "resized to $size: one header"
+	[ ${size#*x} -lt 10 ] || one_txgen_table "resized to $size"
+done
+tm send-keys C-c
+wait_for 10 is_over || fail "npf-txgen can't be interrupted"
+wait_for 5 shows 1 '^after$' || fail "the end"
+one_txgen_table "interrupted"
+ok "resized, the generator's table is painted anew in its place"
+
+terminal 80 8 "$(txgen 8 --stats-period 100ms --total-num-mbufs 1024)"
+wait_for 20 shows 1 '^[0-9]+ s, 3 more ports' || fail "no word of the ports that are left out: $(cat "$t/screen" "$t/txgen.log")"
+sleep 0.5
+expect 1 '^port' "many ports: one header"
+expect 5 ' net_null[0-4] ' "many ports: the first ones, for which there is room"
+tm resize-window -x 80 -y 20
+wait_for 5 shows 8 ' net_null[0-7] ' || fail "many ports: there is room for all now"
+expect 1 '^port' "many ports: one header in a higher terminal"
+tm send-keys C-c
+wait_for 10 is_over || fail "npf-txgen can't be interrupted"
+ok "more ports than rows: the first ones, and how many more there are"
 
 tm kill-server
 stop_daemon
