@@ -56,29 +56,6 @@ int npfctl_ask(const struct npfctl *ctl, const char *what, json_t **jp);
 /* Prints a line, or indented lines; takes the reference. */
 void npfctl_print_json(json_t *j, size_t flags);
 
-/*
- * Lines that are painted again and again in place, at the end of what a terminal shows: begin, each
- * line, end. A line is cut to the terminal's width; lines beyond the room, which is one row less
- * than the terminal has, are left out. After a resize (which whoever waits long should ask for) the
- * next painting takes the new size.
- */
-#define NPFCTL_SCREEN_LINES (NPF_WIRE_MAXROWS + 2)
-struct npfctl_screen {
-	FILE *out;
-	bool live; /* it is a terminal; else nothing may be painted */
-
-	/* What is painted, and the terminal's size then. */
-	unsigned int rows, columns;
-	unsigned int n_lines, widths[NPFCTL_SCREEN_LINES];
-	bool hidden; /* a part of it, above the first row */
-};
-void npfctl_screen_init(struct npfctl_screen *s, FILE *out);
-bool npfctl_screen_is_resized(const struct npfctl_screen *s);
-void npfctl_screen_begin(struct npfctl_screen *s);
-unsigned int npfctl_screen_room(const struct npfctl_screen *s);
-void npfctl_screen_line(struct npfctl_screen *s, const char *text);
-void npfctl_screen_end(struct npfctl_screen *s);
-
 /* What `npfctl monitor` counts, as a table on standard output. Lifetime: the filters outlive it.
  * Return: NULL: out of memory; else free() it. */
 struct npfctl_table *npfctl_table_new(char **filters, uint32_t n_filters, uint64_t interval_ns);

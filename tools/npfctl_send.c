@@ -7,6 +7,7 @@
  * keeps the schedule. What is reported as sent is what the port took.
  */
 #include "npfctl.h"
+#include "screen.h"
 
 #include "base/clock.h"
 #include "replay/replay.h"
@@ -117,7 +118,7 @@ struct run {
 	uint64_t start_ns, shown_ns;
 	int error; /* the first one: what we take back after it fails for another reason */
 	bool begun, json;
-	struct npfctl_screen progress;
+	struct screen progress;
 };
 
 static bool is_timed(const struct run *r)
@@ -137,7 +138,7 @@ static void paint(struct run *r)
 	npf_tx_state(r->tx, &st);
 	snprintf(words, sizeof(words), "%" PRIu64 " packets, %.0f a second", st.sent,
 		seconds > 0 ? (double)st.sent / seconds : 0.0);
-	npfctl_screen_begin(&r->progress);
+	screen_begin(&r->progress);
 	if (all > 0) {
 		part = NPF_MIN((double)st.sent / all, 1.0);
 		room = (unsigned int)(strlen(words) + strlen("[] 100 %  ") + 1);
@@ -151,8 +152,8 @@ static void paint(struct run *r)
 	} else {
 		snprintf(line, sizeof(line), "%s", words);
 	}
-	npfctl_screen_line(&r->progress, line);
-	npfctl_screen_end(&r->progress);
+	screen_line(&r->progress, line);
+	screen_end(&r->progress);
 }
 
 static void show(struct run *r)
@@ -368,7 +369,7 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 	r.replay = o.replay;
 	r.replay.file = file;
 	r.json = mine.json;
-	npfctl_screen_init(&r.progress, stderr);
+	screen_init(&r.progress, stderr);
 	rc = open_lane(&mine, o.port, &r.sock, &r.tx);
 	if (rc == 0) {
 		npfctl_catch_interrupts();

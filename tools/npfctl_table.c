@@ -7,6 +7,7 @@
  * else a row is printed for each filter and interval, whole.
  */
 #include "npfctl.h"
+#include "screen.h"
 
 #include "base/clock.h"
 
@@ -64,7 +65,7 @@ struct npfctl_table {
 	char **filters;
 	uint32_t n_filters;
 	uint64_t interval_ns;
-	struct npfctl_screen screen;
+	struct screen screen;
 	bool begun;
 	struct npf_wire_tally total[NPF_WIRE_MAXROWS];
 
@@ -116,7 +117,7 @@ static void print_line(struct npfctl_table *t, unsigned int shown, cells text, c
 	for (char *s = line; *s != '\0'; s++)
 		if (iscntrl((unsigned char)*s))
 			*s = ' ';
-	npfctl_screen_line(&t->screen, line);
+	screen_line(&t->screen, line);
 }
 
 static void print_header(struct npfctl_table *t, unsigned int shown)
@@ -160,7 +161,7 @@ static void paint_sizes(struct npfctl_table *t)
 	for (unsigned int i = 0; i < NPF_WIRE_N_SIZES; i++)
 		n += (size_t)snprintf(line + n, sizeof(line) - n, " %s %" PRIu64, size_names[i],
 			t->last[0].sizes[i]);
-	npfctl_screen_line(&t->screen, line);
+	screen_line(&t->screen, line);
 }
 
 /* On a terminal with too few rows, as many filters as there is room for. */
@@ -169,8 +170,8 @@ static void paint(struct npfctl_table *t)
 	uint32_t n = t->n_rows;
 	unsigned int room, shown;
 
-	npfctl_screen_begin(&t->screen);
-	room = npfctl_screen_room(&t->screen);
+	screen_begin(&t->screen);
+	room = screen_room(&t->screen);
 	shown = fitting_columns(t);
 	if (room < n + 1)
 		n = room > 2 ? room - 2 : 0;
@@ -180,11 +181,11 @@ static void paint(struct npfctl_table *t)
 		char line[64];
 
 		snprintf(line, sizeof(line), "(%u more: the terminal is too low)", t->n_rows - n);
-		npfctl_screen_line(&t->screen, line);
+		screen_line(&t->screen, line);
 	} else {
 		paint_sizes(t);
 	}
-	npfctl_screen_end(&t->screen);
+	screen_end(&t->screen);
 }
 
 struct npfctl_table *npfctl_table_new(char **filters, uint32_t n_filters, uint64_t interval_ns)
@@ -196,7 +197,7 @@ struct npfctl_table *npfctl_table_new(char **filters, uint32_t n_filters, uint64
 	t->filters = filters;
 	t->n_filters = n_filters;
 	t->interval_ns = interval_ns;
-	npfctl_screen_init(&t->screen, stdout);
+	screen_init(&t->screen, stdout);
 	return t;
 }
 
@@ -222,6 +223,6 @@ void npfctl_table_add(struct npfctl_table *t, const struct npf_wire_interval *iv
 
 void npfctl_table_refresh(struct npfctl_table *t)
 {
-	if (npfctl_screen_is_resized(&t->screen))
+	if (screen_is_resized(&t->screen))
 		paint(t);
 }

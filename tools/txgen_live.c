@@ -5,7 +5,7 @@
  * the running totals, so none is lost or counted twice. A terminal too narrow for all columns is
  * shown the most wanted ones, one too low the first ports.
  */
-#include "npfctl.h" /* the screen */
+#include "screen.h"
 #include "txgen.h"
 
 #include "base/clock.h"
@@ -70,7 +70,7 @@ static void rates_of(struct rates *x, const struct npf_port_result *now,
 
 /* What is shown, kept to be painted again after a resize. */
 struct live {
-	struct npfctl_screen screen;
+	struct screen screen;
 	struct npf_result now, was;
 	double seconds; /* between them */
 };
@@ -127,7 +127,7 @@ static void paint_line(struct live *l, unsigned int shown, cells text)
 		if ((shown & 1u << c) != 0)
 			n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%*s", n > 0 ? " " : "",
 				columns[c].width, text[c]);
-	npfctl_screen_line(&l->screen, line);
+	screen_line(&l->screen, line);
 }
 
 static void paint_port(struct live *l, unsigned int shown, unsigned int i)
@@ -154,8 +154,8 @@ static void paint(struct live *l)
 	char line[96];
 	cells titles;
 
-	npfctl_screen_begin(&l->screen);
-	room = npfctl_screen_room(&l->screen);
+	screen_begin(&l->screen);
+	room = screen_room(&l->screen);
 	shown = fitting_columns(l->screen.columns);
 	n = NPF_MIN(n, room > 2 ? room - 2 : 0);
 	for (unsigned int c = 0; c < N_COLUMNS; c++)
@@ -168,8 +168,8 @@ static void paint(struct live *l)
 			l->now.seconds, l->now.n_ports - n);
 	else
 		snprintf(line, sizeof(line), "%.0f s", l->now.seconds);
-	npfctl_screen_line(&l->screen, line);
-	npfctl_screen_end(&l->screen);
+	screen_line(&l->screen, line);
+	screen_end(&l->screen);
 }
 
 static void show_lines(
@@ -199,7 +199,7 @@ void txgen_watch(struct txgen *tx, FILE *f)
 		npf_gen_wait(tx->gen, UINT64_MAX / 2);
 		return;
 	}
-	npfctl_screen_init(&l.screen, f);
+	screen_init(&l.screen, f);
 	npf_gen_result(tx->gen, &l.now);
 	if (tx->output == TXGEN_CSV)
 		npf_result_csv_head(f);
@@ -208,7 +208,7 @@ void txgen_watch(struct txgen *tx, FILE *f)
 		uint64_t wait = next > at ? NPF_MIN(next - at, MAXWAIT_NS) : 0;
 		bool over = npf_gen_wait(tx->gen, wait);
 
-		if (npfctl_screen_is_resized(&l.screen))
+		if (screen_is_resized(&l.screen))
 			paint(&l);
 		if (over)
 			return;

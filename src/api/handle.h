@@ -51,6 +51,7 @@ struct npf_handle {
 	bool holding;         /* a batch is out: npfdp_next_batch() */
 	int mode;             /* MODE_* */
 	int dump_fd;          /* readable once the dump is on disk; -1: there is none */
+	int64_t dump_offset;  /* bytes of its file, as the daemon said last */
 	pid_t dump_pid;       /* who began it: a forked child does not end it */
 	bool timeout_returns; /* a read returns 0 at the timeout */
 	bool winpcap;         /* opened by pcap_open(): NPF's meaning of a timeout of 0 */

@@ -32,9 +32,9 @@ int64_t npf_handle_dump_offset(struct npf_handle *h)
 	struct npf_wire_dump_status st;
 	struct npf_wire_error err;
 
-	if (h->dump_fd < 0 || npf_client_dump_status(h->client, &st, &err) < 0)
-		return 0;
-	return (int64_t)st.bytes;
+	if (h->dump_fd >= 0 && npf_client_dump_status(h->client, &st, &err) == 0)
+		h->dump_offset = (int64_t)st.bytes;
+	return h->dump_offset;
 }
 
 /* Room for another dump: the last one, if any, has ended, and its file is whole. */
@@ -86,6 +86,7 @@ int pcap_live_dump(pcap_t *p, char *file, int maxsize, int maxpacks)
 		return npf_handle_error(h, "%s: %s", file, err.text);
 	npf_close(h->dump_fd);
 	h->dump_fd = done;
+	h->dump_offset = 0;
 	h->dump_pid = getpid();
 	h->mode |= MODE_DUMP;
 	return 0;

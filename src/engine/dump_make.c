@@ -152,28 +152,6 @@ uint64_t npf_dump_memory(const struct npf_dump *d)
 	       (d->buffer != NULL ? d->lane_size * d->port->n_taps : 0);
 }
 
-/* Of root and the daemon itself, whose dumps may stand in the configuration, dump_requests.c knows
- * what to ask. */
-static int check_memory(const struct npf_engine *e, const struct npf_dump_spec *spec,
-	unsigned int n_taps, struct npf_wire_error *err)
-{
-	const uint64_t mib = 1ull << 20, limit = e->conf->npf.limits.memory * mib;
-	uint64_t needed = npf_dump_memory_needed(e, spec, n_taps), held = 0;
-
-	if (spec->uid == 0 || spec->uid == geteuid())
-		return 0;
-	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		if (d->uid == spec->uid)
-			held += npf_dump_memory(d);
-	if (needed <= limit && held <= limit - needed)
-		return 0;
-	return npf_refuse(err, -EDQUOT,
-		"user %u's dumps would hold %llu MiB, the limit is %u MiB (npf.limits.memory)",
-		(unsigned int)spec->uid,
-		(unsigned long long)((needed > UINT64_MAX - held ? needed : needed + held) / mib),
-		e->conf->npf.limits.memory);
-}
-
 /* ---- making one ---- */
 
 static void finished(void *ctx, const struct npf_dump_summary *s)
@@ -459,8 +437,6 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 		return npf_refuse(err, -ENODEV, "there is no port %.60s; `npfctl ports` lists them",
 			spec->port);
 	rc = check_spec(e, spec, err);
-	if (rc == 0)
-		rc = check_memory(e, spec, port->n_taps, err);
 	if (rc < 0)
 		return rc;
 	d = calloc(1, sizeof(*d));

@@ -5,14 +5,14 @@
 
 #include "engine/dump/retro.h"
 #include "engine/json_text.h"
+#include "engine/lines.h"
 #include "engine/log.h"
 #include "engine/refuse.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
+
+#define INDEX_MODE 0640
 
 static const char *const life_names[] = {
 	[NPF_DUMP_RUNNING] = "running",
@@ -111,42 +111,22 @@ static json_t *summary(const struct npf_dump *d, const struct npf_dump_summary *
 		npf_json_text(s->error != 0 ? strerror(-s->error) : NULL));
 }
 
-/* A pipe that nobody reads would hold the worker for ever. Return: a descriptor; -EINVAL: it is no
- * regular file; -errno. */
-static int open_index(const char *path)
-{
-	npf_autofd int fd =
-		open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	return S_ISREG(st.st_mode) ? npf_steal_fd(&fd) : -EINVAL;
-}
-
 int npf_dump_check_index(const char *path, struct npf_wire_error *err)
 {
-	npf_autofd int fd = open_index(path);
+	npf_autofd int fd = npf_lines_open(path, INDEX_MODE);
 
 	return fd < 0 ? npf_refuse(err, fd,
 				"index: the daemon (user %u) can't append to %.100s: %s",
 				(unsigned int)geteuid(), path,
-				fd == -EINVAL ? "not a regular file" : strerror(-fd))
+				fd == -ENOTSUP ? "not a regular file" : strerror(-fd))
 		      : 0;
 }
 
-/* Return: 0 or -errno: a part of it may be in the file. */
-static int append_line(const char *path, char *line)
+static int append_line(const char *path, const char *line)
 {
-	npf_autofd int fd = open_index(path);
-	struct iovec iov[2] = {{line, strlen(line)}, {(char *)"\n", 1}};
-	ssize_t n = fd >= 0 ? writev(fd, iov, 2) : 0;
+	npf_autofd int fd = npf_lines_open(path, INDEX_MODE);
 
-	if (fd < 0)
-		return fd;
-	if (n < 0)
-		return -errno;
-	return (size_t)n == iov[0].iov_len + 1 ? 0 : -ENOSPC;
+	return fd < 0 ? fd : npf_lines_append(fd, line);
 }
 
 void npf_dump_tell_file(struct npf_dump *d, const struct npf_dump_summary *s)

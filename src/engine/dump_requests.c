@@ -10,6 +10,7 @@
 
 #include "engine/access.h"
 #include "engine/dump/retro.h"
+#include "engine/dump_make.h"
 #include "engine/dumps.h"
 #include "engine/ports.h"
 #include "engine/refuse.h"
@@ -61,11 +62,17 @@ static int check_file(const struct npf_conn *conn, const struct npf_wire_dump *r
 	return check_opened(msg->fds[0], err);
 }
 
-static int check_limits(
-	const struct npf_engine *e, uid_t uid, uint64_t memory, struct npf_wire_error *err)
+static int check_limits(struct npf_engine *e, uid_t uid, const struct npf_dump_spec *spec,
+	struct npf_wire_error *err)
 {
 	const struct npf_config_limits *limits = &e->conf->npf.limits;
+	const struct npf_engine_port *port = npf_engine_find_port(e, spec->port);
+	uint64_t held = npf_dumps_memory(e, uid), memory;
 	unsigned int n = 0;
+
+	if (port == NULL)
+		return 0; /* said by who makes it */
+	memory = npf_dump_memory_needed(e, spec, port->n_taps);
 
 	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
 		n += d->uid == uid && d->life != NPF_DUMP_DONE;
@@ -73,16 +80,16 @@ static int check_limits(
 		return npf_refuse(err, -EDQUOT,
 			"user %u has %u dumps running, the limit (npf.limits.sessions)",
 			(unsigned int)uid, n);
-	if (memory > limits->buffer * MIB)
+	if (spec->ring > limits->buffer * MIB || spec->retro_bytes > limits->buffer * MIB)
 		return npf_refuse(err, -E2BIG,
 			"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
-			(unsigned long long)(memory / MIB), limits->buffer);
-	if (npf_dumps_memory(e, uid) + memory > limits->memory * MIB)
+			(unsigned long long)(NPF_MAX(spec->ring, spec->retro_bytes) / MIB),
+			limits->buffer);
+	if (memory > limits->memory * MIB || held > limits->memory * MIB - memory)
 		return npf_refuse(err, -EDQUOT,
 			"user %u's dumps would hold %llu MiB, the limit is %u MiB "
 			"(npf.limits.memory)",
-			(unsigned int)uid,
-			(unsigned long long)((npf_dumps_memory(e, uid) + memory) / MIB),
+			(unsigned int)uid, (unsigned long long)(memory / MIB + held / MIB),
 			limits->memory);
 	return 0;
 }
@@ -190,7 +197,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 	if (rc == 0)
 		rc = check_source(e, conn, req, &spec, err);
 	if (rc == 0)
-		rc = check_limits(e, conn->peer.uid, spec.ring + spec.retro_bytes, err);
+		rc = check_limits(e, conn->peer.uid, &spec, err);
 	if (rc == 0)
 		rc = npf_dump_start(e, &spec, &d, err);
 	if (rc < 0)

@@ -369,8 +369,8 @@ uint64_t npf_dumps_memory(const struct npf_engine *e, uid_t uid)
 	uint64_t sum = 0;
 
 	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		if (d->uid == uid && d->ring != NULL)
-			sum += d->ring->size;
+		if (d->uid == uid)
+			sum += npf_dump_memory(d);
 	return sum;
 }
 

@@ -9,12 +9,11 @@
 #include "engine/watch.h"
 
 #include "engine/expression.h"
+#include "engine/lines.h"
 #include "engine/log.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define DEFAULT_INTERVAL_MS 1000
 #define EXPRESSION_SNAPLEN  262144
@@ -66,27 +65,11 @@ static json_t *describe_tally(const struct npf_wire_tally *t)
 		"peak_bytes", u64(t->peak_bytes), "sizes", sizes);
 }
 
-/* In one write, so that a reader never sees half of it; half of it is taken back. */
-static bool append_whole(int fd, const char *line, size_t len)
-{
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) < 0)
-		return false;
-	n = write(fd, line, len);
-	if (n > 0 && (size_t)n < len && ftruncate(fd, st.st_size) < 0)
-		return true; /* can't be mended: better half a line than the same counts twice */
-	return n == (ssize_t)len;
-}
-
 static bool tell_file(void *arg, const struct npf_wire_interval *iv, uint64_t end_ns)
 {
 	const struct npf_watch *w = arg;
 	json_t *j = NULL;
-	char *line = NULL;
-	bool is_told = false;
-	size_t len;
+	npf_autofree char *line = NULL;
 
 	if (w->file < 0)
 		return true;
@@ -95,13 +78,8 @@ static bool tell_file(void *arg, const struct npf_wire_interval *iv, uint64_t en
 	json_object_update_new(j, describe_tally(&iv->rows[0]));
 	line = json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(j);
-	if (line != NULL) {
-		len = strlen(line);
-		line[len] = '\n';
-		is_told = append_whole(w->file, line, len + 1);
-	}
-	free(line);
-	return is_told; /* a full disk: the same counts are in the next line that can be written */
+	/* On a full disk the same counts are in the next line that can be written. */
+	return line != NULL && npf_lines_append(w->file, line) == 0;
 }
 
 /* ---- Life ---- */
@@ -260,23 +238,6 @@ int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len)
 	return 0;
 }
 
-/* A pipe whose reader sleeps would hold up all monitors. Return: 0 or -errno; -ENOTSUP: no regular
- * file. */
-static int open_file(const char *path, int *fdp)
-{
-	struct stat st;
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644);
-
-	if (fd < 0)
-		return errno == ENXIO ? -ENOTSUP : -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		npf_close(fd);
-		return -ENOTSUP;
-	}
-	*fdp = fd;
-	return 0;
-}
-
 static int prepare_standing(struct npf_engine *e, struct npf_watch *w, char *err, size_t err_len)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
@@ -292,12 +253,12 @@ static int prepare_standing(struct npf_engine *e, struct npf_watch *w, char *err
 		return rc;
 	}
 	if (w->conf->file != NULL) {
-		rc = open_file(w->conf->file, &w->file);
-		if (rc < 0) {
+		w->file = npf_lines_open(w->conf->file, 0644);
+		if (w->file < 0) {
 			snprintf(err, err_len, "monitor %s: can't write to %s: %s", w->conf->name,
 				w->conf->file,
-				rc == -ENOTSUP ? "it is no regular file" : strerror(-rc));
-			return rc;
+				w->file == -ENOTSUP ? "it is no regular file" : strerror(-w->file));
+			return w->file;
 		}
 	}
 	rc = begin(e, w, tell_file);

@@ -132,7 +132,8 @@ static bool check_rows(const void *body, const void *tail, const char **whyp)
 	return n_insns == m->n_insns;
 }
 
-/* Reports are JSON: no text that is not UTF-8, no number beyond 2^63. Names of files are bytes. */
+/* Reports are JSON: no text that is not UTF-8, no number beyond 2^63; and a name must not paint a
+ * terminal or begin a line of a log. Names of files are bytes. */
 static bool is_reportable(const struct npf_wire_dump *m, const char **whyp)
 {
 	const uint64_t numbers[] = {m->file_size, m->file_packets, m->file_time_ns, m->max_size,
@@ -141,6 +142,10 @@ static bool is_reportable(const struct npf_wire_dump *m, const char **whyp)
 	*whyp = "the dump's name, filter or comment is not UTF-8";
 	if (!npf_is_utf8(m->name) || !npf_is_utf8(m->filter) || !npf_is_utf8(m->comment))
 		return false;
+	*whyp = "the dump's name holds a control character";
+	for (const char *c = m->name; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return false;
 	*whyp = "a size, time or number is too large";
 	for (size_t i = 0; i < NPF_ARRAY_LEN(numbers); i++)
 		if (numbers[i] > INT64_MAX)

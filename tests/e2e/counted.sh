@@ -18,7 +18,9 @@ many=$((400 * n))
 mkdir "$t/small"
 mount -t tmpfs -o size=32k none "$t/small"
 on_small_disk() {
+	local status=$?
 	umount "$t/small" 2>/dev/null || true
+	(exit $status)
 	cleanup
 }
 trap on_small_disk EXIT

@@ -7,7 +7,10 @@
 Each round runs every case once, one after the other, so that a noisy machine is unfair to all alike.
 64-byte packets: what reached the file, a second, and what was lost on the way. npf-dpdk and testpmd
 with dpdk-dumpcap take them from net_null; tcpdump and netsniff-ng from a veth that trafgen floods, since
-they can't read a DPDK port. 1514-byte packets: bytes a second beside fio's sequential direct writes
+they can't read a DPDK port. net_null makes packets as fast as they are taken, so npf-dpdk's port is
+set to wait for the disk (overflow: wait): what it writes is then the rate that it writes without loss. The
+same with a port that drops shows what an overload costs. What the others wrote while they lost packets
+is more than they could write without loss. 1514-byte packets: bytes a second beside fio's sequential direct writes
 (io_uring, 1 MiB, depth 8) into the same directory, and into a tmpfs beside a loop of write(2) of 1 MiB.
 CPU: seconds of processor time for each GB written, of the dump's worker alone, of the whole daemon
 (the tap polls all the time, and makes up the packets), and of the others' processes.
@@ -54,11 +57,13 @@ def cpu_of(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def npf(size, directory):
+def npf(size, directory, overflow="wait"):
     """Return packets/s and bytes/s in files, packets/s lost, CPU s/GB of worker and daemon."""
+    pathlib.Path(f"{tmp}/conf.yaml").write_text(
+        f"npf: {{socket: {tmp}/s, telemetry: false}}\n"
+        f"ports: [{{name: npf0, device: \"net_null0,size={size},copy=1\", overflow: {overflow}}}]\n")
     with open(f"{tmp}/daemon.log", "w") as log:
-        daemon = subprocess.Popen([BUILD / "tools/npf-dpdk", "--vdev", f"net_null0,size={size},copy=1",
-                                   "--socket", f"{tmp}/s"], stderr=log)
+        daemon = subprocess.Popen([BUILD / "tools/npf-dpdk", "-c", f"{tmp}/conf.yaml"], stderr=log)
     for _ in range(200):
         if "npf-dpdk: ready" in open(f"{tmp}/daemon.log").read():
             break
@@ -75,6 +80,7 @@ def npf(size, directory):
     daemon.terminate()
     daemon.wait(30)
     assert done["error"] is None and done["disk_bytes"] == done["bytes"], done
+    assert overflow == "drop" or done["drop_disk"] == 0, done
     gb = (after["disk_bytes"] - before["disk_bytes"]) / 1e9
     for f in glob.glob(f"{directory}/d-*"):
         os.unlink(f)
@@ -163,6 +169,7 @@ def fio(directory, *options):
 
 CASES = {
     "64 B, disk: npf-dpdk": lambda: npf(64, tmp),
+    "64 B, disk: npf-dpdk, a port that drops": lambda: npf(64, tmp, "drop"),
     "64 B, disk: testpmd + dpdk-dumpcap": lambda: dumpcap(64),
     "64 B, disk: veth, tcpdump -w": lambda: flooded(64, "tcpdump", "-i", "wire", "-B", "65536", "-w"),
     "64 B, disk: veth, netsniff-ng": lambda: flooded(64, "netsniff-ng", "--in", "wire", "-S", "64MiB", "--silent", "--out"),
@@ -176,28 +183,36 @@ CASES = {
 COLUMNS = ("Mpps", "GB/s", "lost Mpps", "worker s/GB", "CPU s/GB")
 
 
+def spread(values):
+    return " / ".join(f"{f(values):.2f}" for f in (min, statistics.median, max))
+
+
+def ratio(results, what, column, name, *peers, peer_column=None):
+    """min / median / max over the rounds of name's figure by the best of its peers'."""
+    best = [max(results[p][i][peer_column or column] for p in peers) for i in range(ROUNDS)]
+    print(f"{what}: {spread([r[column] / b for r, b in zip(results[name], best)])}")
+
+
 def main():
     results = {name: [] for name in CASES if ONLY in name}
     for _ in range(ROUNDS):
         for name in results:
             results[name].append(CASES[name]())
-    print(f"{ROUNDS} rounds of {SECONDS} s in {DIRECTORY}; medians")
-    print(f"{'':40}" + "".join(f"{c:>13}" for c in COLUMNS))
-    median = {}
+    print(f"{ROUNDS} rounds of {SECONDS} s in {DIRECTORY}; min / median / max")
+    print(f"{'':40}" + "".join(f"{c:>22}" for c in COLUMNS))
     for name, rounds in results.items():
-        median[name] = {c: statistics.median(r[c] for r in rounds) for c in COLUMNS if c in rounds[0]}
-        print(f"{name:40}" + "".join(f"{median[name][c]:13.3f}" if c in median[name] else f"{'-':>13}" for c in COLUMNS))
+        print(f"{name:40}" + "".join(f"{spread([r[c] for r in rounds]) if c in rounds[0] else '-':>22}" for c in COLUMNS))
     if ONLY:
         return
-    ours, best = median["64 B, disk: npf-dpdk"], max(median[n]["Mpps"] for n in list(CASES)[1:4])
-    print(f"64 B to disk, npf-dpdk / best other: {ours['Mpps'] / best:.2f}")
-    print("1514 B to disk, npf-dpdk / fio: "
-          f"{median['1514 B, disk: npf-dpdk']['GB/s'] / median['disk: fio, io_uring, direct, depth 8']['GB/s']:.2f}")
-    print("1514 B to tmpfs, npf-dpdk / bare writes: "
-          f"{median['1514 B, tmpfs: npf-dpdk']['GB/s'] / median['tmpfs: write(2) of 1 MiB (fio psync)']['GB/s']:.2f}")
-    tcpdump = median["64 B, disk: veth, tcpdump -w"]["CPU s/GB"]
-    print(f"CPU for a GB of 64 B packets, tcpdump -w / npf-dpdk: whole daemon {tcpdump / ours['CPU s/GB']:.1f}, "
-          f"worker {tcpdump / ours['worker s/GB']:.1f}")
+    ours, tcpdump = "64 B, disk: npf-dpdk", "64 B, disk: veth, tcpdump -w"
+    print("Ratios, min / median / max:")
+    ratio(results, "64 B packets/s without loss, npf-dpdk / best other", "Mpps", ours, *list(CASES)[2:5])
+    ratio(results, "1514 B bytes/s to disk, npf-dpdk / fio", "GB/s", "1514 B, disk: npf-dpdk",
+          "disk: fio, io_uring, direct, depth 8")
+    ratio(results, "1514 B bytes/s to tmpfs, npf-dpdk / bare writes", "GB/s", "1514 B, tmpfs: npf-dpdk",
+          "tmpfs: write(2) of 1 MiB (fio psync)")
+    ratio(results, "CPU for a GB of 64 B packets, tcpdump -w / npf-dpdk's whole daemon", "CPU s/GB", tcpdump, ours)
+    ratio(results, "... / its worker alone", "CPU s/GB", tcpdump, ours, peer_column="worker s/GB")
 
 
 try:

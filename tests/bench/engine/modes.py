@@ -7,12 +7,12 @@
 PART: monitor, asap, queue, timed (all unless given). Each round runs every case once, one after the
 other. All needs root.
 
-  monitor  net_null, 64 bytes: nanoseconds of the tap for each packet, without a session and with a
-           monitor of four filters
-  asap     net_null, 64 bytes: packets a second of `npfctl send --repeat` and `--loop`; peer:
-           dpdk-testpmd in txonly mode on the same device. Send worker and testpmd's forwarding lcore
-           on the second CPU
-  queue    pcap_sendqueue_transmit() of a program, into net_null and over veth (net_af_packet);
+  monitor  nanoseconds of the tap for each packet, without a session and with a monitor of four filters;
+           net_null (64-byte packets, all alike) and net_pcap with infinite_rx (a web trace)
+  asap     net_null, 64 bytes: packets a second of `npfctl send --repeat` and `--loop`, and of a
+           program's pcap_setnumwrites() and pcap_sendqueue_transmit(); peer: dpdk-testpmd in txonly
+           mode on the same device. Send worker and testpmd's forwarding lcore on the second CPU
+  queue    pcap_sendqueue_transmit() of a program over veth (net_af_packet) and into net_null;
            peers over veth: tcpreplay --topspeed, trafgen
   timed    a file of 64-byte packets 10 us apart, sent over veth: how far each packet's arrival, as
            stamped by the kernel at the other end, is from the schedule; peer: tcpreplay. And what the
@@ -32,8 +32,9 @@ BUILD = pathlib.Path(sys.argv[1]).resolve()
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
 SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 2.0
 PARTS = sys.argv[4:] or ["monitor", "asap", "queue", "timed"]
+TRACE = pathlib.Path(__file__).resolve().parents[3] / "tests/corpus/web4.pcap"
 NPFCTL, NPF = BUILD / "tools/npfctl", BUILD / "tools/npf-dpdk"
-MODES = BUILD / "tests/e2e/modes"
+SEND = BUILD / "tests/bench/engine/send"
 FILTERS = ["tcp port 80", "udp", "host 10.0.0.1 and port 443", "ip6"]
 NS = f"npfbench{__import__('os').getpid()}"
 tmp = pathlib.Path(tempfile.mkdtemp(prefix="npf-modes-"))
@@ -106,8 +107,13 @@ def tap_ns():
 
 
 def bench_monitor():
+    for device in "net_null0,copy=1", f"net_pcap0,rx_pcap={TRACE},infinite_rx=1":
+        monitor_on(device)
+
+
+def monitor_on(device):
     rows = {"no session": [], "a monitor of four filters": []}
-    with Daemon("net_null0,copy=1"):
+    with Daemon(device):
         for _ in range(ROUNDS):
             rows["no session"].append(tap_ns())
             with subprocess.Popen(["taskset", "-c", "0", NPFCTL, "--socket", tmp / "s", "monitor", "npf0", *FILTERS,
@@ -115,7 +121,7 @@ def bench_monitor():
                 time.sleep(0.5)
                 rows["a monitor of four filters"].append(tap_ns())
                 m.terminate()
-    table("monitor, net_null: ns a packet on the tap", rows)
+    table(f"monitor, {device.split('0')[0]}: ns a packet on the tap", rows)
     added = [a - b for a, b in zip(rows["a monitor of four filters"], rows["no session"])]
     print(f"  {'added':44} {spread(added)}")
 
@@ -138,13 +144,27 @@ def npfctl_send(how, n):
     return r["packets"] / r["seconds"] / 1e6
 
 
+def program(*how, device="net_null0,no-rx=1", netns=None):
+    """The rate of tests/bench/engine/send, million packets a second."""
+    with Daemon(device, lcores="0@0,1@0", send_cpu=1, netns=netns):
+        r = run("taskset", "-c", "0", SEND, "npf0", *how, env={"NPF_SOCKET": str(tmp / "s")})
+    return float(r.stdout) / 1e6
+
+
 def bench_asap():
     write_pcap(tmp / "one.pcap", 1, 0)
-    rows = {"dpdk-testpmd txonly": [], "npfctl send --repeat": [], "npfctl send --loop": []}
+    write_pcap(tmp / "many.pcap", 10000, 1)
+    cases = {
+        "dpdk-testpmd txonly": testpmd,
+        "npfctl send --repeat": lambda: npfctl_send("--repeat", int(5e7 * SECONDS)),
+        "npfctl send --loop": lambda: npfctl_send("--loop", int(3e7 * SECONDS)),
+        "pcap_setnumwrites": lambda: program("writes", int(5e7 * SECONDS)),
+        "pcap_sendqueue_transmit": lambda: program("queue", tmp / "many.pcap", int(3e3 * SECONDS)),
+    }
+    rows = {name: [] for name in cases}
     for _ in range(ROUNDS):
-        rows["dpdk-testpmd txonly"].append(testpmd())
-        rows["npfctl send --repeat"].append(npfctl_send("--repeat", int(2e7 * SECONDS)))
-        rows["npfctl send --loop"].append(npfctl_send("--loop", int(1e7 * SECONDS)))
+        for name, case in cases.items():
+            rows[name].append(case())
     table("asap, net_null, 64 bytes: million packets a second", rows, "dpdk-testpmd txonly")
 
 
@@ -176,13 +196,6 @@ def inside(*args, check=True):
     return run("ip", "netns", "exec", NS, *args, check=check)
 
 
-def program(device, netns=None, rounds=10):
-    with Daemon(device, lcores="0@0,1@0", send_cpu=1, netns=netns):
-        r = run("taskset", "-c", "0", MODES, "rate", "npf0", tmp / "many.pcap", rounds,
-                env={"NPF_SOCKET": str(tmp / "s")})
-    return float(r.stdout) / 1e6
-
-
 def tcpreplay():
     r = inside("taskset", "-c", "1", "tcpreplay", "--topspeed", "--preload-pcap", "--loop", "10", "-i", "a0",
                tmp / "many.pcap")
@@ -205,8 +218,8 @@ def bench_queue():
             rows["tcpreplay --topspeed, veth"].append(tcpreplay())
             rows["trafgen, veth"].append(trafgen(wire))
             rows["pcap_sendqueue_transmit, veth"].append(
-                program("net_af_packet0,iface=a0,qdisc_bypass=1", netns=NS))
-            rows["pcap_sendqueue_transmit, net_null"].append(program("net_null0,no-rx=1", rounds=200))
+                program("queue", tmp / "many.pcap", 10, device="net_af_packet0,iface=a0,qdisc_bypass=1", netns=NS))
+            rows["pcap_sendqueue_transmit, net_null"].append(program("queue", tmp / "many.pcap", 1000))
     table("queue, 64 bytes: million packets a second", rows, "tcpreplay --topspeed, veth")
 
 

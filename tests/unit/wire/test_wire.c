@@ -323,6 +323,9 @@ static void texts_of_a_dump_are_utf8_but_its_file_is_bytes(void **state)
 	good_request(&r, NPF_WIRE_DUMP);
 	strcpy(((struct npf_wire_dump *)r.body)->file, "/f\xff.pcap");
 	assert_int_equal(check(&r), 0);
+	strcpy(((struct npf_wire_dump *)r.body)->name, "a\033[2J");
+	assert_int_equal(npf_wire_check_request(&r.msg, &err), -EPROTO);
+	assert_non_null(strstr(err.text, "control character"));
 }
 
 static void numbers_of_a_dump_that_no_report_can_show_are_refused(void **state)

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npfctl_screen.c - lines on a terminal that are painted again and again, in place.
+ * screen.c - lines on a terminal that are painted again and again, in place.
  *
  * No line is as wide as the terminal and one row stays free below them, so nothing ever wraps or
  * scrolls while they are painted, and one line is one row. Only a resize breaks that: most
  * terminals fold what became too wide, so the way up is reckoned from the widths of the lines.
  * Where a terminal cuts instead, a row above the lines may be lost.
  */
-#include "npfctl.h"
+#include "screen.h"
+
+#include "base/base.h"
 
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
-void npfctl_screen_init(struct npfctl_screen *s, FILE *out)
+void screen_init(struct screen *s, FILE *out)
 {
-	*s = (struct npfctl_screen){.out = out, .live = isatty(fileno(out))};
+	*s = (struct screen){.out = out, .live = isatty(fileno(out))};
 }
 
 /* A terminal that does not know, like a serial line, is taken for the smallest usual one. */
-static void ask_size(const struct npfctl_screen *s, unsigned int *rowsp, unsigned int *columnsp)
+static void ask_size(const struct screen *s, unsigned int *rowsp, unsigned int *columnsp)
 {
 	struct winsize w = {0};
 	bool known = ioctl(fileno(s->out), TIOCGWINSZ, &w) == 0 && w.ws_row > 0 && w.ws_col > 0;
@@ -27,7 +30,7 @@ static void ask_size(const struct npfctl_screen *s, unsigned int *rowsp, unsigne
 	*columnsp = known ? w.ws_col : 80;
 }
 
-bool npfctl_screen_is_resized(const struct npfctl_screen *s)
+bool screen_is_resized(const struct screen *s)
 {
 	unsigned int rows, columns;
 
@@ -37,7 +40,7 @@ bool npfctl_screen_is_resized(const struct npfctl_screen *s)
 	return rows != s->rows || columns != s->columns;
 }
 
-void npfctl_screen_begin(struct npfctl_screen *s)
+void screen_begin(struct screen *s)
 {
 	unsigned int up = s->n_lines, rows = s->rows, columns = s->columns;
 	bool resized;
@@ -57,22 +60,22 @@ void npfctl_screen_begin(struct npfctl_screen *s)
 	s->n_lines = 0;
 }
 
-unsigned int npfctl_screen_room(const struct npfctl_screen *s)
+unsigned int screen_room(const struct screen *s)
 {
 	return NPF_MIN(s->rows - 1, (unsigned int)NPF_ARRAY_LEN(s->widths));
 }
 
-void npfctl_screen_line(struct npfctl_screen *s, const char *text)
+void screen_line(struct screen *s, const char *text)
 {
 	unsigned int width = (unsigned int)NPF_MIN(strlen(text), (size_t)s->columns - 1);
 
-	if (s->n_lines >= npfctl_screen_room(s))
+	if (s->n_lines >= screen_room(s))
 		return;
 	s->widths[s->n_lines++] = width;
 	fprintf(s->out, "\r%.*s\033[K\n", (int)width, text);
 }
 
-void npfctl_screen_end(struct npfctl_screen *s)
+void screen_end(struct screen *s)
 {
 	fputs("\033[J", s->out);
 	fflush(s->out);
