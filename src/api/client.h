@@ -177,9 +177,11 @@ static inline struct npf_client_stop npf_client_stop(const _Atomic uint32_t *at)
 /* A batch under way; on its user's stack. */
 struct npf_client_batch {
 	struct npf_client *c;
+	struct npf_tx *tx;
 	struct npf_client_stop stop;
 	uint64_t sent, failed; /* of the lane, when the batch began */
-	uint32_t len;          /* of the frame put last */
+	uint32_t max_len;      /* of a frame on this port */
+	uint32_t len;          /* of the last frame that could not be put at once */
 	uint32_t flags;        /* of the next frame */
 	int error;
 };

@@ -65,6 +65,8 @@ int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uin
 	npf_tx_state(c->tx, &st);
 	*b = (struct npf_client_batch){
 		.c = c,
+		.tx = c->tx,
+		.max_len = NPF_WIRE_FRAME_MAX(c->port.mtu),
 		.stop = stop,
 		.sent = st.sent,
 		.failed = st.failed,
@@ -108,28 +110,36 @@ static int wait_for(struct npf_client_batch *b, uint64_t pending)
 	}
 }
 
+/* The lane has no room for it yet, or never. */
+static int put_later(struct npf_client_batch *b, const void *frame, uint32_t len, uint32_t repeat,
+	uint64_t at_ns, int rc)
+{
+	while (rc == -EAGAIN) {
+		rc = wait_for(b, npf_tx_size(b->tx) / 2);
+		if (rc == 0)
+			rc = npf_tx_put(b->tx, frame, len, repeat, at_ns, b->flags);
+	}
+	return rc;
+}
+
 int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t len,
 	uint32_t repeat, uint64_t at_ns)
 {
-	struct npf_tx *tx = b->c->tx;
 	int rc;
 
-	if (b->error < 0)
+	if (NPF_UNLIKELY(b->error < 0))
 		return b->error;
-	b->len = len;
 	/* The daemon would say the same, but a caller may be wrong about how much there is to copy.
 	 */
-	if (len < NPF_WIRE_FRAME_MIN || len > NPF_WIRE_FRAME_MAX(b->c->port.mtu)) {
-		b->error = -EMSGSIZE;
-		return b->error;
-	}
-	while ((rc = npf_tx_put(tx, frame, len, repeat, at_ns, b->flags)) == -EAGAIN) {
-		rc = wait_for(b, npf_tx_size(tx) / 2);
-		if (rc < 0)
-			break;
+	if (len < NPF_WIRE_FRAME_MIN || len > b->max_len)
+		rc = -EMSGSIZE;
+	else
+		rc = npf_tx_put(b->tx, frame, len, repeat, at_ns, b->flags);
+	if (NPF_UNLIKELY(rc < 0)) {
+		b->len = len;
+		b->error = rc = put_later(b, frame, len, repeat, at_ns, rc);
 	}
 	b->flags &= ~NPF_TX_START;
-	b->error = rc;
 	return rc;
 }
 

@@ -21,7 +21,8 @@
 #include <limits.h>
 #include <string.h>
 
-#define FILE_HEADER 16u /* of a packet in a savefile */
+#define FILE_HEADER 16u  /* of a packet in a savefile */
+#define AHEAD       1024 /* of the packet being sent, bytes asked for; may lie behind the queue */
 
 struct queue {
 	pcap_send_queue face; /* the program's as much as ours: it empties a queue by len = 0 */
@@ -147,13 +148,16 @@ u_int pcap_sendqueue_transmit(pcap_t *p, pcap_send_queue *queue, int sync)
 		return 0;
 	}
 	for (; (size = packet_at(queue, at, &hdr)) > 0; at += size) {
-		int64_t since;
+		int64_t since = 0;
 
-		if (at == 0)
-			first = stamp_ns(h, &hdr);
-		since = stamp_ns(h, &hdr) - first;
+		__builtin_prefetch(queue->buffer + at + AHEAD);
+		if (sync) {
+			since = stamp_ns(h, &hdr);
+			first = at == 0 ? since : first;
+			since = NPF_MAX(since - first, (int64_t)0);
+		}
 		if (npf_client_batch_put(&batch, queue->buffer + at + sizeof(hdr), hdr.caplen, 1,
-			    sync && since > 0 ? (uint64_t)since : 0) < 0)
+			    (uint64_t)since) < 0)
 			break;
 	}
 	rc = npf_client_batch_end(&batch, &sent, &err);

@@ -46,9 +46,9 @@ struct npf_send_lane {
 	struct rte_mbuf *spare[NPF_SEND_BURST];
 	unsigned int n_spare;
 
-	/* Taken from the lane: items[item] is not in the burst yet, or not wholly. */
-	struct npf_tx_item items[NPF_SEND_BURST];
-	unsigned int n_items, item;
+	/* Taken from the lane, but not in the burst yet, or not wholly. */
+	bool has_item;
+	struct npf_tx_item item;
 	uint32_t left;            /* its repetitions still to come; 0: it was not begun */
 	struct rte_mbuf **copies; /* of a repeated frame; NPF_SEND_COPIES pointers */
 	unsigned int n_copies, copy;

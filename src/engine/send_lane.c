@@ -84,27 +84,22 @@ static void note_sent(struct npf_send_lane *s, unsigned int n, uint64_t end)
 		tell(s);
 }
 
-static inline bool has_item(const struct npf_send_lane *s)
-{
-	return s->item < s->n_items;
-}
-
 /* All that is in work fails, and what comes after it in its batch. */
 static unsigned int fail(struct npf_send_lane *s, int error)
 {
-	const struct npf_tx_item *it = &s->items[s->item];
+	const struct npf_tx_item *it = &s->item;
 	unsigned int n = s->n - s->next;
 	uint64_t end = n > 0 ? s->end[s->n - 1] : 0, failed = n + s->left;
 
 	if (n > 0)
 		rte_pktmbuf_free_bulk(&s->mbufs[s->next], n);
-	else if (has_item(s) && s->left == 0)
+	else if (s->has_item && s->left == 0)
 		failed = s->left = it->repeat; /* there was no mbuf to begin it with */
 	s->n = s->next = 0;
 	if (s->left > 0) {
 		end = it->end;
 		s->left = 0;
-		s->item++;
+		s->has_item = false;
 		free_copies(s);
 	}
 	tell(s);
@@ -117,7 +112,7 @@ static unsigned int fail(struct npf_send_lane *s, int error)
 
 void npf_send_lane_orphan(struct npf_send_lane *s)
 {
-	if (s->next < s->n || has_item(s))
+	if (s->next < s->n || s->has_item)
 		fail(s, -ENODEV);
 	tell(s);
 	free_spares(s);
@@ -128,8 +123,9 @@ void npf_send_lane_orphan(struct npf_send_lane *s)
 /* A frame that was not even begun fails; nothing is in work. */
 static void fail_item(struct npf_send_lane *s, int error)
 {
-	const struct npf_tx_item *it = &s->items[s->item++];
+	const struct npf_tx_item *it = &s->item;
 
+	s->has_item = false;
 	tell(s);
 	npf_tx_lane_count(s->lane, 0, it->repeat, error);
 	npf_tx_lane_settle(s->lane, it->end);
@@ -207,7 +203,7 @@ static bool build_copies(struct npf_send_lane *s, const struct npf_tx_item *it)
 		s->end[s->n++] = --s->left == 0 ? it->end : 0;
 	}
 	if (s->left == 0) {
-		s->item++;
+		s->has_item = false;
 		free_copies(s);
 	}
 	return true;
@@ -225,7 +221,7 @@ static inline bool build(struct npf_send_lane *s, const struct npf_tx_item *it)
 		return false;
 	s->mbufs[s->n] = m;
 	s->end[s->n++] = it->end;
-	s->item++;
+	s->has_item = false;
 	return true;
 }
 
@@ -236,20 +232,26 @@ static inline bool build(struct npf_send_lane *s, const struct npf_tx_item *it)
 static void build_run(struct npf_send_lane *s)
 {
 	const uint32_t longest = NPF_MIN(s->room, NPF_WIRE_FRAME_MAX(s->port->mtu));
-	unsigned int n = s->n, item = s->item, spare = s->n_spare;
+	unsigned int n = s->n, spare = s->n_spare;
+	struct npf_tx_walk walk;
+	struct npf_tx_item it;
 
-	for (; n < NPF_SEND_BURST && item < s->n_items && spare > 0; n++, item++) {
-		const struct npf_tx_item *it = &s->items[item];
+	if (!npf_tx_walk_begin(s->lane, &walk))
+		return;
+	while (n < NPF_SEND_BURST && spare > 0) {
+		struct npf_tx_walk before = walk;
 
-		if ((it->flags & ~NPF_TX_NOWAIT) != 0 || it->repeat != 1 ||
-			it->len < NPF_WIRE_FRAME_MIN || it->len > longest)
+		if (npf_tx_walk_next(&walk, &it) != 1 || (it.flags & ~NPF_TX_NOWAIT) != 0 ||
+			it.repeat != 1 || it.len < NPF_WIRE_FRAME_MIN || it.len > longest) {
+			walk = before;
 			break;
-		s->nowait |= (it->flags & NPF_TX_NOWAIT) != 0;
-		s->mbufs[n] = npf_port_fill(s->spare[--spare], it->frame, (uint16_t)it->len);
-		s->end[n] = it->end;
+		}
+		s->nowait |= (it.flags & NPF_TX_NOWAIT) != 0;
+		s->mbufs[n] = npf_port_fill(s->spare[--spare], it.frame, (uint16_t)it.len);
+		s->end[n++] = it.end;
 	}
+	npf_tx_walk_end(s->lane, &walk);
 	s->n = n;
-	s->item = item;
 	s->n_spare = spare;
 }
 
@@ -257,23 +259,16 @@ static void build_run(struct npf_send_lane *s)
 static bool is_cut(const struct npf_send_lane *s)
 {
 	if (s->left > 0)
-		return npf_tx_lane_is_cut(s->lane, s->items[s->item].end);
+		return npf_tx_lane_is_cut(s->lane, s->item.end);
 	return s->next < s->n && npf_tx_lane_is_cut(s->lane, s->end[s->n - 1]);
 }
 
 /* Return: the next item; NULL: there is none. */
 static inline const struct npf_tx_item *next_item(struct npf_send_lane *s)
 {
-	int n;
-
-	if (NPF_UNLIKELY(!has_item(s))) {
-		n = npf_tx_lane_take(s->lane, s->items, NPF_SEND_BURST);
-		s->n_items = n > 0 ? (unsigned int)n : 0;
-		s->item = 0;
-		if (n <= 0)
-			return NULL;
-	}
-	return &s->items[s->item];
+	if (!s->has_item)
+		s->has_item = npf_tx_lane_take(s->lane, &s->item) == 1;
+	return s->has_item ? &s->item : NULL;
 }
 
 /* Makes a burst of what the lane has. */
@@ -358,7 +353,7 @@ unsigned int npf_send_lane_serve(struct npf_send_lane *s, uint64_t now_ns, uint6
 	*againp = 0;
 	if (s->next == s->n) {
 		fill(s, now_ns);
-		if (s->n == 0 && !has_item(s)) {
+		if (s->n == 0 && !s->has_item) {
 			tell(s);
 			free_spares(s);
 			s->active_ns = 0;

@@ -16,17 +16,37 @@
 
 #include "base/base.h"
 
+#include <assert.h>
+
 #define NPF_TX_MIN      (64u << 10) /* bytes of a lane */
 #define NPF_TX_MAX      (1u << 30)
 #define NPF_TX_DEFAULT  (1u << 20)
 #define NPF_TX_MAXFRAME (64u << 10)
 #define NPF_TX_NFDS     5 /* engine's words, client's words, data, kick, done */
 
+#define NPF_TX_ALIGN    8
+#define NPF_TX_AHEAD    2048 /* bytes ahead of where they are that both sides ask for lines */
+
 /* Flags of a frame. */
 #define NPF_TX_START  0x1u /* begins a batch: time 0 of its schedule is when it is sent */
 #define NPF_TX_TIMED  0x2u /* to be sent at_ns after the batch's start, not before */
 #define NPF_TX_NOWAIT 0x4u /* fails if the port has no room for it at once */
 #define NPF_TX_FLAGS  0x7u
+
+/* A frame in the lane: followed by len bytes of frame, and padding to NPF_TX_ALIGN. */
+struct npf_tx_rec {
+	uint64_t at_ns;
+	uint32_t len;
+	uint32_t repeat;
+	uint32_t flags;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct npf_tx_rec) == 24, "tx layout");
+
+static inline uint64_t npf_tx_space(uint32_t len)
+{
+	return NPF_ALIGN_UP(sizeof(struct npf_tx_rec) + (uint64_t)len, NPF_TX_ALIGN);
+}
 
 /* Departure errors of timed frames (departure - time due, never negative), by class: four classes
  * for each power of two of nanoseconds. */
@@ -97,11 +117,55 @@ struct npf_tx_item {
 };
 
 /*
- * npf_tx_lane_take - take the next frames, up to max.
- * Return: how many of items[] are filled; 0: there is none now; -EPROTO: the client lies, now and
- *         ever after; what came before the lie was handed out by an earlier call.
+ * npf_tx_lane_take - take the next frame.
+ * Return: 1; 0: there is none now; -EPROTO: the client lies, now and ever after.
  */
-int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *items, unsigned int max);
+int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *it);
+
+/* What there is in a lane, to be walked through at the price of the walk: begin, next as long as its
+ * frames are of use, end. */
+struct npf_tx_walk {
+	const uint8_t *data;
+	uint64_t mask, at, head;
+};
+
+/* Return: false: there is nothing, or the client lies. */
+bool npf_tx_walk_begin(struct npf_tx_lane *l, struct npf_tx_walk *w);
+/* The frames walked past are taken. */
+void npf_tx_walk_end(struct npf_tx_lane *l, const struct npf_tx_walk *w);
+
+/* Return: 1: *it is the next frame, and *w behind it; 0: that was all; -EPROTO: the client lies (and
+ * npf_tx_lane_take() says so from then on). */
+static inline int npf_tx_walk_next(struct npf_tx_walk *w, struct npf_tx_item *it)
+{
+	const struct npf_tx_rec *rec = (const struct npf_tx_rec *)(w->data + (w->at & w->mask));
+	uint64_t room = w->head - w->at, space;
+
+	if (room == 0)
+		return 0;
+	if (room < sizeof(*rec))
+		return -EPROTO;
+	it->frame = rec + 1;
+	it->len = __atomic_load_n(&rec->len, __ATOMIC_RELAXED);
+	it->repeat = __atomic_load_n(&rec->repeat, __ATOMIC_RELAXED);
+	it->flags = __atomic_load_n(&rec->flags, __ATOMIC_RELAXED);
+	it->at_ns = __atomic_load_n(&rec->at_ns, __ATOMIC_RELAXED);
+	space = npf_tx_space(it->len);
+	if (it->len == 0 || it->len > NPF_TX_MAXFRAME || it->repeat == 0 ||
+		(it->flags & ~NPF_TX_FLAGS) != 0 || space > room)
+		return -EPROTO;
+	/* Only what the client has left: a line that it is writing is not to be torn from it. Every
+	 * second line: the CPU adds its neighbour. And not to be kept, for the client writes there
+	 * next. */
+	if (room > NPF_TX_AHEAD + space)
+		for (uint64_t at = 0; at < NPF_MIN(space, (uint64_t)NPF_TX_AHEAD);
+			at += 2 * NPF_CACHELINE)
+			__builtin_prefetch(
+				w->data + ((w->at + NPF_TX_AHEAD + at) & w->mask), 0, 0);
+	w->at += space;
+	it->end = w->at;
+	return 1;
+}
 
 /* Has the client taken back what was taken until end? Then it is not to be sent any more. To be
  * asked once a burst, with the end of its first frame. */

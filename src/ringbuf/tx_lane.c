@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+
 struct npf_tx_lane {
 	uint64_t size;
 	uint64_t taken; /* end of what npf_tx_lane_take() has handed out */
@@ -139,50 +140,29 @@ static int look(struct npf_tx_lane *l)
 	return 0;
 }
 
-/* Takes the frame at l->taken, below l->head. Return: 0 or -EPROTO. */
-static inline int take_one(struct npf_tx_lane *l, struct npf_tx_item *it)
+bool npf_tx_walk_begin(struct npf_tx_lane *l, struct npf_tx_walk *w)
 {
-	uint64_t room = l->head - l->taken, space;
-	const struct npf_tx_rec *rec;
-
-	rec = (const struct npf_tx_rec *)(l->data + (l->taken & (l->size - 1)));
-	if (room < sizeof(*rec))
-		return caught(l);
-	it->frame = rec + 1;
-	it->len = __atomic_load_n(&rec->len, __ATOMIC_RELAXED);
-	it->repeat = __atomic_load_n(&rec->repeat, __ATOMIC_RELAXED);
-	it->flags = __atomic_load_n(&rec->flags, __ATOMIC_RELAXED);
-	it->at_ns = __atomic_load_n(&rec->at_ns, __ATOMIC_RELAXED);
-	space = npf_tx_space(it->len);
-	if (it->len == 0 || it->len > NPF_TX_MAXFRAME || it->repeat == 0 ||
-		(it->flags & ~NPF_TX_FLAGS) != 0 || space > room)
-		return caught(l);
-	/* Only what the client has left: a line that it is writing is not to be torn from it. Every
-	 * second line: the CPU adds its neighbour. */
-	if (room > NPF_TX_AHEAD + space)
-		for (uint64_t at = 0; at < NPF_MIN(space, (uint64_t)NPF_TX_AHEAD);
-			at += NPF_TX_APART)
-			__builtin_prefetch(
-				l->data + ((l->taken + NPF_TX_AHEAD + at) & (l->size - 1)));
-	l->taken += space;
-	it->end = l->taken;
-	return 0;
+	if (npf_tx_lane_fault(l) < 0 || (l->taken == l->head && look(l) < 0))
+		return false;
+	*w = (struct npf_tx_walk){l->data, l->size - 1, l->taken, l->head};
+	return l->taken != l->head;
 }
 
-int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *items, unsigned int max)
+void npf_tx_walk_end(struct npf_tx_lane *l, const struct npf_tx_walk *w)
 {
-	unsigned int n = 0;
+	l->taken = w->at;
+}
 
-	if (npf_tx_lane_fault(l) < 0)
-		return -EPROTO;
-	if (l->taken == l->head && look(l) < 0)
-		return -EPROTO;
-	while (n < max && l->taken != l->head) {
-		if (take_one(l, &items[n]) < 0)
-			return n > 0 ? (int)n : -EPROTO;
-		n++;
-	}
-	return (int)n;
+int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *it)
+{
+	struct npf_tx_walk w;
+
+	if (!npf_tx_walk_begin(l, &w))
+		return npf_tx_lane_fault(l);
+	if (npf_tx_walk_next(&w, it) < 0)
+		return caught(l);
+	npf_tx_walk_end(l, &w);
+	return 1;
 }
 
 bool npf_tx_lane_is_cut(const struct npf_tx_lane *l, uint64_t end)

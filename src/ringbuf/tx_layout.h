@@ -31,24 +31,7 @@
 
 #define NPF_TX_MAGIC   0x31787466706eull /* "npftx1" */
 #define NPF_TX_VERSION 1u
-#define NPF_TX_ALIGN   8
 #define NPF_TX_APART   (2 * NPF_CACHELINE)
-/*
- * How far ahead of where they are both sides ask for lines, bytes. Each line of the lane goes from
- * one core to the other and back. Without this the rate of small frames follows the distance of the
- * two cores, 29 to 56 million a second; with it, it does not.
- */
-#define NPF_TX_AHEAD 2048
-
-/* Followed by len bytes of frame, and padding to NPF_TX_ALIGN. */
-struct npf_tx_rec {
-	uint64_t at_ns;
-	uint32_t len;
-	uint32_t repeat;
-	uint32_t flags;
-	uint32_t reserved;
-};
-static_assert(sizeof(struct npf_tx_rec) == 24, "tx layout");
 
 struct npf_txe {
 	/* Constant. */
@@ -72,11 +55,6 @@ struct npf_txc {
 	_Alignas(NPF_TX_APART) _Atomic uint64_t cut; /* what lies below is not to be sent */
 	_Atomic uint64_t wake_at; /* the client sleeps until tail is there; 0: it does not; W10 */
 };
-
-static inline uint64_t npf_tx_space(uint32_t len)
-{
-	return NPF_ALIGN_UP(sizeof(struct npf_tx_rec) + (uint64_t)len, NPF_TX_ALIGN);
-}
 
 static inline void npf_txe_state(const struct npf_txe *e, struct npf_tx_state *st)
 {

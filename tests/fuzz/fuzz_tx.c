@@ -56,7 +56,7 @@ static uint64_t read_frames(uint64_t last)
 {
 	struct npf_tx_item it;
 
-	while (npf_tx_lane_take(lane, &it, 1) == 1) {
+	while (npf_tx_lane_take(lane, &it) == 1) {
 		const uint8_t *frame = it.frame;
 
 		if (it.len == 0 || it.len > NPF_TX_MAXFRAME || it.repeat == 0 ||

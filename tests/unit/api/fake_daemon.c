@@ -271,7 +271,7 @@ static void pump(struct fake_daemon *d, struct conn *c)
 {
 	struct npf_tx_item it;
 
-	while (npf_tx_lane_take(c->tx, &it, 1) == 1) {
+	while (npf_tx_lane_take(c->tx, &it) == 1) {
 		if ((it.flags & NPF_TX_START) != 0)
 			c->tx_start = npf_clock_monotonic();
 		if ((it.flags & NPF_TX_TIMED) != 0)

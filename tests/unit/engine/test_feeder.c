@@ -64,7 +64,7 @@ static unsigned int work(struct bench *b, unsigned int max, unsigned int max_sen
 	struct npf_tx_item it;
 	unsigned int n = 0;
 
-	while (n < max && npf_tx_lane_take(b->lane, &it, 1) == 1) {
+	while (n < max && npf_tx_lane_take(b->lane, &it) == 1) {
 		b->flags = it.flags;
 		if ((it.flags & NPF_TX_START) != 0)
 			b->skipping = 0;

@@ -93,7 +93,7 @@ static void frames_come_out_as_they_were_put_in(void **state)
 		for (uint32_t i = 0; i < put; i++, n++) {
 			uint32_t len = 1 + (round * 37 + i * 11) % 2000;
 
-			assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 1);
+			assert_int_equal(npf_tx_lane_take(p->lane, &it), 1);
 			assert_int_equal(it.len, len);
 			assert_int_equal(it.repeat, i + 1);
 			assert_int_equal(it.at_ns, i * 5);
@@ -102,7 +102,7 @@ static void frames_come_out_as_they_were_put_in(void **state)
 			assert_memory_equal(it.frame, frame, len);
 			npf_tx_lane_settle(p->lane, it.end);
 		}
-		assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 0);
+		assert_int_equal(npf_tx_lane_take(p->lane, &it), 0);
 	}
 	assert_true(n > 5000);
 }
@@ -116,11 +116,11 @@ static void a_few_frames_wait_to_be_flushed_and_many_do_not(void **state)
 
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, 0), 0);
-		assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 0);
+		assert_int_equal(npf_tx_lane_take(p->lane, &it), 0);
 		npf_tx_flush(p->tx);
-		assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 1);
+		assert_int_equal(npf_tx_lane_take(p->lane, &it), 1);
 	}
-	while (npf_tx_lane_take(p->lane, &it, 1) == 0) {
+	while (npf_tx_lane_take(p->lane, &it) == 0) {
 		assert_int_equal(npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, 0), 0);
 		n++;
 	}
@@ -138,7 +138,7 @@ static void a_full_lane_takes_no_more_until_something_is_settled(void **state)
 		bytes += npf_tx_space(sizeof(frame));
 	assert_true(bytes > NPF_TX_MIN - 2 * npf_tx_space(sizeof(frame)));
 	npf_tx_flush(p->tx);
-	assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 1);
+	assert_int_equal(npf_tx_lane_take(p->lane, &it), 1);
 	assert_int_equal(npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, 0), -EAGAIN);
 	npf_tx_lane_settle(p->lane, it.end);
 	assert_int_equal(npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, 0), 0);
@@ -187,11 +187,11 @@ static void a_lying_client_is_caught_and_stays_so(void **state)
 		rec = data_of(p);
 		*rec = lies[i].rec;
 		atomic_store(&words->head, lies[i].head);
-		if (npf_tx_lane_take(p->lane, &it, 1) != -EPROTO)
+		if (npf_tx_lane_take(p->lane, &it) != -EPROTO)
 			fail_msg("lie %zu is believed", i);
 		assert_int_equal(npf_tx_lane_fault(p->lane), -EPROTO);
 		atomic_store(&words->head, 0);
-		assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), -EPROTO);
+		assert_int_equal(npf_tx_lane_take(p->lane, &it), -EPROTO);
 		munmap(words, 4096);
 		munmap(rec, NPF_TX_MIN);
 		free_pair((void **)&p);
@@ -209,9 +209,9 @@ static void a_head_that_goes_back_is_caught(void **state)
 		assert_int_equal(npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, 0), 0);
 	npf_tx_flush(p->tx);
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), 1);
+		assert_int_equal(npf_tx_lane_take(p->lane, &it), 1);
 	atomic_store(&words->head, npf_tx_space(sizeof(frame)));
-	assert_int_equal(npf_tx_lane_take(p->lane, &it, 1), -EPROTO);
+	assert_int_equal(npf_tx_lane_take(p->lane, &it), -EPROTO);
 	munmap(words, 4096);
 }
 
@@ -240,8 +240,8 @@ static void what_was_taken_back_is_cut_and_nothing_else(void **state)
 	npf_tx_cut(p->tx);
 	npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, NPF_TX_START);
 	npf_tx_flush(p->tx);
-	assert_int_equal(npf_tx_lane_take(p->lane, &first, 1), 1);
-	assert_int_equal(npf_tx_lane_take(p->lane, &second, 1), 1);
+	assert_int_equal(npf_tx_lane_take(p->lane, &first), 1);
+	assert_int_equal(npf_tx_lane_take(p->lane, &second), 1);
 	assert_true(npf_tx_lane_is_cut(p->lane, first.end));
 	assert_false(npf_tx_lane_is_cut(p->lane, second.end));
 	npf_tx_lane_settle(p->lane, first.end);
@@ -324,7 +324,7 @@ static void *engine_main(void *arg)
 		struct npf_tx_item it;
 		uint64_t value, kicks;
 
-		if (npf_tx_lane_take(e->lane, &it, 1) == 1) {
+		if (npf_tx_lane_take(e->lane, &it) == 1) {
 			memcpy(&value, it.frame, sizeof(value));
 			e->sum += value;
 			seen++;
