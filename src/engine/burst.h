@@ -7,6 +7,8 @@
 
 #include "engine/tap.h"
 
+#define NPF_BURST_ROWS 8 /* filters of a monitor that run before their verdicts are counted */
+
 struct npf_burst {
 	unsigned int n;
 	bool sent;                          /* through the port, not received from it */
@@ -16,7 +18,8 @@ struct npf_burst {
 	uint64_t sender[NPF_TAP_BURST]; /* copies of sent packets: session that sent it */
 	struct npf_rec hdr[NPF_TAP_BURST]; /* ts_ns, len, flags, port and queue are filled in */
 	uint32_t keep[NPF_TAP_BURST];      /* scratch: what a filter said */
-	uint8_t *slots;                    /* NPF_TAP_BURST slots of NPF_TAP_SLOT bytes */
+	uint32_t rows[NPF_BURST_ROWS][NPF_TAP_BURST]; /* scratch: what a monitor's filters said */
+	uint8_t *slots; /* NPF_TAP_BURST slots of NPF_TAP_SLOT bytes */
 };
 
 /* Return: 0, or -ENOMEM. fini: NULL slots are fine. */

@@ -9,28 +9,58 @@
 
 static_assert(NPF_TAP_BURST <= NPF_METER_BURST, "a burst can be counted at once");
 
-static uint32_t count_row(const struct npf_tap_meter *m, unsigned int row, struct npf_burst *b,
-	unsigned int from, const struct npf_meter_burst *weights, uint64_t now_ns)
-{
-	const struct npf_filter *filter = b->sent ? m->rows[row].out : m->rows[row].in;
+/* What a part of a burst weighs, reckoned when it is first asked for. */
+struct weights {
+	unsigned int from, end;
+	struct npf_meter_burst of;
+};
 
-	if (filter == NULL)
-		return npf_meter_count(m->meter, row, weights, NULL, now_ns);
-	npf_filter_run_burst(
-		filter, b->data + from, b->len + from, b->caplen + from, weights->n, b->keep);
-	return npf_meter_count(m->meter, row, weights, b->keep, now_ns);
+static const struct npf_meter_burst *weigh(
+	struct weights *w, const struct npf_burst *b, unsigned int from, unsigned int end)
+{
+	if (w->from != from || w->end != end)
+		npf_meter_weigh(&w->of, b->len + from, end - from);
+	w->from = from;
+	w->end = end;
+	return &w->of;
 }
 
-/* Return: how many the first row accepted. */
-static uint32_t count_rows(const struct npf_tap_meter *m, struct npf_burst *b, unsigned int from,
-	const struct npf_meter_burst *weights, uint64_t now_ns, uint64_t mono_ns)
+static inline const struct npf_filter *filter_of(
+	const struct npf_tap_meter *m, unsigned int row, const struct npf_burst *b)
 {
-	uint32_t accepted;
+	return b->sent ? m->rows[row].out : m->rows[row].in;
+}
+
+/*
+ * Packets from..end-1 of the burst, in every row. First several filters run, then their verdicts
+ * are counted: read as vectors right behind the stores of single words they would be waited for.
+ * Return: how many the first row accepted.
+ */
+static uint32_t count_rows(const struct npf_tap_meter *m, struct npf_burst *b, unsigned int from,
+	unsigned int end, struct weights *w, uint64_t now_ns, uint64_t mono_ns)
+{
+	uint32_t accepted = 0;
 
 	npf_meter_roll(m->meter, mono_ns);
-	accepted = count_row(m, 0, b, from, weights, now_ns);
-	for (unsigned int r = 1; r < m->n_rows; r++)
-		count_row(m, r, b, from, weights, now_ns);
+	for (unsigned int first = 0; first < m->n_rows; first += NPF_BURST_ROWS) {
+		unsigned int n = NPF_MIN(m->n_rows - first, (unsigned int)NPF_BURST_ROWS);
+
+		for (unsigned int i = 0; i < n; i++)
+			if (filter_of(m, first + i, b) != NULL)
+				npf_filter_run_burst(filter_of(m, first + i, b), b->data + from,
+					b->len + from, b->caplen + from, end - from, b->rows[i]);
+		for (unsigned int i = 0; i < n; i++) {
+			bool no_filter = filter_of(m, first + i, b) == NULL;
+			uint32_t kept =
+				no_filter ? end - from : npf_meter_kept(b->rows[i], end - from);
+
+			if (kept > 0)
+				npf_meter_count(m->meter, first + i, weigh(w, b, from, end),
+					kept == end - from ? NULL : b->rows[i], now_ns);
+			if (first + i == 0)
+				accepted = kept;
+		}
+	}
 	return accepted;
 }
 
@@ -57,9 +87,9 @@ static unsigned int place_of(const struct npf_tap_meter *m, const struct npf_cou
 void npf_count_part(const struct npf_tap_queue *q, struct npf_burst *b, struct npf_count_place from,
 	struct npf_count_place to, uint64_t now_ns, uint64_t mono_ns)
 {
-	unsigned int first = 0, end = 0;
-	struct npf_meter_burst weights;
+	struct weights w;
 
+	w.from = w.end = 0;
 	for (unsigned int i = 0; i < q->n_meters; i++) {
 		const struct npf_tap_meter *m = &q->meters[i];
 		unsigned int a = place_of(m, &from), z = place_of(m, &to);
@@ -67,12 +97,8 @@ void npf_count_part(const struct npf_tap_queue *q, struct npf_burst *b, struct n
 
 		if (a >= z)
 			continue;
-		if (a != first || z != end)
-			npf_meter_weigh(&weights, b->len + a, z - a);
-		first = a;
-		end = z;
 		if (m->want_in)
-			accepted = count_rows(m, b, a, &weights, now_ns, mono_ns);
+			accepted = count_rows(m, b, a, z, &w, now_ns, mono_ns);
 		count_feed(m->feed, z - a, accepted);
 	}
 }
@@ -114,16 +140,16 @@ static void count_sent_burst(struct npf_sent_meters *sm, struct rte_mbuf *const 
 	unsigned int n, uint64_t sender, uint64_t now_ns, uint64_t mono_ns)
 {
 	struct npf_burst *b = &sm->burst;
-	struct npf_meter_burst weights;
+	struct weights w;
 
 	npf_burst_load(b, true, mbufs, n);
-	npf_meter_weigh(&weights, b->len, n);
+	w.from = w.end = 0;
 	for (unsigned int i = 0; i < sm->n_meters; i++) {
 		const struct npf_tap_meter *m = &sm->meters[i];
 		uint32_t accepted = 0;
 
 		if (m->want_out && (m->want_own || m->session != sender))
-			accepted = count_rows(m, b, 0, &weights, now_ns, mono_ns);
+			accepted = count_rows(m, b, 0, n, &w, now_ns, mono_ns);
 		count_feed(m->feed, n, accepted);
 	}
 }

@@ -10,7 +10,7 @@
 /*
  * npf_count - count a burst of received packets for every monitor of the queue.
  * @now_ns, @mono_ns: when the burst was taken, CLOCK_REALTIME and CLOCK_MONOTONIC
- * Context: the tap lcore; wait-free. Overwrites b->keep.
+ * Context: the tap lcore; wait-free. Overwrites b->rows.
  */
 void npf_count(
 	const struct npf_tap_queue *q, struct npf_burst *b, uint64_t now_ns, uint64_t mono_ns);

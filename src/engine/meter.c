@@ -122,13 +122,11 @@ BY_CPU static void weigh(struct npf_meter_burst *b, const uint32_t *len, unsigne
 			(1ull << (2 * WEIGHT_LEN_BITS) | npf_len << WEIGHT_LEN_BITS | padded[i]) &
 			live;
 		b->size[i] = one << (8 * class_of(padded[i]));
-		b->one[i] = (uint32_t)one;
 		all_weight += b->weight[i];
 		all_size += b->size[i];
 	}
 	b->all_weight = all_weight;
 	b->all_size = all_size;
-	b->n = n;
 }
 
 void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned int n)
@@ -136,13 +134,18 @@ void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned in
 	weigh(b, len, n);
 }
 
-BY_CPU static uint32_t count_accepted(const struct npf_meter_burst *b, const uint32_t *keep)
+BY_CPU static uint32_t count_kept(const uint32_t *keep, unsigned int n)
 {
-	uint32_t n = 0;
+	uint32_t kept = 0;
 
 	for (unsigned int i = 0; i < NPF_METER_BURST; i++)
-		n += keep[i] != 0 ? b->one[i] : 0;
-	return n;
+		kept += (i < n) & (keep[i] != 0);
+	return kept;
+}
+
+uint32_t npf_meter_kept(const uint32_t *keep, unsigned int n)
+{
+	return count_kept(keep, n);
 }
 
 /* What the accepted packets weigh. */
@@ -164,13 +167,13 @@ uint32_t npf_meter_count(struct npf_meter *m, unsigned int row, const struct npf
 {
 	struct npf_wire_tally *t = &m->tallies[row];
 	uint64_t weight = b->all_weight, size = b->all_size;
-	uint32_t n = keep != NULL ? count_accepted(b, keep) : b->n;
+	uint32_t n;
 
-	/* Mostly none or all of a burst are of the kind that a filter asks for. */
+	if (keep != NULL)
+		add_up(b, keep, &weight, &size);
+	n = (uint32_t)(weight >> (2 * WEIGHT_LEN_BITS));
 	if (n == 0)
 		return 0;
-	if (n < b->n)
-		add_up(b, keep, &weight, &size);
 	t->packets += n;
 	t->bytes += weight & WEIGHT_LEN_MASK;
 	t->npf_bytes += ((weight >> WEIGHT_LEN_BITS) & WEIGHT_LEN_MASK) + n * NPF_OVERHEAD;

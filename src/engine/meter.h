@@ -66,16 +66,18 @@ static inline void npf_meter_roll(struct npf_meter *m, uint64_t mono_ns)
 
 /*
  * What a burst weighs, ready to be added up under a mask: of each packet 1, what NPF
- * counts and its length in one word (6, 29 and 29 bits: 32 packets of up to 16 MiB fit), a 1
- * in the byte of its size class in the other, and a 1 by itself.
+ * counts and its length in one word (6, 29 and 29 bits: 32 packets of up to 16 MiB fit), and a 1
+ * in the byte of its size class in the other.
  */
 struct npf_meter_burst {
 	_Alignas(NPF_CACHELINE) uint64_t weight[NPF_METER_BURST]; /* 0 beyond the burst's end */
 	uint64_t size[NPF_METER_BURST];
-	uint32_t one[NPF_METER_BURST];
 	uint64_t all_weight, all_size; /* sums */
-	uint32_t n;                    /* packets */
 };
+
+/* Of n packets, so many were kept: words that are not 0. @keep: NPF_METER_BURST words, anything
+ * from the n-th on. Mostly none or all of a burst are, and then there is less to do. */
+uint32_t npf_meter_kept(const uint32_t *keep, unsigned int n);
 
 void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned int n);
 

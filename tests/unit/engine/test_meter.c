@@ -119,6 +119,7 @@ static void only_what_the_filter_keeps_is_counted(void **state)
 	npf_meter_weigh(&b, lens, 4);
 	assert_int_equal(npf_meter_count(m, 0, &b, NULL, 7), 4);
 	assert_int_equal(npf_meter_count(m, 1, &b, keep, 7), 2);
+	assert_int_equal(npf_meter_kept(keep, 4), 2);
 	npf_meter_roll(m, 1001 * MS);
 	npf_meter_collect(m, 0, sum);
 	assert_int_equal(sum[0].bytes, 1000);
