@@ -31,7 +31,6 @@
 #define BUFFERED_MIN (256u << 10) /* ... and through the page cache */
 #define FLUSH_NS     NPF_NS_PER_S /* what has waited so long is written whatever its length */
 #define RETRY_NS     (200 * NPF_NS_PER_MS)
-#define CPU_NS       NPF_NS_PER_S        /* CPU time is looked at so often */
 #define SLEEP_NS     (1 * NPF_NS_PER_MS) /* when there was something a moment ago; doubled to ... */
 #define LONG_NS      (5 * NPF_NS_PER_MS) /* ... at least this ... */
 #define LONGEST_NS   (25 * NPF_NS_PER_MS) /* ... and this, where a ring is large enough for it */
@@ -51,7 +50,6 @@ struct npf_dump_worker {
 	uint32_t writing; /* bytes in flight from there */
 	uint64_t last_write_ns, retry_ns;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of this turn */
-	uint64_t cpu_ns; /* when CPU time was last looked at: a system call */
 	uint64_t sleep_ns, longest_ns;
 	bool unfinished; /* the error is of a file that could not be finished */
 	struct npf_dump_names names;
@@ -364,14 +362,6 @@ static bool is_over(struct npf_dump_worker *w)
 		       atomic_load_explicit(&r->n_done, memory_order_relaxed);
 }
 
-static void look_at_cpu(struct npf_dump_worker *w)
-{
-	w->cpu_ns = w->now_ns;
-	pthread_mutex_lock(&w->lock);
-	w->state.busy_ns = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	pthread_mutex_unlock(&w->lock);
-}
-
 static void rest(struct npf_dump_worker *w)
 {
 	struct npf_dump_done done;
@@ -403,8 +393,6 @@ static void *run(void *arg)
 		if (w->now_ns >= w->retry_ns &&
 			!atomic_load_explicit(&w->abandon, memory_order_relaxed))
 			busy |= advance(w);
-		if (w->now_ns - w->cpu_ns >= CPU_NS)
-			look_at_cpu(w);
 		if (busy)
 			w->sleep_ns = SLEEP_NS;
 		else
@@ -416,8 +404,8 @@ static void *run(void *arg)
 	npf_close(w->out.fd);
 	npf_close(w->conf.target.fd != w->out.fd ? w->conf.target.fd : -1);
 	npf_dump_io_fini(&w->io);
-	look_at_cpu(w);
 	pthread_mutex_lock(&w->lock);
+	w->state.busy_ns = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	w->state.exited = true;
 	w->state.file[0] = '\0';
 	pthread_mutex_unlock(&w->lock);
@@ -515,8 +503,13 @@ int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_du
 
 void npf_dump_worker_state(struct npf_dump_worker *w, struct npf_dump_state *s)
 {
+	clockid_t clock;
+
 	pthread_mutex_lock(&w->lock);
 	*s = w->state;
+	/* While exited is not set, and it can't be now, the thread is there. */
+	if (!s->exited && pthread_getcpuclockid(w->thread, &clock) == 0)
+		s->busy_ns = npf_clock_ns(clock);
 	pthread_mutex_unlock(&w->lock);
 }
 
