@@ -16,7 +16,8 @@ other. All needs root.
            peers over veth: tcpreplay --topspeed, trafgen
   timed    a file of 64-byte packets 10 us apart, sent over veth: how far each packet's arrival, as
            stamped by the kernel at the other end, is from the schedule; peer: tcpreplay. And what the
-           send worker itself says of its departures, into net_null and over veth
+           send worker itself says of its departures, into net_null and over veth, beside a bare loop on the
+           same CPU that waits for the same moments and does nothing: how punctual the machine lets anybody be
 """
 import json
 import pathlib
@@ -261,7 +262,8 @@ def bench_timed():
     write_pcap(tmp / "timed.pcap", n, 10)
     ours = {"p50": [], "p99": [], "drift at the end": []}
     theirs = {"p50": [], "p99": [], "drift at the end": []}
-    says = {"net_null p50": [], "net_null p99": [], "veth p50": [], "veth p99": []}
+    says = {"net_null p50": [], "net_null p99": [], "veth p50": [], "veth p99": [],
+            "bare loop p50": [], "bare loop p99": []}
 
     def send():
         return ctl("send", "npf0", "-r", tmp / "timed.pcap", "--rate", "original")
@@ -284,6 +286,9 @@ def bench_timed():
                 theirs[name].append(value)
             with Daemon("net_null0,no-rx=1", lcores="0@0,1@0", send_cpu=1):
                 said = send()
+            bare = run("taskset", "-c", "1", BUILD / "tests/bench/engine/spin", n, 10000).stdout.split()
+            says["bare loop p50"].append(int(bare[0]) / 1000)
+            says["bare loop p99"].append(int(bare[1]) / 1000)
             says["net_null p50"].append(said["late_p50_ns"] / 1000)
             says["net_null p99"].append(said["late_p99_ns"] / 1000)
     table("timed, 100 k packets/s over veth, arrival against schedule, us: npfctl send", ours)
