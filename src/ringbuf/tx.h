@@ -24,8 +24,8 @@
 #define NPF_TX_MAXFRAME (64u << 10)
 #define NPF_TX_NFDS     5 /* engine's words, client's words, data, kick, done */
 
-#define NPF_TX_ALIGN    8
-#define NPF_TX_AHEAD    2048 /* bytes ahead of where they are that both sides ask for lines */
+#define NPF_TX_ALIGN 8
+#define NPF_TX_AHEAD 2048 /* bytes ahead of where they are that both sides ask for lines */
 
 /* Flags of a frame. */
 #define NPF_TX_START  0x1u /* begins a batch: time 0 of its schedule is when it is sent */
@@ -122,8 +122,8 @@ struct npf_tx_item {
  */
 int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *it);
 
-/* What there is in a lane, to be walked through at the price of the walk: begin, next as long as its
- * frames are of use, end. */
+/* What there is in a lane, to be walked through at the price of the walk: begin, next as long as
+ * its frames are of use, end. */
 struct npf_tx_walk {
 	const uint8_t *data;
 	uint64_t mask, at, head;
@@ -134,8 +134,8 @@ bool npf_tx_walk_begin(struct npf_tx_lane *l, struct npf_tx_walk *w);
 /* The frames walked past are taken. */
 void npf_tx_walk_end(struct npf_tx_lane *l, const struct npf_tx_walk *w);
 
-/* Return: 1: *it is the next frame, and *w behind it; 0: that was all; -EPROTO: the client lies (and
- * npf_tx_lane_take() says so from then on). */
+/* Return: 1: *it is the next frame, and *w behind it; 0: that was all; -EPROTO: the client lies
+ * (and npf_tx_lane_take() says so from then on). */
 static inline int npf_tx_walk_next(struct npf_tx_walk *w, struct npf_tx_item *it)
 {
 	const struct npf_tx_rec *rec = (const struct npf_tx_rec *)(w->data + (w->at & w->mask));
@@ -160,8 +160,7 @@ static inline int npf_tx_walk_next(struct npf_tx_walk *w, struct npf_tx_item *it
 	if (room > NPF_TX_AHEAD + space)
 		for (uint64_t at = 0; at < NPF_MIN(space, (uint64_t)NPF_TX_AHEAD);
 			at += 2 * NPF_CACHELINE)
-			__builtin_prefetch(
-				w->data + ((w->at + NPF_TX_AHEAD + at) & w->mask), 0, 0);
+			__builtin_prefetch(w->data + ((w->at + NPF_TX_AHEAD + at) & w->mask), 0, 0);
 	w->at += space;
 	it->end = w->at;
 	return 1;

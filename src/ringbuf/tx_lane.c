@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-
 struct npf_tx_lane {
 	uint64_t size;
 	uint64_t taken; /* end of what npf_tx_lane_take() has handed out */

@@ -10,8 +10,6 @@
  *       one packet of 64 bytes, N times for one call
  *   modes endless PORT MS
  *       one packet for ever, until pcap_breakloop() after MS: prints ms and the handle's error
- *   modes rate PORT FILE ROUNDS
- *       the queue asap, again and again: packets/s
  *   modes inject PORT N block|nonblock
  *       N packets of 64 bytes, a call each: prints how many were sent, us, and the last errno
  */
@@ -84,7 +82,7 @@ static int stat_mode(int argc, char **argv)
 }
 
 /* As WinPcap's sendcap: sized by the file. */
-static pcap_send_queue *load(const char *file, unsigned int *np)
+static pcap_send_queue *load(const char *file)
 {
 	pcap_t *in = pcap_open_offline(file, errbuf);
 	struct pcap_pkthdr *hdr;
@@ -99,42 +97,36 @@ static pcap_send_queue *load(const char *file, unsigned int *np)
 	size = ftell(f) - 24;
 	fclose(f);
 	q = pcap_sendqueue_alloc((u_int)size);
-	for (*np = 0; pcap_next_ex(in, &hdr, &data) == 1; ++*np)
+	while (pcap_next_ex(in, &hdr, &data) == 1)
 		if (pcap_sendqueue_queue(q, hdr, data) < 0)
 			return NULL;
 	pcap_close(in);
 	return q;
 }
 
-static int send_queue(char **argv, int rounds)
+static int send_queue(char **argv)
 {
 	pcap_t *p = pcap_open_live(argv[2], 65535, 1, 1000, errbuf);
-	int sync = rounds == 0 && strcmp(argv[4], "sync") == 0;
-	unsigned int n, sent = 0;
+	int sync = strcmp(argv[4], "sync") == 0;
 	struct npfdp_stats s;
+	unsigned int sent;
 	pcap_send_queue *q;
 	long long start, ms;
 
 	if (p == NULL)
 		return fail(argv[2], errbuf);
-	q = load(argv[3], &n);
+	q = load(argv[3]);
 	if (q == NULL)
 		return fail(argv[3], "the queue can't be filled");
 	start = now_us();
-	for (int i = 0; i < (rounds > 0 ? rounds : 1); i++) {
-		sent = pcap_sendqueue_transmit(p, q, sync);
-		if (sent < q->len)
-			fail("pcap_sendqueue_transmit", pcap_geterr(p));
-	}
+	sent = pcap_sendqueue_transmit(p, q, sync);
+	if (sent < q->len)
+		fail("pcap_sendqueue_transmit", pcap_geterr(p));
 	ms = (now_us() - start) / 1000;
 	if (npfdp_stats(p, &s, sizeof(s)) < 0)
 		return fail("npfdp_stats", pcap_geterr(p));
-	if (rounds > 0)
-		printf("%.0f\n", (double)n * rounds * 1e6 / (double)(now_us() - start));
-	else
-		printf("%u %u %lld %llu %llu %llu\n", sent, q->len, ms,
-			(unsigned long long)s.late_p50_ns, (unsigned long long)s.late_p99_ns,
-			(unsigned long long)s.late_max_ns);
+	printf("%u %u %lld %llu %llu %llu\n", sent, q->len, ms, (unsigned long long)s.late_p50_ns,
+		(unsigned long long)s.late_p99_ns, (unsigned long long)s.late_max_ns);
 	pcap_sendqueue_destroy(q);
 	pcap_close(p);
 	return 0;
@@ -213,13 +205,11 @@ int main(int argc, char **argv)
 	if (argc >= 5 && strcmp(argv[1], "stat") == 0)
 		return stat_mode(argc, argv);
 	if (argc == 5 && strcmp(argv[1], "queue") == 0)
-		return send_queue(argv, 0);
+		return send_queue(argv);
 	if (argc == 4 && strcmp(argv[1], "repeat") == 0)
 		return repeat(argv);
 	if (argc == 4 && strcmp(argv[1], "endless") == 0)
 		return send_endlessly(argv);
-	if (argc == 5 && strcmp(argv[1], "rate") == 0)
-		return send_queue(argv, atoi(argv[4]));
 	if (argc == 5 && strcmp(argv[1], "inject") == 0)
 		return inject(argv);
 	return fail("arguments", "see the top of modes.c");
