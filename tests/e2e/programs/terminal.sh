@@ -4,7 +4,7 @@
 # What npfctl and npf-txgen paint on a terminal stays in its place, however narrow, low or resized
 # that is: one table with a row for each filter or port, one line of progress. Without a terminal
 # nothing is painted.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../lib.sh"
 need_root
 need tmux tcpdump jq python3
 
