@@ -266,25 +266,21 @@ static int check_spec(
 {
 	bool rotates = spec->limits.file_size != 0 || spec->limits.file_packets != 0 ||
 		       spec->limits.file_time_ns != 0;
-	bool retro = is_retro(spec);
 
 	if (spec->file == NULL && spec->fd < 0)
 		return npf_refuse(err, -EINVAL, "a dump needs a file");
-	if (spec->file == NULL && (rotates || retro || spec->keep != 0 || spec->keep_size != 0))
+	if (spec->file == NULL &&
+		(rotates || is_retro(spec) || spec->keep != 0 || spec->keep_size != 0))
 		return npf_refuse(err, -EINVAL,
 			"a dump into several files needs a name pattern, not one opened file");
 	if (spec->file != NULL && npf_dump_name_check(spec->file, err->text, sizeof(err->text)) < 0)
 		return -EINVAL;
 	if (spec->file != NULL && spec->file[0] != '/')
 		return npf_refuse(err, -EINVAL, "\"%.100s\" is not an absolute path", spec->file);
-	if (retro && (rotates || spec->limits.max_size != 0 || spec->limits.max_packets != 0))
-		return npf_refuse(err, -EINVAL,
-			"a retrospective dump makes one file a trigger: it does not go with limits "
-			"and rotation");
 	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next) {
 		if (d->life == NPF_DUMP_DONE)
 			continue;
-		if (spec->name != NULL && strcmp(spec->name, d->name) == 0)
+		if (strcmp(spec->name, d->name) == 0)
 			return npf_refuse(
 				err, -EEXIST, "there is a dump \"%.60s\" already", spec->name);
 		if (spec->file != NULL && d->file != NULL && check_apart(spec, d, err) < 0)
@@ -410,8 +406,6 @@ static int describe(struct npf_engine *e, struct npf_dump *d, const struct npf_d
 		return -ENOMEM;
 	memset(d->feeds, 0, d->port->n_taps * sizeof(*d->feeds));
 	d->name = copy(spec->name);
-	if (d->name == NULL && asprintf(&d->name, "dump-%llu", (unsigned long long)d->id) < 0)
-		d->name = NULL;
 	if (d->done_fd < 0 || (spec->fd >= 0 && d->fd < 0) || d->name == NULL ||
 		(spec->file != NULL && d->file == NULL))
 		return -ENOMEM;
