@@ -88,7 +88,7 @@ void npf_burst_load(struct npf_burst *b, bool sent, struct rte_mbuf *const *mbuf
 		if (NPF_LIKELY(is_plain(m))) {
 			b->data[i] = rte_pktmbuf_mtod(m, uint8_t *);
 			b->caplen[i] = m->data_len;
-			b->len[i] = m->data_len;
+			b->len[i] = m->pkt_len;
 		} else {
 			b->data[i] = b->slots + (size_t)i * NPF_TAP_SLOT;
 			b->caplen[i] = join(m, b->slots + (size_t)i * NPF_TAP_SLOT, &b->len[i]);
@@ -114,7 +114,7 @@ static uint16_t flags_of(const struct rte_mbuf *m)
 
 static bool has_stamp(const struct npf_port *port, const struct rte_mbuf *m)
 {
-	return port->stamp == NPF_STAMP_US && (m->ol_flags & npf_port_stamp_flag) != 0;
+	return port->stamp != NPF_STAMP_NONE && (m->ol_flags & npf_port_stamp_flag) != 0;
 }
 
 void npf_burst_describe(struct npf_burst *b, const struct npf_port *port, uint16_t queue,
@@ -132,9 +132,10 @@ void npf_burst_describe(struct npf_burst *b, const struct npf_port *port, uint16
 			.queue = queue,
 		};
 		if (!b->sent && has_stamp(port, m)) {
-			hdr->ts_ns = *RTE_MBUF_DYNFIELD(m, npf_port_stamp_offset,
-					     const rte_mbuf_timestamp_t *) *
-				     NPF_NS_PER_US;
+			hdr->ts_ns = *RTE_MBUF_DYNFIELD(
+				m, npf_port_stamp_offset, const rte_mbuf_timestamp_t *);
+			if (port->stamp == NPF_STAMP_US)
+				hdr->ts_ns *= NPF_NS_PER_US;
 			hdr->flags |= NPF_REC_HW_STAMP;
 		}
 	}

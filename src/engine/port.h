@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * port.h - one DPDK port under its configured name: found, configured, started, sent on, stopped.
+ * port.h - one port under its configured name: found, configured, started, sent on, stopped.
  *
- * A port belongs to the control thread; the tap lcores only call rx_burst on its queues,
- * by the numbers that stand in their plan; sending is port_tx.h's business. What a PMD lacks
- * degrades with one warning.
+ * What stands behind a port is a kind of device: an ethdev of DPDK (port_ethdev.c), or one of our
+ * own where no PMD brings packets truthfully. A port belongs to the control thread; the tap lcores
+ * only call npf_port_rx() on its queues, by the numbers that stand in their plan; sending is
+ * port_tx.h's business. What a PMD lacks degrades with one warning.
  */
 #ifndef NPF_ENGINE_PORT_H
 #define NPF_ENGINE_PORT_H
@@ -26,6 +27,7 @@ struct npf_mbuf_priv {
 enum npf_stamp {
 	NPF_STAMP_NONE, /* the host's clock is used */
 	NPF_STAMP_US,   /* microseconds since the epoch (net_pcap) */
+	NPF_STAMP_NS,   /* nanoseconds since the epoch (devices of our own) */
 };
 
 /* Whose packets somebody wants to see when they are sent; else the id of the only session whose own
@@ -34,11 +36,41 @@ enum npf_stamp {
 #define NPF_SHOWN_ALL  UINT64_MAX
 
 struct npf_sent_meters;
+struct npf_port;
+
+/*
+ * A kind of device. The control thread calls all but rx and tx.
+ *
+ * Packets are mbufs of the port's pool. A packet whose end is not there (the device cut it) has its
+ * original length in pkt_len, one segment, and the bytes that are there in data_len.
+ */
+struct npf_port_device {
+	/* Is this device, as the configuration names it, of this kind? */
+	bool (*is_mine)(const char *device);
+	/* Find and configure the device: sets n_queues, mtu, stamp, driver, mac and what the kind
+	 * needs, and makes the pool by npf_port_make_pool(). After a failure close() follows.
+	 * Return: 0, or -errno with a text in err. */
+	int (*open)(struct npf_port *p, char *err, size_t err_len);
+	void (*close)(struct npf_port *p); /* also what is half open; it is stopped */
+	int (*start)(struct npf_port *p);  /* Return: 0 or -errno */
+	void (*stop)(struct npf_port *p);  /* no lcore polls it, nobody sends */
+	/* Since open; of a closed port, what it was at the end (keep it in base). */
+	void (*stats)(const struct npf_port *p, struct rte_eth_stats *st);
+	bool (*link)(const struct npf_port *p, uint32_t *mbps);
+	/* As rte_eth_rx_burst() and rte_eth_tx_burst(); NULL: those themselves, with the port's id.
+	 * rx: the lcore that polls the queue; tx: under the port's tx_lock. */
+	uint16_t (*rx)(struct npf_port *p, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
+	uint16_t (*tx)(struct npf_port *p, struct rte_mbuf **mbufs, uint16_t n);
+};
+
+extern const struct npf_port_device npf_port_ethdev;
 
 struct npf_port {
+	const struct npf_port_device *device;
+	void *state;                        /* the device's own; NULL: it has none */
 	const struct npf_config_port *conf; /* Lifetime: the configuration's */
 	uint16_t index;    /* position in the configuration; in records and on the wire */
-	uint16_t id;       /* of DPDK */
+	uint16_t id;       /* of DPDK; RTE_MAX_ETHPORTS: it has no ethdev */
 	uint16_t n_queues; /* rx queues configured */
 	uint16_t mtu;
 	bool running;
@@ -57,8 +89,17 @@ struct npf_port {
 	/* Copies of what was sent, for sessions that want to see it; the lcore that polls queue 0
 	 * takes them out. */
 	struct rte_ring *sent;
-	struct rte_eth_stats base; /* counters carried over restarts */
+	struct rte_eth_stats base; /* counters carried over stops and the close */
 };
+
+/* Up to n packets that have arrived at a queue. Context: the lcore that polls it. */
+static inline uint16_t npf_port_rx(
+	struct npf_port *p, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+	if (NPF_LIKELY(p->device->rx == NULL))
+		return rte_eth_rx_burst(p->id, queue, mbufs, n);
+	return p->device->rx(p, queue, mbufs, n);
+}
 
 /* Once after rte_eal_init(): finds the place of rx time stamps in mbufs. Return: 0 or -errno. */
 int npf_port_setup_stamps(void);
@@ -68,8 +109,15 @@ extern int npf_port_stamp_offset;
 extern uint64_t npf_port_stamp_flag;
 
 /*
+ * npf_port_make_pool - the port's packets, and the ring of copies of sent ones.
+ * @data_room: bytes of one mbuf, headroom included
+ * Return: 0, or -errno with a text in err.
+ */
+int npf_port_make_pool(
+	struct npf_port *p, uint16_t data_room, int socket_id, char *err, size_t err_len);
+
+/*
  * npf_port_open - probe the device and configure it; it is not started yet.
- * @n_lcores: tap lcores; more rx queues than these make no sense
  * Return: 0, or -errno with a text in err.
  */
 int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16_t index, char *err,

@@ -81,7 +81,14 @@ static void hold(struct rte_mbuf *m, int16_t n)
 		rte_mbuf_refcnt_update(m, n);
 }
 
-/* As rte_eth_tx_burst(), for monitors as well. */
+static unsigned int tx_burst(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n)
+{
+	if (NPF_LIKELY(p->device->tx == NULL))
+		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	return p->device->tx(p, mbufs, (uint16_t)n);
+}
+
+/* Sends a burst, for monitors as well. */
 static unsigned int tx_counted(
 	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
 {
@@ -89,12 +96,12 @@ static unsigned int tx_counted(
 	unsigned int sent;
 
 	if (p->sent_meters == NULL)
-		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+		return tx_burst(p, mbufs, n);
 	for (unsigned int i = 0; i < n; i++) {
 		held[i] = mbufs[i];
 		hold(held[i], 1);
 	}
-	sent = rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	sent = tx_burst(p, mbufs, n);
 	npf_count_sent(p->sent_meters, held, sent, sender);
 	rte_pktmbuf_free_bulk(held, sent);
 	for (unsigned int i = sent; i < n; i++)

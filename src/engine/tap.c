@@ -243,7 +243,7 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 
 	if (q->wait) {
 		if (s->n == 0) {
-			s->n = rte_eth_rx_burst(q->port->id, q->queue, s->mbufs, NPF_TAP_BURST);
+			s->n = npf_port_rx(q->port, q->queue, s->mbufs, NPF_TAP_BURST);
 			s->next = 0;
 			s->next_session = 0;
 			s->ts_ns = npf_tsc_now(&t->tsc);
@@ -258,7 +258,7 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 		}
 		return 0;
 	}
-	n = rte_eth_rx_burst(q->port->id, q->queue, mbufs, NPF_TAP_BURST);
+	n = npf_port_rx(q->port, q->queue, mbufs, NPF_TAP_BURST);
 	if (n == 0)
 		return 0;
 	count(&t->packets, n);
