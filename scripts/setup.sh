@@ -21,7 +21,7 @@ BUILD="build-essential pkgconf meson ninja-build git
 	libsystemd-dev"
 DEMO="tcpdump curl python3 iproute2 iputils-ping ethtool procps util-linux jq"
 TESTS="clang clang-format libclang-rt-14-dev dpdk-dev tshark ngrep nmap python3-scapy
-	mandoc codespell spin libcap2-bin binutils arp-scan arping nethogs argus-server argus-client
+	mandoc codespell shellcheck pyflakes3 spin libcap2-bin binutils arp-scan arping nethogs argus-server argus-client
 	tcpreplay netsniff-ng fio e2fsprogs pmacct tcpstat masscan httpry ssldump tcpflow-nox p0f daemonlogger
 	softflowd darkstat bittwist perl libnet-pcap-perl zstd strace tmux"
 CORPUS="iperf3 dnsmasq-base bind9-dnsutils openssh-server openssh-client"

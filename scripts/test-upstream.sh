@@ -114,7 +114,7 @@ n=$(tcpdump -nn -t -r "$corpus/web4.pcap" 2>/dev/null | grep -c '^[A-Z]')
 seen() {
 	local want=$1 got
 	shift
-	timeout -s INT "${seconds:-5}" stdbuf -oL "$run" "$dir/$@" >"$dir/out" 2>&1 || true
+	timeout -s INT "${seconds:-5}" stdbuf -oL "$run" "$dir/$1" "${@:2}" >"$dir/out" 2>&1 || true
 	got=$(sed -n 's/^\([0-9]*\) packets seen, \1 packets counted.*/\1/p; s/^\([0-9]*\) packets seen$/\1/p' \
 		"$dir/out" | awk '{ n += $1 } END { print n + 0 }')
 	if [ "$got" -eq "$want" ]; then
@@ -139,7 +139,7 @@ cmp -s <(tcpdump -nn -tt -e -v -r "$dir/writecap.pcap" 2>/dev/null) \
 says() {
 	local pattern=$1 status=0
 	shift
-	timeout -s INT 90 stdbuf -oL "$run" "$dir/$@" >"$dir/out" 2>&1 || status=$?
+	timeout -s INT 90 stdbuf -oL "$run" "$dir/$1" "${@:2}" >"$dir/out" 2>&1 || status=$?
 	if [ $status -eq 0 ] && [[ -z $pattern || $(cat "$dir/out") == *"$pattern"* ]]; then
 		ok "$*"
 	else

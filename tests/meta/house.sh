@@ -7,8 +7,11 @@
 #   format    clang-format would change nothing
 #   spelling  codespell finds nothing
 #   man       mandoc finds nothing to say about the manual pages
-#   shell     bash can parse every shell script
+#   shell     bash can parse every shell script, and shellcheck finds no error in it
+#   python    pyflakes finds nothing in the Python programs
+#   all       all of them, to the end, whatever one finds
 set -eu
+self=$(realpath "$0")
 cd "$2"
 
 # What is the project's: what git does not ignore, or, in an unpacked release, all but the build
@@ -65,9 +68,26 @@ man)
 	}
 	;;
 shell)
-	files | while read -r f; do
-		! head -n 1 "$f" | grep -aqE '^#!.*\b(ba)?sh$' || bash -n "$f" || exit 1
+	need shellcheck
+	scripts=$(files | while read -r f; do
+		! head -n 1 "$f" | grep -aqE '^#!.*\b(ba)?sh$' || echo "$f"
+	done)
+	for f in $scripts; do
+		bash -n "$f"
 	done
+	echo "$scripts" | xargs shellcheck -x -P tests/e2e -S error
+	;;
+python)
+	need pyflakes3
+	files | grep '\.py$' | xargs pyflakes3
+	;;
+all)
+	bad=0
+	for check in licence format spelling man shell python; do
+		echo "$check"
+		"$self" $check . || bad=1
+	done
+	exit $bad
 	;;
 *)
 	exit 2

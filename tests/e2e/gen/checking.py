@@ -3,7 +3,7 @@
 """What is sent comes back and is checked: loss, order, duplicates, latency, exit status."""
 import os
 
-from txgen import Failed, check, run, run_json, tests
+from txgen import check, run, run_json, tests
 from pcapfile import read_pcap, write_pcap
 
 
