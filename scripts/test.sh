@@ -94,7 +94,9 @@ check() {
 	echo
 	echo "== $name: tests =="
 	rm -f "$dir/meson-logs/testlog.json"
-	run env "${env[@]}" meson test -C "$dir" --no-rebuild --print-errorlogs "$@"
+	# End-to-end tests wait more than they compute.
+	run env "${env[@]}" meson test -C "$dir" --no-rebuild --print-errorlogs \
+		--num-processes $(($(nproc) + 1)) "$@"
 	[ -s "$dir/meson-logs/testlog.json" ] || {
 		failure "$name: no test was run"
 		return
