@@ -458,7 +458,7 @@ int emit_function(struct x86 *x, const struct ir *ir, uint32_t max_steps,
 	if (labels == NULL)
 		return -ENOMEM;
 	if (tables->n < ir->n_sets) {
-		struct emit_table *at = realloc(tables->at, ir->n_sets * sizeof(*at));
+		struct emit_set *at = realloc(tables->at, ir->n_sets * sizeof(*at));
 
 		if (at == NULL)
 			return -ENOMEM;

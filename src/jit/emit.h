@@ -10,11 +10,11 @@
 typedef void npf_burst_fn(const uint8_t *const *pkts, const uint32_t *caplens, uint32_t *results,
 	const uint32_t *lens, uint64_t n);
 
-struct emit_table;
+struct emit_set;
 
 /* What is shared by the functions that are made of one program: its sets, as tables. */
 struct emit_tables {
-	struct emit_table *at; /* by set */
+	struct emit_set *at; /* by set */
 	uint32_t n;
 };
 

@@ -38,6 +38,11 @@ struct emit_table {
 	bool used;
 };
 
+/* The tables of one set, for values of any range and for values below 65536. */
+struct emit_set {
+	struct emit_table hash, bitmap;
+};
+
 struct emit {
 	struct x86 *x;
 	const struct ir *ir;

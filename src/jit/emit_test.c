@@ -59,27 +59,40 @@ static enum x86_cc test_between(struct emit *e, const struct step *step, const s
 	return CC_B;
 }
 
+/*
+ * The table for this use of a set, made by the first use that needs it. A bitmap holds for small
+ * values only, so this use's own range decides whether it may look into one: another use of the
+ * set, in this function or in one that shares the tables, may have another range.
+ */
+static const struct emit_table *table_for(struct emit *e, const struct ir_val *val)
+{
+	const struct ir_set *set = &e->ir->sets[val->k];
+	const uint32_t max = e->ir->vals[val->a].max;
+	struct emit_set *tables = &e->tables->at[val->k];
+	struct emit_table *t = lookup_is_bitmap(set->n, max) ? &tables->bitmap : &tables->hash;
+	int rc;
+
+	if (t->used)
+		return t;
+	rc = lookup_build(&t->lookup, set->k, set->n, max);
+	if (rc < 0) {
+		e->rc = rc;
+		return NULL;
+	}
+	t->used = true;
+	t->slots = x86_label(e->x);
+	t->mults = x86_label(e->x);
+	return t;
+}
+
 static enum x86_cc test_in_set(struct emit *e, const struct step *step, const struct ir_val *val)
 {
-	struct emit_table *t = &e->tables->at[val->k];
-	const struct ir_set *set = &e->ir->sets[val->k];
+	const struct emit_table *t = table_for(e, val);
 	struct x86 *x = e->x;
 	enum x86_gpr v;
 
-	if (!t->used) {
-		/* The first use decides the form; it must hold for all: all values are possible. */
-		uint32_t max =
-			set->k[set->n - 1] <= UINT16_MAX ? e->ir->vals[val->a].max : UINT32_MAX;
-		int rc = lookup_build(&t->lookup, set->k, set->n, max);
-
-		if (rc < 0) {
-			e->rc = rc;
-			return CC_E;
-		}
-		t->used = true;
-		t->slots = x86_label(x);
-		t->mults = x86_label(x);
-	}
+	if (t == NULL)
+		return CC_E;
 	v = emit_use(e, val->a, step->a, RCX);
 	switch (t->lookup.kind) {
 	case LOOKUP_BITS:
@@ -89,7 +102,8 @@ static enum x86_cc test_in_set(struct emit *e, const struct step *step, const st
 			x86_mov(x, RDX, RCX);
 			v = RDX;
 		}
-		x86_mov(x, RAX, v);
+		/* The low half only: whatever v is, its word is one of the table's. */
+		x86_movzx16(x, RAX, v);
 		x86_shift_imm(x, SHIFT_SHR, RAX, 5);
 		x86_lea_label(x, RCX, t->slots);
 		x86_load32(x, RAX, X86_SIB(RCX, RAX, 4, 0));
@@ -248,19 +262,23 @@ enum x86_cc emit_test(struct emit *e, uint32_t step)
 	}
 }
 
+static void append_table(struct x86 *x, const struct emit_table *t)
+{
+	if (!t->used)
+		return;
+	x86_align(x, NPF_CACHELINE, 0xcc);
+	x86_bind(x, t->slots);
+	x86_data(x, t->lookup.slots, t->lookup.n_slots * sizeof(uint32_t));
+	x86_bind(x, t->mults);
+	if (t->lookup.kind == LOOKUP_HASH2)
+		x86_data(x, t->lookup.mults, t->lookup.n_mults * sizeof(uint32_t));
+}
+
 int emit_tables_finish(struct x86 *x, struct emit_tables *tables)
 {
 	for (uint32_t i = 0; i < tables->n; i++) {
-		struct emit_table *t = &tables->at[i];
-
-		if (!t->used)
-			continue;
-		x86_align(x, NPF_CACHELINE, 0xcc);
-		x86_bind(x, t->slots);
-		x86_data(x, t->lookup.slots, t->lookup.n_slots * sizeof(uint32_t));
-		x86_bind(x, t->mults);
-		if (t->lookup.kind == LOOKUP_HASH2)
-			x86_data(x, t->lookup.mults, t->lookup.n_mults * sizeof(uint32_t));
+		append_table(x, &tables->at[i].bitmap);
+		append_table(x, &tables->at[i].hash);
 	}
 	x86_resolve(x);
 	return x->failed ? -ENOMEM : 0;
@@ -268,8 +286,10 @@ int emit_tables_finish(struct x86 *x, struct emit_tables *tables)
 
 void emit_tables_fini(struct emit_tables *tables)
 {
-	for (uint32_t i = 0; i < tables->n; i++)
-		lookup_fini(&tables->at[i].lookup);
+	for (uint32_t i = 0; i < tables->n; i++) {
+		lookup_fini(&tables->at[i].bitmap.lookup);
+		lookup_fini(&tables->at[i].hash.lookup);
+	}
 	free(tables->at);
 	*tables = (struct emit_tables){0};
 }

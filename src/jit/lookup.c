@@ -190,12 +190,17 @@ static int build_two_levels(struct lookup *l, const uint32_t *k, uint32_t n)
 	return rc == 1 ? -ENOMEM : rc;
 }
 
+bool lookup_is_bitmap(uint32_t n, uint32_t max)
+{
+	return max <= UINT16_MAX && n >= BITS_MIN;
+}
+
 int lookup_build(struct lookup *l, const uint32_t *k, uint32_t n, uint32_t max)
 {
 	int rc = 1;
 
 	*l = (struct lookup){0};
-	if (max <= UINT16_MAX && n >= BITS_MIN)
+	if (lookup_is_bitmap(n, max))
 		rc = build_bits(l, k, n);
 	else if (n <= ONE_LEVEL_MAX)
 		rc = build_one_level(l, k, n);

@@ -33,8 +33,11 @@ struct lookup {
 	uint32_t *mults;
 };
 
+/* Is the table of n values a bitmap, where no value looked up is greater than max? */
+bool lookup_is_bitmap(uint32_t n, uint32_t max);
+
 /*
- * lookup_build - find a table for n different values, 2 at least.
+ * lookup_build - find a table for n different values, 1 at least.
  * @max: no value looked up will be greater
  * Return: 0, -ENOMEM.
  */

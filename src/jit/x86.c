@@ -194,6 +194,11 @@ void x86_movzx8(struct x86 *x, enum x86_gpr dst, enum x86_gpr src)
 	rm(x, TWO | BYTE_RM | 0xb6, dst, src);
 }
 
+void x86_movzx16(struct x86 *x, enum x86_gpr dst, enum x86_gpr src)
+{
+	rm(x, TWO | 0xb7, dst, src);
+}
+
 void x86_bswap(struct x86 *x, enum x86_gpr r)
 {
 	head(x, TWO | 0xc8 | (r & 7), 0, 0, r, false);

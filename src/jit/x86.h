@@ -111,6 +111,7 @@ void x86_store32(struct x86 *x, struct x86_mem m, enum x86_gpr src);
 void x86_store64(struct x86 *x, struct x86_mem m, enum x86_gpr src);
 void x86_store_imm32(struct x86 *x, struct x86_mem m, uint32_t imm);
 void x86_movzx8(struct x86 *x, enum x86_gpr dst, enum x86_gpr src);
+void x86_movzx16(struct x86 *x, enum x86_gpr dst, enum x86_gpr src);
 void x86_bswap(struct x86 *x, enum x86_gpr r);
 void x86_rol16(struct x86 *x, enum x86_gpr r, uint8_t by);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_sets.c - lookup tables hold exactly their set; set files mean what pcap's words mean. */
 #include "jit/lookup.h"
+#include "jit/opcode.h"
 #include "jit/setfile.h"
 
+#include <arpa/inet.h>
 #include <pcap/pcap.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,6 +94,71 @@ static void zero_and_the_greatest_value_can_be_members(void **state)
 	(void)state;
 	try_set(k, 4, UINT32_MAX, LOOKUP_HASH);
 	try_set(k + 1, 3, UINT32_MAX, LOOKUP_HASH);
+}
+
+/*
+ * A program that looks values up in one and the same set, at two places: first the bytes at 0
+ * through `first`, then, if that is not in the set, those at 4 through `second`.
+ */
+static uint32_t shared_set(
+	struct npf_bpf_insn *p, const struct npf_bpf_insn *how[2], uint32_t n_members)
+{
+	uint32_t n = 0;
+
+	for (uint32_t use = 0; use < 2; use++) {
+		for (const struct npf_bpf_insn *in = how[use]; in->code != OP_RET_K; in++) {
+			p[n] = *in;
+			p[n].k += (in->code & 0xe7) == OP_LD_W_ABS ? 4 * use : 0;
+			n++;
+		}
+		for (uint32_t i = 0; i < n_members; i++)
+			p[n++] = (struct npf_bpf_insn){
+				OP_JEQ_K, (uint8_t)(n_members - i), 0, 200 + 14 * i};
+		p[n++] = (struct npf_bpf_insn){OP_JA, 0, 0, 1};
+		p[n++] = (struct npf_bpf_insn){OP_RET_K, 0, 0, 1 + use};
+	}
+	p[n++] = (struct npf_bpf_insn){OP_RET_K, 0, 0, 0};
+	return n;
+}
+
+static void a_set_may_be_shared_by_values_of_different_ranges(void **state)
+{
+	static const struct npf_bpf_insn hows[][4] = {
+		{{OP_LD_B_ABS, 0, 0, 3}, {OP_RET_K}},
+		{{OP_LD_H_ABS, 0, 0, 2}, {OP_RET_K}},
+		{{OP_LD_H_ABS, 0, 0, 2}, {OP_AND_K, 0, 0, 0xfffe}, {OP_RET_K}},
+		{{OP_LD_W_ABS, 0, 0, 0}, {OP_RET_K}},
+		{{OP_LD_W_ABS, 0, 0, 0}, {OP_ADD_K, 0, 0, 1}, {OP_RET_K}},
+		{{OP_LD_W_ABS, 0, 0, 0}, {OP_RSH_K, 0, 0, 16}, {OP_RET_K}},
+		{{OP_LD_W_ABS, 0, 0, 0}, {OP_LSH_K, 0, 0, 1}, {OP_RET_K}},
+	};
+	static const uint32_t sizes[] = {4, 23, 24, 60};
+	static const uint32_t values[] = {0, 1, 100, 199, 200, 201, 214, 255, 522, 523, 1026, 65535,
+		65536, 65736, 200 << 16, 0xffffff, 0x7fffffff, 0x80000000, 0x800000c8, 0xfffffff0,
+		UINT32_MAX};
+	const struct npf_filter_opts opts = {.backend = NPF_BACKEND_AUTO};
+	struct npf_bpf_insn p[256];
+
+	(void)state;
+	for (size_t c = 0; c < NPF_ARRAY_LEN(hows) * NPF_ARRAY_LEN(hows) * NPF_ARRAY_LEN(sizes);
+		c++) {
+		const size_t both = c / NPF_ARRAY_LEN(sizes);
+		const struct npf_bpf_insn *how[2] = {
+			hows[both % NPF_ARRAY_LEN(hows)], hows[both / NPF_ARRAY_LEN(hows)]};
+		const uint32_t n = shared_set(p, how, sizes[c % NPF_ARRAY_LEN(sizes)]);
+		struct npf_filter *f = NULL;
+
+		assert_int_equal(npf_filter_compile(p, n, &opts, &f, NULL), 0);
+		for (size_t v = 0; v < NPF_ARRAY_LEN(values) * NPF_ARRAY_LEN(values); v++) {
+			const uint32_t words[2] = {htonl(values[v % NPF_ARRAY_LEN(values)]),
+				htonl(values[v / NPF_ARRAY_LEN(values)])};
+			const uint8_t *pkt = (const uint8_t *)words;
+
+			assert_int_equal(npf_filter_run(f, pkt, 8, 8),
+				npf_bpf_interpret(p, pkt, 8, 8, NULL));
+		}
+		npf_filter_free(f);
+	}
 }
 
 #define assert_refused(text, line, why)                                                            \
@@ -237,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_table_holds_its_set_and_nothing_else),
 		cmocka_unit_test(zero_and_the_greatest_value_can_be_members),
+		cmocka_unit_test(a_set_may_be_shared_by_values_of_different_ranges),
 		cmocka_unit_test(a_wrong_set_file_is_refused_with_the_line),
 		cmocka_unit_test(too_many_items_are_refused),
 		cmocka_unit_test(items_mean_what_host_net_and_port_mean),

@@ -116,6 +116,8 @@ static void registers_among_each_other(void **state)
 			expect(&x, "mov %s, %s", r64[a], r64[b]);
 			x86_movzx8(&x, a, b);
 			expect(&x, "movzx %s, %s", r32[a], r8[b]);
+			x86_movzx16(&x, a, b);
+			expect(&x, "movzx %s, %s", r32[a], r16[b]);
 			x86_test(&x, a, b);
 			expect(&x, "test %s, %s", r32[a], r32[b]);
 			x86_imul(&x, a, b);
