@@ -152,6 +152,15 @@ void mix_repeat(struct mix *m, uint32_t like)
 	}
 }
 
+void mix_turn(struct mix *m, uint32_t n)
+{
+	for (uint32_t i = n; i < m->n; i++) {
+		m->pkts[i] = m->pkts[i - n];
+		m->lens[i] = m->lens[i - n];
+		m->caplens[i] = m->caplens[i - n];
+	}
+}
+
 uint32_t mix_find_tcp(const struct mix *m, uint32_t from)
 {
 	while (from < m->n &&

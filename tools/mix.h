@@ -28,6 +28,8 @@ struct mix {
 int mix_init(struct mix *m);
 /* Every packet the same one: the best case for branches. `like` is the place in the mix. */
 void mix_repeat(struct mix *m, uint32_t like);
+/* The first n packets of the mix in turn, as a replay has them: a predictor learns these. */
+void mix_turn(struct mix *m, uint32_t n);
 /* The first packet, from `from` on, that is TCP over IPv4 without a tag. */
 uint32_t mix_find_tcp(const struct mix *m, uint32_t from);
 void mix_fini(struct mix *m);

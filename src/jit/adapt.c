@@ -3,26 +3,111 @@
  * adapt.c - logic or branches? Ask the traffic.
  *
  * On mixed traffic a filter without branches is two or three times as fast as one with; where one
- * packet is like the next every branch is predicted, and the branching form, which stops at the
- * first decisive test, is twice as fast as the other. No compiler can know, so both forms are
- * kept (a few hundred bytes) and one burst in some hundred is run in parts by both, timed. Both
- * give the same results, so only time is at stake; a wrong guess lasts for some thousand bursts.
+ * packet is like the next, or where packets come in a pattern that the branch predictor can learn,
+ * every branch is predicted, and the branching form, which stops at the first decisive test, is
+ * two or three times as fast as the other. No compiler can know, so both forms are kept (a few
+ * hundred bytes) and now and then a trial times them. Both give the same results, so only time is
+ * at stake.
  *
- * What is learnt is kept in the filter, shared by its threads, in relaxed atomics that are only
- * written when measuring: the line stays in all caches. Which burst to measure is drawn from a
- * sequence per thread, since a shared counter would cost more than it gains.
+ * A predictor learns a pattern only from the form that runs: 2 048 packets in turn take it some
+ * four rounds. So a trial gives the other form a run of bursts, of which the first half only
+ * teaches. Runs of 32 bursts show what can be known at once, runs of 1 024 what has to be learnt;
+ * their length doubles from trial to trial and begins again. The cost is bounded: after a trial of
+ * that length the filter is left alone for ADAPT_SHARE times as many bursts.
+ *
+ * A part of the timed bursts, the dearest, does not count: an interrupt in the middle says nothing
+ * about the form. A wrong verdict, if there is one, lasts until the next trial.
+ *
+ * What is found is kept in the filter, shared by its threads, in relaxed atomics that are only
+ * written when a thread looks: the line stays in all caches. Which burst to look at is drawn from
+ * a sequence per thread, since a shared counter would cost more than it gains. A thread makes one
+ * trial at a time, for whichever of its filters is due.
  */
+#include "jit/adapt.h"
+
 #include "jit/filter.h"
 
-#define SMOOTH 8 /* a new measurement counts for one part in this */
-
-bool adapt_is_due(void)
+static uint32_t get(_Atomic uint32_t *a)
 {
-	static _Thread_local uint32_t state = 1;
-
-	state = state * 1664525u + 1013904223u;
-	return state >> 23 == 0;
+	return atomic_load_explicit(a, memory_order_relaxed);
 }
+
+static void set(_Atomic uint32_t *a, uint32_t v)
+{
+	atomic_store_explicit(a, v, memory_order_relaxed);
+}
+
+uint32_t adapt_look(struct adapt *a)
+{
+	const uint32_t wait = get(&a->wait);
+
+	if (wait > 0) {
+		set(&a->wait, wait - 1);
+		return 0;
+	}
+	return NPF_MAX(get(&a->length), ADAPT_SHORTEST);
+}
+
+void adapt_begin(struct adapt_trial *t, uint32_t now, uint32_t length)
+{
+	*t = (struct adapt_trial){.now = now, .length = length};
+}
+
+uint32_t adapt_form(const struct adapt_trial *t)
+{
+	return t->n_bursts < t->length / 2 ? t->now : t->now ^ 1;
+}
+
+bool adapt_note(struct adapt_trial *t, uint64_t cycles, uint32_t n)
+{
+	const uint32_t half = t->length / 2;
+	const uint32_t form = adapt_form(t);
+	const uint32_t part = t->n_bursts % half * ADAPT_PARTS / half;
+
+	/* The second half only teaches. */
+	if (t->n_bursts / half != 1) {
+		t->packets[form][part] += n;
+		t->spent[form][part] += cycles;
+	}
+	return ++t->n_bursts == 3 * half;
+}
+
+/* Cycles for 1 024 packets, the dearest part left out. */
+static uint64_t cost(const struct adapt_trial *t, uint32_t form)
+{
+	uint64_t sum = 0;
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < ADAPT_PARTS; i++) {
+		const uint64_t c = t->spent[form][i] * 1024 / NPF_MAX(t->packets[form][i], 1u);
+
+		sum += c;
+		most = NPF_MAX(most, c);
+	}
+	return (sum - most) / (ADAPT_PARTS - 1);
+}
+
+uint32_t adapt_verdict(const struct adapt_trial *t)
+{
+	const uint32_t other = t->now ^ 1;
+
+	return cost(t, other) * 17 < cost(t, t->now) * 16 ? other : t->now;
+}
+
+void adapt_settle(struct adapt *a, const struct adapt_trial *t)
+{
+	set(&a->preferred, adapt_verdict(t));
+	set(&a->wait, t->length * ADAPT_SHARE / ADAPT_LOOK);
+	set(&a->length, t->length < ADAPT_LONGEST ? 2 * t->length : ADAPT_SHORTEST);
+}
+
+/* ---- The bursts of a thread ---- */
+
+/* Looks at other filters after which a trial counts as abandoned: its filter is gone, or it gets
+ * no bursts long enough. */
+#define GIVE_UP 1024u
+
+_Thread_local struct adapt_seat adapt_seat = {.drawn = 1};
 
 #ifdef __x86_64__
 static uint64_t cycles(void)
@@ -36,43 +121,42 @@ static uint64_t cycles(void)
 }
 #endif
 
-static void learn(struct adapt *a, uint32_t form, uint64_t spent, uint32_t n)
+static bool take_seat(struct npf_filter *f, uint32_t n)
 {
-	const uint32_t old = atomic_load_explicit(&a->cost[form], memory_order_relaxed);
-	uint64_t cost = NPF_MAX(spent * 16 / n, (uint64_t)1);
+	uint32_t length;
 
-	if (old != 0) {
-		/* An interrupt in the middle says nothing about the form. */
-		cost = NPF_MIN(cost, 4 * (uint64_t)old);
-		cost = (old * (uint64_t)(SMOOTH - 1) + cost) / SMOOTH;
-	}
-	atomic_store_explicit(&a->cost[form],
-		(uint32_t)NPF_MIN(NPF_MAX(cost, (uint64_t)1), (uint64_t)UINT32_MAX / 4),
-		memory_order_relaxed);
+	if (adapt_seat.filter != NULL && ++adapt_seat.idle < GIVE_UP)
+		return false;
+	adapt_seat.filter = NULL;
+	if (n < ADAPT_MIN_BURST)
+		return false;
+	length = adapt_look(&f->adapt);
+	if (length == 0)
+		return false;
+	adapt_begin(&adapt_seat.trial, get(&f->adapt.preferred), length);
+	adapt_seat.filter = f;
+	adapt_seat.idle = 0;
+	return true;
 }
 
 void adapt_run(struct npf_filter *f, const uint8_t *const *pkts, const uint32_t *lens,
 	const uint32_t *caplens, uint32_t n, uint32_t *results)
 {
-	struct adapt *a = &f->adapt;
-	const uint32_t now = atomic_load_explicit(&a->preferred, memory_order_relaxed);
-	const uint32_t other = now ^ 1;
-	const uint32_t part = n / 4;
-	uint32_t cost[FORM_MAX];
-	uint64_t t[3];
+	uint64_t begin;
+	uint64_t spent;
 
-	/* A quarter to get the other form into the caches and predictors, then a quarter timed. */
-	f->form[other](pkts, caplens, results, lens, part);
-	t[0] = cycles();
-	f->form[other](pkts + part, caplens + part, results + part, lens + part, part);
-	t[1] = cycles();
-	f->form[now](pkts + 2 * part, caplens + 2 * part, results + 2 * part, lens + 2 * part,
-		n - 2 * part);
-	t[2] = cycles();
-	learn(a, other, t[1] - t[0], part);
-	learn(a, now, t[2] - t[1], n - 2 * part);
-	for (uint32_t i = 0; i < FORM_MAX; i++)
-		cost[i] = atomic_load_explicit(&a->cost[i], memory_order_relaxed);
-	if ((uint64_t)cost[other] * 10 < (uint64_t)cost[now] * 9)
-		atomic_store_explicit(&a->preferred, other, memory_order_relaxed);
+	if (adapt_seat.filter != f && !take_seat(f, n)) {
+		f->form[get(&f->adapt.preferred)](pkts, caplens, results, lens, n);
+		return;
+	}
+	begin = cycles();
+	f->form[adapt_form(&adapt_seat.trial)](pkts, caplens, results, lens, n);
+	spent = cycles() - begin;
+	if (n < ADAPT_MIN_BURST)
+		return;
+	adapt_seat.idle = 0;
+	if (adapt_note(&adapt_seat.trial, spent, n)) {
+		adapt_settle(&f->adapt, &adapt_seat.trial);
+		adapt_seat.filter = NULL;
+	}
 }

@@ -203,7 +203,7 @@ void npf_filter_run_burst(const struct npf_filter *f, const uint8_t *const *pkts
 	if (f->n_forms == 0) {
 		for (uint32_t i = 0; i < n; i++)
 			results[i] = npf_filter_run(f, pkts[i], lens[i], caplens[i]);
-	} else if (f->n_forms > 1 && n >= ADAPT_MIN_BURST && adapt_is_due()) {
+	} else if (f->n_forms > 1 && NPF_UNLIKELY(adapt_is_due(f))) {
 		/* What is learnt does not change what the filter says: it is const to its users. */
 		adapt_run((struct npf_filter *)(uintptr_t)f, pkts, lens, caplens, n, results);
 	} else {

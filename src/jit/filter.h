@@ -3,19 +3,11 @@
 #ifndef NPF_JIT_FILTER_H
 #define NPF_JIT_FILTER_H
 
+#include "jit/adapt.h"
 #include "jit/bpf.h"
 #include "jit/code.h"
 #include "jit/debug.h"
 #include "jit/emit.h"
-
-#include <stdatomic.h>
-
-/* The forms of one filter: as logic, and as the branches that its program makes. */
-enum {
-	FORM_FLAT,
-	FORM_BRANCHING,
-	FORM_MAX
-};
 
 struct generated {
 	struct x86 x;
@@ -31,12 +23,6 @@ struct generated {
  */
 int filter_generate(struct generated *g, const struct npf_bpf_insn *insns, uint32_t n_insns,
 	const struct npf_bpf_aux *aux, uint32_t passes, const struct ir_watch *watch);
-
-/* Which form is faster on the traffic at hand; see adapt.c. All relaxed: a hint, not a fact. */
-struct adapt {
-	_Atomic uint32_t preferred;
-	_Atomic uint32_t cost[FORM_MAX]; /* 1/16 cycles a packet, smoothed; 0: not known */
-};
 
 struct npf_filter {
 	npf_burst_fn *form[FORM_MAX];
@@ -54,12 +40,25 @@ struct npf_filter {
 	struct npf_bpf_insn insns[];
 };
 
-/* Bursts from here on are long enough to be measured in parts. */
-#define ADAPT_MIN_BURST 32
+/* The trial that a thread makes, if any. */
+struct adapt_seat {
+	/* Only compared: the filter may be gone. One that was made at the same place inherits a
+	 * trial, of which the worst is one wrong verdict. */
+	const struct npf_filter *filter;
+	uint32_t drawn;
+	uint32_t idle; /* looks at other filters since its last burst */
+	struct adapt_trial trial;
+};
+extern _Thread_local struct adapt_seat adapt_seat;
 
-/* Is this burst, of this thread, one to measure? About one in 512 is. */
-bool adapt_is_due(void);
-/* Run a burst with both forms, a part each, and learn which is faster. */
+/* Is this burst of the filter, of this thread, one to look at, or one of a trial? */
+static inline bool adapt_is_due(const struct npf_filter *f)
+{
+	adapt_seat.drawn = adapt_seat.drawn * 1664525u + 1013904223u;
+	return adapt_seat.drawn < UINT32_MAX / ADAPT_LOOK || adapt_seat.filter == f;
+}
+
+/* Run such a burst, with the form that a trial says if it is one of a trial; see adapt.c. */
 void adapt_run(struct npf_filter *f, const uint8_t *const *pkts, const uint32_t *lens,
 	const uint32_t *caplens, uint32_t n, uint32_t *results);
 

@@ -131,7 +131,7 @@ static void check_passes(struct gen *g, struct burst *burst, uint64_t seed)
 	code_unmap(&code);
 }
 
-/* Native code: each form, and now and then the burst that is run in parts by both. */
+/* Native code: each form, and now and then a burst of a trial of both. */
 static void check_forms(struct npf_filter *f, struct burst *burst, struct gen *g, uint64_t seed)
 {
 	for (unsigned int form = 0; form <= f->n_forms; form++) {
