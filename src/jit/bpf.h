@@ -38,6 +38,45 @@ struct npf_bpf_error {
 int npf_bpf_verify(const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_bpf_error *err);
 
 /*
+ * Programs that libpcap runs itself, since no kernel takes them: those that jump backward (`ip6
+ * protochain 17`), read scratch memory that they may not have written, or shift by a constant of 32
+ * or more. npf_bpf_verify() refuses them; here they are called loose. Their meaning is that of
+ * libpcap's bpf_filter() as far as it has one: scratch memory that was not written reads as 0
+ * (there: what the stack held), and of a constant shift the low five bits count (there: what the
+ * CPU does, which is the same on x86-64 and AArch64).
+ */
+enum npf_bpf_loose {
+	NPF_BPF_LOOPS = 1,   /* jumps backward: may run for ever */
+	NPF_BPF_SCRATCH = 2, /* reads scratch memory that is not written on every path */
+	NPF_BPF_SHIFTS = 4,  /* shifts by a constant of 32 or more */
+};
+
+/* Where a loose program must not hang it may take one step for each of its instructions and so many
+ * more with one packet: as many as the longest program that Linux runs for anybody has. */
+#define NPF_BPF_MAXSTEPS 4096u
+
+/*
+ * npf_bpf_verify_loose - is this a program that bpf_filter() can run, though perhaps for ever?
+ * All that npf_bpf_verify() demands but for what a loose program may do.
+ * Return: 0: a program for npf_bpf_verify(), too; a mask of enum npf_bpf_loose, with *why (may be
+ * NULL) saying where the first such thing is; -EINVAL with *why filled; -ENOMEM.
+ */
+int npf_bpf_verify_loose(
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_bpf_error *why);
+
+/*
+ * npf_bpf_tighten - make of a program that npf_bpf_verify_loose() lets pass one for
+ * npf_bpf_verify() that rejects nothing that the loose one accepts.
+ *
+ * Its result is that of the loose program unless it is UINT32_MAX: then the loose program may have
+ * jumped backward, and must be run to know. Without NPF_BPF_LOOPS the results are always the same.
+ * @outp: allocated, the caller's to free
+ * Return: 0 or -ENOMEM.
+ */
+int npf_bpf_tighten(const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_bpf_insn **outp,
+	uint32_t *n_outp);
+
+/*
  * What Linux's ancillary loads (offsets from 0xfffff000, SKF_AD_OFF) mean for the packets that a
  * filter is compiled for: libpcap 1.10 compiles `inbound`, `outbound` and `ifindex N` to them.
  */
@@ -55,6 +94,14 @@ struct npf_bpf_aux {
 uint32_t npf_bpf_interpret(const struct npf_bpf_insn *insns, const uint8_t *pkt, uint32_t len,
 	uint32_t caplen, const struct npf_bpf_aux *aux);
 
+/*
+ * npf_bpf_interpret_loose - run a program that npf_bpf_verify_loose() lets pass.
+ * @max_steps: end after so many instructions, rejecting the packet; 0: a program that loops for
+ *             ever does so
+ */
+uint32_t npf_bpf_interpret_loose(const struct npf_bpf_insn *insns, const uint8_t *pkt, uint32_t len,
+	uint32_t caplen, const struct npf_bpf_aux *aux, uint32_t max_steps);
+
 enum npf_backend {
 	NPF_BACKEND_AUTO, /* the best that this CPU and this filter allow */
 	NPF_BACKEND_INTERP,
@@ -70,6 +117,7 @@ const char *npf_backend_name(enum npf_backend b);
 struct npf_filter_opts {
 	enum npf_backend backend;      /* -ENOTSUP from compile when this one is not there */
 	const struct npf_bpf_aux *aux; /* or NULL */
+	bool loose; /* take loose programs: their steps are bounded; who takes more, rejects */
 };
 
 /* A filter ready to run. Immutable: any number of threads may run one at once. */
@@ -87,6 +135,9 @@ struct npf_filter *npf_filter_free(struct npf_filter *f); /* NULL is fine; retur
 
 enum npf_backend npf_filter_backend(const struct npf_filter *f);
 
+/* Was it made of a loose program? */
+bool npf_filter_is_loose(const struct npf_filter *f);
+
 /* Bytes to keep of one packet, not yet limited to its length; 0 = reject. */
 uint32_t npf_filter_run(
 	const struct npf_filter *f, const uint8_t *pkt, uint32_t len, uint32_t caplen);
@@ -96,6 +147,16 @@ uint32_t npf_filter_run(
  * No byte beyond pkts[i][caplens[i] - 1] is read.
  */
 void npf_filter_run_burst(const struct npf_filter *f, const uint8_t *const *pkts,
+	const uint32_t *lens, const uint32_t *caplens, uint32_t n, uint32_t *results);
+
+/*
+ * npf_filter_screen, npf_filter_screen_burst - for whoever lets a reader run a loose filter itself:
+ * UINT32_MAX where the reader has to decide, 0 where the packet is rejected in any case. Costs what
+ * a filter without loops costs. Of other filters the same as npf_filter_run().
+ */
+uint32_t npf_filter_screen(
+	const struct npf_filter *f, const uint8_t *pkt, uint32_t len, uint32_t caplen);
+void npf_filter_screen_burst(const struct npf_filter *f, const uint8_t *const *pkts,
 	const uint32_t *lens, const uint32_t *caplens, uint32_t n, uint32_t *results);
 
 #endif

@@ -132,21 +132,14 @@ static int compile_scalar(struct npf_filter *f)
 }
 #endif
 
-int npf_filter_compile(const struct npf_bpf_insn *insns, uint32_t n_insns,
-	const struct npf_filter_opts *opts, struct npf_filter **fp, struct npf_bpf_error *err)
+/* A filter that has its program, and nothing that runs it but the interpreter. */
+static struct npf_filter *make(
+	const struct npf_bpf_insn *insns, uint32_t n_insns, const struct npf_filter_opts *opts)
 {
-	enum npf_backend backend = opts != NULL ? opts->backend : NPF_BACKEND_AUTO;
-	struct npf_filter *f;
-	int rc;
+	struct npf_filter *f = malloc(sizeof(*f) + n_insns * sizeof(*insns));
 
-	if (backend > NPF_BACKEND_SCALAR)
-		return -ENOTSUP;
-	rc = npf_bpf_verify(insns, n_insns, err);
-	if (rc < 0)
-		return rc;
-	f = malloc(sizeof(*f) + n_insns * sizeof(*insns));
 	if (f == NULL)
-		return -ENOMEM;
+		return NULL;
 	*f = (struct npf_filter){
 		.backend = NPF_BACKEND_INTERP,
 		.has_aux = opts != NULL && opts->aux != NULL,
@@ -155,6 +148,52 @@ int npf_filter_compile(const struct npf_bpf_insn *insns, uint32_t n_insns,
 	if (f->has_aux)
 		f->aux = *opts->aux;
 	memcpy(f->insns, insns, n_insns * sizeof(*insns));
+	return f;
+}
+
+/* A program that is loose in the ways of @how: the tight one made of it, and itself behind. */
+static struct npf_filter *make_loose(const struct npf_bpf_insn *insns, uint32_t n_insns, int how,
+	const struct npf_filter_opts *opts)
+{
+	npf_autofree struct npf_bpf_insn *tight = NULL;
+	struct npf_bpf_insn *both;
+	struct npf_filter *f;
+	uint32_t n;
+
+	if (npf_bpf_tighten(insns, n_insns, &tight, &n) < 0)
+		return NULL;
+	both = realloc(tight, (n + n_insns) * sizeof(*both));
+	if (both == NULL)
+		return NULL;
+	tight = both;
+	memcpy(both + n, insns, n_insns * sizeof(*insns));
+	f = make(both, n + n_insns, opts);
+	if (f != NULL) {
+		f->n_insns = n;
+		f->loose = f->insns + n;
+		f->loops = (how & NPF_BPF_LOOPS) != 0;
+	}
+	return f;
+}
+
+int npf_filter_compile(const struct npf_bpf_insn *insns, uint32_t n_insns,
+	const struct npf_filter_opts *opts, struct npf_filter **fp, struct npf_bpf_error *err)
+{
+	enum npf_backend backend = opts != NULL ? opts->backend : NPF_BACKEND_AUTO;
+	struct npf_filter *f;
+	int how;
+	int rc;
+
+	if (backend > NPF_BACKEND_SCALAR)
+		return -ENOTSUP;
+	how = npf_bpf_verify_loose(insns, n_insns, err);
+	if (how < 0)
+		return how;
+	if (how > 0 && (opts == NULL || !opts->loose))
+		return -EINVAL;
+	f = how > 0 ? make_loose(insns, n_insns, how, opts) : make(insns, n_insns, opts);
+	if (f == NULL)
+		return -ENOMEM;
 	if (backend != NPF_BACKEND_INTERP) {
 		rc = compile_scalar(f);
 		if (rc < 0 && backend == NPF_BACKEND_SCALAR) {
@@ -181,32 +220,101 @@ enum npf_backend npf_filter_backend(const struct npf_filter *f)
 	return f->backend;
 }
 
+bool npf_filter_is_loose(const struct npf_filter *f)
+{
+	return f->loose != NULL;
+}
+
 static npf_burst_fn *preferred_form(const struct npf_filter *f)
 {
 	return f->form[atomic_load_explicit(&f->adapt.preferred, memory_order_relaxed)];
 }
 
-uint32_t npf_filter_run(
+static const struct npf_bpf_aux *aux_of(const struct npf_filter *f)
+{
+	return f->has_aux ? &f->aux : NULL;
+}
+
+/* What the program says that has no loops. */
+static uint32_t run_tight(
 	const struct npf_filter *f, const uint8_t *pkt, uint32_t len, uint32_t caplen)
 {
 	uint32_t result;
 
 	if (f->n_forms == 0)
-		return npf_bpf_interpret(f->insns, pkt, len, caplen, f->has_aux ? &f->aux : NULL);
+		return npf_bpf_interpret(f->insns, pkt, len, caplen, aux_of(f));
 	preferred_form(f)(&pkt, &caplen, &result, &len, 1);
 	return result;
+}
+
+static __attribute__((noinline)) void interpret_burst(const struct npf_filter *f,
+	const uint8_t *const *pkts, const uint32_t *lens, const uint32_t *caplens, uint32_t n,
+	uint32_t *results)
+{
+	for (uint32_t i = 0; i < n; i++)
+		results[i] = npf_bpf_interpret(f->insns, pkts[i], lens[i], caplens[i], aux_of(f));
+}
+
+static void run_tight_burst(const struct npf_filter *f, const uint8_t *const *pkts,
+	const uint32_t *lens, const uint32_t *caplens, uint32_t n, uint32_t *results)
+{
+	if (NPF_UNLIKELY(f->n_forms == 0))
+		interpret_burst(f, pkts, lens, caplens, n, results);
+	else if (f->n_forms > 1 && NPF_UNLIKELY(adapt_is_due(f)))
+		/* What is learnt does not change what the filter says: it is const to its users. */
+		adapt_run((struct npf_filter *)(uintptr_t)f, pkts, lens, caplens, n, results);
+	else
+		preferred_form(f)(pkts, caplens, results, lens, n);
+}
+
+/* The last word on a packet of which the program without loops says result. */
+static uint32_t decide(const struct npf_filter *f, uint32_t result, const uint8_t *pkt,
+	uint32_t len, uint32_t caplen)
+{
+	if (result != UINT32_MAX)
+		return result;
+	return npf_bpf_interpret_loose(
+		f->loose, pkt, len, caplen, aux_of(f), f->n_insns + NPF_BPF_MAXSTEPS);
+}
+
+static __attribute__((noinline)) void run_loops_burst(const struct npf_filter *f,
+	const uint8_t *const *pkts, const uint32_t *lens, const uint32_t *caplens, uint32_t n,
+	uint32_t *results)
+{
+	run_tight_burst(f, pkts, lens, caplens, n, results);
+	for (uint32_t i = 0; i < n; i++)
+		results[i] = decide(f, results[i], pkts[i], lens[i], caplens[i]);
+}
+
+uint32_t npf_filter_run(
+	const struct npf_filter *f, const uint8_t *pkt, uint32_t len, uint32_t caplen)
+{
+	const uint32_t result = run_tight(f, pkt, len, caplen);
+
+	return NPF_UNLIKELY(f->loops) ? decide(f, result, pkt, len, caplen) : result;
 }
 
 void npf_filter_run_burst(const struct npf_filter *f, const uint8_t *const *pkts,
 	const uint32_t *lens, const uint32_t *caplens, uint32_t n, uint32_t *results)
 {
-	if (f->n_forms == 0) {
-		for (uint32_t i = 0; i < n; i++)
-			results[i] = npf_filter_run(f, pkts[i], lens[i], caplens[i]);
-	} else if (f->n_forms > 1 && NPF_UNLIKELY(adapt_is_due(f))) {
-		/* What is learnt does not change what the filter says: it is const to its users. */
-		adapt_run((struct npf_filter *)(uintptr_t)f, pkts, lens, caplens, n, results);
-	} else {
-		preferred_form(f)(pkts, caplens, results, lens, n);
-	}
+	if (NPF_UNLIKELY(f->loops))
+		run_loops_burst(f, pkts, lens, caplens, n, results);
+	else
+		run_tight_burst(f, pkts, lens, caplens, n, results);
+}
+
+uint32_t npf_filter_screen(
+	const struct npf_filter *f, const uint8_t *pkt, uint32_t len, uint32_t caplen)
+{
+	const uint32_t result = run_tight(f, pkt, len, caplen);
+
+	return result != 0 && f->loose != NULL ? UINT32_MAX : result;
+}
+
+void npf_filter_screen_burst(const struct npf_filter *f, const uint8_t *const *pkts,
+	const uint32_t *lens, const uint32_t *caplens, uint32_t n, uint32_t *results)
+{
+	run_tight_burst(f, pkts, lens, caplens, n, results);
+	for (uint32_t i = 0; f->loose != NULL && i < n; i++)
+		results[i] = results[i] != 0 ? UINT32_MAX : 0;
 }

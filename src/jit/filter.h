@@ -36,6 +36,9 @@ struct npf_filter {
 	size_t n_table; /* and of the tables that follow */
 	size_t start[FORM_MAX];
 	struct debug_entry *debug;
+	/* A loose program, which decides where the result of insns is UINT32_MAX; else NULL. */
+	const struct npf_bpf_insn *loose;
+	bool loops; /* ... for it may have jumped backward there */
 	uint32_t n_insns;
 	struct npf_bpf_insn insns[];
 };

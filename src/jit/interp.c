@@ -3,7 +3,8 @@
  * interp.c - the oracle: what a filter means, one instruction at a time, as plainly as C can say.
  *
  * Every back end must give what this gives, and this must give what libpcap's bpf_filter() gives.
- * It trusts the verifier: the program ends, jumps inside itself and names valid scratch words.
+ * It trusts the verifier: the program ends, jumps inside itself and names valid scratch words. A
+ * loose program need not end, and may read scratch words before it has written them.
  * The packet is not trusted: offsets are added in 64 bits, so none wraps around the length check.
  */
 #include "jit/bpf.h"
@@ -44,16 +45,22 @@ static bool load(
 	return true;
 }
 
-uint32_t npf_bpf_interpret(const struct npf_bpf_insn *insns, const uint8_t *pkt, uint32_t len,
-	uint32_t caplen, const struct npf_bpf_aux *aux)
+/* @steps: that may be taken; looked at only for a loose program. */
+static inline __attribute__((always_inline)) uint32_t run(const struct npf_bpf_insn *insns,
+	const uint8_t *pkt, uint32_t len, uint32_t caplen, const struct npf_bpf_aux *aux,
+	bool loose, uint64_t steps)
 {
 	uint32_t a = 0;
 	uint32_t x = 0;
 	uint32_t m[NPF_BPF_MEMWORDS];
 
+	if (loose)
+		memset(m, 0, sizeof(m));
 	for (const struct npf_bpf_insn *in = insns;; in++) {
 		const uint32_t k = in->k;
 
+		if (loose && steps-- == 0)
+			return 0;
 		switch ((enum npf_bpf_op)in->code) {
 		case OP_LD_W_ABS:
 			if (!npf_bpf_aux_value(aux, k, &a) && !load(pkt, caplen, k, 4, &a))
@@ -168,13 +175,13 @@ uint32_t npf_bpf_interpret(const struct npf_bpf_insn *insns, const uint8_t *pkt,
 			a ^= x;
 			break;
 		case OP_LSH_K:
-			a <<= k;
+			a <<= k & 31;
 			break;
 		case OP_LSH_X:
 			a = x < 32 ? a << x : 0;
 			break;
 		case OP_RSH_K:
-			a >>= k;
+			a >>= k & 31;
 			break;
 		case OP_RSH_X:
 			a = x < 32 ? a >> x : 0;
@@ -184,7 +191,7 @@ uint32_t npf_bpf_interpret(const struct npf_bpf_insn *insns, const uint8_t *pkt,
 			break;
 
 		case OP_JA:
-			in += k;
+			in += (int32_t)k;
 			break;
 		case OP_JEQ_K:
 			in += a == k ? in->jt : in->jf;
@@ -216,4 +223,17 @@ uint32_t npf_bpf_interpret(const struct npf_bpf_insn *insns, const uint8_t *pkt,
 			return a;
 		}
 	}
+}
+
+uint32_t npf_bpf_interpret(const struct npf_bpf_insn *insns, const uint8_t *pkt, uint32_t len,
+	uint32_t caplen, const struct npf_bpf_aux *aux)
+{
+	return run(insns, pkt, len, caplen, aux, false, 0);
+}
+
+uint32_t npf_bpf_interpret_loose(const struct npf_bpf_insn *insns, const uint8_t *pkt, uint32_t len,
+	uint32_t caplen, const struct npf_bpf_aux *aux, uint32_t max_steps)
+{
+	/* 2^64 steps take centuries. */
+	return run(insns, pkt, len, caplen, aux, true, max_steps > 0 ? max_steps : UINT64_MAX);
 }
