@@ -7,6 +7,7 @@
  */
 #include "npfctl.h"
 
+#include "base/doorbell.h"
 #include "base/units.h"
 #include "jit/bpf.h"
 
@@ -277,13 +278,14 @@ static int connect_daemon(const struct npfctl *ctl)
 	return fd;
 }
 
-/* Until the dump's eventfd says that all is on disk. */
+/* Until the dump's descriptor says that all is on disk. */
 static int wait_done(int fd, int timeout_ms, const char *name)
 {
 	struct pollfd pfd = {.fd = fd, .events = POLLIN};
 
 	if (poll(&pfd, 1, timeout_ms) > 0)
-		return 0;
+		return npf_doorbell_is_rung(fd) ? 0
+						: npfctl_fail("the npf-dpdk daemon has gone away");
 	return npfctl_fail("dump %s is still being written; `npfctl dump list` says why", name);
 }
 

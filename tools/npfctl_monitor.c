@@ -246,7 +246,8 @@ static int wait_for_record(int sock, int efd, struct npf_reader *reader)
 	npf_reader_disarm(reader);
 	if (npfctl_interrupted)
 		return 0;
-	if ((pfds[1].revents & (POLLIN | POLLHUP)) != 0)
+	if ((pfds[1].revents & (POLLIN | POLLHUP)) != 0 ||
+		((pfds[0].revents & POLLHUP) != 0 && npf_reader_pending(reader) == 0))
 		return -npfctl_fail("the npf-dpdk daemon has gone away");
 	return 1;
 }

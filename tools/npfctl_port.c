@@ -7,6 +7,8 @@
  */
 #include "npfctl.h"
 
+#include "base/doorbell.h"
+
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -190,6 +192,8 @@ static int wait_for_dumps(const int *fds, unsigned int n)
 		if (rc == 0 && poll(&pfd, 1, DUMP_TIMEOUT_MS) <= 0)
 			rc = npfctl_fail(
 				"a dump is still being written; `npfctl dump list` says why");
+		else if (rc == 0 && !npf_doorbell_is_rung(fds[i]))
+			rc = npfctl_fail("the npf-dpdk daemon has gone away");
 		npf_close(fds[i]);
 	}
 	return rc;

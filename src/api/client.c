@@ -120,7 +120,7 @@ static int make_fds(struct npf_client *c, struct npf_wire_error *err)
 	if (epoll_ctl(c->epfd, EPOLL_CTL_ADD, c->sock, &ev) < 0)
 		return say(err, -errno, "epoll_ctl");
 	ev.events = EPOLLIN;
-	if (c->efd >= 0 && epoll_ctl(c->epfd, EPOLL_CTL_ADD, c->efd, &ev) < 0)
+	if (c->bell_fd >= 0 && epoll_ctl(c->epfd, EPOLL_CTL_ADD, c->bell_fd, &ev) < 0)
 		return say(err, -errno, "epoll_ctl");
 	return 0;
 }
@@ -171,8 +171,8 @@ static int open_session(
 		snprintf(err->text, sizeof(err->text), "the daemon sent no buffer");
 		return -EPROTO;
 	}
-	c->efd = fds[0];
-	rc = npf_reader_new(c->efd, &c->reader);
+	c->bell_fd = fds[0];
+	rc = npf_reader_new(c->bell_fd, &c->reader);
 	if (rc == 0)
 		rc = npf_reader_add(c->reader, fds + 1, call.n_fds - 1);
 	for (unsigned int i = 1; i < call.n_fds; i++)
@@ -191,7 +191,7 @@ int npf_client_open(
 
 	if (c == NULL)
 		return say(err, -ENOMEM, "client");
-	c->efd = c->brkfd = c->epfd = -1;
+	c->bell_fd = c->brkfd = c->epfd = -1;
 	c->opened_ns = npf_clock_monotonic();
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->tx_lock, NULL);
@@ -215,7 +215,7 @@ struct npf_client *npf_client_close(struct npf_client *c)
 		npf_reader_free(c->reader);
 	npf_close(c->epfd);
 	npf_close(c->brkfd);
-	npf_close(c->efd);
+	npf_close(c->bell_fd);
 	npf_close(c->sock);
 	free(c->insns);
 	npf_tx_unmap(c->tx);

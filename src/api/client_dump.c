@@ -2,6 +2,8 @@
 /* client_dump.c - the session's dump: a file of ours that the daemon fills. */
 #include "api/client_priv.h"
 
+#include "base/doorbell.h"
+
 #include <poll.h>
 #include <stdio.h>
 
@@ -54,7 +56,7 @@ int npf_client_dump_wait(struct npf_client *c, int done_fd, int timeout_ms)
 	if (n < 0)
 		return -errno;
 	if ((pfds[0].revents & POLLIN) != 0)
-		return 1;
+		return npf_doorbell_is_rung(done_fd) ? 1 : -EPIPE;
 	return n > 0 ? -EPIPE : 0;
 }
 

@@ -13,15 +13,15 @@
 struct npf_client {
 	/* Fixed at open. */
 	int sock;
-	int efd;                   /* the session's: the daemon signals it; -1: no capture */
-	int brkfd;                 /* npf_client_interrupt() signals it */
-	int epfd;                  /* watches efd and the end of sock: what a program selects on */
+	int bell_fd; /* the session's: the daemon rings; -1: no capture */
+	int brkfd;   /* npf_client_interrupt() signals it */
+	int epfd;    /* watches bell_fd and the end of sock: what a program selects on */
 	struct npf_reader *reader; /* NULL: no capture */
 	struct npf_wire_port port;
 
 	/* The reading thread's. */
-	bool armed;     /* the daemon will signal efd when there is enough */
-	bool signalled; /* we have signalled efd ourselves and not drained it since */
+	bool armed;     /* the daemon will ring when there is enough */
+	bool signalled; /* epfd is readable by our own doing */
 	bool hangup;    /* the daemon's end of the socket is closed */
 	bool monitor;   /* the ring brings counts, not packets */
 	bool carrying;  /* ... and what is left of packets belongs to the first of them */

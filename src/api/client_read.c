@@ -2,10 +2,12 @@
 /*
  * client_read.c - the reading side of a session: records, sleep, the descriptor to select on.
  *
- * In full flow npf_client_next() makes no system call and takes no lock. The eventfd is touched
- * only when there is nothing left to read. It has three states, of which the reader knows the first
- * two: armed and empty (the daemon signals it when enough waits), signalled by us (something is
- * left after a bounded read), signalled by the daemon.
+ * In full flow npf_client_next() makes no system call and takes no lock. The doorbell is touched
+ * only when there is nothing left to read. The descriptor to select on has three states, of which
+ * the reader knows the first two: armed and not readable (the daemon rings when enough waits),
+ * readable by our own doing (something is left after a bounded read), readable since the daemon
+ * has rung. We can't ring ourselves; but the doorbell is always writable, so it is readable to
+ * those who select while the epoll set asks for that, too.
  *
  * A record that bears an older filter generation than the filter in force was accepted by a filter
  * that has been replaced since: the one in force decides again.
@@ -17,6 +19,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 /* Bytes that the filter now in force keeps of a record that another one accepted. */
 static uint32_t refilter(struct npf_client *c, const struct npf_view *v)
@@ -138,16 +141,27 @@ static void signal_fd(int fd)
 		;
 }
 
+/* Makes the descriptor to select on readable, whatever the daemon does, or leaves it to that. */
+static void signal_self(struct npf_client *c, bool on)
+{
+	struct epoll_event ev = {.events = on ? EPOLLIN | EPOLLOUT : EPOLLIN};
+
+	if (c->signalled != on)
+		epoll_ctl(c->epfd, EPOLL_CTL_MOD, c->bell_fd, &ev);
+	c->signalled = on;
+}
+
 /* Asks the daemon to be woken. Return: false: there is enough already. */
 static bool arm(struct npf_client *c)
 {
 	if (c->reader == NULL)
 		return true;
 	if (!c->armed) {
-		c->signalled = false;
 		/* There is one record of counts an interval: none is held back. */
 		c->armed = npf_reader_arm(c->reader,
 			c->monitor ? 0 : atomic_load_explicit(&c->mintocopy, memory_order_relaxed));
+		if (c->armed)
+			signal_self(c, false);
 	}
 	return c->armed;
 }
@@ -164,7 +178,7 @@ static int poll_once(struct npf_client *c, int timeout_ms)
 	struct pollfd pfds[3] = {
 		{.fd = c->sock, .events = POLLRDHUP},
 		{.fd = c->brkfd, .events = POLLIN},
-		{.fd = c->efd, .events = POLLIN},
+		{.fd = c->bell_fd, .events = POLLIN},
 	};
 	int n = poll(pfds, 3, timeout_ms);
 
@@ -174,7 +188,8 @@ static int poll_once(struct npf_client *c, int timeout_ms)
 		drain(c->brkfd);
 		return -EINTR;
 	}
-	if ((pfds[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
+	if ((pfds[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0 ||
+		(pfds[2].revents & POLLHUP) != 0) {
 		c->hangup = true;
 		if (c->reader != NULL)
 			npf_reader_finish(c->reader);
@@ -217,9 +232,7 @@ void npf_client_settle(struct npf_client *c, bool drained)
 	disarm(c);
 	if (drained && arm(c))
 		return;
-	if (!c->signalled)
-		signal_fd(c->efd);
-	c->signalled = true;
+	signal_self(c, true);
 }
 
 void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size)

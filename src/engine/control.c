@@ -13,6 +13,7 @@
 #include "engine/log.h"
 #include "engine/ports.h"
 #include "engine/requests.h"
+#include "engine/session.h"
 #include "engine/shadow.h"
 
 #include <fcntl.h>
@@ -265,6 +266,7 @@ static void hang_up_on_liars(struct npf_control *c, struct npf_engine *e)
 static void every_while(struct npf_control *c, struct npf_engine *e)
 {
 	hang_up_on_liars(c, e);
+	npf_sessions_remind(e);
 	npf_dumps_tick(e);
 	npf_ports_forget(e);
 }

@@ -15,7 +15,6 @@
 #include <rte_lcore.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #define SNAPLEN_ALL   NPF_REC_MAXCAP
 #define MERGE_BATCH   4096           /* records that the worker merges in one turn */
@@ -93,15 +92,12 @@ static int make_lanes(struct npf_engine *e, struct npf_dump *d)
 	int fds[NPF_BUFFER_NFDS];
 	int rc;
 
-	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (d->wake_fd < 0)
-		return -ENOMEM;
 	rc = npf_buffer_new(&conf, &d->buffer);
 	if (rc < 0)
 		return rc;
 	npf_buffer_info(d->buffer, &info);
 	d->lane_size = info.size;
-	rc = npf_reader_new(d->wake_fd, &d->reader);
+	rc = npf_reader_new(-1, &d->reader);
 	if (rc < 0)
 		return rc;
 	return npf_reader_add(d->reader, fds, npf_buffer_fds(d->buffer, fds));
@@ -171,7 +167,6 @@ void npf_dump_free_works(struct npf_dump *d)
 	d->buffer = npf_buffer_free(d->buffer);
 	d->filter_in = npf_filter_free(d->filter_in);
 	d->filter_out = npf_filter_free(d->filter_out);
-	d->wake_fd = npf_close(d->wake_fd);
 	free(d->feeds);
 	free(d->head);
 	free(d->producer.retro);
@@ -187,7 +182,7 @@ void npf_dump_free(struct npf_dump *d)
 	if (d == NULL)
 		return;
 	npf_dump_free_works(d);
-	npf_close(d->done_fd);
+	npf_doorbell_fini(&d->done);
 	npf_close(d->fd);
 	pthread_mutex_destroy(&d->lock);
 	free(d->name);
@@ -382,6 +377,8 @@ static int make_worker(struct npf_dump *d, const struct npf_dump_spec *spec)
 
 static int describe(struct npf_engine *e, struct npf_dump *d, const struct npf_dump_spec *spec)
 {
+	int rc;
+
 	d->id = e->next_session++;
 	d->uid = spec->uid;
 	d->session = spec->session;
@@ -393,9 +390,8 @@ static int describe(struct npf_engine *e, struct npf_dump *d, const struct npf_d
 	d->retro_ns = spec->retro_ns;
 	d->zstd = spec->zstd;
 	d->started_ns = npf_clock_realtime();
-	d->wake_fd = -1;
 	d->fd = spec->fd >= 0 ? fcntl(spec->fd, F_DUPFD_CLOEXEC, 0) : -1;
-	d->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = npf_doorbell_init(&d->done, NULL);
 	pthread_mutex_init(&d->lock, NULL);
 	snprintf(d->port_name, sizeof(d->port_name), "%s", d->port->port.conf->name);
 	d->filter = copy(spec->filter);
@@ -406,7 +402,7 @@ static int describe(struct npf_engine *e, struct npf_dump *d, const struct npf_d
 		return -ENOMEM;
 	memset(d->feeds, 0, d->port->n_taps * sizeof(*d->feeds));
 	d->name = copy(spec->name);
-	if (d->done_fd < 0 || (spec->fd >= 0 && d->fd < 0) || d->name == NULL ||
+	if (rc < 0 || (spec->fd >= 0 && d->fd < 0) || d->name == NULL ||
 		(spec->file != NULL && d->file == NULL))
 		return -ENOMEM;
 	return 0;

@@ -18,7 +18,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 /* Ring of a dump that a client asked for without saying how large: it counts as the client's. */
@@ -94,14 +93,27 @@ static int check_limits(struct npf_engine *e, uid_t uid, const struct npf_dump_s
 	return 0;
 }
 
-/* *is_newp: the descriptor is the caller's. */
-static void answer(
+/* *is_newp: the descriptor is the caller's. Return: 0 or -errno: it can't be had. */
+static int answer(
 	const struct npf_dump *d, struct npf_wire_dump_reply *reply, int *fdp, bool *is_newp)
 {
+	struct npf_doorbell over;
+	int rc;
+
 	*reply = (struct npf_wire_dump_reply){.id = d->id};
 	snprintf(reply->name, sizeof(reply->name), "%s", d->name);
-	*is_newp = d->done_fd < 0;
-	*fdp = *is_newp ? eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK) : d->done_fd;
+	*is_newp = d->life == NPF_DUMP_DONE;
+	*fdp = d->done.wait_fd;
+	if (!*is_newp)
+		return 0;
+	rc = npf_doorbell_init(&over, NULL);
+	if (rc == 0) {
+		npf_doorbell_ring(&over);
+		*fdp = npf_steal_fd(&over.wait_fd);
+	}
+	*is_newp = rc == 0;
+	npf_doorbell_fini(&over);
+	return rc;
 }
 
 static struct npf_dump *find_by_id(const struct npf_engine *e, uint64_t id)
@@ -202,8 +214,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 		rc = npf_dump_start(e, &spec, &d, err);
 	if (rc < 0)
 		return rc;
-	answer(d, reply, fdp, &is_new);
-	return 0;
+	return answer(d, reply, fdp, &is_new);
 }
 
 int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
@@ -223,7 +234,10 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	if (!npf_access_owner(&conn->peer) && d->uid != conn->peer.uid)
 		return npf_refuse(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
 			(unsigned int)d->uid);
-	answer(d, reply, fdp, is_newp);
+	rc = answer(d, reply, fdp, is_newp);
+	if (rc < 0)
+		return npf_refuse(
+			err, rc, "no descriptor to tell of the end by: %s", strerror(-rc));
 	if (req->op == NPF_WIRE_DUMP_STOP) {
 		rc = npf_dump_stop(e, d);
 		if (rc == 0 && conn->session != NULL && conn->session->dump_id == d->id)

@@ -2,8 +2,8 @@
 /*
  * dump_requests.h - what clients may ask of dumps, and who may ask it.
  *
- * Each returns 0, or -errno with a text in err. *fdp is an eventfd to be passed on: the dump's own,
- * or, when *is_newp, the caller's to close.
+ * Each returns 0, or -errno with a text in err. *fdp is what tells of the end, to be passed on: the
+ * dump's own, or, when *is_newp, the caller's to close.
  */
 #ifndef NPF_ENGINE_DUMP_REQUESTS_H
 #define NPF_ENGINE_DUMP_REQUESTS_H

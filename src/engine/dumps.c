@@ -252,15 +252,12 @@ static bool has_exited(const struct npf_dump *d, int timeout_ms)
 
 static void reap(struct npf_dump *d)
 {
-	uint64_t one = 1;
-
 	npf_dump_look(d);
 	d->worker = npf_dump_worker_join(d->worker);
 	d->life = NPF_DUMP_DONE;
 	npf_dump_free_works(d);
-	if (write(d->done_fd, &one, sizeof(one)) < 0)
-		return;                     /* can't fail on a fresh eventfd */
-	d->done_fd = npf_close(d->done_fd); /* whoever waits has his own */
+	npf_doorbell_ring(&d->done); /* whoever waits has the other end */
+	npf_doorbell_fini(&d->done);
 }
 
 /* Does a session still ask how far it came? */
@@ -404,7 +401,6 @@ static void plan_one(const struct npf_dump *d, unsigned int lane, struct npf_tap
 		.want_in = s == NULL || s->params.direction != NPF_WIRE_OUT,
 		.want_out = s == NULL || s->params.direction != NPF_WIRE_IN,
 		.want_own = s == NULL || (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0,
-		.wake_fd = d->wake_fd,
 	};
 	if (d->buffer != NULL) {
 		c->lane = npf_buffer_lane(d->buffer, lane);

@@ -12,6 +12,7 @@
 #ifndef NPF_ENGINE_DUMPS_H
 #define NPF_ENGINE_DUMPS_H
 
+#include "base/doorbell.h"
 #include "engine/dump/producer.h"
 #include "engine/dump/worker.h"
 #include "engine/engine.h"
@@ -89,10 +90,9 @@ struct npf_dump {
 	struct npf_reader *reader; /* the worker's */
 	struct npf_feed *feeds;
 	uint64_t lane_size;
-	int wake_fd;
 
-	int fd;      /* an opened file, until the worker has it; -1 */
-	int done_fd; /* eventfd, readable once all is on disk; -1: it is */
+	int fd;                   /* an opened file, until the worker has it; -1 */
+	struct npf_doorbell done; /* rung, then closed, once all is on disk */
 
 	pthread_mutex_t lock; /* of what follows: the worker writes it */
 	char last_file[PATH_MAX];

@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 
 #include "base/clock.h"
+#include "engine/account.h"
 #include "engine/count.h"
 #include "engine/dumps.h"
 #include "engine/port_tx.h"
@@ -107,6 +108,7 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 	npf_watch_end_all(e);
 	npf_monitors_free(e->monitors);
 	npf_ports_close(e);
+	npf_accounts_free(&e->accounts);
 	free(e);
 	return NULL;
 }
@@ -141,7 +143,7 @@ static void describe_client(
 		.want_out = s->params.direction != NPF_WIRE_IN,
 		.want_own = (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0,
 		.is_merged = info.n_lanes > 1,
-		.wake_fd = s->wake_fd,
+		.bell = (struct npf_doorbell *)&s->bell,
 	};
 }
 

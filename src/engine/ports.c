@@ -213,7 +213,7 @@ static void end_dumps(
 		npf_dump_stop(e, d);
 		ended->n_dumps++;
 		if (ended->n_done < NPF_WIRE_MAXFDS)
-			ended->done[ended->n_done++] = d->done_fd;
+			ended->done[ended->n_done++] = d->done.wait_fd;
 	}
 }
 

@@ -128,8 +128,8 @@ static int handle_open(struct npf_engine *e, struct npf_conn *conn, const struct
 		r->u.open.n_lanes = info.n_lanes;
 		r->n_fds = npf_buffer_fds(s->buffer, r->fds + 1);
 	}
-	if (s->wake_fd >= 0) {
-		r->fds[0] = s->wake_fd;
+	if (s->bell.wait_fd >= 0) {
+		r->fds[0] = r->own_fd = npf_steal_fd(&s->bell.wait_fd);
 		r->n_fds++;
 	}
 	return 0;
@@ -227,6 +227,7 @@ static int handle_send_lane(struct npf_engine *e, struct npf_conn *conn,
 	r->u.lane = (struct npf_wire_send_lane){.size = size};
 	r->len = sizeof(r->u.lane);
 	r->n_fds = NPF_TX_NFDS;
+	r->own_fd = r->fds[NPF_TX_NFDS - 1];
 	return 0;
 }
 

@@ -28,6 +28,9 @@
 #define NICE     -10 /* a schedule is worth more than what else runs on this CPU, if we may say so */
 #define IDLE_NS  (30 * NPF_NS_PER_US) /* how long to look again before sleeping */
 
+#define REMIND_NS (10 * NPF_NS_PER_MS) /* until a client that is due to be woken is tried again */
+#define EVENTS    16
+
 struct npf_sender {
 	pthread_t thread;
 	_Atomic(struct npf_send_plan *) plan;    /* control thread -> worker; S1 */
@@ -68,20 +71,33 @@ static unsigned int serve_all(const struct npf_send_plan *plan, uint64_t *againp
 	return work;
 }
 
-static void sleep_until(struct npf_sender *s, const struct npf_send_plan *plan, uint64_t until_ns)
+/* Sleeps until a lane is kicked, the plan changes or the time is over; UINT64_MAX: no time. */
+static void wait_for_kick(const struct npf_sender *s, uint64_t ns)
 {
 	struct pollfd pfd = {.fd = s->epfd, .events = POLLIN};
+	const struct timespec ts = {
+		.tv_sec = (time_t)(ns / NPF_NS_PER_S), .tv_nsec = (long)(ns % NPF_NS_PER_S)};
+	struct epoll_event events[EVENTS];
+
+	/* A lane's kick is an edge, which only epoll_wait() takes. */
+	if (ppoll(&pfd, 1, ns != UINT64_MAX ? &ts : NULL, NULL) > 0)
+		epoll_wait(s->epfd, events, EVENTS, 0);
+}
+
+static void sleep_until(struct npf_sender *s, const struct npf_send_plan *plan, uint64_t until_ns)
+{
 	uint64_t now = npf_clock_monotonic(), n;
 	bool may_sleep = true;
-	struct timespec ts;
 
-	for (unsigned int i = 0; i < plan->n_lanes; i++)
-		may_sleep &= npf_tx_lane_sleep(plan->lanes[i]->lane);
-	if (may_sleep && until_ns > now) {
-		ts.tv_sec = (time_t)((until_ns - now) / NPF_NS_PER_S);
-		ts.tv_nsec = (long)((until_ns - now) % NPF_NS_PER_S);
-		ppoll(&pfd, 1, until_ns != UINT64_MAX ? &ts : NULL, NULL);
+	for (unsigned int i = 0; i < plan->n_lanes; i++) {
+		struct npf_tx_lane *l = plan->lanes[i]->lane;
+
+		may_sleep &= npf_tx_lane_sleep(l);
+		if (!npf_tx_lane_remind(l))
+			until_ns = NPF_MIN(until_ns, now + REMIND_NS);
 	}
+	if (may_sleep && until_ns > now)
+		wait_for_kick(s, until_ns != UINT64_MAX ? until_ns - now : UINT64_MAX);
 	for (unsigned int i = 0; i < plan->n_lanes; i++)
 		npf_tx_lane_awake(plan->lanes[i]->lane);
 	if (read(s->wake, &n, sizeof(n)) < 0)
@@ -137,9 +153,9 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static int watch(struct npf_sender *s, int fd)
+static int watch(struct npf_sender *s, int fd, uint32_t events)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+	struct epoll_event ev = {.events = events, .data.fd = fd};
 
 	return epoll_ctl(s->epfd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
@@ -156,7 +172,7 @@ int npf_sender_start(int cpu, struct npf_sender **sp)
 	atomic_init(&s->running, &empty_plan);
 	s->epfd = epoll_create1(EPOLL_CLOEXEC);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = s->epfd >= 0 && s->wake >= 0 ? watch(s, s->wake) : -errno;
+	rc = s->epfd >= 0 && s->wake >= 0 ? watch(s, s->wake, EPOLLIN) : -errno;
 	if (rc == 0)
 		rc = -pthread_create(&s->thread, NULL, work, s);
 	if (rc < 0) {
@@ -220,7 +236,7 @@ struct npf_send_plan *npf_sender_publish(struct npf_sender *s, struct npf_send_p
 	 * client's frames are late, not lost. */
 	for (unsigned int i = 0; i < plan->n_lanes; i++)
 		if (!has_lane(old, plan->lanes[i]))
-			watch(s, npf_tx_lane_kick(plan->lanes[i]->lane));
+			watch(s, npf_tx_lane_kick(plan->lanes[i]->lane), EPOLLIN | EPOLLET);
 	atomic_store_explicit(&s->plan, plan, memory_order_release); /* S1 */
 	wake(s);
 	while (atomic_load_explicit(&s->running, memory_order_acquire) != plan) /* S2 */

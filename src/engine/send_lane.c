@@ -25,15 +25,15 @@
 #define TELL_DONE  256u                /* ... or so many packets */
 #define VIEWERS_NS (2 * NPF_NS_PER_MS) /* how long a burst waits for those who watch */
 
-int npf_send_lane_init(
-	struct npf_send_lane *s, struct npf_port *port, uint64_t session, uint64_t size)
+int npf_send_lane_init(struct npf_send_lane *s, struct npf_port *port, uint64_t session,
+	uint64_t size, struct npf_doorbell_budget *budget)
 {
 	*s = (struct npf_send_lane){
 		.port = port, .session = session, .room = npf_port_frame_room(port)};
 	s->copies = calloc(NPF_SEND_COPIES, sizeof(*s->copies));
 	if (s->copies == NULL)
 		return -ENOMEM;
-	return npf_tx_lane_new(size, &s->lane);
+	return npf_tx_lane_new(size, budget, &s->lane);
 }
 
 static void free_spares(struct npf_send_lane *s)

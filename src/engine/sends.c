@@ -145,7 +145,8 @@ int npf_sends_load(struct npf_engine *e, char *err, size_t err_len)
 
 static int begin(struct npf_engine *e, struct npf_standing *s)
 {
-	int rc = npf_send_lane_init(&s->lane, &s->port->port, e->next_session++, NPF_TX_DEFAULT);
+	int rc = npf_send_lane_init(
+		&s->lane, &s->port->port, e->next_session++, NPF_TX_DEFAULT, NULL);
 
 	if (rc == 0)
 		rc = npf_sends_serve(e, &s->lane);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "engine/access.h"
+#include "engine/account.h"
 #include "engine/dumps.h"
 #include "engine/log.h"
 #include "engine/refuse.h"
@@ -16,7 +17,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #define KIB 1024ull
 #define MIB (1024 * KIB)
@@ -206,7 +206,8 @@ static void free_session(struct npf_session *s)
 	npf_buffer_free(s->buffer);
 	npf_filter_free(s->filter_in);
 	npf_filter_free(s->filter_out);
-	npf_close(s->wake_fd);
+	npf_doorbell_fini(&s->bell);
+	npf_account_put(s->account);
 	free(s->feeds);
 	free(s);
 }
@@ -236,9 +237,9 @@ static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf
 	rc = check_limits(e, s->peer.uid, is_idle ? 0 : size, s->port->n_taps, true, err);
 	if (rc < 0)
 		return rc;
-	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = npf_doorbell_init(&s->bell, &s->account->wakes);
 	s->feeds = aligned_alloc(NPF_CACHELINE, n_feeds(s->port) * sizeof(*s->feeds));
-	if (s->wake_fd < 0 || s->feeds == NULL)
+	if (rc < 0 || s->feeds == NULL)
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
 	memset(s->feeds, 0, n_feeds(s->port) * sizeof(*s->feeds));
 	if (is_idle)
@@ -276,9 +277,10 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	s->flags = req->flags;
 	s->params = req->params;
 	s->params.flags |= req->flags & (NPF_WIRE_OPEN_IMMEDIATE | NPF_WIRE_OPEN_NO_OWN);
-	s->wake_fd = -1;
+	s->bell = NPF_DOORBELL_NONE;
 	s->opened_ns = npf_clock_realtime();
-	rc = prepare(e, s, req, insns, err);
+	s->account = npf_account_get(&e->accounts, peer->uid);
+	rc = s->account != NULL ? prepare(e, s, req, insns, err) : -ENOMEM;
 	if (rc < 0) {
 		free_session(s);
 		return rc;
@@ -379,12 +381,16 @@ static unsigned int lanes_of(const struct npf_buffer *b)
 
 static void close_lanes(struct npf_session *s, struct npf_buffer *b)
 {
-	uint64_t one = 1;
-
 	for (unsigned int i = 0; i < lanes_of(b); i++)
 		npf_lane_close(npf_buffer_lane(b, i));
-	if (write(s->wake_fd, &one, sizeof(one)) < 0)
-		return; /* already signalled as often as can be */
+	s->owes_ring = !npf_doorbell_ring(&s->bell);
+}
+
+void npf_sessions_remind(struct npf_engine *e)
+{
+	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		if (s->owes_ring)
+			s->owes_ring = !npf_doorbell_ring(&s->bell);
 }
 
 void npf_session_end(struct npf_session *s)

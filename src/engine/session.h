@@ -37,7 +37,9 @@ struct npf_session {
 	uint64_t packet_buffer;           /* bytes asked for, for packets */
 	struct npf_watch *watch;          /* MONITOR mode, else NULL */
 	struct npf_feed *feeds;           /* one a lane, and one for a monitor's sent packets */
-	int wake_fd;                      /* eventfd, the reader's end is a copy of it */
+	struct npf_account *account;      /* its user's */
+	struct npf_doorbell bell;         /* the reader's; the client has its wait_fd */
+	bool owes_ring;                   /* the reader is to be told of an end and was not yet */
 	struct npf_ring_counters retired; /* of buffers that were replaced */
 	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
 	uint64_t dump_id;           /* of its dump: what it accepts goes there; 0: it has none */
@@ -54,6 +56,9 @@ struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *
 /* Its port is gone: the reader drains what is there and then sees the end. The session stays until
  * its client leaves. */
 void npf_session_end(struct npf_session *s);
+
+/* To be called some ten times a second: tells of ends that could not be told yet. */
+void npf_sessions_remind(struct npf_engine *e);
 
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err);
@@ -77,7 +82,8 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_b
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_wire_error *err);
 
-/* Make the session's send lane. @size: bytes, 0: the default. The descriptors stay the lane's. */
+/* Make the session's send lane. @size: bytes, 0: the default. The last descriptor is the caller's
+ * to close, the others stay the lane's. */
 int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t size,
 	int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err);
 /* The session sends nothing more. */

@@ -7,6 +7,7 @@
  */
 #include "engine/session.h"
 
+#include "engine/account.h"
 #include "engine/port_tx.h"
 #include "engine/ports.h"
 #include "engine/sends.h"
@@ -91,7 +92,7 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t 
 	if (rc < 0)
 		return rc;
 	tx = calloc(1, sizeof(*tx));
-	rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, size) : -ENOMEM;
+	rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, size, &s->account->wakes) : -ENOMEM;
 	if (rc == 0)
 		rc = npf_sends_serve(e, tx);
 	if (rc < 0) {
@@ -102,6 +103,7 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t 
 	}
 	s->tx = tx;
 	npf_tx_lane_fds(tx->lane, fds);
+	npf_tx_lane_give(tx->lane);
 	*sizep = size;
 	return 0;
 }

@@ -121,7 +121,7 @@ static int open_session(
 	rc = npf_session_open(s->engine, &peer, &req, for_us, &s->session, err);
 	if (rc < 0)
 		return rc;
-	rc = npf_reader_new(s->session->wake_fd, &s->reader);
+	rc = npf_reader_new(s->session->bell.wait_fd, &s->reader);
 	if (rc == 0)
 		rc = npf_reader_add(s->reader, fds, npf_buffer_fds(s->session->buffer, fds));
 	if (rc == 0)
@@ -166,7 +166,7 @@ int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct n
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	rc = s->epoll_fd < 0 ? -errno : watch(s, s->tap_fd);
 	if (rc == 0)
-		rc = watch(s, s->session->wake_fd);
+		rc = watch(s, s->session->bell.wait_fd);
 	if (rc < 0) {
 		complain(err, err_len, port, rc, "can't wait for it");
 		goto fail;
@@ -231,8 +231,7 @@ static void to_kernel(struct npf_shadow *s)
 			return; /* dropped: the kernel does not keep up */
 	}
 	/* More is there: stay readable. */
-	if (write(s->session->wake_fd, &(uint64_t){1}, sizeof(uint64_t)) < 0)
-		return; /* it is at its limit, so it is readable */
+	npf_doorbell_ring(&s->session->bell);
 }
 
 void npf_shadow_serve(struct npf_shadow *s)

@@ -58,10 +58,8 @@ static inline void count_feed(uint64_t *c, uint64_t n)
 
 static void wake(const struct npf_tap_client *c)
 {
-	uint64_t one = 1;
-
-	if (write(c->wake_fd, &one, sizeof(one)) < 0)
-		return; /* EAGAIN: the counter is at its limit, so the reader has been woken */
+	if (c->bell != NULL && !npf_doorbell_ring(c->bell))
+		npf_lane_wake_later(c->lane);
 }
 
 static void commit(const struct npf_tap_client *c, uint64_t now_ns)

@@ -13,6 +13,7 @@
 #ifndef NPF_ENGINE_TAP_H
 #define NPF_ENGINE_TAP_H
 
+#include "base/doorbell.h"
 #include "engine/config.h"
 #include "engine/dump/producer.h"
 #include "engine/meter.h"
@@ -46,7 +47,7 @@ struct npf_tap_client {
 	bool want_in, want_out, want_own; /* received; sent by anybody; sent by the owner */
 	bool is_merged; /* the session has more lanes than this one: their records wait for its time
 			 */
-	int wake_fd;
+	struct npf_doorbell *bell; /* of the reader; NULL: it never sleeps */
 };
 
 /* One filter of a monitor. NULL: accept all. */

@@ -23,7 +23,7 @@
 static bool tell_session(void *arg, const struct npf_wire_interval *iv, uint64_t end_ns)
 {
 	const struct npf_watch *w = arg;
-	const struct npf_session *s = w->session;
+	struct npf_session *s = w->session;
 	struct npf_wire_counters counters = {
 		.packets = (int64_t)iv->rows[0].packets,
 		.bytes = (int64_t)iv->rows[0].npf_bytes,
@@ -39,12 +39,12 @@ static bool tell_session(void *arg, const struct npf_wire_interval *iv, uint64_t
 		.filter_gen = __atomic_load_n(&s->filter_gen, __ATOMIC_RELAXED),
 		.port = w->port->port.index,
 	};
-	uint64_t one = 1;
 
 	if (!npf_lane_try(w->lane, &hdr, data))
 		return false;
-	if (npf_lane_commit(w->lane, end_ns) && write(s->wake_fd, &one, sizeof(one)) < 0)
-		return true; /* the counter is at its limit: the reader has been woken */
+	/* One that can't be woken now is with the next interval. */
+	if (npf_lane_commit(w->lane, end_ns) && !npf_doorbell_ring(&s->bell))
+		npf_lane_wake_later(w->lane);
 	return true;
 }
 

@@ -10,7 +10,7 @@
  * process can write. Of the client's words, tail decides what may be overwritten, so it must
  * lie between its last value and what was published: any other value ends the lane
  * (npf_lane_fault). seen, hold_ns and sleep_seq decide only whether that client is woken: it can
- * keep itself asleep or be woken for nothing, at one eventfd write per commit.
+ * keep itself asleep or be woken for nothing, at one ring of its doorbell per commit.
  *
  * Every step is bounded by the record at hand or the number of lanes, but for discarding in
  * overwrite mode, which is bounded by the records that lie in the new one's way.
@@ -270,6 +270,11 @@ bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns)
 	bool waited = npf_lane_has_waited(l, mono_ns);
 
 	return NPF_UNLIKELY(sleep_seq) && npf_lane_wake(l, sleep_seq, waited);
+}
+
+void npf_lane_wake_later(struct npf_lane *l)
+{
+	l->woken = 0;
 }
 
 void npf_lane_close(struct npf_lane *l)

@@ -8,6 +8,8 @@
  */
 #include "ringbuf/reader.h"
 
+#include "base/doorbell.h"
+
 #include <string.h>
 
 /* ---- Mapping ---- */
@@ -90,13 +92,13 @@ static int npf_reader_map(struct npf_reader_buffer *b, const int *fds)
 	return ret;
 }
 
-int npf_reader_new(int efd, struct npf_reader **rp)
+int npf_reader_new(int wake_fd, struct npf_reader **rp)
 {
 	struct npf_reader *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;
-	r->efd = efd;
+	r->wake_fd = wake_fd;
 	*rp = r;
 	return 0;
 }
@@ -254,11 +256,8 @@ static void npf_reader_ask(struct npf_reader *r, struct npf_reader_buffer *b)
 
 bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy)
 {
-	uint64_t wakes;
-
 	/* First, so that a wake-up that answers this request is not taken for an old one. */
-	while (read(r->efd, &wakes, sizeof(wakes)) < 0 && errno == EINTR)
-		;
+	npf_doorbell_drain(r->wake_fd);
 	if (npf_reader_is_due(r, mintocopy)) /* spares the lanes a request; sets hold_ns */
 		return false;
 	for (struct npf_reader_buffer *b = r->first; b; b = b->next)

@@ -49,7 +49,7 @@ struct npf_reader {
 	int fault;                    /* 0 or -EPROTO: sticky */
 	bool hold;                    /* free nothing on the way: npf_reader_hold() */
 	bool orphan;                  /* no producer any more: npf_reader_finish() */
-	int efd;                      /* not ours */
+	int wake_fd;                  /* not ours */
 	uint64_t hold_ns;             /* see struct npf_cw */
 	uint64_t gap;                 /* drops at the end of drained lanes, to be marked next */
 	struct npf_reader_buffer *first; /* oldest that is still mapped */

@@ -179,7 +179,7 @@ void npf_lane_drop(struct npf_lane *l, enum npf_drop cause, uint64_t n);
  *          later record of this lane bears this stamp or a later one. While the clock is behind a
  *          time told earlier the lane makes no such promise, and records of other lanes are not
  *          held back for it
- * Return:  true when the reader sleeps and is due to be woken: signal its eventfd. At most once
+ * Return:  true when the reader sleeps and is due to be woken: ring its doorbell. At most once
  *          per sleep and lane.
  */
 bool npf_lane_commit(struct npf_lane *l, uint64_t now_ns);
@@ -193,9 +193,13 @@ bool npf_lane_commit(struct npf_lane *l, uint64_t now_ns);
  */
 bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns);
 
+/* The doorbell could not be rung now: commit and tick say again that the reader is due to be woken.
+ * Context: producer thread. */
+void npf_lane_wake_later(struct npf_lane *l);
+
 /* End the lane after what was reserved: the reader drains it, then goes on to the lane of the same
  * number in the next buffer or sees the end; every lane of a buffer that is replaced must be
- * closed, also one that was never written to. Signal the reader's eventfd afterwards, whether it
+ * closed, also one that was never written to. Ring the reader's doorbell afterwards, whether it
  * sleeps or not. Nothing can be reserved any more; drops that no record has marked yet the reader
  * marks in the next record that it hands out after the switch. Context: producer thread, or any one
  * once that has stopped using the lane. */
@@ -225,9 +229,10 @@ struct npf_view {
 
 /*
  * npf_reader_new - a reader with no buffer yet.
- * @efd: the session's eventfd, non-blocking; stays the caller's and must outlive the reader
+ * @wake_fd: readable once the engine has rung: the session's doorbell, or an eventfd; does not
+ * block; stays the caller's and must outlive the reader; -1: the reader never sleeps
  */
-int npf_reader_new(int efd, struct npf_reader **rp);
+int npf_reader_new(int wake_fd, struct npf_reader **rp);
 struct npf_reader *npf_reader_free(struct npf_reader *r);
 
 /*
@@ -258,7 +263,7 @@ void npf_reader_release(struct npf_reader *r);
 uint64_t npf_reader_pending(struct npf_reader *r);
 
 /*
- * npf_reader_arm - about to sleep on the eventfd: drain it, ask to be woken, look once more.
+ * npf_reader_arm - about to sleep on wake_fd: drain it, ask to be woken, look once more.
  * @mintocopy: the same that the engine was told
  *
  * The record handed out last stays valid, and does not count as waiting.

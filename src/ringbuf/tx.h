@@ -15,6 +15,7 @@
 #define NPF_RINGBUF_TX_H
 
 #include "base/base.h"
+#include "base/doorbell.h"
 
 #include <assert.h>
 
@@ -92,16 +93,28 @@ struct npf_tx_lane;
 
 /*
  * npf_tx_lane_new - make and seal the memory of a lane.
- * @size: bytes; a power of two within NPF_TX_MIN..NPF_TX_MAX
- * Return: 0, -EINVAL, -ENOMEM or what memfd_create, eventfd and mmap said.
+ * @size:   bytes; a power of two within NPF_TX_MIN..NPF_TX_MAX
+ * @budget: of the client's user, for what waking it costs; must outlive the lane; NULL: the lane's
+ *          own
+ * Return: 0, -EINVAL, -ENOMEM or what memfd_create, eventfd, socketpair and mmap said.
  */
-int npf_tx_lane_new(uint64_t size, struct npf_tx_lane **lp);
+int npf_tx_lane_new(uint64_t size, struct npf_doorbell_budget *budget, struct npf_tx_lane **lp);
 struct npf_tx_lane *npf_tx_lane_free(struct npf_tx_lane *l); /* NULL is fine; returns NULL */
 
 /* The descriptors to pass to the client; they stay the lane's. */
 void npf_tx_lane_fds(const struct npf_tx_lane *l, int fds[NPF_TX_NFDS]);
-/* Readable when the client has put something into a lane that slept. Level-triggered, until
- * npf_tx_lane_awake(). */
+/* Of these only the client uses done: from now on it is the caller's, to close once it is passed.
+ */
+int npf_tx_lane_give(struct npf_tx_lane *l);
+/*
+ * npf_tx_lane_kick - what tells that the client has put something into a lane that slept: an epoll
+ * set, to be watched with EPOLLET, since it stays readable once it has been.
+ *
+ * In it is the eventfd that the client writes. Nobody on this side reads or writes that: its flags
+ * are the client's to change, so a read might block, and each would wake all who wait for room in
+ * it, as many as the client likes. The set stands between so that taking the lane from what watches
+ * it never waits for a lock that a client's write() holds.
+ */
 int npf_tx_lane_kick(const struct npf_tx_lane *l);
 /* Bytes of memory that it takes. */
 uint64_t npf_tx_lane_memory(const struct npf_tx_lane *l);
@@ -183,6 +196,10 @@ void npf_tx_lane_settle(struct npf_tx_lane *l, uint64_t end);
  */
 bool npf_tx_lane_sleep(struct npf_tx_lane *l);
 void npf_tx_lane_awake(struct npf_tx_lane *l);
+
+/* Ring for a client that could not be woken when it was due. Return: false: it still can't: look
+ * again within some milliseconds. */
+bool npf_tx_lane_remind(struct npf_tx_lane *l);
 
 void npf_tx_lane_state(const struct npf_tx_lane *l, struct npf_tx_state *st);
 /* 0, or -EPROTO. Context: any thread. */

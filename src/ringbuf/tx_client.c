@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/copy.h"
+#include "base/doorbell.h"
 #include "ringbuf/memory.h"
 #include "ringbuf/tx_layout.h"
 
@@ -163,7 +164,7 @@ static int sleep_once(struct npf_tx *tx, int sock, uint64_t end_ns)
 {
 	struct pollfd pfds[2] = {
 		{.fd = tx->fds[4], .events = POLLIN}, {.fd = sock, .events = POLLRDHUP}};
-	uint64_t now = npf_clock_monotonic(), n;
+	uint64_t now = npf_clock_monotonic();
 	struct timespec ts = {0};
 	int rc;
 
@@ -176,8 +177,10 @@ static int sleep_once(struct npf_tx *tx, int sock, uint64_t end_ns)
 		return -errno;
 	if (rc == 0)
 		return -ETIMEDOUT;
-	if ((pfds[0].revents & POLLIN) != 0 && read(tx->fds[4], &n, sizeof(n)) < 0)
-		return 0;
+	if ((pfds[0].revents & POLLHUP) != 0)
+		return -EPIPE;
+	if ((pfds[0].revents & POLLIN) != 0)
+		npf_doorbell_drain(tx->fds[4]);
 	if (pfds[0].revents == 0 && (pfds[1].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
 		return -EPIPE;
 	return 0;

@@ -11,6 +11,7 @@
 #include "ringbuf/tx_layout.h"
 
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 struct npf_tx_lane {
@@ -22,7 +23,10 @@ struct npf_tx_lane {
 	struct npf_txe *e;
 	const struct npf_txc *c;
 	_Atomic int fault;
-	int kick, done;
+	int kick;     /* eventfd: the client writes it, we do nothing with it ... */
+	int kick_set; /* ... but wait for it by this */
+	struct npf_doorbell done;
+	bool owes_ring; /* the client is due to be woken and was not yet */
 	struct npf_mem e_mem, c_mem, data_mem;
 };
 
@@ -40,7 +44,19 @@ uint64_t npf_tx_late(const struct npf_tx_state *st, double q)
 	return 0;
 }
 
-int npf_tx_lane_new(uint64_t size, struct npf_tx_lane **lp)
+static int make_kick(struct npf_tx_lane *l)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+
+	l->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	l->kick_set = epoll_create1(EPOLL_CLOEXEC);
+	if (l->kick < 0 || l->kick_set < 0 ||
+		epoll_ctl(l->kick_set, EPOLL_CTL_ADD, l->kick, &ev) < 0)
+		return -errno;
+	return 0;
+}
+
+int npf_tx_lane_new(uint64_t size, struct npf_doorbell_budget *budget, struct npf_tx_lane **lp)
 {
 	struct npf_tx_lane *l;
 	int rc;
@@ -53,10 +69,11 @@ int npf_tx_lane_new(uint64_t size, struct npf_tx_lane **lp)
 	if (l == NULL)
 		return -ENOMEM;
 	l->size = size;
-	l->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	l->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = l->kick >= 0 && l->done >= 0 ? 0 : -errno;
+	l->kick = l->kick_set = -1;
 	l->e_mem.fd = l->c_mem.fd = l->data_mem.fd = -1;
+	rc = npf_doorbell_init(&l->done, budget);
+	if (rc == 0)
+		rc = make_kick(l);
 	if (rc == 0)
 		rc = npf_mem_new(
 			&l->e_mem, "npf-tx-engine", sizeof(struct npf_txe), NPF_MEM_READONLY);
@@ -85,8 +102,9 @@ struct npf_tx_lane *npf_tx_lane_free(struct npf_tx_lane *l)
 	npf_mem_fini(&l->e_mem);
 	npf_mem_fini(&l->c_mem);
 	npf_mem_fini(&l->data_mem);
+	npf_close(l->kick_set);
 	npf_close(l->kick);
-	npf_close(l->done);
+	npf_doorbell_fini(&l->done);
 	free(l);
 	return NULL;
 }
@@ -97,12 +115,17 @@ void npf_tx_lane_fds(const struct npf_tx_lane *l, int fds[NPF_TX_NFDS])
 	fds[1] = l->c_mem.fd;
 	fds[2] = l->data_mem.fd;
 	fds[3] = l->kick;
-	fds[4] = l->done;
+	fds[4] = l->done.wait_fd;
+}
+
+int npf_tx_lane_give(struct npf_tx_lane *l)
+{
+	return npf_steal_fd(&l->done.wait_fd);
 }
 
 int npf_tx_lane_kick(const struct npf_tx_lane *l)
 {
-	return l->kick;
+	return l->kick_set;
 }
 
 uint64_t npf_tx_lane_memory(const struct npf_tx_lane *l)
@@ -197,7 +220,7 @@ void npf_tx_lane_late(struct npf_tx_lane *l, uint64_t ns)
 
 void npf_tx_lane_settle(struct npf_tx_lane *l, uint64_t end)
 {
-	uint64_t tail = tail_of(l), wake_at, one = 1;
+	uint64_t tail = tail_of(l), wake_at;
 
 	if (end == tail)
 		return;
@@ -207,8 +230,8 @@ void npf_tx_lane_settle(struct npf_tx_lane *l, uint64_t end)
 	wake_at = atomic_load_explicit(&l->c->wake_at, memory_order_seq_cst);
 	/* Only when this step got there: a client that leaves its word alone is not signalled for
 	 * every frame. */
-	if (wake_at > tail && wake_at <= end && write(l->done, &one, sizeof(one)) < 0)
-		return; /* its counter is at the limit: it is readable */
+	if (wake_at > tail && wake_at <= end)
+		l->owes_ring = !npf_doorbell_ring(&l->done);
 }
 
 bool npf_tx_lane_sleep(struct npf_tx_lane *l)
@@ -228,13 +251,15 @@ bool npf_tx_lane_sleep(struct npf_tx_lane *l)
 
 void npf_tx_lane_awake(struct npf_tx_lane *l)
 {
-	uint64_t n;
+	if (atomic_load_explicit(&l->e->asleep, memory_order_relaxed) != 0)
+		atomic_store_explicit(&l->e->asleep, 0, memory_order_relaxed);
+}
 
-	if (atomic_load_explicit(&l->e->asleep, memory_order_relaxed) == 0)
-		return;
-	atomic_store_explicit(&l->e->asleep, 0, memory_order_relaxed);
-	if (read(l->kick, &n, sizeof(n)) < 0)
-		return; /* something else woke us */
+bool npf_tx_lane_remind(struct npf_tx_lane *l)
+{
+	if (NPF_UNLIKELY(l->owes_ring))
+		l->owes_ring = !npf_doorbell_ring(&l->done);
+	return !l->owes_ring;
 }
 
 void npf_tx_lane_state(const struct npf_tx_lane *l, struct npf_tx_state *st)

@@ -20,7 +20,7 @@
 #include <assert.h>
 
 #define NPF_WIRE_MAGIC      0x3046504eu /* "NPF0" */
-#define NPF_WIRE_VERSION    1
+#define NPF_WIRE_VERSION    2
 #define NPF_WIRE_REPLY      0x8000u
 #define NPF_WIRE_MAXFDS     40
 #define NPF_WIRE_MAXINSNS   49152u       /* instructions of a filter in one message */
@@ -40,7 +40,7 @@
 enum npf_wire_type {
 	NPF_WIRE_HELLO = 1, /* npf_wire_hello -> npf_wire_hello_reply; must come first */
 	NPF_WIRE_PORTS,     /* no body -> npf_wire_port[] */
-	NPF_WIRE_OPEN, /* npf_wire_open + insns -> npf_wire_open_reply + eventfd + buffer fds */
+	NPF_WIRE_OPEN, /* npf_wire_open + insns -> npf_wire_open_reply + doorbell + buffer fds */
 	NPF_WIRE_SET_FILTER, /* npf_wire_filter + insns -> npf_wire_filter_reply */
 	NPF_WIRE_SET_PARAMS, /* npf_wire_params -> no body */
 	NPF_WIRE_SET_BUFFER, /* npf_wire_set_buffer -> npf_wire_buffer_reply + buffer fds */
@@ -50,12 +50,12 @@ enum npf_wire_type {
 	NPF_WIRE_SET_MODE, /* npf_wire_set_mode + rows + insns -> npf_wire_buffer_reply + buffer fds
 			    */
 	NPF_WIRE_DUMP,     /* npf_wire_dump + insns, may carry the descriptor of a file
-			      -> npf_wire_dump_reply + eventfd */
-	NPF_WIRE_DUMP_CONTROL, /* npf_wire_dump_control -> npf_wire_dump_reply + eventfd */
+			      -> npf_wire_dump_reply + doorbell */
+	NPF_WIRE_DUMP_CONTROL, /* npf_wire_dump_control -> npf_wire_dump_reply + doorbell */
 	NPF_WIRE_DUMP_STATUS,  /* no body -> npf_wire_dump_status, of the session's dump */
 	NPF_WIRE_SEND_LANE,    /* npf_wire_send_lane -> npf_wire_send_lane + descriptors */
 	NPF_WIRE_PORT_ADD,     /* npf_wire_port_add -> npf_wire_port */
-	NPF_WIRE_PORT_DEL,     /* npf_wire_port_name -> npf_wire_port_ended + an eventfd a dump */
+	NPF_WIRE_PORT_DEL,     /* npf_wire_port_name -> npf_wire_port_ended + a doorbell a dump */
 	NPF_WIRE_N_TYPES,
 };
 
@@ -294,7 +294,7 @@ struct npf_wire_dump {
 	/* struct npf_bpf_insn insns[n_insns] */
 };
 
-/* The eventfd that comes along is readable once all of the dump is on disk. */
+/* The doorbell that comes along is readable once all of the dump is on disk. */
 struct npf_wire_dump_reply {
 	uint64_t id;
 	char name[NPF_WIRE_NAMELEN];
@@ -354,7 +354,7 @@ struct npf_wire_port_name {
 	char name[NPF_WIRE_NAMELEN];
 };
 
-/* What has ended with a port. The eventfds that come along, not more than NPF_WIRE_MAXFDS, are
+/* What has ended with a port. The doorbells that come along, not more than NPF_WIRE_MAXFDS, are
  * readable once a dump is on disk. */
 struct npf_wire_port_ended {
 	uint32_t sessions;

@@ -223,7 +223,7 @@ offer() {
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 		s.connect(path)
 		def ask(kind, body, fds=()):
-		    socket.send_fds(s, [struct.pack("=IHHIi", 0x3046504E, 1, kind, 7, 0) + body], fds)
+		    socket.send_fds(s, [struct.pack("=IHHIi", 0x3046504E, 2, kind, 7, 0) + body], fds)
 		    answer = s.recv(65536)
 		    return struct.unpack("=IHHIi", answer[:16])[4], answer[16:].split(b"\0")[0].decode(errors="replace")
 		ask(1, struct.pack("64s", b"offer"))

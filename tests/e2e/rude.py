@@ -17,7 +17,7 @@ import socket
 import struct
 import sys
 
-MAGIC, VERSION, REPLY = 0x3046504E, 1, 0x8000
+MAGIC, VERSION, REPLY = 0x3046504E, 2, 0x8000
 HELLO, PORTS, OPEN, SET_FILTER, SET_PARAMS, SET_BUFFER, STATS, SEND, QUERY = range(1, 10)
 EPERM, E2BIG, ENOMEM, EBUSY, ENODEV, EINVAL, EPROTO, EPROTONOSUPPORT = 1, 7, 12, 16, 19, 22, 71, 93
 
@@ -193,7 +193,7 @@ def bad_filters():
 
 
 def bad_messages():
-    for version in (0, 2, 0xFFFF):
+    for version in (0, 1, 3, 0xFFFF):
         with Client(greet=False) as c:
             status, body = c.ask(HELLO, hello_body(), version=version)
             text = text_of(body)

@@ -25,7 +25,7 @@ static void set_up(void)
 {
 	int fds[NPF_TX_NFDS];
 
-	if (npf_tx_lane_new(NPF_TX_MIN, &lane) < 0)
+	if (npf_tx_lane_new(NPF_TX_MIN, NULL, &lane) < 0)
 		abort();
 	npf_tx_lane_fds(lane, fds);
 	words = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fds[1], 0);

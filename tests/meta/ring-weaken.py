@@ -19,7 +19,8 @@ import tempfile
 
 FLAGS = ["-std=gnu11", "-O1", "-g", "-D_GNU_SOURCE", "-DNPF_TEST_LIGHT", "-fsanitize=thread",
          "-fno-strict-aliasing", "-w"]
-SOURCES = ["memory", "buffer", "lane", "reader", "walk"]
+SOURCES = ["ringbuf/memory", "ringbuf/buffer", "ringbuf/lane", "ringbuf/reader", "ringbuf/walk",
+           "base/doorbell"]
 RACE = 66
 
 
@@ -41,7 +42,7 @@ def outcome(compiler, root, labels, into):
         path.write_text(text)
     test = str(pathlib.Path(into) / "test")
     subprocess.run([*compiler, *FLAGS, f"-I{src}", str(root / "tests/unit/ringbuf/test_threads.c"),
-                    *[str(src / "ringbuf" / f"{name}.c") for name in SOURCES],
+                    *[str(src / f"{name}.c") for name in SOURCES],
                     "-o", test, "-lcmocka", "-lpthread"], check=True)
     run = subprocess.run([test], env={"TSAN_OPTIONS": f"halt_on_error=1:exitcode={RACE}"},
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=300)

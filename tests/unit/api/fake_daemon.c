@@ -4,6 +4,7 @@
 #include "fake_daemon.h"
 
 #include "base/clock.h"
+#include "base/doorbell.h"
 
 #include "ringbuf/tx.h"
 
@@ -21,7 +22,7 @@
 
 struct conn {
 	int fd;
-	int efd;
+	struct npf_doorbell bell;
 	struct npf_buffer *buffers[MAX_BUFFERS];
 	unsigned int n_buffers;
 	struct npf_wire_open open;
@@ -66,9 +67,10 @@ static void drop_conn(struct conn *c)
 	/* poll() in the thread keeps a closed socket alive: end it for the peer at once. */
 	shutdown(c->fd, SHUT_RDWR);
 	c->fd = npf_close(c->fd);
-	c->efd = npf_close(c->efd);
+	npf_doorbell_fini(&c->bell);
 	memset(c, 0, sizeof(*c));
-	c->fd = c->efd = -1;
+	c->fd = -1;
+	c->bell = NPF_DOORBELL_NONE;
 }
 
 static struct npf_buffer *current(struct conn *c)
@@ -155,15 +157,16 @@ static void do_open(struct fake_daemon *d, struct conn *c, const struct npf_wire
 		refuse(c, msg, -ENODEV, "there is no such port: see `npfctl ports`");
 		return;
 	}
-	c->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = add_buffer(c, c->open.buffer_size);
+	rc = npf_doorbell_init(&c->bell, NULL);
+	if (rc == 0)
+		rc = add_buffer(c, c->open.buffer_size);
 	if (rc < 0) {
 		refuse(c, msg, rc, "no memory for the buffer");
 		return;
 	}
 	set_filter(c, npf_wire_tail(msg), c->open.n_insns);
 	r.port = the_port();
-	fds[0] = c->efd;
+	fds[0] = c->bell.wait_fd;
 	reply(c, msg, 0, &r, sizeof(r), fds, 1 + npf_buffer_fds(current(c), fds + 1));
 }
 
@@ -229,7 +232,7 @@ static void do_send_lane(struct conn *c, const struct npf_wire_msg *msg)
 	struct npf_wire_send_lane r = {.size = NPF_TX_MIN};
 	int fds[NPF_TX_NFDS];
 
-	if (npf_tx_lane_new(r.size, &c->tx) < 0) {
+	if (npf_tx_lane_new(r.size, NULL, &c->tx) < 0) {
 		refuse(c, msg, -ENOMEM, "no lane");
 		return;
 	}
@@ -425,8 +428,10 @@ struct fake_daemon *fake_start(void)
 	d->stop_fd = eventfd(0, EFD_CLOEXEC);
 	d->msg_buf = malloc(NPF_WIRE_BUFLEN);
 	d->tx_limit = UINT_MAX;
-	for (unsigned int i = 0; i < MAX_CONNS; i++)
-		d->conns[i].fd = d->conns[i].efd = -1;
+	for (unsigned int i = 0; i < MAX_CONNS; i++) {
+		d->conns[i].fd = -1;
+		d->conns[i].bell = NPF_DOORBELL_NONE;
+	}
 	pthread_mutex_init(&d->lock, NULL);
 	setenv("NPF_SOCKET", d->path, 1);
 	if (pthread_create(&d->thread, NULL, run, d) != 0)
@@ -477,10 +482,7 @@ void fake_ignore_filters(struct fake_daemon *d, bool on)
 
 static void signal_reader(struct conn *c)
 {
-	static const uint64_t one = 1;
-
-	if (write(c->efd, &one, sizeof(one)) < 0)
-		abort();
+	npf_doorbell_ring(&c->bell);
 }
 
 static bool wants(const struct conn *c, uint16_t flags)

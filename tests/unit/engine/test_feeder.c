@@ -38,7 +38,7 @@ static int set_up(void **state)
 		memset(data + i * LEN, (int)i, LEN);
 	}
 	file.bytes = sizeof(data);
-	return npf_tx_lane_new(NPF_TX_MIN, &b.lane);
+	return npf_tx_lane_new(NPF_TX_MIN, NULL, &b.lane);
 }
 
 static int tear_down(void **state)
@@ -193,7 +193,7 @@ static void it_can_be_stopped_at_any_time(void **state)
 				usleep(10);
 		b->feeder = npf_feeder_stop(b->feeder);
 		npf_tx_lane_free(b->lane);
-		assert_int_equal(npf_tx_lane_new(NPF_TX_MIN, &b->lane), 0);
+		assert_int_equal(npf_tx_lane_new(NPF_TX_MIN, NULL, &b->lane), 0);
 		b->taken = 0;
 	}
 	assert_true(npf_clock_monotonic() - begin < 10 * NPF_NS_PER_S);

@@ -261,6 +261,27 @@ static void what_a_closed_lane_has_left_is_due_at_once(void **state)
 	pair_fini(&p);
 }
 
+static void a_reader_that_could_not_be_woken_is_due_again(void **state)
+{
+	struct npf_buffer_conf conf = {.size = SIZE, .n_lanes = 1};
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, &conf);
+	assert_true(npf_reader_arm(p.r, 0));
+	assert_true(feed(&p, 0, 1));
+	assert_false(feed(&p, 0, 2)); /* once a sleep */
+	npf_lane_wake_later(pair_lane(&p, 0));
+	assert_true(feed(&p, 0, 3));
+	npf_lane_wake_later(pair_lane(&p, 0));
+	assert_true(npf_lane_tick(pair_lane(&p, 0), 4, 4));
+	npf_reader_disarm(p.r);
+	npf_lane_wake_later(pair_lane(&p, 0));
+	assert_false(npf_lane_tick(pair_lane(&p, 0), 5, 5));
+	drain(&p);
+	pair_fini(&p);
+}
+
 static void arming_drains_the_eventfd(void **state)
 {
 	struct npf_buffer_conf conf = {.size = SIZE, .n_lanes = 1};
@@ -313,6 +334,7 @@ int main(void)
 		cmocka_unit_test(a_full_lane_wakes_a_reader_whatever_mintocopy_says),
 		cmocka_unit_test(a_reader_is_not_woken_for_what_it_may_not_hand_out_yet),
 		cmocka_unit_test(what_a_closed_lane_has_left_is_due_at_once),
+		cmocka_unit_test(a_reader_that_could_not_be_woken_is_due_again),
 		cmocka_unit_test(arming_drains_the_eventfd),
 		cmocka_unit_test(a_fresh_reader_of_a_sleeping_one_is_woken_too),
 	};

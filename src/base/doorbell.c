@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * doorbell.c - a wake-up whose ringing end no client can change.
+ *
+ * A ring that took long on the clock may only have been interrupted: the woken reader often takes
+ * the ringer's CPU. So the clock, which costs nothing to look at, raises a suspicion, and the next
+ * ring is measured in CPU time of this thread.
+ */
+#include "base/doorbell.h"
+
+#include "base/clock.h"
+
+#include <sys/socket.h>
+#include <x86intrin.h>
+
+#define EXPENSIVE_NS     (50 * NPF_NS_PER_US)
+#define EXPENSIVE_CYCLES 100000u /* about as long; need not be exact */
+#define REST             100u    /* times the cost of a ring that is expensive */
+
+int npf_doorbell_init(struct npf_doorbell *b, struct npf_doorbell_budget *budget)
+{
+	const int least = 0; /* the kernel's own minimum */
+	int fds[2];
+
+	*b = NPF_DOORBELL_NONE;
+	b->budget = budget != NULL ? budget : &b->own;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return -errno;
+	b->ring_fd = fds[0];
+	b->wait_fd = fds[1];
+	if (setsockopt(b->ring_fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)) < 0 ||
+		shutdown(b->ring_fd, SHUT_RD) < 0)
+		return -errno;
+	return 0;
+}
+
+void npf_doorbell_fini(struct npf_doorbell *b)
+{
+	b->ring_fd = npf_close(b->ring_fd);
+	b->wait_fd = npf_close(b->wait_fd);
+}
+
+static void push(const struct npf_doorbell *b)
+{
+	/* EAGAIN: full, so it is readable. EPIPE: nobody waits any more. */
+	if (send(b->ring_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static bool push_measured(struct npf_doorbell *b)
+{
+	struct npf_doorbell_budget *budget = b->budget;
+	uint64_t start;
+
+	if (npf_clock_monotonic() <
+		atomic_load_explicit(&budget->not_before_ns, memory_order_relaxed))
+		return false;
+	start = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	push(b);
+	start = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+	if (start > EXPENSIVE_NS)
+		atomic_store_explicit(&budget->not_before_ns, npf_clock_monotonic() + REST * start,
+			memory_order_relaxed);
+	else
+		atomic_store_explicit(&budget->suspect, false, memory_order_relaxed);
+	return true;
+}
+
+bool npf_doorbell_ring(struct npf_doorbell *b)
+{
+	uint64_t start;
+
+	if (NPF_UNLIKELY(atomic_load_explicit(&b->budget->suspect, memory_order_relaxed)))
+		return push_measured(b);
+	start = __rdtsc();
+	push(b);
+	if (NPF_UNLIKELY(__rdtsc() - start > EXPENSIVE_CYCLES))
+		atomic_store_explicit(&b->budget->suspect, true, memory_order_relaxed);
+	return true;
+}
+
+bool npf_doorbell_is_rung(int wait_fd)
+{
+	char ring;
+
+	return recv(wait_fd, &ring, sizeof(ring), MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void npf_doorbell_drain(int wait_fd)
+{
+	uint64_t rings[8]; /* more than fit; eight bytes or more, for an eventfd */
+
+	while (read(wait_fd, rings, sizeof(rings)) < 0 && errno == EINTR)
+		;
+}
