@@ -95,10 +95,19 @@ void npf_client_interrupt(struct npf_client *c);
 int npf_client_fd(const struct npf_client *c);
 
 /*
- * npf_client_settle - make the descriptor tell the truth, after reading.
- * @drained: the last npf_client_next() said 0
+ * npf_client_settle - make the descriptor tell the truth, after reading and after a new buffer.
+ * It is readable from then on while npf_client_next() has something at once of what it has found,
+ * and as soon as the daemon says that enough is there.
  */
-void npf_client_settle(struct npf_client *c, bool drained);
+void npf_client_settle(struct npf_client *c);
+
+/* Is the descriptor readable only when the daemon has signalled it? False: we have, or nobody
+ * knows: npf_client_settle() was not called since. */
+bool npf_client_is_armed(const struct npf_client *c);
+
+/* Records so far that npf_client_next() has passed over: another filter or direction, or another
+ * mode, had let them in. Context: the reading thread. */
+uint64_t npf_client_passed(const struct npf_client *c);
 
 /* What -ENODATA, -EPIPE or -EPROTO means here, for people. */
 void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size);

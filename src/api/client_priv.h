@@ -20,11 +20,12 @@ struct npf_client {
 	struct npf_wire_port port;
 
 	/* The reading thread's. */
-	bool armed;     /* the daemon will ring when there is enough */
-	bool signalled; /* epfd is readable by our own doing */
-	bool hangup;    /* the daemon's end of the socket is closed */
-	bool monitor;   /* the ring brings counts, not packets */
-	bool carrying;  /* ... and what is left of packets belongs to the first of them */
+	bool armed;      /* the daemon will ring when there is enough */
+	bool signalled;  /* epfd is readable by our own doing */
+	uint64_t passed; /* records taken from the ring and not handed out */
+	bool hangup;     /* the daemon's end of the socket is closed */
+	bool monitor;    /* the ring brings counts, not packets */
+	bool carrying;   /* ... and what is left of packets belongs to the first of them */
 	struct npf_wire_counters carried;
 	uint64_t opened_ns; /* CLOCK_MONOTONIC */
 

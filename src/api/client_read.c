@@ -88,7 +88,7 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 
 	if (NPF_UNLIKELY(c->reader == NULL))
 		return 0;
-	while ((rc = npf_reader_next(c->reader, v)) == 1) {
+	for (; (rc = npf_reader_next(c->reader, v)) == 1; c->passed++) {
 		/* What another mode has left behind is none of this one's. */
 		if (NPF_UNLIKELY(((v->flags & NPF_REC_COUNTS) != 0) != c->monitor)) {
 			if (c->carrying)
@@ -106,6 +106,11 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 	}
 	/* A reader without a producer says that it is at the end: here that is the daemon's. */
 	return rc == -ENODATA && c->hangup ? -EPIPE : rc;
+}
+
+uint64_t npf_client_passed(const struct npf_client *c)
+{
+	return c->passed;
 }
 
 bool npf_client_has_next(struct npf_client *c)
@@ -225,12 +230,17 @@ int npf_client_fd(const struct npf_client *c)
 	return c->epfd;
 }
 
-void npf_client_settle(struct npf_client *c, bool drained)
+bool npf_client_is_armed(const struct npf_client *c)
+{
+	return c->armed;
+}
+
+void npf_client_settle(struct npf_client *c)
 {
 	if (c->reader == NULL)
 		return;
 	disarm(c);
-	if (drained && arm(c))
+	if (!npf_reader_has_more(c->reader) && arm(c))
 		return;
 	signal_self(c, true);
 }

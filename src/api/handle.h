@@ -92,6 +92,9 @@ int npf_handle_inactive(struct npf_handle *h);
 /* The daemon's error as a pcap code, its text on the handle. */
 int npf_handle_fail(struct npf_handle *h, int rc, const struct npf_wire_error *err);
 
+/* After a read or a new buffer: the descriptor tells the truth again, if anybody may look. */
+void npf_handle_settle(struct npf_handle *h);
+
 /* The handle's read timeout as the daemon is told it, ms; 0: never by time. */
 uint32_t npf_handle_timeout(const struct npf_handle *h);
 

@@ -8,7 +8,9 @@
  * the pointers of pcap_next_ex() last until the next read. (npfdp_next_batch() copies nothing.)
  *
  * Like libpcap on Linux, a blocking read with nothing to deliver goes on waiting at the timeout,
- * and pcap_breakloop() ends a read after the packet in hand.
+ * returns 0 when packets were there and all were rejected, and pcap_breakloop() ends a read after
+ * the packet in hand. A read that follows a descriptor found readable does not wait: whatever made
+ * it readable, the program trusts that.
  */
 #include "api/handle.h"
 
@@ -17,6 +19,16 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+
+/* One read: where its packets go, and what it met on the way. */
+struct reading {
+	int max;
+	pcap_handler callback; /* NULL: into pkts, without a copy */
+	u_char *user;
+	struct npfdp_pkt *pkts;
+	bool drained; /* nothing was left */
+	bool passed;  /* something was there that is not for the caller */
+};
 
 static void stamp(struct npf_handle *h, uint64_t ts_ns)
 {
@@ -109,11 +121,13 @@ static int await(struct npf_handle *h)
 	/* In statistics mode the timeout is the interval, and each interval has its record. */
 	if (h->timeout_returns && timeout_ms < 0 && h->timeout_ms > 0 && (h->mode & MODE_STAT) == 0)
 		timeout_ms = h->timeout_ms;
-	rc = npf_client_wait(h->client, timeout_ms);
-	if (atomic_load_explicit(&h->break_loop, memory_order_relaxed) && !h->nonblock)
-		return broken(h);
+	do {
+		rc = npf_client_wait(h->client, timeout_ms);
+		if (atomic_load_explicit(&h->break_loop, memory_order_relaxed) && !h->nonblock)
+			return broken(h);
+	} while (rc == -EINTR && timeout_ms != 0);
 	if (rc == -EINTR)
-		return timeout_ms != 0;
+		return 0;
 	/* The timeout is over: too little to wake us may be there all the same. */
 	if (rc == 0 && timeout_ms > 0)
 		return npf_client_has_next(h->client);
@@ -122,22 +136,23 @@ static int await(struct npf_handle *h)
 
 /*
  * The next record of the sample, within what one read may deliver; *bytes adds up what was read.
- * Return: 1; 0: no more in this read; or as npf_client_next(); *drained is set when nothing was
+ * Return: 1; 0: no more in this read; or as npf_client_next(); rd->drained is set when nothing was
  * left.
  */
 static inline int next_of_sample(
-	struct npf_handle *h, struct npf_view *v, uint64_t *bytes, bool *drained)
+	struct npf_handle *h, struct reading *rd, struct npf_view *v, uint64_t *bytes)
 {
 	while (*bytes < h->userbuffer) {
 		int rc = npf_client_next(h->client, v);
 
 		if (rc != 1) {
-			*drained = true;
+			rd->drained = true;
 			return rc;
 		}
 		*bytes += npf_rec_space(v->caplen);
 		if (is_sampled(h, v))
 			return 1;
+		rd->passed = true;
 	}
 	return 0;
 }
@@ -148,23 +163,43 @@ static int result(struct npf_handle *h, int n, int rc)
 	return rc < 0 && n == 0 ? lost(h, rc) : n;
 }
 
-/* The bounded loop over records. Return: packets delivered, or a pcap error; *drained is set when
- * there was nothing left. */
-static int deliver(
-	struct npf_handle *h, int cnt, pcap_handler callback, u_char *user, bool *drained)
+/* The bounded loop over records. Return: packets delivered, or a pcap error. */
+static int deliver(struct npf_handle *h, struct reading *rd)
 {
 	uint64_t bytes = 0;
 	struct npf_view v;
 	int n = 0;
 	int rc = 0;
 
-	*drained = false;
-	while (n < cnt && (rc = next_of_sample(h, &v, &bytes, drained)) == 1) {
+	while (n < rd->max && (rc = next_of_sample(h, rd, &v, &bytes)) == 1) {
 		take(h, &v);
 		n++;
-		callback(user, &h->hdr, h->data);
+		rd->callback(rd->user, &h->hdr, h->data);
 		if (NPF_UNLIKELY(atomic_load_explicit(&h->break_loop, memory_order_relaxed)))
 			return broken(h);
+	}
+	return result(h, n, rc);
+}
+
+/* The bounded loop over records without a copy; as deliver(). */
+static int collect(struct npf_handle *h, struct reading *rd)
+{
+	uint64_t bytes = 0;
+	struct npf_view v;
+	int n = 0;
+	int rc = 0;
+
+	while (n < rd->max && (rc = next_of_sample(h, rd, &v, &bytes)) == 1) {
+		rd->pkts[n++] = (struct npfdp_pkt){
+			.ts_ns = v.ts_ns,
+			.data = v.data,
+			.caplen = v.caplen,
+			.len = v.len,
+			.gap = v.gap,
+			.flags = v.flags,
+			.port = v.port,
+			.queue = v.queue,
+		};
 	}
 	return result(h, n, rc);
 }
@@ -194,29 +229,70 @@ static bool is_broken(struct npf_handle *h)
 	       (!h->nonblock || npf_client_has_next(h->client));
 }
 
-static int read_some(struct npf_handle *h, int cnt, pcap_handler callback, u_char *user)
+/*
+ * A read has found nothing for the caller: does it end there, with 0?
+ * @told: the descriptor was readable, or a wait has ended
+ *
+ * Yes when packets were there and none was for the caller, as in libpcap; but there, too, not on a
+ * handle without a timeout, and in statistics mode each read has its record. A program that watches
+ * the descriptor must not be kept from its timers: there a wake-up ends the read whatever it was
+ * for. What other lanes hold back comes within a tick, and is waited for.
+ */
+static bool ends_empty(const struct npf_handle *h, const struct reading *rd, bool told)
 {
-	bool drained = false;
+	if (h->selected)
+		return rd->passed || (told && !npf_client_has_next(h->client));
+	return rd->passed && (h->mode & MODE_STAT) == 0 && (h->immediate || h->timeout_ms != 0);
+}
+
+static int take_all(struct npf_handle *h, struct reading *rd)
+{
+	uint64_t passed = npf_client_passed(h->client);
 	int n;
 
-	n = begin(h);
-	if (n < 0)
-		return n;
-	if (is_broken(h))
-		return broken(h);
-	if (cnt <= 0)
-		cnt = INT_MAX;
+	rd->drained = false;
+	n = rd->callback != NULL ? deliver(h, rd) : collect(h, rd);
+	rd->passed = rd->passed || npf_client_passed(h->client) != passed;
+	return n;
+}
+
+void npf_handle_settle(struct npf_handle *h)
+{
+	if (h->selected || h->nonblock)
+		npf_client_settle(h->client);
+}
+
+/* What is there, or what a wait brings. Return: packets, or a pcap error. */
+static int read_out(struct npf_handle *h, struct reading *rd)
+{
+	bool told = !npf_client_is_armed(h->client);
+	int n;
+
 	for (;;) {
-		n = deliver(h, cnt, callback, user, &drained);
-		if (n != 0 || !drained)
+		n = take_all(h, rd);
+		if (n != 0 || !rd->drained || ends_empty(h, rd, told))
 			break;
 		n = await(h);
 		if (n <= 0)
 			break;
+		told = true;
 	}
-	if (h->selected || h->nonblock)
-		npf_client_settle(h->client, drained);
+	npf_handle_settle(h);
 	return n;
+}
+
+static int read_some(struct npf_handle *h, int cnt, pcap_handler callback, u_char *user)
+{
+	struct reading rd = {
+		.max = cnt > 0 ? cnt : INT_MAX,
+		.callback = callback,
+		.user = user,
+	};
+	int rc = begin(h);
+
+	if (rc < 0)
+		return rc;
+	return is_broken(h) ? broken(h) : read_out(h, &rd);
 }
 
 int pcap_dispatch(pcap_t *p, int cnt, pcap_handler callback, u_char *user)
@@ -282,34 +358,10 @@ const u_char *pcap_next(pcap_t *p, struct pcap_pkthdr *hdr)
 	return h->data;
 }
 
-/* The bounded loop over records without a copy; as deliver(). */
-static int collect(struct npf_handle *h, struct npfdp_pkt *pkts, int max, bool *drained)
-{
-	uint64_t bytes = 0;
-	struct npf_view v;
-	int n = 0;
-	int rc = 0;
-
-	*drained = false;
-	while (n < max && (rc = next_of_sample(h, &v, &bytes, drained)) == 1) {
-		pkts[n++] = (struct npfdp_pkt){
-			.ts_ns = v.ts_ns,
-			.data = v.data,
-			.caplen = v.caplen,
-			.len = v.len,
-			.gap = v.gap,
-			.flags = v.flags,
-			.port = v.port,
-			.queue = v.queue,
-		};
-	}
-	return result(h, n, rc);
-}
-
 int npfdp_next_batch(pcap_t *p, struct npfdp_pkt *pkts, int max)
 {
 	struct npf_handle *h = npf_handle_of(p);
-	bool drained = false;
+	struct reading rd = {.max = max, .pkts = pkts};
 	int n;
 
 	if (h == NULL)
@@ -323,20 +375,11 @@ int npfdp_next_batch(pcap_t *p, struct npfdp_pkt *pkts, int max)
 		return npf_handle_error(h, "a batch of %d packets makes no sense", max);
 	/* What can be overwritten at any time is handed out as a copy, of which there is one. */
 	if ((h->open_flags & NPF_WIRE_OPEN_OVERWRITE) != 0)
-		max = 1;
+		rd.max = 1;
 	else
 		npf_client_hold(h->client, h->holding = true);
-	for (;;) {
-		n = collect(h, pkts, max, &drained);
-		if (n != 0 || !drained)
-			break;
-		n = await(h);
-		if (n <= 0)
-			break;
-	}
+	n = read_out(h, &rd);
 	h->delivered += n > 0 ? (uint64_t)n : 0;
-	if (h->selected || h->nonblock)
-		npf_client_settle(h->client, drained);
 	return n;
 }
 
@@ -400,7 +443,7 @@ int pcap_get_selectable_fd(pcap_t *p)
 		/* From now on the descriptor is watched. What is there may be below mintocopy: the
 		 * daemon says when its time is over. */
 		h->selected = true;
-		npf_client_settle(h->client, true);
+		npf_client_settle(h->client);
 	}
 	return npf_client_fd(h->client);
 }

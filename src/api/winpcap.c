@@ -35,6 +35,7 @@ int pcap_setbuff(pcap_t *p, int bytes)
 		return npf_handle_error(h, "a buffer of %d bytes makes no sense", bytes);
 	if (npf_client_set_buffer(h->client, (uint64_t)bytes, &err) < 0)
 		return npf_handle_error(h, "%s", err.text);
+	npf_handle_settle(h);
 	return 0;
 }
 
@@ -86,6 +87,7 @@ static int switch_mode(struct npf_handle *h, int mode)
 			h->delivered == 0, &err) < 0)
 		return npf_handle_error(h, "%s", err.text);
 	h->mode = mode;
+	npf_handle_settle(h);
 	return 0;
 }
 

@@ -259,6 +259,13 @@ int npf_reader_next(struct npf_reader *r, struct npf_view *v);
  * producer. */
 void npf_reader_release(struct npf_reader *r);
 
+/*
+ * npf_reader_has_more - is there a record that npf_reader_next() would hand out, among those that
+ * it has found already? What came since it looked last does not count: npf_reader_arm() asks for
+ * that.
+ */
+bool npf_reader_has_more(struct npf_reader *r);
+
 /* Bytes committed and not yet handed out. */
 uint64_t npf_reader_pending(struct npf_reader *r);
 

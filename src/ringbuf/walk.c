@@ -235,6 +235,25 @@ int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp)
 	return 1;
 }
 
+/* May the lane that the last record came from go on without a look at the others? */
+static inline bool npf_reader_runs_on(const struct npf_reader *r, const struct npf_reader_lane *l)
+{
+	return NPF_LIKELY(l && l->pos != l->head) &&
+	       ((const struct npf_rec *)(l->data + l->off))->ts_ns <= r->run_until;
+}
+
+bool npf_reader_has_more(struct npf_reader *r)
+{
+	struct npf_reader_lane *l;
+	bool is_found = false;
+
+	if (npf_reader_runs_on(r, r->run))
+		return true;
+	for (unsigned int i = 0; i < r->n_slots; i++)
+		is_found = is_found || (r->slot[i] && r->slot[i]->pos != r->slot[i]->head);
+	return is_found && npf_reader_choose(r, &l) > 0;
+}
+
 /* ---- Handing out ---- */
 
 /* Hand out the record at pos, which is not at head. */
@@ -318,8 +337,7 @@ int npf_reader_next(struct npf_reader *r, struct npf_view *v)
 			npf_reader_publish(r, l);
 	}
 	l = r->run;
-	if (NPF_LIKELY(l && l->pos != l->head) &&
-		((const struct npf_rec *)(l->data + l->off))->ts_ns <= r->run_until)
+	if (npf_reader_runs_on(r, l))
 		return npf_reader_take(r, l, v);
 	return npf_reader_next_chosen(r, v);
 }

@@ -227,6 +227,7 @@ int main(int argc, char **argv)
 	contract_reading();
 	contract_packets();
 	contract_waiting();
+	contract_polling();
 	contract_breaking();
 	contract_sending();
 	contract_confined();

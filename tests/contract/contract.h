@@ -60,6 +60,7 @@ void contract_states(void);
 void contract_reading(void);
 void contract_packets(void);
 void contract_waiting(void);
+void contract_polling(void);
 void contract_breaking(void);
 void contract_sending(void);
 void contract_confined(void);

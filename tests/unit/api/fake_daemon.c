@@ -569,6 +569,15 @@ void fake_tick(struct fake_daemon *d, uint64_t now_ns, uint64_t mono_ns)
 	pthread_mutex_unlock(&d->lock);
 }
 
+void fake_wake(struct fake_daemon *d)
+{
+	pthread_mutex_lock(&d->lock);
+	for (unsigned int i = 0; i < MAX_CONNS; i++)
+		if (current(&d->conns[i]) != NULL)
+			signal_reader(&d->conns[i]);
+	pthread_mutex_unlock(&d->lock);
+}
+
 void fake_remove_port(struct fake_daemon *d)
 {
 	pthread_mutex_lock(&d->lock);

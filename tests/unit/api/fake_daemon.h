@@ -40,6 +40,9 @@ void fake_counts(struct fake_daemon *d, uint64_t ts_ns, int64_t packets, int64_t
 /* Commits what is there and lets time pass: after a tick nothing is held back. */
 void fake_tick(struct fake_daemon *d, uint64_t now_ns, uint64_t mono_ns);
 
+/* Signals every reader, for nothing: as a tap does that looked before the reader did. */
+void fake_wake(struct fake_daemon *d);
+
 /* The port is removed: every session's lanes end. */
 void fake_remove_port(struct fake_daemon *d);
 

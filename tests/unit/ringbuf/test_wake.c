@@ -318,6 +318,34 @@ static void a_fresh_reader_of_a_sleeping_one_is_woken_too(void **state)
 	pair_fini(&p);
 }
 
+static void there_is_more_only_of_what_was_found_and_can_be_handed_out(void **state)
+{
+	struct npf_buffer_conf conf = {.size = SIZE, .n_lanes = 2};
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, &conf);
+	assert_false(npf_reader_has_more(p.r));
+	put(pair_lane(&p, 0), 1, 10, 100);
+	put(pair_lane(&p, 0), 2, 10, 200);
+	put(pair_lane(&p, 0), 3, 10, 300);
+	npf_lane_commit(pair_lane(&p, 0), 300);
+	npf_lane_tick(pair_lane(&p, 1), 200, 1);
+	assert_false(npf_reader_has_more(p.r)); /* nobody has looked yet */
+	next_is(&p, 1, 10, 100);
+	assert_true(npf_reader_has_more(p.r));
+	next_is(&p, 2, 10, 200);
+	assert_false(npf_reader_has_more(p.r)); /* lane 1 may bring an older one */
+	npf_lane_tick(pair_lane(&p, 1), 300, 1);
+	assert_true(npf_reader_has_more(p.r));
+	next_is(&p, 3, 10, 300);
+	assert_false(npf_reader_has_more(p.r));
+	npf_lane_close(pair_lane(&p, 0));
+	npf_lane_close(pair_lane(&p, 1));
+	assert_false(npf_reader_has_more(p.r));
+	pair_fini(&p);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -337,6 +365,7 @@ int main(void)
 		cmocka_unit_test(a_reader_that_could_not_be_woken_is_due_again),
 		cmocka_unit_test(arming_drains_the_eventfd),
 		cmocka_unit_test(a_fresh_reader_of_a_sleeping_one_is_woken_too),
+		cmocka_unit_test(there_is_more_only_of_what_was_found_and_can_be_handed_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
