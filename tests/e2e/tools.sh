@@ -95,12 +95,14 @@ cat >"$t/sniff.py" <<-PY
 	n = len([p for p in expected if p.haslayer("TCP") and p["TCP"].flags & 2])
 	got = sniff(iface="npf0", filter="tcp[13] & 2 != 0", count=n, timeout=30)
 	assert len(got) == n > 0, (len(got), n)
+	# The timer ends it: no packet comes after the last one.
+	assert len(sniff(iface="npf1", timeout=4)) == len(rdpcap(sys.argv[2]))
 PY
-in_a $python3 "$t/sniff.py" "$file" >"$t/out" 2>&1 || {
+in_a $python3 "$t/sniff.py" "$file" "$corpus/dns.pcap" >"$t/out" 2>&1 || {
 	cat "$t/out"
 	fail "scapy's sniff"
 }
-ok "scapy sniffs $n packets of npf0, byte for byte, and with a filter"
+ok "scapy sniffs $n packets of npf0, byte for byte, and with a filter; its timer ends it"
 
 wait_for 5 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
 stop_daemon
