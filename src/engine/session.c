@@ -228,6 +228,7 @@ static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf
 	rc = compile(e, &s->port->port, insns, req->n_insns, &filters, err);
 	if (rc < 0)
 		return rc;
+	size = NPF_MAX(size, (uint64_t)NPF_BUFFER_MIN);
 	s->n_insns = req->n_insns;
 	s->packet_buffer = size;
 	s->filter_in = filters.in;
