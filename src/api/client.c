@@ -20,9 +20,13 @@
 /* How soon after it was opened a session counts from its start when it begins to count. */
 #define CARRY_NS NPF_NS_PER_S
 
+/* Descriptors of a buffer with one lane. */
+#define MIN_BUFFER_FDS 3
+
 static int say(struct npf_wire_error *err, int rc, const char *what)
 {
-	snprintf(err->text, sizeof(err->text), "%s: %s", what, strerror(-rc));
+	snprintf(err->text, sizeof(err->text), "%s: %s%s", what, strerror(-rc),
+		rc == -EMFILE ? "; " NPF_WIRE_OUT_OF_FDS : "");
 	return rc;
 }
 
@@ -144,6 +148,7 @@ static int open_session(
 		NPF_WIRE_GETS(reply),
 		.fds = fds,
 		.n_fds = NPF_ARRAY_LEN(fds),
+		.min_fds = (conf->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0 ? 0 : 1 + MIN_BUFFER_FDS,
 		/* Memory is made and prefaulted meanwhile: give it time. */
 		.timeout_ms = 10 * NPF_WIRE_TIMEOUT_MS,
 	};
@@ -172,6 +177,7 @@ static int open_session(
 		return -EPROTO;
 	}
 	c->bell_fd = fds[0];
+	c->n_buffer_fds = call.n_fds - 1;
 	rc = npf_reader_new(c->bell_fd, &c->reader);
 	if (rc == 0)
 		rc = npf_reader_add(c->reader, fds + 1, call.n_fds - 1);
@@ -347,6 +353,7 @@ static int replace_buffer(struct npf_client *c, enum npf_wire_type type, const v
 		NPF_WIRE_GETS(reply),
 		.fds = fds,
 		.n_fds = NPF_ARRAY_LEN(fds),
+		.min_fds = c->n_buffer_fds,
 		.timeout_ms = 10 * NPF_WIRE_TIMEOUT_MS,
 	};
 	int rc = npf_client_call(c, &call, err);

@@ -24,6 +24,7 @@ int npf_client_dump(struct npf_client *c, const struct npf_client_dump *conf, in
 		NPF_WIRE_GETS(reply),
 		.fds = donep,
 		.n_fds = 1,
+		.min_fds = 1,
 	};
 	int rc = npf_client_call(c, &call, err);
 

@@ -16,6 +16,7 @@ struct npf_client {
 	int bell_fd; /* the session's: the daemon rings; -1: no capture */
 	int brkfd;   /* npf_client_interrupt() signals it */
 	int epfd;    /* watches bell_fd and the end of sock: what a program selects on */
+	unsigned int n_buffer_fds; /* that a buffer for packets comes with */
 	struct npf_reader *reader; /* NULL: no capture */
 	struct npf_wire_port port;
 

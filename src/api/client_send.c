@@ -24,6 +24,7 @@ static int open_lane(struct npf_client *c, struct npf_wire_error *err)
 		NPF_WIRE_GETS(lane),
 		.fds = fds,
 		.n_fds = NPF_TX_NFDS,
+		.min_fds = NPF_TX_NFDS,
 	};
 	int rc;
 

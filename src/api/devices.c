@@ -51,23 +51,32 @@ static char *describe(const struct npf_wire_port *port)
 	return text;
 }
 
-/* The MAC address, in the form that libpcap gives it for a kernel interface. */
-static pcap_addr_t *mac_address(const struct npf_wire_port *port)
+static struct sockaddr *link_address(const uint8_t mac[6])
 {
-	pcap_addr_t *addr = calloc(1, sizeof(*addr));
 	struct sockaddr_ll *ll = calloc(1, sizeof(*ll));
 
-	if (addr == NULL || ll == NULL) {
-		free(addr);
-		free(ll);
+	if (ll == NULL)
 		return NULL;
-	}
 	ll->sll_family = AF_PACKET;
 	ll->sll_hatype = ARPHRD_ETHER;
-	ll->sll_halen = sizeof(port->mac);
-	memcpy(ll->sll_addr, port->mac, sizeof(port->mac));
-	addr->addr = (struct sockaddr *)ll;
-	return addr;
+	ll->sll_halen = 6;
+	memcpy(ll->sll_addr, mac, 6);
+	return (struct sockaddr *)ll;
+}
+
+/* The MAC address, in the form that libpcap gives it for a kernel interface, but for the netmask:
+ * programs for WinPcap, which lists only IP addresses, read it unasked. It has no family. */
+static bool add_address(pcap_if_t *dev, const struct npf_wire_port *port)
+{
+	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	pcap_addr_t *addr = dev->addresses = calloc(1, sizeof(*addr));
+
+	if (addr == NULL)
+		return false;
+	addr->addr = link_address(port->mac);
+	addr->netmask = calloc(1, sizeof(struct sockaddr_storage));
+	addr->broadaddr = link_address(broadcast);
+	return addr->addr != NULL && addr->netmask != NULL && addr->broadaddr != NULL;
 }
 
 static pcap_if_t *new_entry(const struct npf_wire_port *port)
@@ -78,13 +87,12 @@ static pcap_if_t *new_entry(const struct npf_wire_port *port)
 		return NULL;
 	dev->name = strdup(port->name);
 	dev->description = describe(port);
-	dev->addresses = mac_address(port);
 	/* A port with start: attach has no link before its first reader: it is usable all the same,
 	 * and programs pass over what is not up. */
 	dev->flags = PCAP_IF_UP | PCAP_IF_RUNNING;
 	if ((port->flags & NPF_WIRE_PORT_UP) != 0)
 		dev->flags |= PCAP_IF_CONNECTION_STATUS_CONNECTED;
-	if (dev->name == NULL) {
+	if (dev->name == NULL || !add_address(dev, port)) {
 		pcap_freealldevs(dev);
 		return NULL;
 	}

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,6 +122,7 @@ int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *ms
 		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf),
 	};
+	int rc = -EPROTO;
 	ssize_t n;
 
 	msg->n_fds = 0;
@@ -134,6 +136,9 @@ int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *ms
 		npf_wire_msg_close(msg);
 		return 0;
 	}
+	/* There is room for all that a message can bring: it was the kernel that had none. */
+	if ((mh.msg_flags & MSG_CTRUNC) != 0)
+		rc = -EMFILE;
 	if ((size_t)n < sizeof(msg->hdr) || (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
 		goto refuse;
 	memcpy(&msg->hdr, buf, sizeof(msg->hdr));
@@ -144,7 +149,7 @@ int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *ms
 	return 1;
 refuse:
 	npf_wire_msg_close(msg);
-	return -EPROTO;
+	return rc;
 }
 
 static int call_error(struct npf_wire_call *call, int rc, const char *text)
@@ -213,6 +218,19 @@ static int receive(int fd, int timeout_ms, char **bufp, struct npf_wire_msg *msg
 	return npf_wire_recv_msg(fd, *bufp, (size_t)len, msg);
 }
 
+/* Could n descriptors more be opened? What the daemon has given away can't be asked for again. */
+static bool has_room_for(int fd, unsigned int n)
+{
+	int fds[NPF_WIRE_MAXFDS];
+	unsigned int i = 0;
+
+	while (i < n && i < NPF_WIRE_MAXFDS && (fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+		i++;
+	for (unsigned int k = 0; k < i; k++)
+		npf_close(fds[k]);
+	return i == n;
+}
+
 int npf_wire_do(int fd, struct npf_wire_call *call)
 {
 	static _Thread_local uint32_t seq;
@@ -226,6 +244,8 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 	struct npf_wire_msg msg;
 	int rc;
 
+	if (!has_room_for(fd, call->min_fds))
+		return call_error(call, -EMFILE, NPF_WIRE_OUT_OF_FDS);
 	rc = npf_wire_send_msg(fd, &hdr, call->body, call->body_len, call->tail, call->tail_len,
 		call->send_fds, call->n_send_fds);
 	if (rc == -EMSGSIZE)
@@ -241,6 +261,8 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 			return call_error(call, rc, "the npf-dpdk daemon does not answer");
 		if (rc == -ENOMEM)
 			return call_error(call, rc, "out of memory");
+		if (rc == -EMFILE)
+			return call_error(call, rc, NPF_WIRE_OUT_OF_FDS);
 		if (rc == -EPROTO)
 			return call_error(call, rc, "what answers on the socket is not npf-dpdk");
 		if (rc <= 0)
@@ -284,7 +306,8 @@ int npf_wire_open_daemon(const char *path, const char *program, struct npf_wire_
 		const char *hint = fd == -EACCES ? "join the daemon's group, or ask its owner"
 				   : fd == -ENOENT || fd == -ECONNREFUSED
 					   ? "start npf-dpdk, or set NPF_SOCKET to its socket"
-					   : "see NPF_SOCKET";
+				   : fd == -EMFILE ? NPF_WIRE_OUT_OF_FDS
+						   : "see NPF_SOCKET";
 
 		rc = fd;
 		snprintf(err->text, sizeof(err->text), "can't reach npf-dpdk at %.100s: %s; %s",

@@ -377,6 +377,10 @@ struct npf_wire_msg {
 	unsigned int n_fds;
 };
 
+/* What to tell a user whose program has no descriptors left; after a text that says for what. */
+#define NPF_WIRE_OUT_OF_FDS                                                                        \
+	"this program is out of file descriptors: raise its limit (ulimit -n), or close some"
+
 /* Path of the daemon's socket: @path if not NULL, else NPF_SOCKET, else the default. */
 const char *npf_wire_socket_path(const char *path);
 
@@ -398,7 +402,8 @@ int npf_wire_send_msg(int fd, const struct npf_wire_hdr *hdr, const void *body, 
 /*
  * npf_wire_recv_msg - receive one message into buf (NPF_WIRE_BUFLEN bytes are always enough).
  * Return: 1; 0: the peer has closed; -EAGAIN on a non-blocking socket; -EPROTO: no header, wrong
- *         magic, or cut off; or -errno. Descriptors of a refused message are closed.
+ *         magic, or cut off; -EMFILE: not all descriptors that came along could be had; or -errno.
+ *         Descriptors of a refused message are closed.
  */
 #define NPF_WIRE_BUFLEN (sizeof(struct npf_wire_hdr) + NPF_WIRE_MAXBODY)
 int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *msg);
@@ -432,9 +437,11 @@ struct npf_wire_call {
 	size_t reply_min;    /* least that a good reply has; less is -EPROTO */
 	const int *send_fds; /* descriptors that go along with the request */
 	unsigned int n_send_fds;
-	int *fds;           /* where the reply's descriptors go: the caller's to close */
-	unsigned int n_fds; /* most that fit there (in), received (out); excess ones are closed */
-	int timeout_ms;     /* for the reply; 0 = NPF_WIRE_TIMEOUT_MS */
+	int *fds;             /* where the reply's descriptors go: the caller's to close */
+	unsigned int n_fds;   /* most that fit there (in), received (out); excess ones are closed */
+	unsigned int min_fds; /* least that a good reply has: when there is no room for so many,
+				 nothing is asked, so that nothing changes */
+	int timeout_ms;       /* for the reply; 0 = NPF_WIRE_TIMEOUT_MS */
 	struct npf_wire_error err; /* filled whenever the call fails */
 };
 
@@ -442,8 +449,8 @@ struct npf_wire_call {
 #define NPF_WIRE_ASKS(t, req) .type = (t), .body = &(req), .body_len = sizeof(req)
 #define NPF_WIRE_GETS(rep)    .reply = &(rep), .reply_len = sizeof(rep), .reply_min = sizeof(rep)
 
-/* Return: 0; -errno as the daemon said; -ETIMEDOUT; -EPIPE (daemon gone); -EPROTO (not our daemon).
- */
+/* Return: 0; -errno as the daemon said; -ETIMEDOUT; -EPIPE (daemon gone); -EPROTO (not our daemon);
+ * -EMFILE (this process has no descriptors left). */
 int npf_wire_do(int fd, struct npf_wire_call *call);
 
 /*

@@ -5,7 +5,10 @@
 #include <pcap/namedb.h>
 
 #include <dirent.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static int n_fds(void)
 {
@@ -124,6 +127,96 @@ static void ports_are_listed_after_the_kernels_interfaces(void **state)
 	assert_true((last->flags & (PCAP_IF_UP | PCAP_IF_RUNNING)) != 0);
 	assert_non_null(last->addresses);
 	pcap_freealldevs(list);
+}
+
+/* Programs for WinPcap take every address for an IP address. */
+static void an_entry_of_a_port_has_a_netmask_to_look_into(void **state)
+{
+	const struct sockaddr_in *netmask;
+	pcap_if_t *list, *last;
+
+	(void)state;
+	assert_int_equal(pcap_findalldevs(&list, errbuf), 0);
+	for (last = list; last->next != NULL; last = last->next)
+		;
+	assert_string_equal(last->name, "npf0");
+	assert_null(last->addresses->next);
+	assert_int_equal(last->addresses->addr->sa_family, AF_PACKET);
+	assert_int_equal(last->addresses->broadaddr->sa_family, AF_PACKET);
+	assert_null(last->addresses->dstaddr);
+	netmask = (const struct sockaddr_in *)last->addresses->netmask;
+	assert_non_null(netmask);
+	assert_int_equal(netmask->sin_family, AF_UNSPEC);
+	assert_int_equal(netmask->sin_addr.s_addr, 0);
+	pcap_freealldevs(list);
+}
+
+/* In a process of its own, since the fake daemon has this one's limits. Return: spare descriptors
+ * with which a handle can be had; a limit of fewer gave a text that says so, else -1. */
+static int spare_needed(void)
+{
+	struct rlimit limit = {.rlim_max = 1024};
+	int spare, first = dup(0);
+
+	close(first); /* the first that is free; all above are, too */
+	for (spare = 0; spare < 64; spare++) {
+		pcap_t *p;
+		int rc;
+
+		limit.rlim_cur = (rlim_t)(first + spare);
+		setrlimit(RLIMIT_NOFILE, &limit);
+		p = pcap_create("npf0", errbuf);
+		rc = pcap_activate(p);
+		if (rc == 0)
+			return spare;
+		if (rc != PCAP_ERROR || strstr(pcap_geterr(p), "out of file descriptors") == NULL ||
+			strstr(pcap_geterr(p), "ulimit -n") == NULL) {
+			fprintf(stderr, "%d spare descriptors: %d, %s\n", spare, rc,
+				pcap_geterr(p));
+			return 255;
+		}
+		pcap_close(p);
+	}
+	return 255;
+}
+
+static void a_program_out_of_descriptors_is_told_so(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0)
+		_exit(spare_needed());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	/* Socket, eventfd, buffer, brkfd, epoll. */
+	assert_in_range(WEXITSTATUS(status), 4, 16);
+}
+
+static void no_descriptors_for_a_new_buffer_leave_the_old_one_in_use(void **state)
+{
+	struct rlimit none = {.rlim_cur = 0}, old;
+	pcap_t *p = open_npf0(true);
+	int n = 0;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	none.rlim_max = old.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_int_equal(pcap_setbuff(p, 1 << 20), PCAP_ERROR);
+	assert_non_null(strstr(pcap_geterr(p), "out of file descriptors"));
+	assert_int_equal(pcap_setmode(p, MODE_STAT), PCAP_ERROR);
+	assert_non_null(strstr(pcap_geterr(p), "out of file descriptors"));
+	assert_int_equal(pcap_inject(p, udp_packet(1, 60), 60), PCAP_ERROR);
+	assert_non_null(strstr(pcap_geterr(p), "out of file descriptors"));
+	setrlimit(RLIMIT_NOFILE, &old);
+	arrive(*state, 0, 1, 60);
+	assert_int_equal(pcap_dispatch(p, -1, count, (u_char *)&n), 1);
+	assert_int_equal(pcap_inject(p, udp_packet(1, 60), 60), 60);
+	assert_int_equal(pcap_setbuff(p, 1 << 20), 0);
+	arrive(*state, 1, 1, 60);
+	assert_int_equal(pcap_dispatch(p, -1, count, (u_char *)&n), 1);
+	pcap_close(p);
 }
 
 static void a_hung_daemon_delays_the_list_by_no_more_than_two_seconds(void **state)
@@ -377,6 +470,9 @@ int main(void)
 		cmocka_unit_test(without_a_daemon_activation_says_what_to_do),
 		cmocka_unit_test(without_a_daemon_the_list_is_the_kernels),
 		WITH_DAEMON(ports_are_listed_after_the_kernels_interfaces),
+		WITH_DAEMON(an_entry_of_a_port_has_a_netmask_to_look_into),
+		WITH_DAEMON(a_program_out_of_descriptors_is_told_so),
+		WITH_DAEMON(no_descriptors_for_a_new_buffer_leave_the_old_one_in_use),
 		WITH_DAEMON(a_hung_daemon_delays_the_list_by_no_more_than_two_seconds),
 		WITH_DAEMON(refusals_come_as_pcap_codes_with_the_daemons_text),
 		WITH_DAEMON(settings_reach_the_daemon),
