@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <pcap/dlt.h>
 #include <string.h>
 
 volatile sig_atomic_t npfctl_interrupted;
@@ -266,6 +267,25 @@ int npfctl_connect(const struct npfctl *ctl, const char *program)
 int npfctl_do(int fd, struct npf_wire_call *call)
 {
 	return npf_wire_do(fd, call) < 0 ? npfctl_fail("%s", call->err.text) : 0;
+}
+
+int npfctl_linktype(const struct npfctl *ctl, const char *port, int *linktypep)
+{
+	struct npf_wire_port ports[NPF_WIRE_MAXPORTS];
+	struct npf_wire_call call = {
+		.type = NPF_WIRE_PORTS,
+		.reply = ports,
+		.reply_len = sizeof(ports),
+	};
+	npf_autofd int fd = npfctl_connect(ctl, "npfctl");
+
+	*linktypep = DLT_EN10MB;
+	if (fd < 0 || npfctl_do(fd, &call) != 0)
+		return 1;
+	for (size_t i = 0; i < call.reply_len / sizeof(ports[0]); i++)
+		if (strncmp(ports[i].name, port, sizeof(ports[i].name)) == 0)
+			*linktypep = (int)ports[i].linktype;
+	return 0;
 }
 
 void npfctl_print_json(json_t *j, size_t flags)

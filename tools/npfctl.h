@@ -47,6 +47,10 @@ int npfctl_connect(const struct npfctl *ctl, const char *program);
 /* A request. Return: 0; or 1, having said why it failed. */
 int npfctl_do(int fd, struct npf_wire_call *call);
 
+/* What libpcap calls the packets of a port (DLT_*); Ethernet where there is no such port, which the
+ * daemon will say. Return: 0; or 1, having said why. */
+int npfctl_linktype(const struct npfctl *ctl, const char *port, int *linktypep);
+
 /* Says on standard error what is wrong. Return: 1. */
 int npfctl_fail(const char *fmt, ...) NPF_PRINTF(1, 2);
 

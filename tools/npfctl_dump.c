@@ -210,12 +210,13 @@ static int take(struct start *s, int opt, const char *arg)
 }
 
 /* The words of the filter as one expression, and compiled. */
-static int compile(struct start *s, char **words, int n, struct bpf_program *prog)
+static int compile(
+	const struct npfctl *ctl, struct start *s, char **words, int n, struct bpf_program *prog)
 {
 	struct npf_wire_dump *r = &s->req;
 	size_t used = 0;
+	int rc = 0, linktype;
 	pcap_t *dead;
-	int rc = 0;
 
 	for (int i = 0; i < n; i++) {
 		size_t len = strlen(words[i]);
@@ -230,7 +231,9 @@ static int compile(struct start *s, char **words, int n, struct bpf_program *pro
 	}
 	if (used == 0)
 		return 0;
-	dead = pcap_open_dead(DLT_EN10MB, SNAPLEN_ALL);
+	if (npfctl_linktype(ctl, r->port, &linktype) != 0)
+		return 1;
+	dead = pcap_open_dead(linktype, SNAPLEN_ALL);
 	if (dead == NULL)
 		return npfctl_fail("out of memory");
 	if (pcap_compile(dead, prog, r->filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
@@ -322,7 +325,7 @@ static int start(const struct npfctl *ctl, struct start *s, int argc, char **arg
 		return wrong_usage();
 	rc = put_text(s->req.port, sizeof(s->req.port), argv[0], "port's name");
 	if (rc == 0)
-		rc = compile(s, argv + 1, argc - 1, &prog);
+		rc = compile(ctl, s, argv + 1, argc - 1, &prog);
 	if (rc == 0)
 		rc = settle_file(s, &file);
 	if (rc == 0) {

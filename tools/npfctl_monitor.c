@@ -80,10 +80,10 @@ static int show_standing(const struct npfctl *ctl)
 /* ---- Our own session ---- */
 
 /* Appends the filter's instructions. Return: 0, or 1 having said why. */
-static int compile(
-	const char *text, struct npf_wire_row *row, struct npf_bpf_insn **insnsp, uint32_t *np)
+static int compile(const char *text, int linktype, struct npf_wire_row *row,
+	struct npf_bpf_insn **insnsp, uint32_t *np)
 {
-	pcap_t *dead = pcap_open_dead(DLT_EN10MB, SNAPLEN);
+	pcap_t *dead = pcap_open_dead(linktype, SNAPLEN);
 	struct npf_bpf_insn *grown;
 	struct bpf_program prog;
 	int rc = 0;
@@ -110,7 +110,7 @@ static int compile(
 	return rc;
 }
 
-static int open_session(int sock, const char *port, int *efdp)
+static int open_session(int sock, const char *port, int *efdp, int *linktypep)
 {
 	struct npf_wire_open req = {
 		.snaplen = 1,
@@ -127,10 +127,11 @@ static int open_session(int sock, const char *port, int *efdp)
 	snprintf(req.port, sizeof(req.port), "%s", port);
 	if (npfctl_do(sock, &call) != 0)
 		return 1;
+	*linktypep = (int)reply.port.linktype;
 	return call.n_fds == 1 ? 0 : npfctl_fail("the daemon sent no descriptor");
 }
 
-static int start_monitor(int sock, const struct options *o, struct npf_reader *reader)
+static int start_monitor(int sock, const struct options *o, int linktype, struct npf_reader *reader)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
 	npf_autofree char *tail = NULL;
@@ -153,7 +154,7 @@ static int start_monitor(int sock, const struct options *o, struct npf_reader *r
 	int rc;
 
 	for (uint32_t i = 0; i < o->n_filters; i++)
-		if (compile(o->filters[i], &rows[i], &insns, &req.n_insns) != 0)
+		if (compile(o->filters[i], linktype, &rows[i], &insns, &req.n_insns) != 0)
 			return 1;
 	tail = malloc(rows_len + req.n_insns * sizeof(*insns) + 1);
 	if (tail == NULL)
@@ -297,15 +298,15 @@ static int monitor(const struct npfctl *ctl, const struct options *o)
 {
 	npf_autofd int sock = npfctl_connect(ctl, "npfctl monitor"), efd = -1;
 	struct npf_reader *reader = NULL;
-	int rc;
+	int rc, linktype;
 
 	if (sock < 0)
 		return 1;
-	rc = open_session(sock, o->port, &efd);
+	rc = open_session(sock, o->port, &efd, &linktype);
 	if (rc == 0 && npf_reader_new(efd, &reader) < 0)
 		rc = npfctl_fail("out of memory");
 	if (rc == 0)
-		rc = start_monitor(sock, o, reader);
+		rc = start_monitor(sock, o, linktype, reader);
 	if (rc == 0 && o->csv)
 		puts("number,start_ns,end_ns,intervals,filter,packets,bytes,npf_bytes,"
 		     "first_ns,last_ns,peak_packets,peak_bytes,"

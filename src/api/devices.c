@@ -92,7 +92,7 @@ static pcap_if_t *new_entry(const struct npf_wire_port *port)
 	dev->flags = PCAP_IF_UP | PCAP_IF_RUNNING;
 	if ((port->flags & NPF_WIRE_PORT_UP) != 0)
 		dev->flags |= PCAP_IF_CONNECTION_STATUS_CONNECTED;
-	if (dev->name == NULL || !add_address(dev, port)) {
+	if (dev->name == NULL || (port->linktype == DLT_EN10MB && !add_address(dev, port))) {
 		pcap_freealldevs(dev);
 		return NULL;
 	}

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "engine/config_schema.h"
+#include "engine/replayed.h"
 #include "wire/wire.h"
 
 #include <cyaml/cyaml.h>
@@ -218,11 +219,12 @@ static int check_monitor(struct npf_config *c, unsigned int i, struct report *r)
 static int check_dump(struct npf_config *c, unsigned int i, struct report *r)
 {
 	struct npf_config_dump *d = &c->dumps[i];
+	const struct npf_config_port *port = find_port(c, d->port);
 	char err[512];
 
-	if (find_port(c, d->port) == NULL)
+	if (port == NULL)
 		return complain(r, "dumps[%u].port: there is no port \"%s\"", i, d->port);
-	if (npf_config_dump_check(d, err, sizeof(err)) < 0)
+	if (npf_config_dump_check(d, npf_replayed_linktype(port), err, sizeof(err)) < 0)
 		return complain(r, "dumps[%u].%s", i, err);
 	for (unsigned int j = 0; j < i; j++) {
 		if (strcmp(d->name, c->dumps[j].name) == 0)

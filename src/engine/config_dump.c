@@ -248,7 +248,7 @@ static int limits(const struct npf_config_dump *d, const struct complaint *c)
 	return rc == 0 && clash != NULL ? complain(c, "retrospective: %s", clash) : rc;
 }
 
-int npf_config_dump_check(struct npf_config_dump *d, char *err, size_t err_len)
+int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, size_t err_len)
 {
 	struct complaint c = {err, err_len};
 	struct npf_bpf_insn *insns;
@@ -271,7 +271,8 @@ int npf_config_dump_check(struct npf_config_dump *d, char *err, size_t err_len)
 	rc = snprintf(err, err_len, "file: ");
 	if (npf_dump_name_check(d->file, err + rc, err_len - (size_t)rc) < 0)
 		return -EINVAL;
-	rc = npf_expression_compile(d->filter, NPF_REC_MAXCAP, &insns, &n_insns, err, err_len);
+	rc = npf_expression_compile(
+		d->filter, linktype, NPF_REC_MAXCAP, &insns, &n_insns, err, err_len);
 	free(insns);
 	return rc;
 }

@@ -54,8 +54,9 @@ const char *npf_config_dump_clash(const struct npf_dump_limits *limits, bool ret
 
 /*
  * npf_config_dump_check - what the schema can't say; fills in what is meant.
+ * @linktype: DLT_* of the port's packets, for the filter
  * Return: 0, or -EINVAL with a text in err that starts with the key.
  */
-int npf_config_dump_check(struct npf_config_dump *d, char *err, size_t err_len);
+int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, size_t err_len);
 
 #endif

@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/log.h"
 #include "engine/privileges.h"
+#include "engine/replayed.h"
 #include "engine/sends.h"
 #include "engine/sends.h"
 #include "engine/watch.h"
@@ -35,6 +36,8 @@ static int load(const struct npf_daemon_options *o, struct npf_config **cp)
 		rc = npf_config_load(o->config, cp, err, sizeof(err));
 	else
 		rc = npf_config_from_vdevs(o->vdevs, o->n_vdevs, cp, err, sizeof(err));
+	if (rc == 0)
+		rc = npf_replayed_check(*cp, err, sizeof(err));
 	if (rc == 0)
 		rc = npf_watch_check(*cp, err, sizeof(err));
 	if (rc == 0)

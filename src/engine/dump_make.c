@@ -10,6 +10,7 @@
 #include "engine/dump/retro.h"
 #include "engine/refuse.h"
 #include "engine/session.h"
+#include "replay/trace.h"
 
 #include <fcntl.h>
 #include <rte_lcore.h>
@@ -291,6 +292,7 @@ static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct 
 	bool retro = is_retro(spec);
 	struct npf_dump_head head = {
 		.format = spec->format,
+		.linktype = npf_trace_file_linktype(d->port->port.linktype),
 		.snaplen = d->snaplen,
 		.if_name = d->port_name,
 		.if_description = d->port->port.conf->device,

@@ -148,8 +148,8 @@ static int prepare_standing(
 	struct npf_dump *d;
 	int rc;
 
-	rc = npf_expression_compile(
-		c->filter, NPF_REC_MAXCAP, &insns, &spec.n_insns, err->text, sizeof(err->text));
+	rc = npf_expression_compile(c->filter, npf_engine_find_port(e, c->port)->port.linktype,
+		NPF_REC_MAXCAP, &insns, &spec.n_insns, err->text, sizeof(err->text));
 	spec.insns = insns;
 	return rc == 0 ? prepare(e, &spec, &d, err) : rc;
 }

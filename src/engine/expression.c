@@ -10,8 +10,8 @@
 
 static_assert(sizeof(struct npf_bpf_insn) == sizeof(struct bpf_insn), "one layout");
 
-int npf_expression_compile(const char *text, uint32_t snaplen, struct npf_bpf_insn **insnsp,
-	uint32_t *n_insnsp, char *err, size_t err_len)
+int npf_expression_compile(const char *text, int linktype, uint32_t snaplen,
+	struct npf_bpf_insn **insnsp, uint32_t *n_insnsp, char *err, size_t err_len)
 {
 	struct bpf_program prog;
 	pcap_t *dead;
@@ -21,7 +21,7 @@ int npf_expression_compile(const char *text, uint32_t snaplen, struct npf_bpf_in
 	*n_insnsp = 0;
 	if (text == NULL || text[strspn(text, " \t")] == '\0')
 		return 0;
-	dead = pcap_open_dead(DLT_EN10MB, (int)snaplen);
+	dead = pcap_open_dead(linktype, (int)snaplen);
 	if (dead == NULL)
 		return -ENOMEM;
 	if (pcap_compile(dead, &prog, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {

@@ -34,7 +34,8 @@ int npf_port_setup_stamps(void)
 
 static int make_pool(struct npf_port *p, uint16_t data_room, int socket_id)
 {
-	unsigned int n = (unsigned int)p->conf->rx_desc * p->n_queues + SENT_RING + POOL_SPARE;
+	unsigned int n =
+		(unsigned int)p->conf->rx_desc * p->n_queues + p->n_kept + SENT_RING + POOL_SPARE;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof(name), "npf_pool_%u", p->index);
@@ -52,7 +53,13 @@ int npf_port_make_pool(
 {
 	int rc = make_pool(p, data_room, socket_id);
 
-	if (rc < 0)
+	if (rc < 0 && p->n_kept > p->conf->rx_desc)
+		snprintf(err, err_len,
+			"port %s: no memory for the %u packets that the device keeps, %u MiB; "
+			"raise eal.memory: %s",
+			p->conf->name, p->n_kept,
+			(unsigned int)((uint64_t)p->n_kept * data_room >> 20), strerror(-rc));
+	else if (rc < 0)
 		snprintf(err, err_len,
 			"port %s: no memory for packets; raise eal.memory or lower rx_desc: %s",
 			p->conf->name, strerror(-rc));
@@ -67,7 +74,12 @@ int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16
 	while (!devices[kind]->is_mine(conf->device))
 		kind++;
 	*p = (struct npf_port){
-		.device = devices[kind], .conf = conf, .index = index, .id = RTE_MAX_ETHPORTS};
+		.device = devices[kind],
+		.conf = conf,
+		.index = index,
+		.id = RTE_MAX_ETHPORTS,
+		.linktype = DLT_EN10MB,
+	};
 	pthread_mutex_init(&p->tx_lock, NULL);
 	return p->device->open(p, err, err_len);
 }

@@ -12,6 +12,7 @@
 
 #include "engine/config.h"
 
+#include <pcap/dlt.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <pthread.h>
@@ -65,6 +66,10 @@ struct npf_port_device {
 
 extern const struct npf_port_device npf_port_ethdev;
 
+/* An ethdev for a port whose configured device is another, or not quite it; n_queues rx queues are
+ * wanted. The rest is npf_port_ethdev's. Return: as npf_port_device's open(). */
+int npf_ethdev_open(struct npf_port *p, const char *device, char *err, size_t err_len);
+
 struct npf_port {
 	const struct npf_port_device *device;
 	void *state;                        /* the device's own; NULL: it has none */
@@ -73,11 +78,14 @@ struct npf_port {
 	uint16_t id;       /* of DPDK; RTE_MAX_ETHPORTS: it has no ethdev */
 	uint16_t n_queues; /* rx queues configured */
 	uint16_t mtu;
+	int linktype; /* DLT_* of libpcap: what its packets begin with; Ethernet unless the
+			 device's open() says another */
 	bool running;
 	bool promiscuous;
 	enum npf_stamp stamp;
 	char driver[64];
 	struct rte_ether_addr mac;
+	uint32_t n_kept; /* mbufs that the device keeps, beside those on their way */
 	struct rte_mempool *pool;
 	/* The control thread and the send worker take turns at the tx queue and at putting into
 	 * sent. */
@@ -126,6 +134,12 @@ void npf_port_close(struct npf_port *p);
 
 int npf_port_start(struct npf_port *p);
 void npf_port_stop(struct npf_port *p); /* no lcore may poll it any more */
+
+/* Are its packets Ethernet frames? Only those can be sent, and shown to the kernel. */
+static inline bool npf_port_is_ethernet(const struct npf_port *p)
+{
+	return p->linktype == DLT_EN10MB;
+}
 
 /* Counters since open, also across stops. */
 void npf_port_stats(const struct npf_port *p, struct rte_eth_stats *st);

@@ -9,6 +9,8 @@
 #include "engine/dpdk_words.h"
 #include "engine/log.h"
 #include "engine/port.h"
+#include "engine/replayed.h"
+#include "replay/trace.h"
 
 #include <rte_bus.h>
 #include <rte_dev.h>
@@ -84,7 +86,7 @@ static int configure(struct npf_port *p, const struct rte_eth_dev_info *info)
  */
 static void settle(struct npf_port *p, const struct rte_eth_dev_info *info)
 {
-	uint16_t wanted = p->conf->rx_queues;
+	uint16_t wanted = p->n_queues;
 
 	p->n_queues = NPF_MIN(wanted, NPF_MAX(info->max_rx_queues, (uint16_t)1));
 	if (p->n_queues < wanted)
@@ -103,18 +105,69 @@ static void settle(struct npf_port *p, const struct rte_eth_dev_info *info)
 	p->stamp = strcmp(p->driver, "net_pcap") == 0 ? NPF_STAMP_US : NPF_STAMP_NONE;
 }
 
-static int ethdev_open(struct npf_port *p, char *err, size_t err_len)
+/* A file that net_pcap keeps in the pool's packets, each in one mbuf. */
+static int keep_file(
+	struct npf_port *p, const char *path, uint32_t *longest, char *err, size_t err_len)
+{
+	struct npf_trace_survey s;
+	char why[NPF_TRACE_ERR];
+	int rc = npf_trace_survey(path, &s, why);
+
+	if (rc < 0) {
+		snprintf(err, err_len, "port %s: %s", p->conf->name, why);
+		return rc;
+	}
+	if (s.longest > UINT16_MAX - RTE_PKTMBUF_HEADROOM) {
+		snprintf(err, err_len,
+			"port %s: infinite_rx repeats packets of up to %u bytes, and %.200s has "
+			"one of %u: leave infinite_rx out",
+			p->conf->name, UINT16_MAX - RTE_PKTMBUF_HEADROOM, path, s.longest);
+		return -EMSGSIZE;
+	}
+	if (s.n_cut > 0)
+		npf_warn("port %s: %llu packets of %s were cut when they were captured: "
+			 "infinite_rx takes what is there of them for all",
+			p->conf->name, (unsigned long long)s.n_cut, path);
+	p->n_kept += (uint32_t)NPF_MIN(s.n_packets, (uint64_t)(INT32_MAX - p->n_kept));
+	*longest = NPF_MAX(*longest, s.longest);
+	return 0;
+}
+
+/* What net_pcap says nothing of: its savefiles' link type, and, with infinite_rx, that all their
+ * packets stay in memory. Return: 0 or -errno with a text in err. */
+static int look_at_savefiles(struct npf_port *p, uint32_t *longest, char *err, size_t err_len)
+{
+	char why[NPF_REPLAYED_ERR];
+	struct npf_replayed r;
+	int rc = npf_replayed_look(p->conf, &p->linktype, why);
+
+	if (rc < 0) {
+		snprintf(err, err_len, "%s", why);
+		return rc;
+	}
+	npf_replayed_parse(p->conf->device, &r);
+	for (unsigned int i = 0; r.endless && rc == 0 && i < r.n_files; i++)
+		rc = keep_file(p, r.files[i], longest, err, err_len);
+	return rc;
+}
+
+int npf_ethdev_open(struct npf_port *p, const char *device, char *err, size_t err_len)
 {
 	const struct npf_config_port *conf = p->conf;
 	char devargs[NPF_DEVARGS_MAX];
+	uint32_t longest = 0;
 	struct rte_eth_dev_info info;
 	uint16_t data_room;
 	const char *words;
 	int rc;
 
-	rc = npf_devargs_complete(conf->device, devargs, sizeof(devargs), &data_room);
+	rc = npf_devargs_complete(device, devargs, sizeof(devargs), &data_room);
 	if (rc < 0)
 		return fail(err, err_len, conf, rc, "the device's arguments are too long");
+	rc = look_at_savefiles(p, &longest, err, err_len);
+	if (rc < 0)
+		return rc;
+	data_room = (uint16_t)NPF_MAX((uint32_t)data_room, longest + RTE_PKTMBUF_HEADROOM);
 	if (npf_config_is_pci(devargs) && !rte_eal_has_pci()) {
 		snprintf(err, err_len,
 			"port %s: the daemon was started without PCI devices, as its configuration "
@@ -146,6 +199,12 @@ static int ethdev_open(struct npf_port *p, char *err, size_t err_len)
 		return fail(err, err_len, conf, rc, "the device refused its configuration");
 	rte_eth_macaddr_get(p->id, &p->mac);
 	return 0;
+}
+
+static int ethdev_open(struct npf_port *p, char *err, size_t err_len)
+{
+	p->n_queues = p->conf->rx_queues;
+	return npf_ethdev_open(p, p->conf->device, err, err_len);
 }
 
 static void ethdev_close(struct npf_port *p)

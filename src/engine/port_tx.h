@@ -16,6 +16,9 @@
 
 #define NPF_PORT_TX_BURST 64 /* most packets sent at once */
 
+#define NPF_PORT_NOT_ETHERNET                                                                      \
+	"port %s replays packets of another link type than Ethernet: nothing can be sent there"
+
 /* Bytes of the longest frame that can be sent there: two VLAN tags may come on top of a full one.
  */
 static inline uint32_t npf_port_longest(const struct npf_port *p)

@@ -78,7 +78,8 @@ static json_t *port(const struct npf_engine_port *ep)
 			"state", p->running ? "running" : "waiting", "start",
 			p->conf->start == NPF_START_ATTACH ? "attach" : "always", "overflow",
 			p->conf->overflow == NPF_OVERFLOW_WAIT ? "wait" : "drop", "promiscuous",
-			p->promiscuous, "send", p->conf->send == NPF_SWITCH_ON, "rx_queues",
+			p->promiscuous, "send",
+			p->conf->send == NPF_SWITCH_ON && npf_port_is_ethernet(p), "rx_queues",
 			(int)p->n_queues, "captures", (int)ep->n_captures));
 	return j;
 }

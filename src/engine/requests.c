@@ -41,8 +41,6 @@ struct reply {
 };
 static_assert(1 + NPF_BUFFER_NFDS <= NPF_WIRE_MAXFDS, "a session's descriptors fit one message");
 
-#define DLT_EN10MB 1
-
 static int handle_hello(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
 	struct reply *r)
 {
@@ -71,7 +69,7 @@ static void describe_port(
 	snprintf(out->driver, sizeof(out->driver), "%s", p->driver);
 	memcpy(out->mac, &p->mac, sizeof(out->mac));
 	out->index = p->index;
-	out->linktype = DLT_EN10MB;
+	out->linktype = (uint32_t)p->linktype;
 	out->mtu = p->mtu;
 	if (npf_port_link(p, &out->speed))
 		out->flags |= NPF_WIRE_PORT_UP;
@@ -82,7 +80,7 @@ static void describe_port(
 	if (!npf_access_port(p->conf, peer))
 		return;
 	out->flags |= NPF_WIRE_PORT_CAPTURE;
-	if (p->conf->send == NPF_SWITCH_ON)
+	if (p->conf->send == NPF_SWITCH_ON && npf_port_is_ethernet(p))
 		out->flags |= NPF_WIRE_PORT_SEND;
 }
 

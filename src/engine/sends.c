@@ -170,6 +170,11 @@ static int stand(struct npf_engine *e, struct npf_standing *s, char *err, size_t
 			s->conf->port);
 		return -EPERM;
 	}
+	if (!npf_port_is_ethernet(&p->port)) {
+		rc = snprintf(err, err_len, "send %s: ", s->conf->name);
+		snprintf(err + rc, err_len - (size_t)rc, NPF_PORT_NOT_ETHERNET, s->conf->port);
+		return -EOPNOTSUPP;
+	}
 	rc = check_lengths(s->conf, s->file,
 		NPF_MIN(NPF_WIRE_FRAME_MAX(p->port.mtu), NPF_TX_MAXFRAME), err, err_len);
 	if (rc < 0)

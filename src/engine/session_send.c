@@ -21,13 +21,18 @@ static int refuse(struct npf_wire_error *err, int rc, const char *why, const str
 	return rc;
 }
 
-static bool may_send(const struct npf_port *port)
+/* Return: 0 or -errno with a text in err. */
+static int may_send(const struct npf_port *port, struct npf_wire_error *err)
 {
-	return port->conf->send == NPF_SWITCH_ON;
+	if (port->conf->send != NPF_SWITCH_ON)
+		return refuse(err, -EPERM,
+			"sending is not allowed on port %s; `send: true` in the daemon's "
+			"configuration allows it",
+			port);
+	if (!npf_port_is_ethernet(port))
+		return refuse(err, -EOPNOTSUPP, NPF_PORT_NOT_ETHERNET, port);
+	return 0;
 }
-
-#define NOT_ALLOWED                                                                                \
-	"sending is not allowed on port %s; `send: true` in the daemon's configuration allows it"
 
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_wire_error *err)
@@ -40,8 +45,9 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 		s->send_failed++;
 		return refuse(err, -ENODEV, NPF_PORT_REMOVED, port);
 	}
-	if (!may_send(port))
-		return refuse(err, -EPERM, NOT_ALLOWED, port);
+	rc = may_send(port, err);
+	if (rc < 0)
+		return rc;
 	rc = npf_port_send(port, frame, len, s->id);
 	if (rc == 0) {
 		s->sent++;
@@ -81,10 +87,10 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t 
 {
 	struct npf_port *port = &s->port->port;
 	struct npf_send_lane *tx;
-	int rc;
+	int rc = may_send(port, err);
 
-	if (!may_send(port))
-		return refuse(err, -EPERM, NOT_ALLOWED, port);
+	if (rc < 0)
+		return rc;
 	if (s->tx != NULL)
 		return refuse(err, -EBUSY, "this session has a send lane on port %s already", port);
 	size = round_up(size != 0 ? size : NPF_TX_DEFAULT);

@@ -11,6 +11,7 @@
 #include "engine/expression.h"
 #include "engine/lines.h"
 #include "engine/log.h"
+#include "engine/replayed.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -212,12 +213,12 @@ int npf_session_set_mode(struct npf_engine *e, struct npf_session *s,
 	return rc;
 }
 
-static int compile_conf(const struct npf_config_monitor *conf, struct npf_bpf_insn **insnsp,
-	uint32_t *n_insnsp, char *err, size_t err_len)
+static int compile_conf(const struct npf_config_monitor *conf, int linktype,
+	struct npf_bpf_insn **insnsp, uint32_t *n_insnsp, char *err, size_t err_len)
 {
 	char text[400];
 	int rc = npf_expression_compile(
-		conf->filter, EXPRESSION_SNAPLEN, insnsp, n_insnsp, text, sizeof(text));
+		conf->filter, linktype, EXPRESSION_SNAPLEN, insnsp, n_insnsp, text, sizeof(text));
 
 	if (rc < 0)
 		snprintf(err, err_len, "monitor %s: %s", conf->name,
@@ -225,12 +226,24 @@ static int compile_conf(const struct npf_config_monitor *conf, struct npf_bpf_in
 	return rc;
 }
 
+/* Of a port that the configuration has. */
+static int linktype_of(const struct npf_config *conf, const char *port)
+{
+	unsigned int i = 0;
+
+	while (strcmp(conf->ports[i].name, port) != 0)
+		i++;
+	return npf_replayed_linktype(&conf->ports[i]);
+}
+
 int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len)
 {
 	for (unsigned int i = 0; i < conf->n_monitors; i++) {
+		const struct npf_config_monitor *m = &conf->monitors[i];
 		npf_autofree struct npf_bpf_insn *insns = NULL;
 		uint32_t n_insns;
-		int rc = compile_conf(&conf->monitors[i], &insns, &n_insns, err, err_len);
+		int rc =
+			compile_conf(m, linktype_of(conf, m->port), &insns, &n_insns, err, err_len);
 
 		if (rc < 0)
 			return rc;
@@ -243,7 +256,7 @@ static int prepare_standing(struct npf_engine *e, struct npf_watch *w, char *err
 	npf_autofree struct npf_bpf_insn *insns = NULL;
 	struct npf_wire_error why = {{0}};
 	uint32_t n_insns;
-	int rc = compile_conf(w->conf, &insns, &n_insns, err, err_len);
+	int rc = compile_conf(w->conf, w->port->port.linktype, &insns, &n_insns, err, err_len);
 
 	if (rc < 0)
 		return rc;

@@ -2,15 +2,13 @@
 /*
  * format.c - what stands before the first record and after the last one.
  *
- * pcapng: one section of unknown length (so that a file cut short stays readable), one Ethernet
+ * pcapng: one section of unknown length (so that a file cut short stays readable), one
  * interface in nanoseconds, at the end one statistics block. See the IETF's
  * draft-ietf-opsawg-pcapng.
  */
 #include "engine/dump/format.h"
 
 #include <stdio.h>
-
-#define LINKTYPE_ETHERNET 1
 
 #define MAGIC_US 0xa1b2c3d4u
 #define MAGIC_NS 0xa1b23c4du
@@ -123,7 +121,7 @@ static void put_pcapng_head(struct out *o, const struct npf_dump_head *h)
 	end_block(o, block);
 
 	block = begin_block(o, BLOCK_INTERFACE);
-	put_u16(o, LINKTYPE_ETHERNET);
+	put_u16(o, (uint16_t)h->linktype);
 	put_u16(o, 0);
 	put_u32(o, h->snaplen);
 	put_text(o, IF_NAME, h->if_name);
@@ -152,7 +150,7 @@ static void put_pcap_head(struct out *o, const struct npf_dump_head *h)
 	put_u32(o, 0); /* UTC */
 	put_u32(o, 0);
 	put_u32(o, h->snaplen);
-	put_u32(o, LINKTYPE_ETHERNET);
+	put_u32(o, h->linktype);
 }
 
 int npf_dump_format_head(const struct npf_dump_head *head, void **bufp)

@@ -25,6 +25,8 @@ extern const char *const npf_dump_format_names[NPF_DUMP_N_FORMATS];
 /* What a file's header says of the capture. Strings may be NULL: left out. */
 struct npf_dump_head {
 	enum npf_dump_format format;
+	uint32_t linktype; /* LINKTYPE_* of the file formats, which is not always libpcap's DLT_*
+			    */
 	uint32_t snaplen;
 	const char *if_name;
 	const char *if_description;

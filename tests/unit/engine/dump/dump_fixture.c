@@ -26,6 +26,7 @@ void start(struct dump *d, const struct options *o)
 {
 	struct npf_dump_head head = {
 		.format = o->format,
+		.linktype = 1,
 		.snaplen = 262144,
 		.if_name = "npf0",
 		.if_description = "net_null0",
