@@ -80,7 +80,9 @@ static int show_standing(const struct npfctl *ctl)
 
 /* ---- The lane ---- */
 
-static int open_lane(const struct npfctl *ctl, const char *port, int *sockp, struct npf_tx **txp)
+/* *mtup: of the port. */
+static int open_lane(
+	const struct npfctl *ctl, const char *port, int *sockp, struct npf_tx **txp, uint32_t *mtup)
 {
 	struct npf_wire_open req = {.snaplen = 1, .flags = NPF_WIRE_OPEN_SEND_ONLY};
 	struct npf_wire_open_reply reply;
@@ -106,17 +108,20 @@ static int open_lane(const struct npfctl *ctl, const char *port, int *sockp, str
 			npf_close(fds[i]);
 		return npfctl_fail("the daemon's send lane can't be mapped");
 	}
+	*mtup = reply.port.mtu;
 	return 0;
 }
 
 /* ---- Sending ---- */
 
 struct run {
+	const char *port;
 	struct npf_replay replay;
 	struct npf_tx *tx;
 	int sock;
 	uint64_t start_ns, shown_ns;
-	int error; /* the first one: what we take back after it fails for another reason */
+	int error;         /* the first one: what we take back after it fails for another reason */
+	size_t n_left_out; /* packets of the file that no port, or not this one, can send */
 	bool begun, json;
 	struct screen progress;
 };
@@ -208,10 +213,10 @@ static int put(struct run *r, const struct npf_replay_item *it)
 		-EAGAIN)
 		if (wait_for(r, npf_tx_size(r->tx) / 2) != 0)
 			return 1;
+	/* What waits before it is sent all the same. */
 	if (rc < 0) {
-		show_end(r);
-		return npfctl_fail("packet %zu of %u bytes can't be sent: %s", r->replay.packet + 1,
-			it->len, strerror(-rc));
+		r->error = rc;
+		return 1;
 	}
 	npf_replay_advance(&r->replay);
 	r->begun = true;
@@ -228,9 +233,11 @@ static int report(const struct run *r, bool complete)
 	npf_tx_state(r->tx, &st);
 	bytes = npf_replay_bytes(&r->replay, st.sent);
 	if (r->json) {
-		json_t *j = json_pack("{s:I, s:I, s:f, s:b, s:I}", "packets", (json_int_t)st.sent,
-			"bytes", (json_int_t)bytes, "seconds", seconds, "complete", complete,
-			"file_cut", (json_int_t)r->replay.file->n_cut);
+		json_t *j = json_pack("{s:I, s:I, s:f, s:b, s:I, s:I}", "packets",
+			(json_int_t)st.sent, "bytes", (json_int_t)bytes, "seconds", seconds,
+			"complete", complete && r->n_left_out == 0, "file_cut",
+			(json_int_t)r->replay.file->n_cut, "file_left_out",
+			(json_int_t)r->n_left_out);
 
 		if (is_timed(r))
 			json_object_update_new(
@@ -250,11 +257,12 @@ static int report(const struct run *r, bool complete)
 				npf_tx_late(&st, 0.5), npf_tx_late(&st, 0.99), st.late_max_ns);
 	}
 	error = r->error != 0 ? r->error : st.error;
-	if (st.failed == 0 || error == -ECANCELED)
-		return 0;
+	if (error == 0 || error == -ECANCELED)
+		return r->n_left_out > 0;
 	return npfctl_fail("packet %" PRIu64 " was not sent: %s", st.sent + 1,
 		error == -ENODEV     ? "the port was removed"
-		: error == -ENETDOWN ? "the port is stopped"
+		: error == -ENETDOWN ? "the port is stopped, or its network is down"
+		: error == -EIO      ? "the port's driver took it and lost it"
 		: error == -ENOBUFS  ? "the port takes nothing any more"
 		: error == -EMSGSIZE ? "it is too short or too long for the port"
 				     : strerror(-error));
@@ -268,8 +276,8 @@ static int send_all(struct run *r)
 	r->start_ns = npf_clock_monotonic();
 	while (stop == 0 && npf_replay_next(&r->replay, &it))
 		stop = put(r, &it);
-	if (stop == 0)
-		stop = wait_for(r, 0);
+	if (stop == 0 || (r->error < 0 && !npfctl_interrupted))
+		stop |= wait_for(r, 0);
 	if (stop != 0) {
 		/* What has not gone yet must not go any more; then the counts are final. */
 		npf_tx_flush(r->tx);
@@ -280,6 +288,26 @@ static int send_all(struct run *r)
 	if (report(r, stop == 0) != 0)
 		return 1;
 	return stop != 0 && !(npfctl_interrupted && r->replay.loops == 0) ? 1 : 0;
+}
+
+/* ---- The file ---- */
+
+static bool fits(const void *mtu, const void *frame, uint32_t len)
+{
+	return npf_wire_can_send(*(const uint32_t *)mtu, frame, len);
+}
+
+/* Leaves out what the port can't send, and says so. Return: 0; 1: nothing is left. */
+static int choose(struct run *r, struct npf_savefile *file, const char *name, uint32_t mtu)
+{
+	npf_savefile_keep(file, fits, &mtu);
+	r->n_left_out = file->n_skipped;
+	if (r->n_left_out > 0)
+		fprintf(stderr,
+			"npfctl: %s: %zu packets are left out: port %s sends %u to %u bytes, and 4 "
+			"more for each VLAN tag\n",
+			name, r->n_left_out, r->port, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(mtu));
+	return file->n_packets > 0 ? 0 : npfctl_fail("%s: no packet that can be sent", name);
 }
 
 /* ---- The command line ---- */
@@ -353,6 +381,7 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 	struct npfctl mine = *ctl;
 	struct run r = {.sock = -1};
 	struct npf_savefile *file = NULL;
+	uint32_t mtu = 0;
 	char err[NPF_SAVEFILE_ERR];
 	int rc = parse(argc, argv, &mine, &o);
 
@@ -366,11 +395,14 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 		fprintf(stderr,
 			"npfctl: %s: of %zu packets only the beginning was saved: sent so\n",
 			o.file, file->n_cut);
+	r.port = o.port;
 	r.replay = o.replay;
 	r.replay.file = file;
 	r.json = mine.json;
 	screen_init(&r.progress, stderr);
-	rc = open_lane(&mine, o.port, &r.sock, &r.tx);
+	rc = open_lane(&mine, o.port, &r.sock, &r.tx, &mtu);
+	if (rc == 0)
+		rc = choose(&r, file, o.file, mtu);
 	if (rc == 0) {
 		npfctl_catch_interrupts();
 		rc = send_all(&r);

@@ -189,8 +189,8 @@ struct npf_client_batch {
 	struct npf_tx *tx;
 	struct npf_client_stop stop;
 	uint64_t sent, failed; /* of the lane, when the batch began */
-	uint32_t max_len;      /* of a frame on this port */
-	uint32_t len;          /* of the last frame that could not be put at once */
+	uint64_t n_put;        /* frames, the last one included if it was refused */
+	uint32_t len;          /* of the last frame */
 	uint32_t flags;        /* of the next frame */
 	int error;
 };

@@ -67,7 +67,6 @@ int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uin
 	*b = (struct npf_client_batch){
 		.c = c,
 		.tx = c->tx,
-		.max_len = NPF_WIRE_FRAME_MAX(c->port.mtu),
 		.stop = stop,
 		.sent = st.sent,
 		.failed = st.failed,
@@ -130,21 +129,39 @@ int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t
 
 	if (NPF_UNLIKELY(b->error < 0))
 		return b->error;
-	/* The daemon would say the same, but a caller may be wrong about how much there is to copy.
-	 */
-	if (len < NPF_WIRE_FRAME_MIN || len > b->max_len)
+	/* The daemon compares it with the MTU that the port has now. It would refuse these as well,
+	 * but a caller may be wrong about how much there is to copy. */
+	b->len = len;
+	b->n_put++;
+	if (len < NPF_WIRE_FRAME_MIN || len > NPF_WIRE_MAXFRAME)
 		rc = -EMSGSIZE;
 	else
 		rc = npf_tx_put(b->tx, frame, len, repeat, at_ns, b->flags);
-	if (NPF_UNLIKELY(rc < 0)) {
-		b->len = len;
+	if (NPF_UNLIKELY(rc < 0))
 		b->error = rc = put_later(b, frame, len, repeat, at_ns, rc);
-	}
 	b->flags &= ~NPF_TX_START;
 	return rc;
 }
 
-static void explain(const struct npf_client_batch *b, int rc, struct npf_wire_error *err)
+/* b->len is of the frame that failed when there was only one, or when we refused it ourselves. */
+static void explain_length(
+	const struct npf_client_batch *b, uint64_t sent, struct npf_wire_error *err)
+{
+	const struct npf_wire_port *port = &b->c->port;
+	char which[48];
+
+	if (b->n_put == 1 || b->n_put == sent + 1)
+		snprintf(which, sizeof(which), "a frame of %u bytes", b->len);
+	else
+		snprintf(which, sizeof(which), "packet %llu", (unsigned long long)sent + 1);
+	snprintf(err->text, sizeof(err->text),
+		"%s can't be sent on port %s: %u to %u bytes are possible (MTU %u), and 4 more for "
+		"each VLAN tag in it",
+		which, port->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu), port->mtu);
+}
+
+static void explain(
+	const struct npf_client_batch *b, int rc, uint64_t sent, struct npf_wire_error *err)
 {
 	const struct npf_wire_port *port = &b->c->port;
 
@@ -154,15 +171,20 @@ static void explain(const struct npf_client_batch *b, int rc, struct npf_wire_er
 		break;
 	case -EMSGSIZE:
 	case -EINVAL:
-		snprintf(err->text, sizeof(err->text),
-			"a frame of %u bytes can't be sent on port %s: %u to %u are possible",
-			b->len, port->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu));
+		explain_length(b, sent, err);
 		break;
 	case -ENODEV:
 		snprintf(err->text, sizeof(err->text), "port %s was removed", port->name);
 		break;
 	case -ENETDOWN:
-		snprintf(err->text, sizeof(err->text), "port %s is not running", port->name);
+		snprintf(err->text, sizeof(err->text),
+			"network is down: port %s is not running, or the interface behind it is "
+			"down",
+			port->name);
+		break;
+	case -EIO:
+		snprintf(err->text, sizeof(err->text),
+			"port %s took the packet, and its driver lost it", port->name);
 		break;
 	case -EAGAIN:
 		snprintf(err->text, sizeof(err->text), "port %s has no room for the packet now: %s",
@@ -207,7 +229,7 @@ int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf
 		rc = b->error;
 	pthread_mutex_unlock(&b->c->tx_lock);
 	if (rc < 0)
-		explain(b, rc, err);
+		explain(b, rc, *sentp, err);
 	return rc;
 }
 

@@ -64,3 +64,19 @@ int npf_devargs_complete(const char *devargs, char *out, size_t out_len, uint16_
 		       ? 0
 		       : -E2BIG;
 }
+
+unsigned int npf_devargs_tx_ifindex(const char *devargs, unsigned int if_index)
+{
+	const char *iface = find_arg(devargs, "tx_iface");
+	char name[IF_NAMESIZE] = "";
+	size_t len;
+
+	if (strncmp(devargs, "net_pcap", 8) != 0)
+		return if_index;
+	/* What it receives comes from elsewhere then. */
+	if (iface != NULL && (len = strcspn(iface, ",")) < sizeof(name)) {
+		memcpy(name, iface, len);
+		return if_nametoindex(name);
+	}
+	return find_arg(devargs, "iface") != NULL ? if_index : 0;
+}

@@ -19,4 +19,11 @@
  */
 int npf_devargs_complete(const char *devargs, char *out, size_t out_len, uint16_t *data_room);
 
+/*
+ * npf_devargs_tx_ifindex - the kernel's interface that the device sends through.
+ * @if_index: the one that its driver names; 0: none
+ * Return: its number; 0: none: a NIC, or net_pcap that writes what is sent to a file.
+ */
+unsigned int npf_devargs_tx_ifindex(const char *devargs, unsigned int if_index);
+
 #endif

@@ -80,6 +80,8 @@ struct npf_port {
 	uint16_t mtu;
 	int linktype; /* DLT_* of libpcap: what its packets begin with; Ethernet unless the
 			 device's open() says another */
+	unsigned int tx_ifindex; /* of the kernel's interface that it sends through; 0: none */
+	bool tx_socket;          /* ... by a socket bound to it, as all but net_tap do */
 	bool running;
 	bool promiscuous;
 	enum npf_stamp stamp;

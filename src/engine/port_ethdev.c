@@ -191,6 +191,9 @@ int npf_ethdev_open(struct npf_port *p, const char *device, char *err, size_t er
 	if (rc < 0)
 		return fail(err, err_len, conf, rc, "can't read the device's properties");
 	settle(p, &info);
+	p->tx_ifindex = npf_devargs_tx_ifindex(devargs, info.if_index);
+	/* net_tap hands frames to the kernel as received ones. */
+	p->tx_socket = p->tx_ifindex != 0 && strcmp(p->driver, "net_tap") != 0;
 	rc = npf_port_make_pool(p, data_room, rte_eth_dev_socket_id(p->id), err, err_len);
 	if (rc < 0)
 		return rc;

@@ -3,8 +3,8 @@
  * port_tx.c - frames into mbufs, mbufs to the port, copies to those who watch.
  *
  * Copies are made before the port gets the originals, which may be gone afterwards, and
- * only of what it took are they shown. One that finds no mbuf or no room is counted.
- * Monitors need no copy: the originals are held until they are counted.
+ * only of what it took and did not lose are they shown. One that finds no mbuf or no room is
+ * counted. Monitors need no copy: the originals are held until they are counted.
  */
 #include "engine/port_tx.h"
 
@@ -81,47 +81,71 @@ static void hold(struct rte_mbuf *m, int16_t n)
 		rte_mbuf_refcnt_update(m, n);
 }
 
-static unsigned int tx_burst(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n)
+static uint64_t sent_so_far(const struct npf_port *p)
 {
-	if (NPF_LIKELY(p->device->tx == NULL))
-		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
-	return p->device->tx(p, mbufs, (uint16_t)n);
+	struct rte_eth_stats st;
+
+	return rte_eth_stats_get(p->id, &st) == 0 ? st.opackets : 0;
 }
 
-/* Sends a burst, for monitors as well. */
-static unsigned int tx_counted(
-	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
+/*
+ * Sends a burst. Drivers of kernel interfaces take frames that they then can't get rid of
+ * (net_af_packet calls sendto() once all are in its ring), and count only what went: so their
+ * counter is asked. Nobody else sends there meanwhile. Others count when they like, and asking a
+ * NIC would cost more than the burst. Devices of our own take only what goes.
+ */
+static unsigned int tx_burst(
+	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, unsigned int *lostp)
+{
+	uint64_t before, went;
+	unsigned int taken;
+
+	*lostp = 0;
+	if (NPF_UNLIKELY(p->device->tx != NULL))
+		return p->device->tx(p, mbufs, (uint16_t)n);
+	if (p->tx_ifindex == 0)
+		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	before = sent_so_far(p);
+	taken = rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	went = sent_so_far(p) - before;
+	*lostp = went < taken ? taken - (unsigned int)went : 0;
+	return taken;
+}
+
+/* ..., for monitors as well. */
+static unsigned int tx_counted(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n,
+	uint64_t sender, unsigned int *lostp)
 {
 	struct rte_mbuf *held[NPF_PORT_TX_BURST];
-	unsigned int sent;
+	unsigned int taken;
 
 	if (p->sent_meters == NULL)
-		return tx_burst(p, mbufs, n);
+		return tx_burst(p, mbufs, n, lostp);
 	for (unsigned int i = 0; i < n; i++) {
 		held[i] = mbufs[i];
 		hold(held[i], 1);
 	}
-	sent = tx_burst(p, mbufs, n);
-	npf_count_sent(p->sent_meters, held, sent, sender);
-	rte_pktmbuf_free_bulk(held, sent);
-	for (unsigned int i = sent; i < n; i++)
+	taken = tx_burst(p, mbufs, n, lostp);
+	npf_count_sent(p->sent_meters, held, taken - *lostp, sender);
+	rte_pktmbuf_free_bulk(held, taken);
+	for (unsigned int i = taken; i < n; i++)
 		hold(held[i], -1);
-	return sent;
+	return taken;
 }
 
-static unsigned int tx_locked(
-	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
+static unsigned int tx_locked(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n,
+	uint64_t sender, unsigned int *lostp)
 {
 	struct rte_mbuf *copies[NPF_PORT_TX_BURST];
-	unsigned int sent;
+	unsigned int taken;
 
 	if (!is_shown(p, sender))
-		return tx_counted(p, mbufs, n, sender);
+		return tx_counted(p, mbufs, n, sender, lostp);
 	for (unsigned int i = 0; i < n; i++)
 		copies[i] = copy_for_viewers(p, mbufs[i], sender);
-	sent = tx_counted(p, mbufs, n, sender);
-	show(p, copies, n, sent);
-	return sent;
+	taken = tx_counted(p, mbufs, n, sender, lostp);
+	show(p, copies, n, taken - *lostp);
+	return taken;
 }
 
 struct npf_sent_meters *npf_port_swap_sent_meters(struct npf_port *p, struct npf_sent_meters *fresh)
@@ -135,16 +159,18 @@ struct npf_sent_meters *npf_port_swap_sent_meters(struct npf_port *p, struct npf
 	return old;
 }
 
-int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender)
+int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
+	unsigned int *lostp)
 {
-	int sent = -ENETDOWN;
+	int taken = -ENETDOWN;
 
+	*lostp = 0;
 	pthread_mutex_lock(&p->tx_lock);
-	if (p->tx_open)
-		sent = (int)tx_locked(
-			p, mbufs, NPF_MIN(n, (unsigned int)NPF_PORT_TX_BURST), sender);
+	if (p->tx_open && !npf_port_is_down(p))
+		taken = (int)tx_locked(
+			p, mbufs, NPF_MIN(n, (unsigned int)NPF_PORT_TX_BURST), sender, lostp);
 	pthread_mutex_unlock(&p->tx_lock);
-	return sent;
+	return taken;
 }
 
 bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_t sender)
@@ -154,17 +180,18 @@ bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_
 
 int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender)
 {
+	unsigned int lost;
 	struct rte_mbuf *m;
 	int rc;
 
-	if (!npf_port_can_send(p, len))
+	if (!npf_port_can_send(p, frame, len))
 		return -EMSGSIZE;
 	m = npf_port_frame(p, frame, len);
 	if (m == NULL)
 		return -ENOBUFS;
-	rc = npf_port_tx(p, &m, 1, sender);
+	rc = npf_port_tx(p, &m, 1, sender, &lost);
 	if (rc == 1)
-		return 0;
+		return lost > 0 ? -EIO : 0;
 	rte_pktmbuf_free(m);
 	return rc < 0 ? rc : -ENOBUFS;
 }

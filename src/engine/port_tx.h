@@ -9,6 +9,7 @@
 #define NPF_ENGINE_PORT_TX_H
 
 #include "base/copy.h"
+#include "engine/kernel_link.h"
 #include "engine/port.h"
 #include "wire/wire.h"
 
@@ -19,17 +20,31 @@
 #define NPF_PORT_NOT_ETHERNET                                                                      \
 	"port %s replays packets of another link type than Ethernet: nothing can be sent there"
 
-/* Bytes of the longest frame that can be sent there: two VLAN tags may come on top of a full one.
- */
-static inline uint32_t npf_port_longest(const struct npf_port *p)
+/* The kernel lets a frame be longer than the MTU by one 802.1Q tag alone, and drops others without
+ * a word to the driver. */
+static inline bool npf_port_kernel_takes(
+	const struct npf_port *p, const uint8_t *frame, uint32_t len)
 {
-	return (uint32_t)p->mtu + RTE_ETHER_HDR_LEN + 8;
+	return len <= NPF_WIRE_FRAME_MAX(p->mtu) + NPF_WIRE_TAG_LEN &&
+	       frame[NPF_WIRE_MACS_LEN] == 0x81;
 }
 
-/* Can a frame of so many bytes be sent there at all? */
-static inline bool npf_port_can_send(const struct npf_port *p, uint32_t len)
+/* Can this frame be sent there at all? Frames of shared memory may change meanwhile: that harms
+ * nobody but their sender. */
+static inline bool npf_port_can_send(const struct npf_port *p, const void *frame, uint32_t len)
 {
-	return len >= NPF_WIRE_FRAME_MIN && len <= NPF_WIRE_FRAME_MAX(p->mtu);
+	return npf_wire_can_send(p->mtu, frame, len) &&
+	       (len <= NPF_WIRE_FRAME_MAX(p->mtu) || !p->tx_socket ||
+		       npf_port_kernel_takes(p, frame, len));
+}
+
+/* Can nothing be sent there now, as the kernel's interface behind the port is down or gone?
+ * (net_tap's may live in another network namespace.) */
+static inline bool npf_port_is_down(const struct npf_port *p)
+{
+	int rc = npf_kernel_link_state(p->tx_ifindex);
+
+	return rc == -ENETDOWN || (rc == -ENODEV && p->tx_socket);
 }
 
 /* A frame in an mbuf, or a chain of them, of the port's pool. Each byte is read once. NULL: none is
@@ -57,10 +72,14 @@ static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *fra
 /*
  * npf_port_tx - send a burst.
  * @sender: id of the session; sessions that watch what is sent get copies
- * Return:  how many were taken from mbufs[]; -ENETDOWN: the port is stopped. The rest stays the
- *          caller's.
+ * @lostp:  how many of those taken the driver then lost, by its own count, which is compared with
+ *          what it took after each burst where a kernel interface is behind the port. Which ones
+ *          it does not say: the last ones count as lost.
+ * Return:  how many were taken from mbufs[]; -ENETDOWN: the port is stopped, or the interface
+ *          behind it down. The rest stays the caller's.
  */
-int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender);
+int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
+	unsigned int *lostp);
 
 /* Who counts what is sent from now on; NULL: nobody. Return: who did, to be freed by the caller. */
 struct npf_sent_meters *npf_port_swap_sent_meters(
@@ -72,7 +91,7 @@ bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_
 /*
  * npf_port_send - send one frame now.
  * Return: 0; -EMSGSIZE: not a length that the port can send; -ENOBUFS: no mbuf or the tx queue is
- * full; -ENETDOWN: stopped.
+ * full; -ENETDOWN: stopped, or the interface behind it down; -EIO: the driver took it and lost it.
  */
 int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender);
 

@@ -30,12 +30,13 @@ struct npf_send_lane {
 	struct rte_mbuf *mbufs[NPF_SEND_BURST];
 	uint64_t end[NPF_SEND_BURST];
 	unsigned int n, next;
-	bool timed;         /* it is one frame with a schedule: */
-	uint64_t at_ns;     /* its time in the schedule */
-	uint64_t due_ns;    /* when it may leave */
-	uint64_t time_ns;   /* when it should */
-	bool nowait;        /* what the port has no room for fails */
-	uint64_t active_ns; /* since when the port has taken nothing; 0: nothing is in work */
+	unsigned int n_lost; /* of the last burst, by the driver; they fail */
+	bool timed;          /* it is one frame with a schedule: */
+	uint64_t at_ns;      /* its time in the schedule */
+	uint64_t due_ns;     /* when it may leave */
+	uint64_t time_ns;    /* when it should */
+	bool nowait;         /* what the port has no room for fails */
+	uint64_t active_ns;  /* since when the port has taken nothing; 0: nothing is in work */
 
 	/* Sent, but not told to the client yet: so many packets, up to done_end (0: in the middle
 	 * of a repeated frame). */

@@ -88,12 +88,13 @@ static void note_sent(struct npf_send_lane *s, unsigned int n, uint64_t end)
 static unsigned int fail(struct npf_send_lane *s, int error)
 {
 	const struct npf_tx_item *it = &s->item;
-	unsigned int n = s->n - s->next;
-	uint64_t end = n > 0 ? s->end[s->n - 1] : 0, failed = n + s->left;
+	unsigned int n = s->n - s->next, lost = s->n_lost;
+	uint64_t end = n + lost > 0 ? s->end[s->n - 1] : 0, failed = n + lost + s->left;
 
+	s->n_lost = 0;
 	if (n > 0)
 		rte_pktmbuf_free_bulk(&s->mbufs[s->next], n);
-	else if (s->has_item && s->left == 0)
+	else if (lost == 0 && s->has_item && s->left == 0)
 		failed = s->left = it->repeat; /* there was no mbuf to begin it with */
 	s->n = s->next = 0;
 	if (s->left > 0) {
@@ -146,7 +147,7 @@ static inline int judge(struct npf_send_lane *s, const struct npf_tx_item *it)
 		return s->skipping;
 	if (s->port == NULL)
 		return -ENODEV;
-	return npf_port_can_send(s->port, it->len) ? 0 : -EMSGSIZE;
+	return npf_port_can_send(s->port, it->frame, it->len) ? 0 : -EMSGSIZE;
 }
 
 static bool get_spares(struct npf_send_lane *s)
@@ -315,9 +316,20 @@ static unsigned int wait_or_fail(struct npf_send_lane *s, uint64_t now_ns, uint6
 	return 0;
 }
 
-static unsigned int transmit(struct npf_send_lane *s, uint64_t now_ns, uint64_t *againp)
+/* Where the first n of the burst end in the lane; 0: in the middle of a repeated frame. */
+static uint64_t end_of(const struct npf_send_lane *s, unsigned int n)
 {
 	uint64_t end = 0;
+
+	/* In ascending order, but for 0 in the middle of a repeated frame. */
+	for (; n > 0 && end == 0; n--)
+		end = s->end[s->next + n - 1];
+	return end;
+}
+
+static unsigned int transmit(struct npf_send_lane *s, uint64_t now_ns, uint64_t *againp)
+{
+	unsigned int went;
 	int n;
 
 	if (!s->timed && now_ns - s->active_ns < VIEWERS_NS &&
@@ -325,22 +337,22 @@ static unsigned int transmit(struct npf_send_lane *s, uint64_t now_ns, uint64_t 
 		*againp = now_ns + RETRY_NS;
 		return 0;
 	}
-	n = npf_port_tx(s->port, &s->mbufs[s->next], s->n - s->next, s->session);
+	n = npf_port_tx(s->port, &s->mbufs[s->next], s->n - s->next, s->session, &s->n_lost);
 	if (n < 0)
 		return fail(s, n);
 	if (n == 0)
 		return wait_or_fail(s, now_ns, againp);
-	/* In ascending order, but for 0 in the middle of a repeated frame. */
-	for (int i = n; i > 0 && end == 0; i--)
-		end = s->end[s->next + (unsigned int)i - 1];
 	if (s->timed && s->next == 0) {
 		npf_tx_lane_late(s->lane, now_ns - NPF_MIN(s->time_ns, now_ns));
 		npf_pace_sent(&s->pace, s->at_ns, now_ns);
 	}
-	note_sent(s, (unsigned int)n, end);
+	went = (unsigned int)n - s->n_lost;
+	note_sent(s, went, end_of(s, went));
 	s->next += (unsigned int)n;
 	s->active_ns = now_ns;
 	*againp = now_ns;
+	if (s->n_lost > 0)
+		return went + fail(s, -EIO);
 	if (s->nowait && s->next < s->n)
 		n += (int)fail(s, -EAGAIN);
 	return (unsigned int)n;

@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Where the port is not known yet. */
+#define LARGEST_MTU (NPF_TX_MAXFRAME - NPF_WIRE_FRAME_MIN)
+
 /* One of the configuration. */
 struct npf_standing {
 	const struct npf_config_send *conf;
@@ -83,18 +86,20 @@ static int load(
 	return rc;
 }
 
-/* Is each packet between these lengths? */
+/* Can each packet be sent on a port of that MTU? */
 static int check_lengths(const struct npf_config_send *conf, const struct npf_savefile *f,
-	uint32_t max, char *err, size_t err_len)
+	uint32_t mtu, char *err, size_t err_len)
 {
 	for (size_t i = 0; i < f->n_packets; i++) {
-		uint32_t len = f->packets[i].len;
+		const struct npf_saved *k = &f->packets[i];
 
-		if (len >= NPF_WIRE_FRAME_MIN && len <= max)
+		if (npf_wire_can_send(mtu, f->data + k->off, k->len))
 			continue;
 		snprintf(err, err_len,
-			"send %s: packet %zu of %s has %u bytes: on port %s %u to %u can be sent",
-			conf->name, i + 1, conf->file, len, conf->port, NPF_WIRE_FRAME_MIN, max);
+			"send %s: packet %zu of %s has %u bytes: on port %s %u to %u can be sent, "
+			"and 4 more for each VLAN tag",
+			conf->name, i + 1, conf->file, k->len, conf->port, NPF_WIRE_FRAME_MIN,
+			NPF_WIRE_FRAME_MAX(mtu));
 		return -EMSGSIZE;
 	}
 	return 0;
@@ -109,7 +114,7 @@ int npf_sends_check(const struct npf_config *conf, char *err, size_t err_len)
 
 		rc = load(&conf->sends[i], &f, err, err_len);
 		if (rc == 0)
-			rc = check_lengths(&conf->sends[i], f, NPF_TX_MAXFRAME, err, err_len);
+			rc = check_lengths(&conf->sends[i], f, LARGEST_MTU, err, err_len);
 		npf_savefile_free(f);
 	}
 	return rc;
@@ -175,8 +180,7 @@ static int stand(struct npf_engine *e, struct npf_standing *s, char *err, size_t
 		snprintf(err + rc, err_len - (size_t)rc, NPF_PORT_NOT_ETHERNET, s->conf->port);
 		return -EOPNOTSUPP;
 	}
-	rc = check_lengths(s->conf, s->file,
-		NPF_MIN(NPF_WIRE_FRAME_MAX(p->port.mtu), NPF_TX_MAXFRAME), err, err_len);
+	rc = check_lengths(s->conf, s->file, p->port.mtu, err, err_len);
 	if (rc < 0)
 		return rc;
 	s->port = p;
@@ -251,9 +255,11 @@ static json_t *u64(uint64_t v)
 
 static const char *explain(int error)
 {
-	return error == -ENETDOWN  ? "the port is stopped"
-	       : error == -ENOBUFS ? "the port takes no packets: its transmit queue stays full"
-				   : strerror(-error);
+	return error == -ENETDOWN   ? "the port is stopped, or its network is down"
+	       : error == -ENOBUFS  ? "the port takes no packets: its transmit queue stays full"
+	       : error == -EMSGSIZE ? "a packet is longer than the port's MTU allows"
+	       : error == -EIO      ? "the port's driver took packets and lost them"
+				    : strerror(-error);
 }
 
 static json_t *counters(const struct npf_standing *s)

@@ -34,6 +34,32 @@ static int may_send(const struct npf_port *port, struct npf_wire_error *err)
 	return 0;
 }
 
+static void explain(int rc, uint32_t len, const struct npf_port *port, struct npf_wire_error *err)
+{
+	switch (rc) {
+	case -EMSGSIZE:
+		snprintf(err->text, sizeof(err->text),
+			"a frame of %u bytes can't be sent on port %s: %u to %u are possible (MTU "
+			"%u), and 4 more for each VLAN tag in it",
+			len, port->conf->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu),
+			port->mtu);
+		break;
+	case -ENETDOWN:
+		refuse(err, rc,
+			port->running
+				? "network is down: the interface behind port %s is down"
+				: "port %s is not running (start: attach, and nobody captures)",
+			port);
+		break;
+	case -EIO:
+		refuse(err, rc, "port %s took the frame, and its driver lost it", port);
+		break;
+	default:
+		refuse(err, rc, "port %s did not take the frame: its transmit queue is full", port);
+		break;
+	}
+}
+
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_wire_error *err)
 {
@@ -54,15 +80,7 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 		return 0;
 	}
 	s->send_failed++;
-	if (rc == -EMSGSIZE)
-		snprintf(err->text, sizeof(err->text),
-			"a frame of %u bytes can't be sent on port %s: %u to %u are possible", len,
-			port->conf->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu));
-	else if (rc == -ENETDOWN)
-		refuse(err, rc, "port %s is not running (start: attach, and nobody captures)",
-			port);
-	else
-		refuse(err, rc, "port %s did not take the frame: its transmit queue is full", port);
+	explain(rc, len, port, err);
 	return rc;
 }
 

@@ -34,21 +34,26 @@ struct npf_savefile {
 struct npf_savefile_want {
 	size_t limit;              /* stop after so many packets; 0 = all */
 	uint32_t min_len, max_len; /* leave out packets that are shorter or longer */
-	bool whole; /* a file cut off in a packet is an error; else that is its end */
 };
 
 #define NPF_SAVEFILE_ERR 320 /* PCAP_ERRBUF_SIZE and a file name */
 
 /*
  * npf_savefile_load - read a pcap or pcapng file of Ethernet packets.
- * @want: NULL: all packets of a whole file
- * Return: 0; -EINVAL: no such savefile, not of Ethernet, or cut off; -ENODATA: no packet in it;
- *         -ENOMEM; with a text in err (NPF_SAVEFILE_ERR bytes).
+ * @want: NULL: all packets
+ * Return: 0; -EINVAL: no such savefile, not of Ethernet, or damaged: a packet is cut off or no
+ *         packet (the text says where); -ENODATA: no packet in it; -ENOMEM; with a text in err
+ *         (NPF_SAVEFILE_ERR bytes).
  * Owns:   *sp is the caller's, freed by npf_savefile_free().
  */
 int npf_savefile_load(const char *path, const struct npf_savefile_want *want,
 	struct npf_savefile **sp, char *err);
 struct npf_savefile *npf_savefile_free(struct npf_savefile *s); /* NULL is fine; returns NULL */
+
+/* Leaves out the packets that do not fit, and counts them in n_skipped; the others keep their
+ * distances. Return: how many it left out; none may stay. */
+size_t npf_savefile_keep(struct npf_savefile *s,
+	bool (*fits)(const void *arg, const void *frame, uint32_t len), const void *arg);
 
 /* Does the file begin like a pcap or pcapng savefile? */
 bool npf_savefile_is(const char *path);

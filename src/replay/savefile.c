@@ -4,6 +4,9 @@
  *
  * The packets lie back to back in one block, so that a replay reads memory in order. Time stamps
  * are asked for in nanoseconds; libpcap scales those of microsecond files.
+ *
+ * A damaged file is refused whole: what stands before the damage is rarely what its user wants to
+ * send, and nobody could tell that it was not all.
  */
 #include "replay/replay.h"
 
@@ -87,32 +90,79 @@ static int append(struct npf_savefile *s, struct room *room, const struct npf_sa
 	return 0;
 }
 
+/* Where the file is damaged, and how to save what stands before that. */
+static void say_damage(const char *path, size_t n, long at, const char *why, char *err)
+{
+	char place[32] = "";
+
+	if (at >= 0)
+		snprintf(place, sizeof(place), ", byte %ld", at);
+	if (n == 0)
+		snprintf(err, NPF_SAVEFILE_ERR, "%.60s: damaged at packet 1%s: %.120s", path, place,
+			why);
+	else
+		snprintf(err, NPF_SAVEFILE_ERR,
+			"%.60s: damaged at packet %zu%s: %.120s (tcpdump -r FILE -c %zu -w GOOD "
+			"saves what is before)",
+			path, n + 1, place, why, n);
+}
+
 static int read_all(pcap_t *p, const char *path, struct npf_savefile *s,
 	const struct npf_savefile_want *want, char *err)
 {
+	FILE *f = pcap_file(p); /* of a pipe ftell() knows no place */
+	long at = ftell(f);
 	struct room room = {0};
 	struct pcap_pkthdr *h;
 	const uint8_t *bytes;
 	int got = 1;
 
 	while ((want->limit == 0 || s->n_packets < want->limit) &&
-		(got = pcap_next_ex(p, &h, &bytes)) == 1)
+		(got = pcap_next_ex(p, &h, &bytes)) == 1) {
 		if (append(s, &room, want, h, bytes) < 0)
 			return -ENOMEM;
+		at = ftell(f);
+	}
 	if (s->n_packets > 0)
 		s->span_ns = s->packets[s->n_packets - 1].at_ns;
 	if (s->n_packets > 1)
 		s->span_ns += s->span_ns / (s->n_packets - 1);
-	if (got != PCAP_ERROR || !want->whole)
+	if (got != PCAP_ERROR)
 		return 0;
-	snprintf(err, NPF_SAVEFILE_ERR, "%.60s: %s", path, pcap_geterr(p));
+	say_damage(path, s->n_packets + s->n_skipped, at, pcap_geterr(p), err);
 	return -EINVAL;
+}
+
+size_t npf_savefile_keep(struct npf_savefile *s,
+	bool (*fits)(const void *arg, const void *frame, uint32_t len), const void *arg)
+{
+	size_t n = 0, left_out;
+	uint64_t bytes = 0;
+	uint32_t max_len = 0;
+
+	for (size_t i = 0; i < s->n_packets; i++) {
+		struct npf_saved k = s->packets[i];
+
+		if (!fits(arg, s->data + k.off, k.len))
+			continue;
+		memmove(s->data + bytes, s->data + k.off, k.len);
+		k.off = bytes;
+		bytes += k.len;
+		max_len = NPF_MAX(max_len, k.len);
+		s->packets[n++] = k;
+	}
+	left_out = s->n_packets - n;
+	s->n_packets = n;
+	s->n_skipped += left_out;
+	s->bytes = bytes;
+	s->max_len = max_len;
+	return left_out;
 }
 
 int npf_savefile_load(
 	const char *path, const struct npf_savefile_want *want, struct npf_savefile **sp, char *err)
 {
-	static const struct npf_savefile_want all = {.max_len = UINT32_MAX, .whole = true};
+	static const struct npf_savefile_want all = {.max_len = UINT32_MAX};
 	char why[PCAP_ERRBUF_SIZE];
 	pcap_t *p = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
 	struct npf_savefile *s = calloc(1, sizeof(*s));

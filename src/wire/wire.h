@@ -32,10 +32,11 @@
 #define NPF_WIRE_SOCKET     "/run/npf/npf.sock" /* unless NPF_SOCKET says otherwise */
 #define NPF_WIRE_TIMEOUT_MS 2000 /* a daemon that does not answer for so long counts as hung */
 
-/* Bytes of a frame that a port with that MTU can send: a whole Ethernet header at least, and at
- * most a full frame with two VLAN tags on top. */
+/* Bytes of a frame that a port can send: a whole Ethernet header at least, and at most one more
+ * than its MTU's; each of up to two VLAN tags that the frame really bears may come on top. */
 #define NPF_WIRE_FRAME_MIN      14u
-#define NPF_WIRE_FRAME_MAX(mtu) ((uint32_t)(mtu) + 22u)
+#define NPF_WIRE_FRAME_MAX(mtu) ((uint32_t)(mtu) + 14u)
+#define NPF_WIRE_TAG_LEN        4u
 
 enum npf_wire_type {
 	NPF_WIRE_HELLO = 1, /* npf_wire_hello -> npf_wire_hello_reply; must come first */
@@ -99,6 +100,34 @@ struct npf_wire_port {
 	uint32_t mtu;      /* bytes of L3 payload */
 	uint32_t speed;    /* Mbit/s; 0 unknown */
 };
+
+#define NPF_WIRE_MACS_LEN 12u /* bytes before the type, or the first tag, of a frame */
+
+/* Is the type of a frame at this place that of a VLAN tag: 802.1Q, or 802.1ad in front of one? */
+static inline bool npf_wire_is_tag(const uint8_t *at)
+{
+	return (at[0] == 0x81 && at[1] == 0x00) || (at[0] == 0x88 && at[1] == 0xa8);
+}
+
+/* VLAN tags at the beginning of a frame; two are as many as count. */
+static inline uint32_t npf_wire_n_tags(const uint8_t *frame, uint32_t len)
+{
+	uint32_t n = 0;
+
+	while (n < 2 && len >= NPF_WIRE_FRAME_MIN + (n + 1) * NPF_WIRE_TAG_LEN &&
+		npf_wire_is_tag(frame + NPF_WIRE_MACS_LEN + n * NPF_WIRE_TAG_LEN))
+		n++;
+	return n;
+}
+
+/* Can a port of that MTU send this frame? */
+static inline bool npf_wire_can_send(uint32_t mtu, const void *frame, uint32_t len)
+{
+	if (len <= NPF_WIRE_FRAME_MAX(mtu))
+		return len >= NPF_WIRE_FRAME_MIN;
+	return len <= NPF_WIRE_MAXFRAME &&
+	       len <= NPF_WIRE_FRAME_MAX(mtu) + npf_wire_n_tags(frame, len) * NPF_WIRE_TAG_LEN;
+}
 
 /* OPEN flags */
 #define NPF_WIRE_OPEN_PROMISC   0x01u

@@ -63,7 +63,7 @@ refused '{name: a, port: npf0, file: /nonexistent.pcap}' 'send a: .*nonexistent'
 refused "{name: a, port: npf0, file: $t/bad.yaml}" "send a: " "a file that is no savefile"
 refused "{name: a, port: npf0, file: $t/raw.pcap}" 'send a: .*not Ethernet' "packets that are no frames"
 refused "{name: a, port: npf0, file: $t/empty.pcap}" 'send a: .*no packet' "an empty file"
-refused "{name: a, port: npf0, file: $t/cut.pcap}" 'send a: .*truncated' "a file that is cut off"
+refused "{name: a, port: npf0, file: $t/cut.pcap}" 'send a: .*damaged at packet 2, byte 100: .*truncated' "a file that is cut off"
 refused "{name: a, port: npf0, file: $t/short.pcap}" 'send a: packet 1 .* 10 bytes' "a packet that is too short"
 refused "{name: a, port: npf9, file: $t/one.pcap}" 'sends\[0\].port: there is no port' "an unknown port"
 refused "{name: a, port: npf0, file: $t/one.pcap}" 'sends\[0\].port: .*send: true' \
@@ -76,7 +76,7 @@ refused "{name: a, port: npf0, file: $t/one.pcap, speed: 1}" 'line: 5|line: 6' "
 	echo "sends: [{name: a, port: npf0, file: $t/long.pcap}]"
 } >"$t/bad.yaml"
 ! timeout 20 "$dpdk" -c "$t/bad.yaml" 2>"$t/err" || fail "a packet that is too long is taken"
-says "$t/err" 'send a: packet 1 .* 2000 bytes: on port npf0 14 to 1522' "a packet that is too long for its port"
+says "$t/err" 'send a: packet 1 .* 2000 bytes: on port npf0 14 to 1514' "a packet that is too long for its port"
 
 # ---- On a wire, seen from its other end ----
 netns a

@@ -104,7 +104,61 @@ static void what_cannot_be_replayed_is_refused_by_name(void **state)
 	assert_int_equal(truncate(path, 24 + 16 + 60 + 16 + 61 + 20), 0);
 	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -EINVAL);
 	assert_non_null(strstr(err, "truncated"));
-	assert_int_equal(npf_savefile_load(path, &want, &s, err), 0);
+}
+
+static void damage_is_refused_with_its_place(void **state)
+{
+	static const long us[] = {0, 1, 2, 3};
+	const struct npf_savefile_want some = {.min_len = 61, .max_len = 61};
+	const struct npf_savefile_want two = {.limit = 2, .max_len = 61};
+	const uint32_t lie = 0x7fffffff;
+	struct npf_savefile *s;
+	FILE *f;
+
+	(void)state;
+	write_file(DLT_EN10MB, us, 4);
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 24 + 16 + 60 + 16 + 61 + 8, SEEK_SET), 0);
+	assert_int_equal(fwrite(&lie, sizeof(lie), 1, f), 1);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -EINVAL);
+	assert_non_null(strstr(err, "damaged at packet 3, byte 177: "));
+	assert_non_null(strstr(err, "-c 2 -w GOOD"));
+	assert_int_equal(npf_savefile_load(path, &some, &s, err), -EINVAL);
+	assert_int_equal(npf_savefile_load(path, &two, &s, err), 0);
+	assert_int_equal(s->n_packets, 2);
+	npf_savefile_free(s);
+
+	assert_int_equal(truncate(path, 24 + 16 + 59), 0);
+	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -EINVAL);
+	assert_non_null(strstr(err, "damaged at packet 1, byte 24: "));
+}
+
+static bool is_odd(const void *arg, const void *frame, uint32_t len)
+{
+	(void)frame;
+	return len % 2 == *(const uint32_t *)arg;
+}
+
+static void what_does_not_fit_is_left_out_and_the_rest_stays_as_it_was(void **state)
+{
+	static const long us[] = {0, 10, 20, 30, 40};
+	const uint32_t odd = 1, never = 2;
+	struct npf_savefile *s = load(us, 5);
+
+	(void)state;
+	assert_int_equal(npf_savefile_keep(s, is_odd, &odd), 3);
+	assert_int_equal(s->n_packets, 2);
+	assert_int_equal(s->n_skipped, 3);
+	assert_int_equal(s->bytes, 61 + 63);
+	assert_int_equal(s->max_len, 63);
+	assert_int_equal(s->packets[1].off, 61);
+	assert_int_equal(s->packets[1].at_ns, 30000);
+	assert_int_equal(s->data[0], 1);
+	assert_int_equal(s->data[61 + 62], 3);
+	assert_int_equal(npf_savefile_keep(s, is_odd, &never), 2);
+	assert_int_equal(s->n_packets, 0);
 	npf_savefile_free(s);
 }
 
@@ -245,6 +299,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_read_with_its_distances),
 		cmocka_unit_test(what_cannot_be_replayed_is_refused_by_name),
+		cmocka_unit_test(damage_is_refused_with_its_place),
+		cmocka_unit_test(what_does_not_fit_is_left_out_and_the_rest_stays_as_it_was),
 		cmocka_unit_test(rates_are_read_as_written),
 		cmocka_unit_test(each_rate_has_its_schedule),
 		cmocka_unit_test(repetitions_count_in_rates_and_bytes),
