@@ -123,9 +123,9 @@ static inline uint32_t npf_wire_n_tags(const uint8_t *frame, uint32_t len)
 /* Can a port of that MTU send this frame? */
 static inline bool npf_wire_can_send(uint32_t mtu, const void *frame, uint32_t len)
 {
-	if (len <= NPF_WIRE_FRAME_MAX(mtu))
-		return len >= NPF_WIRE_FRAME_MIN;
-	return len <= NPF_WIRE_MAXFRAME &&
+	if (len < NPF_WIRE_FRAME_MIN || len > NPF_WIRE_MAXFRAME)
+		return false;
+	return len <= NPF_WIRE_FRAME_MAX(mtu) ||
 	       len <= NPF_WIRE_FRAME_MAX(mtu) + npf_wire_n_tags(frame, len) * NPF_WIRE_TAG_LEN;
 }
 

@@ -349,6 +349,7 @@ int npf_gen_attach(const char *socket, const char *port, const struct npf_gen_ru
 	res->sent = res->port[0].tx_packets;
 	if (a.left < UINT64_MAX / 2)
 		res->planned = a.left + (a.n_made - a.head) + res->sent + res->port[0].tx_drop;
+	res->generated = true;
 	res->paced = a.paced;
 	npf_times_from(&res->pacing, a.off, 1e9);
 	npf_times_from(&res->late, a.late, 1e9);

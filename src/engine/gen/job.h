@@ -45,6 +45,7 @@ struct npf_tx_job {
 	bool sign;
 	bool paced;
 	bool original; /* the savefile's timing */
+	uint32_t mtu;  /* of the port; 0: it has none */
 	struct rte_mempool *pool;
 	struct npf_source *source;
 	const struct npf_savefile *savefile;
@@ -114,7 +115,7 @@ static inline uint32_t *npf_job_tag(struct rte_mbuf *m)
 	return RTE_MBUF_DYNFIELD(m, npf_job_tag_offset, uint32_t *);
 }
 
-/* Make a source for the job and see that its packets fit the pool. */
+/* Make a source for the job and see that its packets fit the pool and the port's MTU. */
 int npf_tx_job_init(struct npf_tx_job *j, const struct npf_source_conf *conf, char *err);
 void npf_tx_job_fini(struct npf_tx_job *j);
 

@@ -80,6 +80,7 @@ static int init_tx(struct npf_run *r, struct npf_tx_job *j, struct npf_gen_port 
 		.sign = sc.sign,
 		.paced = !forwards(c) && (c->rate.kind != NPF_RATE_ASAP || c->train),
 		.original = c->rate.kind == NPF_RATE_ORIGINAL,
+		.mtu = npf_port_mtu(p),
 		.pool = p->tx_pool[q],
 		.left = limit == UINT64_MAX ? limit : (limit + p->n_txq - 1 - q) / p->n_txq,
 		.end = UINT64_MAX,

@@ -19,6 +19,48 @@ static struct npf_port_result *port_of(const struct npf_run *r, struct npf_resul
 	return NULL;
 }
 
+/* Drivers count so many queues; what others send does not show. */
+static bool is_counted(uint16_t queue)
+{
+	return queue < RTE_ETHDEV_QUEUE_STAT_CNTRS;
+}
+
+uint64_t npf_run_unsent(const struct npf_run *r, unsigned int i)
+{
+	struct rte_eth_stats now;
+	uint64_t taken = 0, went;
+	uint16_t id = r->ports[i].id;
+
+	for (unsigned int j = 0; j < r->n_tx; j++) {
+		if (r->tx[j].port == id && is_counted(r->tx[j].queue))
+			taken += npf_counter_get(&r->tx[j].packets);
+	}
+	for (unsigned int j = 0; j < r->n_fwd; j++) {
+		if (r->fwd[j].tx_port == id && is_counted(r->fwd[j].tx_queue))
+			taken += npf_counter_get(&r->fwd[j].tx_packets);
+	}
+	if (!r->counts[i] || rte_eth_stats_get(id, &now))
+		return 0;
+	went = now.opackets - r->before[i].opackets;
+	return taken > went ? taken - went : 0;
+}
+
+/* What the ports say became of the packets that they took. */
+static void count_lost(const struct npf_run *r, struct npf_result *res)
+{
+	for (unsigned int i = 0; i < r->n_ports; i++) {
+		struct npf_port_result *p = &res->port[i];
+
+		p->tx_lost = NPF_MIN(npf_run_unsent(r, i), p->tx_packets);
+		p->tx_uncounted = p->tx_packets > 0 && !r->counts[i];
+		if (!p->tx_lost)
+			continue;
+		/* Of which length they were nobody knows. */
+		p->tx_bytes -= p->tx_bytes / p->tx_packets * p->tx_lost;
+		p->tx_packets -= p->tx_lost;
+	}
+}
+
 static void count(const struct npf_run *r, struct npf_result *res)
 {
 	for (unsigned int i = 0; i < r->n_ports; i++) {
@@ -147,6 +189,8 @@ void npf_run_result(const struct npf_run *r, struct npf_result *res)
 	if (!over)
 		return;
 	res->planned = r->n_fwd ? 0 : planned;
+	res->generated = r->n_tx > 0;
+	count_lost(r, res);
 	if (res->by_sequence)
 		check(r, res);
 	if (res->checked)

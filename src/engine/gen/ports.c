@@ -9,7 +9,11 @@
 #include "engine/gen/ports.h"
 
 #include "base/clock.h"
+#include "engine/devargs.h"
+#include "engine/kernel_link.h"
 
+#include <rte_dev.h>
+#include <rte_devargs.h>
 #include <rte_errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,6 +87,48 @@ static void choose_offloads(struct npf_gen_port *p, const struct npf_gen_ports *
 	}
 }
 
+/* The interface of the kernel that the port sends through; 0: none. */
+static unsigned int ifindex_of(const struct rte_eth_dev_info *info)
+{
+	const struct rte_devargs *args = rte_dev_devargs(info->device);
+	npf_autofree char *text = NULL;
+
+	if (!args || asprintf(&text, "%s,%s", args->name, args->args ? args->args : "") < 0)
+		return info->if_index;
+	return npf_devargs_tx_ifindex(text, info->if_index);
+}
+
+/*
+ * Make room for the longest frame. The MTU of a kernel's interface is changed for frames that are
+ * longer than any with a tag, as they are asked for; that of others, which is a number of the
+ * driver's own, for all.
+ */
+static void set_mtu(struct npf_gen_port *p, unsigned int max_len)
+{
+	const unsigned int frame = RTE_ETHER_MTU + RTE_ETHER_HDR_LEN + (p->ifindex ? 4 : 0);
+	uint16_t mtu = RTE_ETHER_MTU;
+	int rc;
+
+	rte_eth_dev_get_mtu(p->id, &mtu);
+	if (max_len > frame)
+		mtu = NPF_MAX(mtu, (uint16_t)(max_len - RTE_ETHER_HDR_LEN));
+	if (max_len <= frame && p->ifindex)
+		return;
+	rc = rte_eth_dev_set_mtu(p->id, mtu);
+	p->has_mtu = rc != -ENOTSUP;
+}
+
+uint32_t npf_port_mtu(const struct npf_gen_port *p)
+{
+	uint16_t mtu = 0;
+
+	if (p->ifindex)
+		return npf_kernel_link_mtu(p->ifindex);
+	if (!p->has_mtu || rte_eth_dev_get_mtu(p->id, &mtu))
+		return 0;
+	return mtu;
+}
+
 int npf_port_open(struct npf_gen_port *p, uint16_t id, const struct npf_gen_ports *conf, char *err)
 {
 	struct rte_eth_conf eth = {0};
@@ -102,6 +148,7 @@ int npf_port_open(struct npf_gen_port *p, uint16_t id, const struct npf_gen_port
 		return fail(p, err, -EINVAL, "it has %u rx and %u tx queues at most",
 			info.max_rx_queues, info.max_tx_queues);
 	rte_eth_macaddr_get(id, &p->mac);
+	p->ifindex = ifindex_of(&info);
 	choose_offloads(p, conf, &info, &eth);
 	if (conf->csum == NPF_CSUM_HW && !p->hw_csum)
 		return fail(p, err, -ENOTSUP, "it cannot make checksums (--csum=hw)");
@@ -123,8 +170,7 @@ int npf_port_open(struct npf_gen_port *p, uint16_t id, const struct npf_gen_port
 		if (rc)
 			return fail(p, err, rc, "tx queue %u", q);
 	}
-	if (conf->max_len > RTE_ETHER_MTU + RTE_ETHER_HDR_LEN + 4)
-		rte_eth_dev_set_mtu(id, (uint16_t)(conf->max_len - RTE_ETHER_HDR_LEN));
+	set_mtu(p, conf->max_len);
 	return npf_port_start(p, err);
 }
 
@@ -164,8 +210,10 @@ int npf_port_wait_link(const struct npf_gen_port *p, uint64_t timeout_ns, char *
 	uint64_t end = npf_clock_monotonic() + timeout_ns;
 	struct rte_eth_link link;
 
+	/* Many a driver of a kernel's interface calls its link up, whatever it is. */
 	do {
-		if (rte_eth_link_get_nowait(p->id, &link) || link.link_status)
+		if (npf_kernel_link_state(p->ifindex) != -ENETDOWN &&
+			(rte_eth_link_get_nowait(p->id, &link) || link.link_status))
 			return 0;
 		usleep(1000);
 	} while (npf_clock_monotonic() < end);

@@ -17,6 +17,8 @@ struct npf_gen_port {
 	int socket;
 	bool started;
 	bool hw_csum;
+	bool has_mtu;         /* what the driver calls its MTU means something */
+	unsigned int ifindex; /* the kernel's interface that it sends through; 0: none */
 	char name[RTE_ETH_NAME_MAX_LEN];
 	struct rte_ether_addr mac;
 	struct rte_mempool *rx_pool;
@@ -30,6 +32,9 @@ void npf_port_close(struct npf_gen_port *p);
 
 int npf_port_start(struct npf_gen_port *p, char *err);
 int npf_port_stop(struct npf_gen_port *p, char *err);
+
+/* Bytes of payload that a frame may have on a started port now; 0: any number. */
+uint32_t npf_port_mtu(const struct npf_gen_port *p);
 
 /* Wait for the link of a started port. Return: 0 or -ENOLINK with a text in err. */
 int npf_port_wait_link(const struct npf_gen_port *p, uint64_t timeout_ns, char *err);

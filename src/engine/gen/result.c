@@ -33,7 +33,9 @@ void npf_result_totals(const struct npf_result *r, struct npf_result_totals *t)
 		t->tx_bytes += r->port[i].tx_bytes;
 		t->rx_packets += r->port[i].rx_packets;
 		t->rx_bytes += r->port[i].rx_bytes;
-		t->drops += r->port[i].tx_drop + r->port[i].rx_missed;
+		t->drops += r->port[i].tx_drop + r->port[i].tx_lost + r->port[i].rx_missed;
+		t->tx_lost += r->port[i].tx_lost;
+		t->uncounted |= r->port[i].tx_uncounted;
 	}
 }
 
@@ -44,11 +46,16 @@ double npf_result_loss(const struct npf_result *r)
 
 bool npf_result_passed(const struct npf_result *r, const struct npf_limits *l)
 {
+	struct npf_result_totals t;
+
 	if (r->stalled || r->behind || (r->planned && r->sent < r->planned && !r->stopped))
 		return false;
+	npf_result_totals(r, &t);
 	if (!r->checked)
-		return true;
-	if (npf_result_loss(r) > l->max_loss || r->duplicates || r->stale)
+		return t.tx_lost == 0 && !t.uncounted &&
+		       (r->sent > 0 || !r->generated || r->stopped);
+	if ((r->sent > 0 && r->received == 0) || npf_result_loss(r) > l->max_loss ||
+		r->duplicates || r->stale)
 		return false;
 	return l->allow_reorder || !r->reordered;
 }
@@ -114,6 +121,13 @@ void npf_result_print(FILE *f, const struct npf_result *r, const struct npf_limi
 		print_side(f, "rx", t.rx_packets, t.rx_bytes, r->seconds);
 	if (t.drops)
 		fprintf(f, "dropped by ports %" PRIu64 "\n", t.drops);
+	if (t.tx_lost)
+		fprintf(f,
+			"lost on the way out %" PRIu64 ": ports took them and did not count them "
+			"as sent\n",
+			t.tx_lost);
+	if (t.uncounted)
+		fprintf(f, "a port does not count what it sends: nothing shows that it left\n");
 	if (r->paced && r->pacing.n)
 		print_times(f, "pacing error:", &r->pacing);
 	if (r->paced && r->late.n)
@@ -158,10 +172,11 @@ static json_t *times(const struct npf_times *t)
 
 static json_t *port(const struct npf_port_result *p, double seconds)
 {
-	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I}", "name", p->name, "tx",
+	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:I,s:b}", "name", p->name, "tx",
 		side(p->tx_packets, p->tx_bytes, seconds), "rx",
 		side(p->rx_packets, p->rx_bytes, seconds), "tx_full", (json_int_t)p->tx_full,
-		"tx_dropped", (json_int_t)p->tx_drop, "rx_missed", (json_int_t)p->rx_missed);
+		"tx_dropped", (json_int_t)p->tx_drop, "rx_missed", (json_int_t)p->rx_missed,
+		"tx_lost", (json_int_t)p->tx_lost, "tx_counted", !p->tx_uncounted);
 }
 
 static json_t *check(const struct npf_result *r)
@@ -202,7 +217,7 @@ void npf_result_csv_head(FILE *f)
 {
 	fprintf(f,
 		"seconds,port,tx_packets,tx_bytes,tx_pps,tx_bps_l1,tx_bps_l2,rx_packets,rx_bytes,"
-		"rx_pps,rx_bps_l1,rx_bps_l2,tx_full,tx_dropped,rx_missed\n");
+		"rx_pps,rx_bps_l1,rx_bps_l2,tx_full,tx_dropped,rx_missed,tx_lost\n");
 }
 
 void npf_result_csv(FILE *f, const struct npf_result *r)
@@ -214,11 +229,11 @@ void npf_result_csv(FILE *f, const struct npf_result *r)
 
 		fprintf(f,
 			"%.6f,%u,%" PRIu64 ",%" PRIu64 ",%.3f,%.3f,%.3f,%" PRIu64 ",%" PRIu64
-			",%.3f,%.3f,%.3f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
+			",%.3f,%.3f,%.3f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
 			r->seconds, i, p->tx_packets, p->tx_bytes, (double)p->tx_packets / s,
 			bits_l1(p->tx_packets, p->tx_bytes) / s, (double)p->tx_bytes * 8 / s,
 			p->rx_packets, p->rx_bytes, (double)p->rx_packets / s,
 			bits_l1(p->rx_packets, p->rx_bytes) / s, (double)p->rx_bytes * 8 / s,
-			p->tx_full, p->tx_drop, p->rx_missed);
+			p->tx_full, p->tx_drop, p->rx_missed, p->tx_lost);
 	}
 }

@@ -18,8 +18,11 @@ struct npf_port_result {
 	char name[NPF_GEN_NAME];
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
-	uint64_t tx_full; /* times that the port did not take all it was offered at once */
-	uint64_t tx_drop; /* forwarding modes: packets the port did not take, dropped */
+	uint64_t tx_full;  /* times that the port did not take all it was offered at once */
+	uint64_t tx_drop;  /* forwarding modes: packets the port did not take, dropped */
+	uint64_t tx_lost;  /* taken from us, but not sent by the port's own count; not in tx_packets
+			    */
+	bool tx_uncounted; /* it has sent for us, and its own count can't be read */
 	uint64_t rx_packets;
 	uint64_t rx_bytes;
 	uint64_t rx_missed; /* the port's own count: no descriptor or no mbuf, errors included */
@@ -38,7 +41,7 @@ struct npf_result {
 
 	bool paced;
 	uint64_t planned;        /* packets that were to be sent; 0: not known beforehand */
-	uint64_t sent;           /* by generation, not forwarding */
+	uint64_t sent;           /* taken by ports; by generation, not forwarding */
 	struct npf_times pacing; /* |distance of two departures - distance due|, of one queue */
 	struct npf_times late;   /* departure after due time */
 
@@ -54,9 +57,10 @@ struct npf_result {
 	struct npf_times latency;
 	double jitter_ns; /* RFC 3550's, of the last packets */
 
-	bool stopped; /* by the user, before it was done */
-	bool stalled; /* a port took nothing for too long */
-	bool behind;  /* the rate was not reached */
+	bool generated; /* the run was to send of its own accord */
+	bool stopped;   /* by the user, before it was done */
+	bool stalled;   /* a port took nothing for too long */
+	bool behind;    /* the rate was not reached */
 };
 
 struct npf_limits {
@@ -68,13 +72,21 @@ struct npf_limits {
 void npf_times_from(struct npf_times *t, const struct npf_hist *h, double hz);
 
 struct npf_result_totals {
-	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes, drops;
+	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
+	uint64_t drops; /* by ports, tx_lost included */
+	uint64_t tx_lost;
+	bool uncounted; /* a port's tx_uncounted */
 };
 void npf_result_totals(const struct npf_result *r, struct npf_result_totals *t);
 
 double npf_result_loss(const struct npf_result *r); /* percent of those sent */
 
-/* Did the traffic check pass: all that was asked for sent, and within limits received? */
+/*
+ * npf_result_passed - was all that was asked for sent, and is there evidence of it?
+ *
+ * Where the receiving side was watched: packets have come, and are missing within limits. Where
+ * not: the ports' own counts say that all they took has left.
+ */
 bool npf_result_passed(const struct npf_result *r, const struct npf_limits *l);
 
 /* For people, a few lines; for programs, a JSON object; CSV, a heading and one line a port. */

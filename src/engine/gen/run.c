@@ -21,9 +21,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TICK_US  2000
-#define STALL_NS (5 * NPF_NS_PER_S)
-#define LEAD_NS  200000 /* from setting the begin to the begin */
+#define TICK_US   2000
+#define STALL_NS  (5 * NPF_NS_PER_S)
+#define SETTLE_NS (100 * NPF_NS_PER_MS) /* how long ports may take to count what they took */
+#define LEAD_NS   200000                /* from setting the begin to the begin */
 
 static int work(void *arg)
 {
@@ -130,6 +131,17 @@ static void join(struct npf_run *r)
 	r->t_end = rte_rdtsc();
 }
 
+/* What is still in a port's queue will be counted in a moment. */
+static void await_counts(const struct npf_run *r)
+{
+	uint64_t end = npf_clock_monotonic() + SETTLE_NS;
+
+	for (unsigned int i = 0; i < r->n_ports; i++) {
+		while (npf_run_unsent(r, i) > 0 && npf_clock_monotonic() < end)
+			usleep(TICK_US);
+	}
+}
+
 static void *monitor(void *arg)
 {
 	struct npf_run *r = arg;
@@ -154,6 +166,7 @@ static void *monitor(void *arg)
 		}
 	}
 	join(r);
+	await_counts(r);
 	atomic_store_explicit(&r->over, true, memory_order_release);
 	return NULL;
 }
@@ -259,7 +272,7 @@ int npf_run_start(struct npf_run **rp, struct npf_gen_port *ports, unsigned int 
 		rc = deal(r);
 	}
 	for (unsigned int i = 0; i < n_ports; i++)
-		rte_eth_stats_get(ports[i].id, &r->before[i]);
+		r->counts[i] = rte_eth_stats_get(ports[i].id, &r->before[i]) == 0;
 	if (!rc)
 		rc = launch(r, err);
 	if (rc) {

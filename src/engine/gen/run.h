@@ -47,6 +47,7 @@ struct npf_run {
 	struct npf_worker workers[NPF_GEN_WORKERS];
 	unsigned int n_workers;
 	struct rte_eth_stats before[NPF_GEN_PORTS]; /* the ports' counters at the start */
+	bool counts[NPF_GEN_PORTS];                 /* they can be read */
 
 	_Atomic unsigned int n_ready; /* workers that have made their first packets */
 	_Atomic uint64_t t0;          /* cycle of the begin; 0: not yet known */
@@ -69,6 +70,9 @@ struct npf_run *npf_run_free(struct npf_run *r);
 int npf_run_make_jobs(struct npf_run *r, char *err);
 /* Give the tx jobs their begin, once it is known. */
 void npf_run_set_begin(struct npf_run *r, struct npf_tx_job *j, uint64_t t0);
+
+/* Packets that port i took from the run's jobs and its own counters do not show as sent (yet). */
+uint64_t npf_run_unsent(const struct npf_run *r, unsigned int i);
 
 void npf_run_result(const struct npf_run *r, struct npf_result *res);
 

@@ -13,6 +13,8 @@
  */
 #include "engine/gen/job.h"
 
+#include "wire/wire.h"
+
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <stdio.h>
@@ -81,6 +83,33 @@ static void make_meta(struct npf_tx_job *j)
 	}
 }
 
+/* Is a frame of the source longer than the MTU allows? Return: 0, or -EMSGSIZE with a text. */
+static int check_mtu(const struct npf_tx_job *j, const struct npf_source_conf *conf, char *err)
+{
+	const struct npf_savefile *f = conf->savefile;
+	uint32_t longest = 0;
+	uint16_t len;
+
+	for (size_t i = 0; f && i < f->n_packets && !longest; i++) {
+		if (!npf_wire_can_send(j->mtu, f->data + f->packets[i].off, f->packets[i].len))
+			longest = f->packets[i].len;
+	}
+	for (unsigned int i = 0; i < npf_source_n_progs(j->source) && !longest; i++) {
+		const uint8_t *image = npf_prog_image(npf_source_prog(j->source, i), &len);
+
+		if (!npf_wire_can_send(j->mtu, image, len))
+			longest = len;
+	}
+	if (!longest)
+		return 0;
+	snprintf(err, NPF_GEN_ERR,
+		"packets of %u bytes can't be sent on port %u: its MTU of %u allows %u to %u, and "
+		"4 "
+		"more for each VLAN tag: give smaller sizes, or raise the MTU",
+		longest, j->port, j->mtu, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(j->mtu));
+	return -EMSGSIZE;
+}
+
 int npf_tx_job_init(struct npf_tx_job *j, const struct npf_source_conf *conf, char *err)
 {
 	unsigned int room = rte_pktmbuf_data_room_size(j->pool) - RTE_PKTMBUF_HEADROOM;
@@ -96,6 +125,9 @@ int npf_tx_job_init(struct npf_tx_job *j, const struct npf_source_conf *conf, ch
 			npf_source_max_len(j->source), room, npf_source_max_len(j->source));
 		return -ERANGE;
 	}
+	rc = j->mtu ? check_mtu(j, conf, err) : 0;
+	if (rc)
+		return rc;
 	j->savefile = conf->savefile;
 	j->meta = calloc(npf_source_n_progs(j->source) + 1, sizeof(*j->meta));
 	if (!j->meta) {

@@ -33,7 +33,9 @@ def nothing_coming_back_fails_the_check(d):
     r = run_json(["net_null0,no-rx=1"], ["--check", "--count=1000", "--drain=20ms"], status=1)
     check(not r["passed"] and r["check"]["lost"] == 1000, "all are lost")
     check(r["check"]["loss_percent"] == 100, "that is 100 %")
-    run_json(["net_null0,no-rx=1"], ["--check", "--count=1000", "--drain=20ms", "--max-loss=100"])
+    r = run_json(["net_null0,no-rx=1"], ["--check", "--count=1000", "--drain=20ms",
+                                         "--max-loss=100"], status=1)
+    check(not r["passed"], "whatever may be lost, something has to come")
 
 
 def a_port_that_takes_no_more_ends_the_run(d):

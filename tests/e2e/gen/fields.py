@@ -85,7 +85,7 @@ CASES = [
     ("ip(proto=89,len=40,csum=0x1234)/size=70",
      {"ip.proto": "89", "ip.len": "40", "ip.checksum": "0x1234", "ip.checksum.status": "0"}),
     ("udp(csum=0)/size=imix", {"udp.checksum": "0x0000", "frame.len": lambda i: str(
-        [64, 594, 64, 64, 594, 64, 1518, 64, 594, 64, 64, 594][i % 12])}),
+        [64, 594, 64, 64, 594, 64, 1514, 64, 594, 64, 64, 594][i % 12])}),
 ]
 
 

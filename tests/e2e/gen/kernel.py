@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from txgen import check, command, need, need_root, run_json, tests, tshark
+from txgen import check, command, need, need_root, run, run_json, tests, tshark
 
 NS = f"npfg{os.getpid()}"
 VETH, PEER, TAP = f"npfg{os.getpid() % 10000}a", f"npfg{os.getpid() % 10000}b", \
@@ -97,6 +97,40 @@ def a_veth_pair_is_checked_both_ways(d):
     check(c["lost"] == 0, "nothing is lost")
 
 
+def packets_in(where, dev):
+    return int(sh(f"{where} cat /sys/class/net/{dev}/statistics/rx_packets"))
+
+
+def what_is_longer_than_the_mtu_is_refused_and_the_mix_is_not(d):
+    device = f"net_af_packet0,iface={VETH},blocksz=4096,framesz=2048,framecnt=512"
+    there = f"ip netns exec {NS}"
+    with Pair():
+        sh(f"ip link set {VETH} mtu 1500; ip -n {NS} link set {PEER} mtu 1500")
+        for sizes in ("1515", "1518", "64|1516"):
+            out, err = run([device], ["--count=10", f"--size={sizes}", "--json"], status=2)
+            check("MTU of 1500 allows 14 to 1514" in err, f"{sizes}: refused with the limit: {err}")
+            check(not out, "there is no result")
+        before = packets_in(there, PEER)
+        check(before < 10, "nothing of it has arrived")
+        r = run_json([device], ["--count=120", "--size=imix"])
+        check(r["passed"] and r["tx"]["packets"] == 120, f"the mix is sent: {r}")
+        check(packets_in(there, PEER) - before == 120, "and all of it arrives")
+        r = run_json([device], ["--count=20", "--packet=eth/vlan(id=5)/ip/udp/size=1518"])
+        check(r["passed"], "a tag comes on top")
+        check(packets_in(there, PEER) - before == 140, "and arrives")
+
+
+def what_does_not_leave_does_not_pass(d):
+    device = f"net_af_packet0,iface={VETH},blocksz=4096,framesz=2048,framecnt=512"
+    with Pair():
+        sh(f"ip link set {VETH} down")
+        _, err = run([device], ["--count=10", "--link-wait=200ms"], status=2)
+        check("no link" in err, "an interface that is down is no link")
+        r = run_json([device], ["--count=10", "--disable-link-check"], status=1)
+        check(not r["passed"] and r["tx"]["packets"] == 0, f"nothing was sent: {r}")
+        check(r["ports"][0]["tx_lost"] == 10 and r["dropped"] == 10, f"all was lost: {r}")
+
+
 def a_port_that_makes_checksums_makes_them_right(d):
     path = os.path.join(d, "tap.pcap")
     p = subprocess.Popen(command([f"net_tap0,iface={TAP}"], ["-i", "--csum=hw"]),
@@ -124,4 +158,6 @@ if __name__ == "__main__":
     need_root()
     need("ip", "tcpdump", "tshark")
     tests(what_leaves_through_af_packet_arrives_in_another_namespace,
+          what_is_longer_than_the_mtu_is_refused_and_the_mix_is_not,
+          what_does_not_leave_does_not_pass,
           a_veth_pair_is_checked_both_ways, a_port_that_makes_checksums_makes_them_right)

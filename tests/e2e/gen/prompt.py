@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shutil
+import struct
 import subprocess
 import time
 
@@ -165,6 +166,15 @@ def wrong_usage_ends_with_status_2_and_a_reason(d):
                          (["--csum=hw"], "cannot make checksums")):
         _, err = run(["net_null0"], options, status=2)
         check(why in err, f"{options}: {why}; not: {err}")
+    damaged = os.path.join(d, "damaged.pcap")
+    for good, length in ((3, 0x7fffffff), (0, 60)):
+        with open(damaged, "wb") as f:
+            f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1))
+            f.write((struct.pack("<IIII", 0, 0, 60, 60) + bytes(60)) * good)
+            f.write(struct.pack("<IIII", 0, 0, length, length) + bytes(50))
+        out, err = run(["net_null0"], [f"--pcap={damaged}"], status=2)
+        check(f"damaged at packet {good + 1}, byte {24 + 76 * good}" in err and not out,
+              f"a damaged savefile is refused with the place: {err}")
     _, err = run([], [], status=2)
     check("no ports" in err, "no port is an error")
     p = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True)

@@ -383,6 +383,20 @@ static void a_queue_that_fails_says_how_far_it_came(void **state)
 	pcap_close(p);
 }
 
+static void a_packet_without_bytes_takes_none_back_that_stands_before_it(void **state)
+{
+	pcap_send_queue *q = pcap_sendqueue_alloc(10000);
+	pcap_t *p = open_npf0(true);
+
+	for (unsigned int i = 0; i < 30; i++)
+		fill(q, i, i == 20 ? 0 : 100, 0);
+	assert_int_equal(pcap_sendqueue_transmit(p, q, 0), 20 * (sizeof(struct pcap_pkthdr) + 100));
+	assert_non_null(strstr(pcap_geterr(p), "a frame of 0 bytes can't be sent"));
+	assert_int_equal(fake_sent(*state, NULL, 0), 20);
+	pcap_sendqueue_destroy(q);
+	pcap_close(p);
+}
+
 static void a_port_that_stops_taking_is_told_exactly(void **state)
 {
 	pcap_send_queue *q = pcap_sendqueue_alloc(10000);
@@ -686,6 +700,7 @@ int main(void)
 		TEST(a_queue_is_sent_whole_and_in_order),
 		TEST(a_synchronised_queue_keeps_its_distances),
 		TEST(a_queue_that_fails_says_how_far_it_came),
+		TEST(a_packet_without_bytes_takes_none_back_that_stands_before_it),
 		TEST(a_port_that_stops_taking_is_told_exactly),
 		TEST(a_long_queue_is_sent_whole),
 		TEST(breakloop_ends_a_transmission),

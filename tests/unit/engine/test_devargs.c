@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Device arguments: left alone, except where a PMD's default would cut packets. */
 #include "engine/devargs.h"
+#include "engine/kernel_link.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <net/if.h>
 #include <string.h>
 
 static char out[NPF_DEVARGS_MAX];
@@ -59,6 +61,31 @@ static void arguments_that_do_not_fit_are_refused(void **state)
 		-E2BIG);
 }
 
+static void what_is_sent_goes_through_the_interface_that_is_named(void **state)
+{
+	const unsigned int lo = if_nametoindex("lo"), other = 77;
+
+	(void)state;
+	assert_int_equal(npf_devargs_tx_ifindex("net_af_packet0,iface=eth1", other), other);
+	assert_int_equal(npf_devargs_tx_ifindex("net_tap0,iface=npf0", other), other);
+	assert_int_equal(npf_devargs_tx_ifindex("0000:3b:00.0", 0), 0);
+	assert_int_equal(npf_devargs_tx_ifindex("net_pcap0,iface=eth1", other), other);
+	assert_int_equal(npf_devargs_tx_ifindex("net_pcap0,rx_iface=eth1", other), 0);
+	assert_int_equal(npf_devargs_tx_ifindex("net_pcap0,rx_iface=eth1,tx_pcap=f", other), 0);
+	assert_int_equal(npf_devargs_tx_ifindex("net_pcap0,rx_pcap=f,tx_iface=lo", 0), lo);
+	assert_int_equal(npf_devargs_tx_ifindex("net_pcap0,tx_iface=lo,rx_iface=eth1", other), lo);
+	assert_int_equal(npf_devargs_tx_ifindex("net_pcap0,tx_iface=no-such-name-at-all", 0), 0);
+}
+
+static void an_interface_is_up_down_or_gone(void **state)
+{
+	(void)state;
+	assert_int_equal(npf_kernel_link_state(0), 0);
+	assert_int_equal(npf_kernel_link_state(0x7fffff00), -ENODEV);
+	assert_int_equal(npf_kernel_link_mtu(0), 0);
+	assert_true(npf_kernel_link_mtu(if_nametoindex("lo")) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -66,6 +93,8 @@ int main(void)
 		cmocka_unit_test(af_packet_frames_follow_the_interfaces_mtu),
 		cmocka_unit_test(a_frame_size_that_is_given_is_kept_and_fits_an_mbuf),
 		cmocka_unit_test(arguments_that_do_not_fit_are_refused),
+		cmocka_unit_test(what_is_sent_goes_through_the_interface_that_is_named),
+		cmocka_unit_test(an_interface_is_up_down_or_gone),
 	};
 
 	return cmocka_run_group_tests_name("devargs", tests, NULL, NULL);

@@ -588,6 +588,32 @@ static void no_daemon_is_an_error_that_says_what_to_do(void **state)
 	assert_non_null(strstr(err.text, "start npf-dpdk"));
 }
 
+static void a_frame_may_be_longer_than_the_mtu_by_its_tags_alone(void **state)
+{
+	static uint8_t frame[NPF_WIRE_MAXFRAME + 1];
+	uint8_t *type = frame + NPF_WIRE_MACS_LEN;
+
+	(void)state;
+	assert_false(npf_wire_can_send(1500, frame, 0));
+	assert_false(npf_wire_can_send(1500, frame, 13));
+	assert_true(npf_wire_can_send(1500, frame, 14));
+	assert_true(npf_wire_can_send(1500, frame, 1514));
+	assert_false(npf_wire_can_send(1500, frame, 1515));
+	memcpy(type, "\x81\x00\x00\x01\x08\x00", 6);
+	assert_true(npf_wire_can_send(1500, frame, 1518));
+	assert_false(npf_wire_can_send(1500, frame, 1519));
+	memcpy(type, "\x88\xa8\x00\x01\x81\x00\x00\x02\x08\x00", 10);
+	assert_true(npf_wire_can_send(1500, frame, 1522));
+	assert_false(npf_wire_can_send(1500, frame, 1523));
+	memcpy(type, "\x81\x00\x00\x01\x81\x00\x00\x02\x81\x00", 10); /* three */
+	assert_false(npf_wire_can_send(1500, frame, 1526));
+	/* A frame that ends in its tags has none. */
+	assert_false(npf_wire_can_send(1, frame, 17));
+	assert_true(npf_wire_can_send(1, frame, 19));
+	assert_true(npf_wire_can_send(65535, frame, NPF_WIRE_MAXFRAME));
+	assert_false(npf_wire_can_send(65535, frame, NPF_WIRE_MAXFRAME + 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -616,6 +642,7 @@ int main(void)
 			a_call_gets_its_reply_or_the_right_error, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(a_silent_daemon_times_out, make_pair, close_pair),
 		cmocka_unit_test(no_daemon_is_an_error_that_says_what_to_do),
+		cmocka_unit_test(a_frame_may_be_longer_than_the_mtu_by_its_tags_alone),
 	};
 
 	return cmocka_run_group_tests_name("wire", tests, NULL, NULL);

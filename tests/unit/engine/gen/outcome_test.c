@@ -161,6 +161,38 @@ static void the_verdict_knows_every_reason_to_fail(void **state)
 	assert_true(npf_result_passed(&r, &strict));
 }
 
+static void the_verdict_wants_evidence(void **state)
+{
+	struct npf_limits all = {.max_loss = 100, .allow_reorder = true};
+	struct npf_result r = run();
+
+	(void)state;
+	r.lost = 999;
+	r.received = 1;
+	assert_true(npf_result_passed(&r, &all));
+	r.lost = 1000;
+	r.received = 0; /* within the limit, but nothing came */
+	assert_false(npf_result_passed(&r, &all));
+	r = run();
+	r.checked = false;
+	r.port[0].tx_lost = 1; /* the port's own count */
+	assert_false(npf_result_passed(&r, &all));
+	r.checked = true; /* who receives knows better */
+	assert_true(npf_result_passed(&r, &all));
+	r = run();
+	r.checked = false;
+	r.port[0].tx_uncounted = true;
+	assert_false(npf_result_passed(&r, &all));
+	r = run();
+	r.checked = false;
+	r.planned = r.sent = 0;
+	assert_true(npf_result_passed(&r, &all)); /* it only received */
+	r.generated = true;
+	assert_false(npf_result_passed(&r, &all));
+	r.stopped = true; /* at once */
+	assert_true(npf_result_passed(&r, &all));
+}
+
 static void json_holds_the_figures(void **state)
 {
 	struct npf_limits strict = {0};
@@ -211,6 +243,7 @@ int main(void)
 		cmocka_unit_test(stream_files_say_what_options_say),
 		cmocka_unit_test(stream_files_that_are_wrong_are_told_why),
 		cmocka_unit_test(the_verdict_knows_every_reason_to_fail),
+		cmocka_unit_test(the_verdict_wants_evidence),
 		cmocka_unit_test(json_holds_the_figures),
 	};
 

@@ -330,18 +330,18 @@ static void sizes_follow_the_mix(void **state)
 	struct npf_tmpl *t = parse("udp()/size=imix");
 	struct npf_prog *p = compile(t, &conf);
 	static struct packet k[96];
-	unsigned int n64 = 0, n594 = 0, n1518 = 0;
+	unsigned int n64 = 0, n594 = 0, n1514 = 0;
 
 	(void)state;
 	make(p, k, 96, false);
 	for (unsigned int i = 0; i < 96; i++) {
 		n64 += k[i].len == 64;
 		n594 += k[i].len == 594;
-		n1518 += k[i].len == 1518;
+		n1514 += k[i].len == 1514;
 	}
 	assert_int_equal(n64, 56);
 	assert_int_equal(n594, 32);
-	assert_int_equal(n1518, 8);
+	assert_int_equal(n1514, 8);
 	npf_prog_free(p);
 	npf_tmpl_free(t);
 }
