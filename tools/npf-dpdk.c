@@ -11,18 +11,21 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MAX_VDEVS 256
 
 static const char usage_text[] =
 	"usage: npf-dpdk -c FILE [--check] [--socket PATH]\n"
-	"       npf-dpdk --vdev SPEC [--vdev SPEC ...] [--socket PATH]\n"
+	"       npf-dpdk --iface NAME | --vdev SPEC ... [--socket PATH]\n"
 	"\n"
 	"  -c, --config FILE   read the configuration, see npf-dpdk.yaml(5)\n"
 	"      --check         only say whether the configuration is good\n"
-	"      --vdev SPEC     a virtual device as port npf0, npf1, ... without a configuration,\n"
-	"                      for example net_pcap0,rx_pcap=trace.pcap or "
-	"net_af_packet0,iface=veth0\n"
+	"      --iface NAME    an interface of the kernel's, such as eth1, as port npf0, npf1, "
+	"...\n"
+	"                      without a configuration\n"
+	"      --vdev SPEC     so a virtual device of DPDK's, for example "
+	"net_pcap0,rx_pcap=trace.pcap\n"
 	"      --socket PATH   where clients connect (default: NPF_SOCKET, else " NPF_WIRE_SOCKET
 	")\n"
 	"  -h, --help          this text\n"
@@ -34,18 +37,30 @@ static int wrong_usage(const char *why)
 	return 2;
 }
 
+/* The device that --iface NAME stands for. */
+static char *iface(const char *name)
+{
+	char *spec;
+
+	if (asprintf(&spec, "iface:%s", name) < 0)
+		exit(1);
+	return spec;
+}
+
 /* Return: -1: go on; else exit with that status. */
 static int parse(int argc, char **argv, struct npf_daemon_options *o, char **vdevs)
 {
 	enum {
 		OPT_CHECK = 256,
 		OPT_VDEV,
+		OPT_IFACE,
 		OPT_SOCKET
 	};
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"check", no_argument, NULL, OPT_CHECK},
 		{"vdev", required_argument, NULL, OPT_VDEV},
+		{"iface", required_argument, NULL, OPT_IFACE},
 		{"socket", required_argument, NULL, OPT_SOCKET},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
@@ -62,9 +77,10 @@ static int parse(int argc, char **argv, struct npf_daemon_options *o, char **vde
 			o->check = true;
 			break;
 		case OPT_VDEV:
+		case OPT_IFACE:
 			if (o->n_vdevs == MAX_VDEVS)
-				return wrong_usage("too many --vdev");
-			vdevs[o->n_vdevs++] = optarg;
+				return wrong_usage("too many --iface and --vdev");
+			vdevs[o->n_vdevs++] = opt == OPT_VDEV ? optarg : iface(optarg);
 			break;
 		case OPT_SOCKET:
 			o->socket = optarg;
@@ -83,7 +99,7 @@ static int parse(int argc, char **argv, struct npf_daemon_options *o, char **vde
 	if (optind < argc)
 		return wrong_usage("there are arguments that are no options");
 	if ((o->config != NULL) == (o->n_vdevs > 0))
-		return wrong_usage("give either -c FILE or --vdev SPEC");
+		return wrong_usage("give either -c FILE, or --iface NAME or --vdev SPEC");
 	return -1;
 }
 

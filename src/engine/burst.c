@@ -131,7 +131,7 @@ void npf_burst_describe(struct npf_burst *b, const struct npf_port *port, uint16
 			.port = port->index,
 			.queue = queue,
 		};
-		if (!b->sent && has_stamp(port, m)) {
+		if (has_stamp(port, m)) {
 			hdr->ts_ns = *RTE_MBUF_DYNFIELD(
 				m, npf_port_stamp_offset, const rte_mbuf_timestamp_t *);
 			if (port->stamp == NPF_STAMP_US)

@@ -7,6 +7,7 @@
 #include "engine/config_port.h"
 
 #include "engine/config_schema.h"
+#include "engine/devargs.h"
 #include "wire/wire.h"
 
 #include <ctype.h>
@@ -90,6 +91,22 @@ static bool has_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+/* "iface:" and an interface's name. */
+static int check_iface(const struct npf_config_port *p, char *err, size_t err_len)
+{
+	const char *name = p->device + strlen(NPF_DEVARGS_IFACE);
+
+	if (name[0] == '\0' || strlen(name) > MAX_NAME || strpbrk(name, "/:, \t") != NULL)
+		return complain(err, err_len,
+			"device: \"%s\": an interface's name has 1 to %d letters", p->device,
+			MAX_NAME);
+	if (p->mtu != 0)
+		return complain(err, err_len,
+			"mtu: interface %s has its own; change it with `ip link set %s mtu %u`",
+			name, name, p->mtu);
+	return 0;
+}
+
 static int check_names(const struct npf_config_port *p, char *err, size_t err_len)
 {
 	/* The schema says so for a file. */
@@ -105,10 +122,13 @@ static int check_names(const struct npf_config_port *p, char *err, size_t err_le
 		return complain(err, err_len,
 			"name: \"%s\" is taken by the kernel; choose another, such as npf0",
 			p->name);
+	if (has_prefix(p->device, NPF_DEVARGS_IFACE))
+		return check_iface(p, err, err_len);
 	if (!npf_config_is_pci(p->device) && !has_prefix(p->device, "net_"))
 		return complain(err, err_len,
-			"device: \"%s\" is neither a PCI address (0000:3b:00.0) nor a virtual "
-			"device (net_pcap0,..., net_af_packet0,..., net_null0, ...)",
+			"device: \"%s\" is neither a kernel interface (iface:eth1), nor a PCI "
+			"address (0000:3b:00.0), nor a virtual device (net_pcap0,..., "
+			"net_null0, ...)",
 			p->device);
 	return 0;
 }

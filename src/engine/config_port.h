@@ -26,7 +26,7 @@ enum npf_overflow {
 
 struct npf_config_port {
 	char *name;
-	char *device; /* vdev devargs, or a PCI address with optional devargs */
+	char *device; /* iface:NAME, vdev devargs, or a PCI address with optional devargs */
 	enum npf_start start;
 	enum npf_overflow overflow;
 	uint16_t rx_queues;

@@ -97,7 +97,7 @@ void npf_count_part(const struct npf_tap_queue *q, struct npf_burst *b, struct n
 
 		if (a >= z)
 			continue;
-		if (m->want_in)
+		if (b->sent ? m->want_out : m->want_in)
 			accepted = count_rows(m, b, a, z, &w, now_ns, mono_ns);
 		count_feed(m->feed, z - a, accepted);
 	}

@@ -26,6 +26,25 @@ static const char *find_arg(const char *devargs, const char *key)
 	return NULL;
 }
 
+bool npf_devargs_iface(const char *devargs, char name[16])
+{
+	static const char *const keys[] = {"iface", "rx_iface", "rx_iface_in"};
+	const char *value = NULL;
+	size_t len;
+
+	name[0] = '\0';
+	if (strncmp(devargs, NPF_DEVARGS_IFACE, strlen(NPF_DEVARGS_IFACE)) == 0)
+		value = devargs + strlen(NPF_DEVARGS_IFACE);
+	for (unsigned int i = 0; value == NULL && i < NPF_ARRAY_LEN(keys); i++)
+		value = find_arg(devargs, keys[i]);
+	len = value != NULL ? strcspn(value, ",") : 0;
+	if (len == 0 || len >= 16)
+		return false;
+	memcpy(name, value, len);
+	name[len] = '\0';
+	return true;
+}
+
 static unsigned int mtu_of(const char *iface)
 {
 	npf_autofd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

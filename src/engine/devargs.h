@@ -8,6 +8,12 @@
 
 #define NPF_DEVARGS_MAX 512
 
+#define NPF_DEVARGS_IFACE "iface:" /* and an interface's name: a device of our own */
+
+/* The kernel interface that a device stands on. Return: false: on none, or on one that the device
+ * itself made and named. */
+bool npf_devargs_iface(const char *devargs, char name[16]);
+
 /*
  * npf_devargs_complete - copy devargs, adding what is missing.
  *

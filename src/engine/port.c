@@ -7,6 +7,7 @@
  */
 #include "engine/port.h"
 
+#include <pcap/dlt.h>
 #include <rte_errno.h>
 #include <rte_mbuf_dyn.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ uint64_t npf_port_stamp_flag;
 
 /* The first that knows the device has it; an ethdev is what nobody else knows. */
 static const struct npf_port_device *const devices[] = {
+	&npf_port_iface,
 	&npf_port_ethdev,
 };
 

@@ -59,12 +59,15 @@ struct npf_port_device {
 	void (*stats)(const struct npf_port *p, struct rte_eth_stats *st);
 	bool (*link)(const struct npf_port *p, uint32_t *mbps);
 	/* As rte_eth_rx_burst() and rte_eth_tx_burst(); NULL: those themselves, with the port's id.
-	 * rx: the lcore that polls the queue; tx: under the port's tx_lock. */
+	 * rx: the lcore that polls the queue; tx: under the port's tx_lock.
+	 * rx sets the port's rx_sent for a burst that is of packets that went out.
+	 * tx may also return -errno: the first packet can't be sent there. */
 	uint16_t (*rx)(struct npf_port *p, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
-	uint16_t (*tx)(struct npf_port *p, struct rte_mbuf **mbufs, uint16_t n);
+	int (*tx)(struct npf_port *p, struct rte_mbuf **mbufs, uint16_t n);
 };
 
 extern const struct npf_port_device npf_port_ethdev;
+extern const struct npf_port_device npf_port_iface; /* a kernel interface: "iface:eth1" */
 
 /* An ethdev for a port whose configured device is another, or not quite it; n_queues rx queues are
  * wanted. The rest is npf_port_ethdev's. Return: as npf_port_device's open(). */
@@ -77,9 +80,12 @@ struct npf_port {
 	uint16_t index;    /* position in the configuration; in records and on the wire */
 	uint16_t id;       /* of DPDK; RTE_MAX_ETHPORTS: it has no ethdev */
 	uint16_t n_queues; /* rx queues configured */
-	uint16_t mtu;
-	int linktype; /* DLT_* of libpcap: what its packets begin with; Ethernet unless the
-			 device's open() says another */
+	int linktype;      /* DLT_* of libpcap: what its packets begin with; Ethernet unless the
+			      device's open() says another */
+	_Atomic uint16_t mtu;
+	/* What the last burst of rx holds went out through the device, by others than this daemon.
+	 * Belongs to the lcore that polls its only queue. */
+	bool rx_sent;
 	unsigned int tx_ifindex; /* of the kernel's interface that it sends through; 0: none */
 	bool tx_socket;          /* ... by a socket bound to it, as all but net_tap do */
 	bool running;

@@ -86,21 +86,21 @@ static int configure(struct npf_port *p, const struct rte_eth_dev_info *info)
  */
 static void settle(struct npf_port *p, const struct rte_eth_dev_info *info)
 {
-	uint16_t wanted = p->n_queues;
+	uint16_t wanted = p->n_queues, mtu = RTE_ETHER_MTU;
 
 	p->n_queues = NPF_MIN(wanted, NPF_MAX(info->max_rx_queues, (uint16_t)1));
 	if (p->n_queues < wanted)
 		npf_warn("port %s: %s has %u rx queues, not %u: using those", p->conf->name,
 			info->driver_name, p->n_queues, wanted);
-	p->mtu = RTE_ETHER_MTU;
-	rte_eth_dev_get_mtu(p->id, &p->mtu);
+	rte_eth_dev_get_mtu(p->id, &mtu);
 	if (p->conf->mtu != 0)
-		p->mtu = p->conf->mtu;
-	if (info->max_mtu != 0 && p->mtu > info->max_mtu) {
-		npf_warn("port %s: MTU %u is more than %s can do: using %u", p->conf->name, p->mtu,
+		mtu = p->conf->mtu;
+	if (info->max_mtu != 0 && mtu > info->max_mtu) {
+		npf_warn("port %s: MTU %u is more than %s can do: using %u", p->conf->name, mtu,
 			info->driver_name, info->max_mtu);
-		p->mtu = info->max_mtu;
+		mtu = info->max_mtu;
 	}
+	p->mtu = mtu;
 	snprintf(p->driver, sizeof(p->driver), "%s", info->driver_name);
 	p->stamp = strcmp(p->driver, "net_pcap") == 0 ? NPF_STAMP_US : NPF_STAMP_NONE;
 }

@@ -94,7 +94,7 @@ static uint64_t sent_so_far(const struct npf_port *p)
  * counter is asked. Nobody else sends there meanwhile. Others count when they like, and asking a
  * NIC would cost more than the burst. Devices of our own take only what goes.
  */
-static unsigned int tx_burst(
+static int tx_burst(
 	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, unsigned int *lostp)
 {
 	uint64_t before, went;
@@ -109,15 +109,16 @@ static unsigned int tx_burst(
 	taken = rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
 	went = sent_so_far(p) - before;
 	*lostp = went < taken ? taken - (unsigned int)went : 0;
-	return taken;
+	return (int)taken;
 }
 
 /* ..., for monitors as well. */
-static unsigned int tx_counted(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n,
-	uint64_t sender, unsigned int *lostp)
+static int tx_counted(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
+	unsigned int *lostp)
 {
 	struct rte_mbuf *held[NPF_PORT_TX_BURST];
 	unsigned int taken;
+	int rc;
 
 	if (p->sent_meters == NULL)
 		return tx_burst(p, mbufs, n, lostp);
@@ -125,26 +126,27 @@ static unsigned int tx_counted(struct npf_port *p, struct rte_mbuf **mbufs, unsi
 		held[i] = mbufs[i];
 		hold(held[i], 1);
 	}
-	taken = tx_burst(p, mbufs, n, lostp);
+	rc = tx_burst(p, mbufs, n, lostp);
+	taken = rc > 0 ? (unsigned int)rc : 0;
 	npf_count_sent(p->sent_meters, held, taken - *lostp, sender);
 	rte_pktmbuf_free_bulk(held, taken);
 	for (unsigned int i = taken; i < n; i++)
 		hold(held[i], -1);
-	return taken;
+	return rc;
 }
 
-static unsigned int tx_locked(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n,
-	uint64_t sender, unsigned int *lostp)
+static int tx_locked(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
+	unsigned int *lostp)
 {
 	struct rte_mbuf *copies[NPF_PORT_TX_BURST];
-	unsigned int taken;
+	int taken;
 
 	if (!is_shown(p, sender))
 		return tx_counted(p, mbufs, n, sender, lostp);
 	for (unsigned int i = 0; i < n; i++)
 		copies[i] = copy_for_viewers(p, mbufs[i], sender);
 	taken = tx_counted(p, mbufs, n, sender, lostp);
-	show(p, copies, n, taken - *lostp);
+	show(p, copies, n, taken > 0 ? (unsigned int)taken - *lostp : 0);
 	return taken;
 }
 
@@ -167,7 +169,7 @@ int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uin
 	*lostp = 0;
 	pthread_mutex_lock(&p->tx_lock);
 	if (p->tx_open && !npf_port_is_down(p))
-		taken = (int)tx_locked(
+		taken = tx_locked(
 			p, mbufs, NPF_MIN(n, (unsigned int)NPF_PORT_TX_BURST), sender, lostp);
 	pthread_mutex_unlock(&p->tx_lock);
 	return taken;

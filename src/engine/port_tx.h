@@ -76,7 +76,8 @@ static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *fra
  *          what it took after each burst where a kernel interface is behind the port. Which ones
  *          it does not say: the last ones count as lost.
  * Return:  how many were taken from mbufs[]; -ENETDOWN: the port is stopped, or the interface
- *          behind it down. The rest stays the caller's.
+ *          behind it down; another -errno: the first one can't be sent there. The rest stays the
+ *          caller's.
  */
 int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
 	unsigned int *lostp);

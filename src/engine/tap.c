@@ -177,7 +177,7 @@ static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
 	const struct npf_count_place from = {.session = s->next_session};
 	unsigned int first = s->next, c = 0;
 
-	npf_burst_load(b, false, s->mbufs + first, s->n - first);
+	npf_burst_load(b, q->port->rx_sent, s->mbufs + first, s->n - first);
 	npf_burst_describe(b, q->port, q->queue, s->mbufs + first, s->ts_ns);
 	while (c < q->n_clients && q->clients[c].session < s->next_session)
 		c++;
@@ -203,14 +203,18 @@ out:
 		commit(&q->clients[c], s->ts_ns);
 }
 
-/* A burst of a port that drops, to monitors and clients. */
-static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent,
+/*
+ * A burst of a port that drops, to monitors and clients.
+ * @sent:    it went out through the port
+ * @counted: monitors have counted it already, when it was sent
+ */
+static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, bool counted,
 	struct rte_mbuf *const *mbufs, unsigned int n)
 {
 	uint64_t now = npf_tsc_now(&t->tsc);
 
 	npf_burst_load(&t->burst, sent, mbufs, n);
-	if (!sent)
+	if (!counted)
 		npf_count(q, &t->burst, now, now - t->to_mono);
 	if (q->n_clients == 0)
 		return;
@@ -228,7 +232,7 @@ static unsigned int poll_sent(struct npf_tap *t, const struct npf_tap_queue *q)
 	n = rte_ring_dequeue_burst(q->port->sent, (void **)mbufs, NPF_TAP_BURST, NULL);
 	if (n == 0)
 		return 0;
-	serve(t, q, true, mbufs, n);
+	serve(t, q, true, true, mbufs, n);
 	rte_pktmbuf_free_bulk(mbufs, n);
 	return n;
 }
@@ -261,7 +265,7 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 		return 0;
 	count(&t->packets, n);
 	if (q->n_clients + q->n_meters > 0)
-		serve(t, q, false, mbufs, n);
+		serve(t, q, q->port->rx_sent, false, mbufs, n);
 	rte_pktmbuf_free_bulk(mbufs, n);
 	return n;
 }

@@ -48,6 +48,33 @@ static void a_frame_size_that_is_given_is_kept_and_fits_an_mbuf(void **state)
 	assert_int_equal(room, 16384 + 128);
 }
 
+static void the_interface_behind_a_device_is_known(void **state)
+{
+	static const struct {
+		const char *device, *iface;
+	} rows[] = {
+		{"iface:eth1", "eth1"},
+		{"iface:a23456789012345", "a23456789012345"},
+		{"net_af_packet0,iface=eth1", "eth1"},
+		{"net_af_xdp0,queue_count=1,iface=eth1,start_queue=0", "eth1"},
+		{"net_pcap0,iface=eth1", "eth1"},
+		{"net_pcap0,rx_iface=eth1,tx_iface=eth2", "eth1"},
+		{"net_pcap0,rx_pcap=iface=lo.pcap", ""},
+		{"net_tap0,iface=tap0", "tap0"},
+		{"net_null0", ""},
+		{"0000:3b:00.0", ""},
+		{"net_af_packet0,iface=", ""},
+		{"net_af_packet0,iface=a234567890123456", ""},
+	};
+	char name[16];
+
+	(void)state;
+	for (unsigned int i = 0; i < NPF_ARRAY_LEN(rows); i++) {
+		assert_int_equal(npf_devargs_iface(rows[i].device, name), rows[i].iface[0] != '\0');
+		assert_string_equal(name, rows[i].iface);
+	}
+}
+
 static void arguments_that_do_not_fit_are_refused(void **state)
 {
 	char small[16];
@@ -92,6 +119,7 @@ int main(void)
 		cmocka_unit_test(other_devices_are_left_alone),
 		cmocka_unit_test(af_packet_frames_follow_the_interfaces_mtu),
 		cmocka_unit_test(a_frame_size_that_is_given_is_kept_and_fits_an_mbuf),
+		cmocka_unit_test(the_interface_behind_a_device_is_known),
 		cmocka_unit_test(arguments_that_do_not_fit_are_refused),
 		cmocka_unit_test(what_is_sent_goes_through_the_interface_that_is_named),
 		cmocka_unit_test(an_interface_is_up_down_or_gone),
