@@ -65,18 +65,22 @@ uint32_t gen_below(struct gen *g, uint32_t n)
 int gen_guard_init(struct gen_guard *gu, size_t room)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	const size_t len = NPF_ALIGN_UP(room, page) + page;
+	const size_t len = NPF_ALIGN_UP(room, page) + 2 * page;
 	void *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
-	if (mprotect((uint8_t *)map + len - page, page, PROT_NONE) < 0) {
+	if (mprotect(map, page, PROT_NONE) < 0 ||
+		mprotect((uint8_t *)map + len - page, page, PROT_NONE) < 0) {
 		int rc = -errno;
 
 		munmap(map, len);
 		return rc;
 	}
-	*gu = (struct gen_guard){.end = (uint8_t *)map + len - page, .map = map, .len = len};
+	*gu = (struct gen_guard){.begin = (uint8_t *)map + page,
+		.end = (uint8_t *)map + len - page,
+		.map = map,
+		.len = len};
 	return 0;
 }
 

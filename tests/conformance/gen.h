@@ -23,9 +23,9 @@ void gen_init(struct gen *g, uint64_t seed);
 uint64_t gen_next(struct gen *g);
 uint32_t gen_below(struct gen *g, uint32_t n);
 
-/* The bytes that end where unreadable memory begins. */
+/* The bytes between unreadable memory and unreadable memory. */
 struct gen_guard {
-	uint8_t *end;
+	uint8_t *begin, *end;
 	void *map;
 	size_t len;
 };
