@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_filter.c - the door: compile, run, run a burst, choose a back end, ancillary values. */
-#include "jit/bpf.h"
+#include "jit/filter.h"
 #include "jit/opcode.h"
 
 #include <linux/filter.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <cmocka.h>
@@ -213,6 +214,81 @@ static void code_is_never_writable_and_executable(void **state)
 	npf_filter_free(f);
 }
 
+/* The mapping that holds `at` and its neighbours, as they touch it: bytes of each that can't be
+ * read.
+ */
+static void find_guards(const void *at, size_t *before, size_t *behind)
+{
+	unsigned long begin, end, last_begin = 0, last_end = 0, code_end = 0;
+	char line[512], rights[5], last_rights[5] = "";
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	*before = *behind = 0;
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		assert_int_equal(sscanf(line, "%lx-%lx %4s", &begin, &end, rights), 3);
+		if (begin <= (uintptr_t)at && (uintptr_t)at < end) {
+			code_end = end;
+			if (last_end == begin && strcmp(last_rights, "---p") == 0)
+				*before = last_end - last_begin;
+		} else if (begin == code_end && strcmp(rights, "---p") == 0) {
+			*behind = end - begin;
+		}
+		last_begin = begin;
+		last_end = end;
+		memcpy(last_rights, rights, sizeof(rights));
+	}
+	fclose(maps);
+}
+
+static void no_index_of_32_bits_leads_from_a_table_to_memory_that_can_be_read(void **state)
+{
+	struct npf_filter *f[2];
+	size_t before, behind;
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++)
+		assert_int_equal(npf_filter_compile(fifth_byte, 2, NULL, &f[i], NULL), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		find_guards(f[i]->code.at, &before, &behind);
+		assert_true(before >= 65536);
+		assert_true(behind >= 4ull << 32);
+		npf_filter_free(f[i]);
+	}
+}
+
+static int run_in_little_address_space(void)
+{
+	const struct npf_filter_opts scalar = {.backend = NPF_BACKEND_SCALAR};
+	const uint8_t pkt[] = {1, 2, 3, 4, 99};
+	unsigned long pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "r");
+	struct rlimit limit;
+	struct npf_filter *f = NULL;
+
+	if (statm == NULL || fscanf(statm, "%lu", &pages) != 1)
+		return 2;
+	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (64 << 20);
+	if (setrlimit(RLIMIT_AS, &limit) < 0)
+		return 3;
+	if (npf_filter_compile(fifth_byte, 2, &scalar, &f, NULL) != 0)
+		return 4;
+	return npf_filter_run(f, pkt, 5, 5) == 99 ? 0 : 5;
+}
+
+static void code_is_made_where_address_space_is_short(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(run_in_little_address_space());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void back_ends_that_are_not_built_say_so(void **state)
 {
 	static const enum npf_backend absent[] = {NPF_BACKEND_AVX2, NPF_BACKEND_AVX512};
@@ -256,6 +332,8 @@ int main(void)
 		cmocka_unit_test(the_automatic_choice_is_native_code_where_it_is_to_be_had),
 		cmocka_unit_test(without_executable_memory_the_automatic_choice_is_the_interpreter),
 		cmocka_unit_test(code_is_never_writable_and_executable),
+		cmocka_unit_test(no_index_of_32_bits_leads_from_a_table_to_memory_that_can_be_read),
+		cmocka_unit_test(code_is_made_where_address_space_is_short),
 		cmocka_unit_test(back_ends_that_are_not_built_say_so),
 		cmocka_unit_test(the_environment_names_a_back_end),
 	};
