@@ -75,6 +75,7 @@ static const struct emit_table *table_for(struct emit *e, const struct ir_val *v
 	if (t->used)
 		return t;
 	rc = lookup_build(&t->lookup, set->k, set->n, max);
+	ir_spend(e->ir, t->lookup.steps);
 	if (rc < 0) {
 		e->rc = rc;
 		return NULL;

@@ -135,9 +135,11 @@ int ir_decide(const struct ir *ir, const struct ir_order *o, uint32_t b, int sid
 		if (known >= 0)
 			return known;
 	}
-	for (unsigned int i = 0; i < MAX_CLIMB && b != ir->entry; i++) {
+	for (unsigned int i = 0; i < MAX_CLIMB && b != ir->entry && ir_may_search(ir); i++) {
 		const uint32_t d = o->idom[b];
 		const struct ir_block *bl = &ir->blocks[d];
+
+		ir_spend(ir, 1);
 
 		if (o->n_pred[b] == 1 && bl->term == IR_BR) {
 			int known = implied(ir, bl->v, o->by_true[b], &p);

@@ -17,6 +17,8 @@
 /* A program needs about as many steps as instructions; many more means that sharing went wrong. */
 #define SHARED_STEPS(n)   (8 * (n) + 4096)
 #define UNSHARED_STEPS(n) (16 * (n) + 4096)
+/* Work, counted by ir_spend(): filters in use take some hundred steps an instruction. */
+#define MAX_WORK(n) (2000 * (uint64_t)(n) + 1000000)
 
 static const char *const backend_names[] = {
 	[NPF_BACKEND_AUTO] = "auto",
@@ -78,6 +80,7 @@ static int generate_forms(struct generated *g, struct ir *ir, uint32_t passes, u
 int filter_generate(struct generated *g, const struct npf_bpf_insn *insns, uint32_t n_insns,
 	const struct npf_bpf_aux *aux, uint32_t passes, const struct ir_watch *watch)
 {
+	uint64_t steps = 0;
 	int rc = -E2BIG;
 
 	for (int share = 1; share >= 0 && rc == -E2BIG; share--) {
@@ -85,6 +88,7 @@ int filter_generate(struct generated *g, const struct npf_bpf_insn *insns, uint3
 
 		*g = (struct generated){0};
 		ir_init(&ir, false);
+		ir.may_spend = MAX_WORK(n_insns);
 		x86_init(&g->x);
 		rc = ir_build(&ir, insns, n_insns, aux, share != 0);
 		if (rc == 0 && watch != NULL)
@@ -93,6 +97,9 @@ int filter_generate(struct generated *g, const struct npf_bpf_insn *insns, uint3
 			rc = generate_forms(g, &ir, passes,
 				share != 0 ? SHARED_STEPS(n_insns) : UNSHARED_STEPS(n_insns),
 				watch);
+		g->steps = steps += ir.spent;
+		if (ir_is_too_dear(&ir))
+			rc = -E2BIG;
 		ir_fini(&ir);
 		if (rc < 0)
 			x86_fini(&g->x);

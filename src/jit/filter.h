@@ -13,7 +13,8 @@ struct generated {
 	struct x86 x;
 	unsigned int n_forms; /* 1: nothing could be flattened */
 	size_t start[FORM_MAX];
-	size_t n_code; /* bytes of instructions; tables follow */
+	size_t n_code;  /* bytes of instructions; tables follow */
+	uint64_t steps; /* of work that it took: see ir_spend() */
 };
 
 /*

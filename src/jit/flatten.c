@@ -115,6 +115,7 @@ static void study(struct flat *f, uint32_t v)
 	};
 	const struct ir_val *val = &f->ir->vals[v];
 
+	ir_spend(f->ir, 1);
 	if (v == 0 || f->gives_up || f->seen[v] == f->stamp)
 		return;
 	f->seen[v] = f->stamp;
@@ -150,13 +151,15 @@ static void study_return(struct flat *f, uint32_t v)
 	}
 }
 
-/* Find what the head can reach; false: too much, or not of the kind. */
+/* Find what the head can reach; false: too much, not of the kind, or searched enough already. */
 static bool gather(struct flat *f, uint32_t head)
 {
 	const struct ir *ir = f->ir;
 	const struct ir_val *first = &ir->vals[ir->blocks[head].v];
 	bool any_check = false;
 
+	if (!ir_may_search(ir))
+		return false;
 	f->stamp++;
 	f->n_blocks = 0;
 	f->n_bases = 0;
@@ -179,6 +182,7 @@ static bool gather(struct flat *f, uint32_t head)
 
 		if (bl->pin != 0)
 			return false;
+		ir_spend(ir, 1);
 		f->cost += bl->term == IR_BR;
 		if (bl->term == IR_BR)
 			study(f, bl->v);
@@ -278,6 +282,7 @@ static uint32_t flatten(struct flat *f, const struct ir_order *o, uint32_t head)
 
 		for (j = i; j > 0 && o->pos[f->blocks[j - 1]] < o->pos[b]; j--)
 			f->blocks[j] = f->blocks[j - 1];
+		ir_spend(ir, i - j);
 		f->blocks[j] = b;
 	}
 	for (uint32_t i = 0; i < f->n_blocks && !ir->failed; i++) {

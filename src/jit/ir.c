@@ -36,10 +36,10 @@ static uint32_t grow(struct ir *ir, void **arrayp, uint32_t *np, uint32_t *capp,
 
 void ir_init(struct ir *ir, bool fold)
 {
-	*ir = (struct ir){.fold = fold, .hash_mask = FIRST_CAP - 1};
-	ir->hash = calloc(FIRST_CAP, sizeof(*ir->hash));
-	if (ir->hash == NULL)
-		ir->failed = true;
+	*ir = (struct ir){.fold = fold,
+		.key = finder_key(),
+		.may_spend = UINT64_MAX,
+		.may_search = UINT64_MAX};
 	/* Element 0 of each is "none". Sets and windows count from 0 as well: k names them. */
 	GROW(ir, vals);
 	GROW(ir, blocks);
@@ -57,41 +57,24 @@ void ir_fini(struct ir *ir)
 	free(ir->pins);
 	free(ir->sets);
 	free(ir->windows);
-	free(ir->hash);
+	finder_fini(&ir->val_finder);
+	finder_fini(&ir->set_finder);
+	finder_fini(&ir->window_finder);
 	*ir = (struct ir){.failed = true};
 }
 
-static uint32_t hash_of(enum ir_op op, uint32_t a, uint32_t b, uint32_t c, uint32_t k)
+static uint32_t hash_of(const struct ir *ir, const struct ir_val *val)
 {
-	uint64_t h = (uint64_t)op * 0x9e3779b97f4a7c15u;
+	uint64_t h = finder_mix(ir->key, (uint64_t)val->op << 32 | val->k);
 
-	h = (h ^ a) * 0xff51afd7ed558ccdu;
-	h = (h ^ b ^ (uint64_t)c << 32) * 0xc4ceb9fe1a85ec53u;
-	h = (h ^ k) * 0x9e3779b97f4a7c15u;
-	return (uint32_t)(h >> 32);
+	h = finder_mix(h, (uint64_t)val->a << 32 | val->b);
+	return (uint32_t)(finder_mix(h, val->c) >> 32);
 }
 
-static void rehash(struct ir *ir)
+static void remember(struct ir *ir, struct finder *f, uint32_t i, uint32_t hash)
 {
-	uint32_t mask = ir->hash_mask * 2 + 1;
-	uint32_t *hash = calloc((size_t)mask + 1, sizeof(*hash));
-
-	if (hash == NULL)
-		return; /* longer chains, no harm */
-	free(ir->hash);
-	ir->hash = hash;
-	ir->hash_mask = mask;
-	for (uint32_t v = 1; v < ir->n_vals; v++) {
-		struct ir_val *val = &ir->vals[v];
-
-		if (!val->pinned) {
-			uint32_t *head =
-				&hash[hash_of(val->op, val->a, val->b, val->c, val->k) & mask];
-
-			val->next = *head;
-			*head = v;
-		}
-	}
+	if (finder_add(f, i, hash) < 0)
+		ir->failed = true;
 }
 
 static uint32_t append(struct ir *ir, enum ir_op op, uint32_t a, uint32_t b, uint32_t c, uint32_t k)
@@ -128,6 +111,8 @@ uint32_t ir_op(struct ir *ir, enum ir_op op, uint32_t a, uint32_t b, uint32_t c,
 	uint32_t v;
 	uint32_t h;
 
+	ir_spend(ir, 1);
+	ir->failed |= ir_is_too_dear(ir);
 	if (ir->failed)
 		return 0;
 	if (is_commutative(op) && (ir_is_const(ir, a) || (!ir_is_const(ir, b) && a > b))) {
@@ -140,20 +125,17 @@ uint32_t ir_op(struct ir *ir, enum ir_op op, uint32_t a, uint32_t b, uint32_t c,
 		if (v != 0 || ir->failed)
 			return v;
 	}
-	h = hash_of(op, a, b, c, k);
-	for (v = ir->hash[h & ir->hash_mask]; v != 0; v = ir->vals[v].next) {
+	h = hash_of(ir, &(struct ir_val){.op = (uint8_t)op, .a = a, .b = b, .c = c, .k = k});
+	for (v = finder_first(&ir->val_finder, h); v != 0; v = finder_next(&ir->val_finder, v)) {
 		const struct ir_val *val = &ir->vals[v];
 
+		ir_spend(ir, 1);
 		if (val->op == op && val->a == a && val->b == b && val->c == c && val->k == k)
 			return v;
 	}
 	v = append(ir, op, a, b, c, k);
-	if (v == 0)
-		return 0;
-	ir->vals[v].next = ir->hash[h & ir->hash_mask];
-	ir->hash[h & ir->hash_mask] = v;
-	if (ir->n_vals > ir->hash_mask)
-		rehash(ir);
+	if (v != 0)
+		remember(ir, &ir->val_finder, v, h);
 	return v;
 }
 
@@ -223,6 +205,7 @@ static int by_value(const void *a, const void *b)
 
 uint32_t ir_set_new(struct ir *ir, uint32_t *k, uint32_t n)
 {
+	uint64_t h = ir->key;
 	uint32_t set;
 	uint32_t m = 0;
 
@@ -231,8 +214,13 @@ uint32_t ir_set_new(struct ir *ir, uint32_t *k, uint32_t n)
 		if (m == 0 || k[m - 1] != k[i])
 			k[m++] = k[i];
 	}
+	for (uint32_t i = 0; i < m; i++)
+		h = finder_mix(h, k[i]);
+	ir_spend(ir, (uint64_t)n);
 	/* Equal sets are one, so that lookups in them are one value. */
-	for (set = 1; set < ir->n_sets; set++) {
+	for (set = finder_first(&ir->set_finder, (uint32_t)(h >> 32)); set != 0;
+		set = finder_next(&ir->set_finder, set)) {
+		ir_spend(ir, (uint64_t)m);
 		if (ir->sets[set].n == m && memcmp(ir->sets[set].k, k, m * sizeof(*k)) == 0) {
 			free(k);
 			return set;
@@ -244,6 +232,7 @@ uint32_t ir_set_new(struct ir *ir, uint32_t *k, uint32_t n)
 		return 0;
 	}
 	ir->sets[set] = (struct ir_set){.n = m, .k = k};
+	remember(ir, &ir->set_finder, set, (uint32_t)(h >> 32));
 	return set;
 }
 
@@ -254,16 +243,21 @@ bool ir_set_has(const struct ir_set *set, uint32_t k)
 
 uint32_t ir_window_new(struct ir *ir, uint32_t off, uint64_t mask, uint64_t want)
 {
+	const uint64_t h = finder_mix(finder_mix(finder_mix(ir->key, off), mask), want) >> 32;
 	uint32_t w;
 
-	for (w = 1; w < ir->n_windows; w++) {
+	for (w = finder_first(&ir->window_finder, (uint32_t)h); w != 0;
+		w = finder_next(&ir->window_finder, w)) {
+		ir_spend(ir, 1);
 		if (ir->windows[w].off == off && ir->windows[w].mask == mask &&
 			ir->windows[w].want == want)
 			return w;
 	}
 	w = GROW(ir, windows);
-	if (w != 0)
+	if (w != 0) {
 		ir->windows[w] = (struct ir_window){.off = off, .mask = mask, .want = want};
+		remember(ir, &ir->window_finder, w, (uint32_t)h);
+	}
 	return w;
 }
 

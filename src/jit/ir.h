@@ -25,6 +25,7 @@
 #define NPF_JIT_IR_H
 
 #include "jit/bpf.h"
+#include "jit/finder.h"
 
 #include <stdio.h>
 
@@ -78,8 +79,7 @@ struct ir_val {
 	bool pinned; /* never shared with an equal one */
 	uint32_t a, b, c;
 	uint32_t k;
-	uint32_t max;  /* no greater than this, ever */
-	uint32_t next; /* in its hash chain */
+	uint32_t max; /* no greater than this, ever */
 };
 
 enum ir_term {
@@ -132,10 +132,35 @@ struct ir {
 	uint32_t n_sets, cap_sets;
 	struct ir_window *windows;
 	uint32_t n_windows, cap_windows;
-	uint32_t *hash; /* heads of chains of equal hash, by value */
-	uint32_t hash_mask;
-	uint32_t len; /* the value IR_LEN, or 0 */
+	struct finder val_finder, set_finder, window_finder;
+	uint64_t key;   /* of the hashes */
+	uint64_t spent; /* steps of work so far, and how many may be: see ir_spend() */
+	uint64_t may_spend;
+	uint64_t may_search; /* beyond this a pass that can do less does less */
 };
+
+/*
+ * ir_spend - count work: a step is about one look at one element.
+ *
+ * Filters come from people who may want the compiler to take long, so each loop that could take
+ * more than a few steps an element is counted. What a pass searches is bounded by may_search, which
+ * makes programs slower, not wrong; beyond may_spend all fails (`failed`, ir_is_too_dear()). Those
+ * who only read the program count too.
+ */
+static inline void ir_spend(const struct ir *ir, uint64_t steps)
+{
+	((struct ir *)(uintptr_t)ir)->spent += steps;
+}
+
+static inline bool ir_may_search(const struct ir *ir)
+{
+	return ir->spent <= ir->may_search;
+}
+
+static inline bool ir_is_too_dear(const struct ir *ir)
+{
+	return ir->spent > ir->may_spend;
+}
 
 void ir_init(struct ir *ir, bool fold);
 void ir_fini(struct ir *ir);
@@ -239,6 +264,7 @@ struct ir_pass {
 	const char *name;
 	const char *what; /* one line for people */
 	int (*run)(struct ir *ir);
+	uint32_t search; /* steps that it may search, for each block */
 };
 
 extern const struct ir_pass ir_passes[];

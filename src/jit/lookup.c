@@ -2,19 +2,25 @@
 /*
  * lookup.c - finding perfect hashes.
  *
- * Multipliers are drawn from a fixed sequence, so one program always compiles to the same code.
+ * Multipliers are drawn from a sequence that the values themselves begin, so one program always
+ * compiles to the same code, and nobody can make values for multipliers that he knows beforehand.
  * Few values: one multiplier that spreads them over eight times as many slots is soon found. Many:
  * values are split into small buckets by a first product, and each bucket, the fullest first, gets
  * a multiplier of its own that puts it into free slots (Fox et al. 1992; Belazzougui et al. 2009).
- * Slots are half used at most, so a bucket needs some dozens of tries, and the whole is linear.
+ * Slots are half used at most, so a bucket needs some dozens of tries, and the whole is linear. A
+ * first product that leaves a bucket too full is given up at once.
  */
 #include "jit/lookup.h"
 
 #include <string.h>
 
-#define ONE_LEVEL_MAX 48
-#define BITS_MIN      24
-#define MAX_TRIES     20000
+#define ONE_LEVEL_MAX   48
+#define BITS_MIN        24
+#define ONE_LEVEL_TRIES 400 /* one in nine succeeds where values are fullest */
+#define BUCKET_TRIES    4096
+#define FIRST_TRIES     8
+#define MAX_MORE        3  /* doublings of the slots */
+#define BUCKET_MAX      14 /* so many values fit into half empty slots by one try in 2^14 */
 
 static uint32_t next_mult(uint64_t *state)
 {
@@ -24,6 +30,17 @@ static uint32_t next_mult(uint64_t *state)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
 	return (uint32_t)(z >> 32) | 1;
+}
+
+static uint64_t begin_with(const uint32_t *k, uint32_t n)
+{
+	uint64_t state = n;
+
+	for (uint32_t i = 0; i < n; i++) {
+		state = (state ^ k[i]) * 0xff51afd7ed558ccdu;
+		state ^= state >> 32;
+	}
+	return state;
 }
 
 static uint32_t log2_above(uint32_t n)
@@ -60,7 +77,7 @@ static int build_one_level(struct lookup *l, const uint32_t *k, uint32_t n)
 	const uint32_t bits = log2_above(n * 8);
 	npf_autofree uint8_t *used = malloc((size_t)1 << bits);
 	uint32_t at[ONE_LEVEL_MAX];
-	uint64_t state = n;
+	uint64_t state = begin_with(k, n);
 
 	l->kind = LOOKUP_HASH;
 	l->n_slots = 1u << bits;
@@ -68,9 +85,10 @@ static int build_one_level(struct lookup *l, const uint32_t *k, uint32_t n)
 	l->slots = malloc(l->n_slots * sizeof(*l->slots));
 	if (used == NULL || l->slots == NULL)
 		return -ENOMEM;
-	for (unsigned int try = 0; try < MAX_TRIES; try++) {
+	for (unsigned int try = 0; try < ONE_LEVEL_TRIES; try++) {
 		uint32_t i;
 
+		l->steps += n;
 		memset(used, 0, l->n_slots);
 		l->mult = next_mult(&state);
 		for (i = 0; i < n; i++) {
@@ -108,10 +126,11 @@ static int fullest_first(const void *a, const void *b)
 static bool place(struct lookup *l, const struct bucket *bk, const uint32_t *k, uint32_t *at,
 	uint8_t *used, uint64_t *state)
 {
-	for (unsigned int try = 0; try < MAX_TRIES; try++) {
+	for (unsigned int try = 0; try < BUCKET_TRIES; try++) {
 		const uint32_t mult = next_mult(state);
 		uint32_t i;
 
+		l->steps += bk->n;
 		for (i = 0; i < bk->n; i++) {
 			at[bk->first + i] = k[bk->first + i] * mult >> l->shift;
 			if (used[at[bk->first + i]])
@@ -142,8 +161,11 @@ static int try_two_levels(struct lookup *l, const uint32_t *k, uint32_t n, uint6
 	if (buckets == NULL || sorted == NULL || at == NULL || used == NULL)
 		return -ENOMEM;
 	l->mult = next_mult(state);
-	for (uint32_t i = 0; i < n; i++)
-		buckets[k[i] * l->mult >> l->mult_shift].n++;
+	l->steps += n;
+	for (uint32_t i = 0; i < n; i++) {
+		if (++buckets[k[i] * l->mult >> l->mult_shift].n > BUCKET_MAX)
+			return 1;
+	}
 	for (uint32_t i = 0; i < l->n_mults; i++) {
 		buckets[i].number = i;
 		buckets[i].first = first;
@@ -168,13 +190,14 @@ static int try_two_levels(struct lookup *l, const uint32_t *k, uint32_t n, uint6
 
 static int build_two_levels(struct lookup *l, const uint32_t *k, uint32_t n)
 {
-	uint64_t state = n;
+	uint64_t state = begin_with(k, n);
 	int rc = 1;
 
 	l->kind = LOOKUP_HASH2;
 	/* More room after each failure; with distinct values it does not come to the end. */
-	for (uint32_t more = 0; rc == 1 && log2_above(n * 2) + more < 28; more++) {
-		lookup_fini(l);
+	for (uint32_t more = 0; rc == 1 && more <= MAX_MORE; more++) {
+		free(l->slots);
+		free(l->mults);
 		l->kind = LOOKUP_HASH2;
 		l->n_slots = 1u << (log2_above(n * 2) + more);
 		l->shift = 32 - (log2_above(n * 2) + more);
@@ -184,10 +207,10 @@ static int build_two_levels(struct lookup *l, const uint32_t *k, uint32_t n)
 		l->mults = malloc(l->n_mults * sizeof(*l->mults));
 		if (l->slots == NULL || l->mults == NULL)
 			return -ENOMEM;
-		for (unsigned int try = 0; try < 4 && rc == 1; try++)
+		for (unsigned int try = 0; try < FIRST_TRIES && rc == 1; try++)
 			rc = try_two_levels(l, k, n, &state);
 	}
-	return rc == 1 ? -ENOMEM : rc;
+	return rc == 1 ? -E2BIG : rc;
 }
 
 bool lookup_is_bitmap(uint32_t n, uint32_t max)

@@ -31,6 +31,7 @@ struct lookup {
 	uint32_t n_mults;
 	uint32_t *slots; /* LOOKUP_BITS: 2048 words */
 	uint32_t *mults;
+	uint64_t steps; /* that it took to find this table */
 };
 
 /* Is the table of n values a bitmap, where no value looked up is greater than max? */
@@ -39,7 +40,7 @@ bool lookup_is_bitmap(uint32_t n, uint32_t max);
 /*
  * lookup_build - find a table for n different values, 1 at least.
  * @max: no value looked up will be greater
- * Return: 0, -ENOMEM.
+ * Return: 0, -ENOMEM; -E2BIG if the values defy all tries (not seen).
  */
 int lookup_build(struct lookup *l, const uint32_t *k, uint32_t n, uint32_t max);
 void lookup_fini(struct lookup *l);

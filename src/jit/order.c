@@ -59,6 +59,7 @@ int ir_order_init(struct ir_order *o, const struct ir *ir)
 	}
 	o->n = (uint32_t)n - left;
 	memmove(o->block, o->block + left, o->n * sizeof(*o->block));
+	ir_spend(ir, 2 * (uint64_t)o->n);
 
 	for (uint32_t i = 0; i < o->n; i++)
 		o->pos[o->block[i]] = i;
@@ -88,6 +89,7 @@ int ir_order_init(struct ir_order *o, const struct ir *ir)
 			if (o->n_pred[to[j]]++ == 0)
 				x = b;
 			while (x != y) {
+				ir_spend(ir, 1);
 				if (o->depth[x] < o->depth[y]) {
 					uint32_t swap = x;
 

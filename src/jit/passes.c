@@ -9,17 +9,23 @@
 
 #include <string.h>
 
+/* What a pass may search for each block. Filters in use take a third of it. */
+#define SEARCH         128
+#define FLATTEN_SEARCH 1024 /* each block is tried as the head of a part */
+
 const struct ir_pass ir_passes[] = {
-	{"fold", "constants folded, algebra simplified", ir_pass_fold},
-	{"checks", "length checks that earlier ones cover removed", ir_pass_checks},
-	{"chains", "chains of equal-compares made lookups in sets", ir_pass_chains},
-	{"thread", "decisions that earlier ones settle jumped over", ir_pass_thread},
-	{"chains", "chains that came into view made lookups", ir_pass_chains},
-	{"netorder", "compares done on the bytes as they lie in the packet", ir_pass_netorder},
-	{"sweep", "jumps to jumps and unused values removed", ir_pass_sweep},
-	{"flatten", "branches made logic, length checks hoisted into one", ir_pass_flatten},
-	{"windows", "compares of neighbouring bytes merged", ir_pass_windows},
-	{"sweep", "the rest tidied up", ir_pass_sweep},
+	{"fold", "constants folded, algebra simplified", ir_pass_fold, SEARCH},
+	{"checks", "length checks that earlier ones cover removed", ir_pass_checks, SEARCH},
+	{"chains", "chains of equal-compares made lookups in sets", ir_pass_chains, SEARCH},
+	{"thread", "decisions that earlier ones settle jumped over", ir_pass_thread, SEARCH},
+	{"chains", "chains that came into view made lookups", ir_pass_chains, SEARCH},
+	{"netorder", "compares done on the bytes as they lie in the packet", ir_pass_netorder,
+		SEARCH},
+	{"sweep", "jumps to jumps and unused values removed", ir_pass_sweep, SEARCH},
+	{"flatten", "branches made logic, length checks hoisted into one", ir_pass_flatten,
+		FLATTEN_SEARCH},
+	{"windows", "compares of neighbouring bytes merged", ir_pass_windows, SEARCH},
+	{"sweep", "the rest tidied up", ir_pass_sweep, SEARCH},
 };
 const unsigned int ir_n_passes = NPF_ARRAY_LEN(ir_passes);
 const unsigned int ir_flatten_at = 7;
@@ -33,7 +39,10 @@ int ir_optimise(struct ir *ir, unsigned int from, unsigned int to, uint32_t mask
 
 		if ((mask & (1u << i)) == 0)
 			continue;
+		ir->may_search = ir->spent + ir_passes[i].search * ((uint64_t)ir->n_blocks + 64);
 		rc = ir_passes[i].run(ir);
+		if (rc == 0 && ir_is_too_dear(ir))
+			rc = -E2BIG;
 		if (rc < 0)
 			return rc;
 		if (watch != NULL)
@@ -108,9 +117,11 @@ int ir_pass_checks(struct ir *ir)
 static uint32_t thread_edge(
 	const struct ir *ir, const struct ir_order *o, uint32_t b, int side, uint32_t to)
 {
-	for (unsigned int i = 0; i < 64; i++) {
+	for (unsigned int i = 0; i < 64 && ir_may_search(ir); i++) {
 		const struct ir_block *bl = &ir->blocks[to];
 		int known;
+
+		ir_spend(ir, 1);
 
 		if (bl->pin != 0 || bl->term == IR_RET)
 			break;

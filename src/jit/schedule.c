@@ -92,6 +92,7 @@ static void place(struct placer *p, uint32_t v, uint32_t b)
 		bool ready = true;
 		uint32_t at;
 
+		ir_spend(p->ir, 1);
 		v = p->stack[depth - 1];
 		if (available(p, v, b) != 0) {
 			depth--;
@@ -228,26 +229,38 @@ void sched_fini(struct sched *s)
 	*s = (struct sched){0};
 }
 
+/* A stack word that is free, and the step from which on it is. */
+struct free_word {
+	uint32_t word;
+	uint32_t since;
+};
+
 struct assigner {
 	struct sched *s;
 	uint32_t n_regs;
-	uint32_t in_reg[32]; /* step that has each register, 0 for none */
-	uint32_t *free_words;
-	uint32_t n_free_words;
-	uint32_t *in_word; /* steps on the stack, in no order */
-	uint32_t n_in_word;
+	uint32_t in_reg[32];          /* step that has each register, 0 for none */
+	struct free_word *free_words; /* the longest free first: [taken, freed) */
+	uint32_t n_taken, n_freed;
+	uint32_t *ending;  /* by step: a step on the stack that is read last there, 0 for none */
+	uint32_t *sibling; /* by step on the stack: another that ends where it does */
+	uint32_t expired;  /* all that ends before this step is off the stack */
 };
 
 /*
- * A stack word for a life that begins now. One that began earlier (and was in a register) gets a
- * word of its own: a free one may have been another's when that life began.
+ * A stack word for step i, whose life may have begun earlier, in a register: the word must have
+ * been free then. The one that is free for longest is if any is.
  */
-static uint32_t take_word(struct assigner *as, uint32_t i, bool begins_now)
+static uint32_t take_word(struct assigner *as, uint32_t i)
 {
-	uint32_t word = begins_now && as->n_free_words > 0 ? as->free_words[--as->n_free_words]
-							   : as->s->n_words++;
+	const uint32_t last = as->s->steps[i].last;
+	uint32_t word;
 
-	as->in_word[as->n_in_word++] = i;
+	if (as->n_taken < as->n_freed && as->free_words[as->n_taken].since <= i)
+		word = as->free_words[as->n_taken++].word;
+	else
+		word = as->s->n_words++;
+	as->sibling[i] = as->ending[last];
+	as->ending[last] = i;
 	return as->n_regs + word;
 }
 
@@ -257,15 +270,10 @@ static void expire(struct assigner *as, uint32_t now)
 		if (as->in_reg[r] != 0 && as->s->steps[as->in_reg[r]].last < now)
 			as->in_reg[r] = 0;
 	}
-	for (uint32_t i = 0; i < as->n_in_word;) {
-		const struct step *step = &as->s->steps[as->in_word[i]];
-
-		if (step->last < now) {
-			as->free_words[as->n_free_words++] = step->loc - as->n_regs;
-			as->in_word[i] = as->in_word[--as->n_in_word];
-		} else {
-			i++;
-		}
+	for (; as->expired < now; as->expired++) {
+		for (uint32_t i = as->ending[as->expired]; i != 0; i = as->sibling[i])
+			as->free_words[as->n_freed++] =
+				(struct free_word){as->s->steps[i].loc - as->n_regs, now};
 	}
 }
 
@@ -296,41 +304,61 @@ static uint32_t pick_reg(const struct assigner *as, const struct ir *ir, uint32_
 	return dying;
 }
 
-int sched_assign(struct sched *s, const struct ir *ir, uint32_t n_regs)
+/* The register of the step whose life ends last, to be lent to one that ends before; or none. */
+static uint32_t take_from_longest(struct assigner *as, uint32_t i)
 {
-	npf_autofree uint32_t *free_words = malloc(s->n_steps * sizeof(*free_words));
-	npf_autofree uint32_t *in_word = malloc(s->n_steps * sizeof(*in_word));
-	struct assigner as = {
-		.s = s, .n_regs = n_regs, .free_words = free_words, .in_word = in_word};
+	struct step *steps = as->s->steps;
+	uint32_t longest = 0;
 
-	if (free_words == NULL || in_word == NULL)
-		return -ENOMEM;
+	for (uint32_t r = 1; r < as->n_regs; r++) {
+		if (steps[as->in_reg[r]].last > steps[as->in_reg[longest]].last)
+			longest = r;
+	}
+	if (steps[as->in_reg[longest]].last <= steps[i].last)
+		return SCHED_NO_LOC;
+	steps[as->in_reg[longest]].loc = take_word(as, as->in_reg[longest]);
+	return longest;
+}
+
+static int assign(struct assigner *as, const struct ir *ir)
+{
+	struct sched *s = as->s;
+
 	for (uint32_t i = 1; i < s->n_steps; i++) {
 		struct step *step = &s->steps[i];
-		uint32_t reg, longest;
+		uint32_t reg;
 
 		if (step->v == 0 || step->fused || step->n_uses == 0 ||
 			ir->vals[step->v].op == IR_SET)
 			continue;
-		expire(&as, i);
-		reg = pick_reg(&as, ir, i);
+		expire(as, i);
+		reg = pick_reg(as, ir, i);
+		if (reg == SCHED_NO_LOC)
+			reg = take_from_longest(as, i);
 		if (reg == SCHED_NO_LOC) {
-			longest = 0;
-			for (uint32_t r = 1; r < n_regs; r++) {
-				if (s->steps[as.in_reg[r]].last > s->steps[as.in_reg[longest]].last)
-					longest = r;
-			}
-			if (s->steps[as.in_reg[longest]].last <= step->last) {
-				step->loc = take_word(&as, i, true);
-				continue;
-			}
-			s->steps[as.in_reg[longest]].loc =
-				take_word(&as, as.in_reg[longest], false);
-			reg = longest;
+			step->loc = take_word(as, i);
+			continue;
 		}
-		as.in_reg[reg] = i;
+		as->in_reg[reg] = i;
 		step->loc = reg;
 		s->used_regs |= 1u << reg;
 	}
-	return 0;
+	return s->n_words <= SCHED_MAX_WORDS ? 0 : -E2BIG;
+}
+
+int sched_assign(struct sched *s, const struct ir *ir, uint32_t n_regs)
+{
+	npf_autofree struct free_word *free_words = malloc(s->n_steps * sizeof(*free_words));
+	npf_autofree uint32_t *ending = calloc(s->n_steps, sizeof(*ending));
+	npf_autofree uint32_t *sibling = calloc(s->n_steps, sizeof(*sibling));
+	struct assigner as = {.s = s,
+		.n_regs = n_regs,
+		.free_words = free_words,
+		.ending = ending,
+		.sibling = sibling};
+
+	if (free_words == NULL || ending == NULL || sibling == NULL)
+		return -ENOMEM;
+	ir_spend(ir, s->n_steps);
+	return assign(&as, ir);
 }

@@ -12,6 +12,8 @@
 #include "jit/ir.h"
 
 #define SCHED_NO_LOC UINT32_MAX
+/* The stack frame stays within a page: the unreadable page below a stack can't be stepped over. */
+#define SCHED_MAX_WORDS 960
 
 struct step {
 	uint32_t v;       /* the value computed; 0: the end of the block */
@@ -33,7 +35,8 @@ struct sched {
 
 /* Return: 0, -ENOMEM, -E2BIG: more than max_steps. */
 int sched_build(struct sched *s, const struct ir *ir, uint32_t max_steps);
-/* n_regs registers, all alike. */
+/* n_regs registers, all alike. Return: 0, -ENOMEM, -E2BIG: more than SCHED_MAX_WORDS on the stack.
+ */
 int sched_assign(struct sched *s, const struct ir *ir, uint32_t n_regs);
 void sched_fini(struct sched *s);
 
