@@ -40,7 +40,7 @@ NPFDP_API int npfdp_is_port(pcap_t *p);
 /* All since activation. Later releases may add fields at the end. */
 struct npfdp_stats {
 	uint64_t received;         /* packets that the port handled, whatever the filter said */
-	uint64_t accepted;         /* passed the filter and the direction: libpcap's ps_recv */
+	uint64_t accepted;         /* passed the filter and the direction; see screened */
 	uint64_t captured;         /* written to this handle's buffer */
 	uint64_t captured_bytes;   /* bytes of those, as cut by snap length and filter */
 	uint64_t delivered;        /* handed to the program */
@@ -56,6 +56,9 @@ struct npfdp_stats {
 	uint64_t late_p50_ns; /* half of them: no later; rounded up, by a quarter at most */
 	uint64_t late_p99_ns; /* 99 % of them, the same way */
 	uint64_t late_max_ns; /* the latest */
+	/* Rejected by a filter that libpcap runs itself: ps_recv counts these, too. What waits in
+	 * the buffer is counted as accepted until it is read. */
+	uint64_t screened;
 };
 
 /* @size: sizeof(*stats), so that programs and libraries of different releases fit together. */

@@ -164,7 +164,8 @@ static int open_session(
 		return rc;
 	c->port = reply.port;
 	c->port.name[sizeof(c->port.name) - 1] = '\0';
-	atomic_store_explicit(&c->gen, reply.filter_gen, memory_order_relaxed);
+	atomic_store_explicit(&c->in_force, reply.filter_gen, memory_order_relaxed);
+	c->snaplen = conf->snaplen;
 	c->params = req.params;
 	atomic_init(
 		&c->mintocopy, (conf->flags & NPF_WIRE_OPEN_IMMEDIATE) != 0 ? 0 : conf->mintocopy);
@@ -260,7 +261,7 @@ int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns
 	}
 	if (n_insns > 0) {
 		/* The daemon checks for itself; we check because we may run it here. */
-		rc = npf_bpf_verify(insns, n_insns, &bad);
+		rc = npf_bpf_verify_loose(insns, n_insns, &bad);
 		if (rc < 0) {
 			snprintf(err->text, sizeof(err->text), "bad filter: instruction %u: %s",
 				bad.pc, bad.reason);
@@ -278,7 +279,10 @@ int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns
 		c->insns = npf_steal_ptr(&copy);
 		c->n_insns = n_insns;
 		/* relaxed: the reader compares it, and reads insns only under the lock. */
-		atomic_store_explicit(&c->gen, reply.filter_gen, memory_order_relaxed);
+		atomic_store_explicit(&c->in_force,
+			reply.filter_gen |
+				((reply.flags & NPF_WIRE_FILTER_READER) != 0 ? NPF_RUN_HERE : 0),
+			memory_order_relaxed);
 	} else {
 		*err = call.err;
 	}
@@ -411,6 +415,7 @@ int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct 
 		NPF_WIRE_GETS(*stats),
 	};
 	uint64_t skipped = atomic_load_explicit(&c->skipped, memory_order_relaxed);
+	uint64_t screened = atomic_load_explicit(&c->screened, memory_order_relaxed);
 	struct npf_ring_counters ring;
 	int rc = npf_client_call(c, &call, err);
 
@@ -428,7 +433,9 @@ int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct 
 	} else if (rc == 0) {
 		c->last_stats = *stats;
 	}
-	if (rc == 0)
+	if (rc == 0) {
 		stats->accepted -= NPF_MIN(skipped, stats->accepted);
+		stats->screened += screened;
+	}
 	return rc;
 }

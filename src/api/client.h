@@ -116,7 +116,8 @@ void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size);
 
 /*
  * npf_client_set_filter - replace the filter. From the return on nothing that it rejects is
- * delivered, and nothing that both filters accept is lost.
+ * delivered, and nothing that both filters accept is lost. One that libpcap runs itself (enum
+ * npf_bpf_loose) is run by the reader on what the daemon can't decide.
  * @n_insns: 0 = accept all
  */
 int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns, uint32_t n_insns,
@@ -143,7 +144,8 @@ int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_e
 int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms, bool nothing_read,
 	struct npf_wire_error *err);
 
-/* Also works once the daemon has gone: then what the ring itself knows. */
+/* accepted: what passed the filter, wherever it was run; what is still to go through it counts as
+ * such until it is read. Also works once the daemon has gone: then what the ring itself knows. */
 int npf_client_stats(
 	struct npf_client *c, struct npf_wire_stats *stats, struct npf_wire_error *err);
 

@@ -18,6 +18,7 @@ struct npf_client {
 	int epfd;    /* watches bell_fd and the end of sock: what a program selects on */
 	unsigned int n_buffer_fds; /* that a buffer for packets comes with */
 	struct npf_reader *reader; /* NULL: no capture */
+	uint32_t snaplen;
 	struct npf_wire_port port;
 
 	/* The reading thread's. */
@@ -25,14 +26,15 @@ struct npf_client {
 	bool signalled;  /* epfd is readable by our own doing */
 	uint64_t passed; /* records taken from the ring and not handed out */
 	bool hangup;     /* the daemon's end of the socket is closed */
-	bool monitor;    /* the ring brings counts, not packets */
-	bool carrying;   /* ... and what is left of packets belongs to the first of them */
+	bool paused;   /* there may be more: npf_client_next() broke off after many rejected ones */
+	bool monitor;  /* the ring brings counts, not packets */
+	bool carrying; /* ... and what is left of packets belongs to the first of them */
 	struct npf_wire_counters carried;
 	uint64_t opened_ns; /* CLOCK_MONOTONIC */
 
-	/* Written under the lock; gen, direction and mintocopy are also read without it. */
+	/* Written under the lock; in_force, direction and mintocopy are also read without it. */
 	pthread_mutex_t lock;
-	_Atomic uint16_t gen; /* of the filter in force */
+	_Atomic uint32_t in_force; /* generation of the filter; more with NPF_RUN_HERE */
 	_Atomic uint32_t direction;
 	_Atomic uint32_t mintocopy; /* 0 when immediate */
 	struct npf_bpf_insn *insns; /* NULL: accept all */
@@ -48,8 +50,13 @@ struct npf_client {
 	_Atomic uint64_t late_p50, late_p99, late_max; /* ns */
 
 	/* Written by the reading thread, read by any. */
-	_Atomic uint64_t skipped; /* records that a later filter or direction rejected */
+	_Atomic uint64_t skipped;  /* records that a filter or direction rejected here */
+	_Atomic uint64_t screened; /* ... of these, by the filter that accepted them in part */
 };
+
+/* In in_force, so that no record's generation equals it: the daemon runs a part of the filter at
+ * most, and each record has to go through it here. */
+#define NPF_RUN_HERE 0x10000u
 
 /* One call on an open session. Return: 0 or -errno with *err filled. */
 int npf_client_call(struct npf_client *c, struct npf_wire_call *call, struct npf_wire_error *err);

@@ -10,7 +10,8 @@
  * those who select while the epoll set asks for that, too.
  *
  * A record that bears an older filter generation than the filter in force was accepted by a filter
- * that has been replaced since: the one in force decides again.
+ * that has been replaced since: the one in force decides again. And there are filters that the
+ * daemon runs in part only (NPF_WIRE_FILTER_READER): these decide here on every record.
  */
 #include "api/client_priv.h"
 
@@ -21,23 +22,56 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* Bytes that the filter now in force keeps of a record that another one accepted. */
-static uint32_t refilter(struct npf_client *c, const struct npf_view *v)
+/* Rejected records in a row after which a read looks whether it is to end. */
+#define MAX_REJECTED 1024u
+
+/* Counters that only the reading thread writes: no need for a read-modify-write. */
+static void count_one(_Atomic uint64_t *n)
+{
+	atomic_store_explicit(
+		n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+/* A loop without end goes on here, as it does in libpcap. */
+static uint32_t run_here(struct npf_client *c, const struct npf_view *v)
 {
 	struct npf_bpf_aux aux = {
 		.pkttype = (v->flags & NPF_REC_OUTBOUND) != 0 ? 4 : 0,
 		.ifindex = v->port,
 	};
-	uint32_t keep = UINT32_MAX;
-	uint16_t gen;
+
+	return npf_bpf_interpret_loose(c->insns, v->data, v->len, v->caplen, &aux, 0);
+}
+
+/* Under the lock: bytes that the filter keeps of a record that did not go through it, or not
+ * through all of it. */
+static uint32_t decide(struct npf_client *c, const struct npf_view *v, uint32_t in_force)
+{
+	const int16_t age = (int16_t)((uint16_t)in_force - v->filter_gen);
+	const bool runs_here = (in_force & NPF_RUN_HERE) != 0;
+	uint32_t keep;
+
+	/* A newer one than ours is being installed by another thread: its word stands. */
+	if (c->insns == NULL || age < 0 || (age == 0 && !runs_here))
+		return UINT32_MAX;
+	keep = run_here(c, v);
+	if (!runs_here)
+		return keep;
+	if (keep == 0 && age == 0)
+		count_one(&c->screened);
+	/* As in libpcap, such a filter does not cut. */
+	return keep != 0 ? UINT32_MAX : 0;
+}
+
+static uint32_t refilter(struct npf_client *c, const struct npf_view *v)
+{
+	uint32_t keep;
 
 	pthread_mutex_lock(&c->lock);
-	gen = atomic_load_explicit(&c->gen, memory_order_relaxed);
-	/* A newer one than ours is being installed by another thread: its word stands. */
-	if ((int16_t)(gen - v->filter_gen) > 0 && c->insns != NULL)
-		keep = npf_bpf_interpret(c->insns, v->data, v->len, v->caplen, &aux);
+	keep = decide(c, v, atomic_load_explicit(&c->in_force, memory_order_relaxed));
 	pthread_mutex_unlock(&c->lock);
-	return keep;
+	/* A record that was to go through its filter here was not cut before. */
+	return NPF_MIN(keep, c->snaplen);
 }
 
 static bool is_accepted(struct npf_client *c, struct npf_view *v)
@@ -49,7 +83,8 @@ static bool is_accepted(struct npf_client *c, struct npf_view *v)
 		return true;
 	if (NPF_UNLIKELY(direction != NPF_WIRE_INOUT) && outbound != (direction == NPF_WIRE_OUT))
 		return false;
-	if (NPF_UNLIKELY(v->filter_gen != atomic_load_explicit(&c->gen, memory_order_relaxed))) {
+	if (NPF_UNLIKELY(
+		    v->filter_gen != atomic_load_explicit(&c->in_force, memory_order_relaxed))) {
 		uint32_t keep = refilter(c, v);
 
 		if (keep == 0)
@@ -84,8 +119,10 @@ static void add_carried(struct npf_client *c, struct npf_view *v)
 
 int npf_client_next(struct npf_client *c, struct npf_view *v)
 {
+	unsigned int n_rejected = 0;
 	int rc;
 
+	c->paused = false;
 	if (NPF_UNLIKELY(c->reader == NULL))
 		return 0;
 	for (; (rc = npf_reader_next(c->reader, v)) == 1; c->passed++) {
@@ -99,10 +136,10 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 			add_carried(c, v);
 		if (NPF_LIKELY(is_accepted(c, v)))
 			return 1;
-		/* Only this thread writes it: no need for a read-modify-write. */
-		atomic_store_explicit(&c->skipped,
-			atomic_load_explicit(&c->skipped, memory_order_relaxed) + 1,
-			memory_order_relaxed);
+		count_one(&c->skipped);
+		c->paused = ++n_rejected == MAX_REJECTED;
+		if (NPF_UNLIKELY(c->paused))
+			return 0;
 	}
 	/* A reader without a producer says that it is at the end: here that is the daemon's. */
 	return rc == -ENODATA && c->hangup ? -EPIPE : rc;
@@ -206,6 +243,8 @@ int npf_client_wait(struct npf_client *c, int timeout_ms)
 {
 	int rc;
 
+	if (c->paused)
+		return 1;
 	if (c->hangup)
 		return -EPIPE;
 	if (!arm(c))
@@ -240,7 +279,7 @@ void npf_client_settle(struct npf_client *c)
 	if (c->reader == NULL)
 		return;
 	disarm(c);
-	if (!npf_reader_has_more(c->reader) && arm(c))
+	if (!c->paused && !npf_reader_has_more(c->reader) && arm(c))
 		return;
 	signal_self(c, true);
 }

@@ -2,7 +2,8 @@
 /*
  * stats.c - counters, with libpcap's meaning and with our own.
  *
- * ps_recv   passed the filter, whether or not there was room for it (as libpcap on Linux)
+ * ps_recv   passed the filter, whether or not there was room for it (as libpcap on Linux); for a
+ *           filter that libpcap runs itself, whether it passed or not (as there)
  * ps_drop   passed the filter and found no room in this session's buffer
  * ps_ifdrop dropped by the port itself since activation
  * The 32-bit ones are the low halves of the 64-bit ones of npfdp_stats().
@@ -40,7 +41,7 @@ int pcap_stats(pcap_t *p, struct pcap_stat *ps)
 	rc = ask(h, &s);
 	if (rc < 0)
 		return rc;
-	ps->ps_recv = (u_int)s.accepted;
+	ps->ps_recv = (u_int)(s.accepted + s.screened);
 	ps->ps_drop = (u_int)no_room(&s);
 	ps->ps_ifdrop = (u_int)s.port_missed;
 	return 0;
@@ -75,6 +76,7 @@ int npfdp_stats(pcap_t *p, struct npfdp_stats *stats, size_t size)
 	all.late_p50_ns = late.p50;
 	all.late_p99_ns = late.p99;
 	all.late_max_ns = late.max;
+	all.screened = s.screened;
 	memset(stats, 0, size);
 	memcpy(stats, &all, NPF_MIN(size, sizeof(all)));
 	return 0;
@@ -89,7 +91,7 @@ struct pcap_stat *pcap_stats_ex(pcap_t *p, int *size)
 	if (h == NULL || ask(h, &s) < 0)
 		return NULL;
 	ex = &h->stat_ex;
-	ex->ps_recv = (u_int)s.accepted;
+	ex->ps_recv = (u_int)(s.accepted + s.screened);
 	ex->ps_drop = (u_int)no_room(&s);
 	ex->ps_ifdrop = (u_int)s.port_missed;
 	ex->ps_capt = (u_int)h->delivered;

@@ -128,6 +128,8 @@ static void describe_client(
 {
 	struct npf_buffer_info info;
 
+	bool screens = npf_session_screens(s);
+
 	npf_buffer_info(s->buffer, &info);
 	*c = (struct npf_tap_client){
 		.session = s->id,
@@ -137,7 +139,9 @@ static void describe_client(
 		.filter_in = s->filter_in,
 		.filter_out = s->filter_out,
 		.lane_size = info.size,
-		.snaplen = s->snaplen,
+		/* A filter may look beyond what is to be kept. */
+		.snaplen = screens ? NPF_REC_MAXCAP : s->snaplen,
+		.screens = screens,
 		.filter_gen = s->filter_gen,
 		.want_in = s->params.direction != NPF_WIRE_OUT,
 		.want_out = s->params.direction != NPF_WIRE_IN,

@@ -89,13 +89,13 @@ static json_t *session_counters(const struct npf_session *s)
 	struct npf_wire_stats st;
 
 	npf_session_stats(s, &st);
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-		u64(s->id), "port", s->port->port.conf->name, "received", u64(st.received),
-		"accepted", u64(st.accepted), "captured", u64(st.captured), "captured_bytes",
-		u64(st.captured_bytes), "drop_full", u64(st.drop_full), "drop_overwritten",
-		u64(st.drop_overwritten), "drop_other", u64(st.drop_other), "port_missed",
-		u64(st.port_missed), "port_errors", u64(st.port_errors), "sent", u64(st.sent),
-		"send_failed", u64(st.send_failed));
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"id", u64(s->id), "port", s->port->port.conf->name, "received", u64(st.received),
+		"accepted", u64(st.accepted), "screened", u64(st.screened), "captured",
+		u64(st.captured), "captured_bytes", u64(st.captured_bytes), "drop_full",
+		u64(st.drop_full), "drop_overwritten", u64(st.drop_overwritten), "drop_other",
+		u64(st.drop_other), "port_missed", u64(st.port_missed), "port_errors",
+		u64(st.port_errors), "sent", u64(st.sent), "send_failed", u64(st.send_failed));
 }
 
 static json_t *send_lane(const struct npf_session *s)
@@ -124,6 +124,7 @@ static json_t *session(const struct npf_session *s)
 	if (s->filter_in != NULL)
 		json_object_set_new(j, "backend",
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
+	json_object_set_new(j, "filter_in_reader", json_boolean(npf_session_screens(s)));
 	json_object_set_new(j, "port_removed", json_boolean(s->port->gone));
 	json_object_set_new(j, "mode", json_string(s->watch != NULL ? "monitor" : "capture"));
 	if (s->tx != NULL)

@@ -142,7 +142,10 @@ static int handle_set_filter(struct npf_engine *e, struct npf_conn *conn,
 
 	if (rc < 0)
 		return rc;
-	r->u.filter = (struct npf_wire_filter_reply){.filter_gen = conn->session->filter_gen};
+	r->u.filter = (struct npf_wire_filter_reply){
+		.filter_gen = conn->session->filter_gen,
+		.flags = npf_session_screens(conn->session) ? NPF_WIRE_FILTER_READER : 0,
+	};
 	r->len = sizeof(r->u.filter);
 	return 0;
 }

@@ -135,7 +135,7 @@ static int compile(const struct npf_engine *e, const struct npf_port *port,
 	struct npf_wire_error *err)
 {
 	struct npf_bpf_aux in = {PKTTYPE_HOST, port->index}, out = {PKTTYPE_OUTGOING, port->index};
-	struct npf_filter_opts opts = {.aux = &in};
+	struct npf_filter_opts opts = {.aux = &in, .loose = true};
 	struct npf_bpf_error bad = {0};
 	int rc;
 
@@ -487,6 +487,11 @@ uint64_t npf_session_shown(const struct npf_engine *e, const struct npf_engine_p
 	return shown;
 }
 
+bool npf_session_screens(const struct npf_session *s)
+{
+	return s->filter_in != NULL && npf_filter_is_loose(s->filter_in);
+}
+
 void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 {
 	struct npf_ring_counters c = s->retired;
@@ -507,6 +512,7 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 	for (unsigned int i = 0; i < n_feeds(s->port); i++) {
 		st->received += __atomic_load_n(&s->feeds[i].received, __ATOMIC_RELAXED);
 		st->accepted += __atomic_load_n(&s->feeds[i].accepted, __ATOMIC_RELAXED);
+		st->screened += __atomic_load_n(&s->feeds[i].screened, __ATOMIC_RELAXED);
 	}
 	st->captured = c.packets;
 	st->captured_bytes = c.bytes;

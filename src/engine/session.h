@@ -100,6 +100,9 @@ int npf_session_send_fault(const struct npf_session *s);
 int npf_session_check_memory(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
 	struct npf_wire_error *err);
 
+/* Is its filter one that its reader runs? Of a monitor and a dump it is run here all the same. */
+bool npf_session_screens(const struct npf_session *s);
+
 void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st);
 
 /* 0, or -EPROTO once its client was caught lying in shared memory. */

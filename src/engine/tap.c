@@ -85,6 +85,27 @@ static inline const struct npf_filter *filter_for(
 	return b->sent ? c->filter_out : c->filter_in;
 }
 
+/* What the filter says of the burst, in b->keep. */
+static inline void judge(
+	const struct npf_tap_client *c, const struct npf_filter *filter, struct npf_burst *b)
+{
+	if (NPF_UNLIKELY(c->screens))
+		npf_filter_screen_burst(filter, b->data, b->len, b->caplen, b->n, b->keep);
+	else
+		npf_filter_run_burst(filter, b->data, b->len, b->caplen, b->n, b->keep);
+}
+
+/* libpcap counts what it rejects itself as received. */
+static void count_screened(
+	const struct npf_tap_client *c, const struct npf_burst *b, uint64_t accepted)
+{
+	uint64_t wanted = 0;
+
+	for (unsigned int i = 0; i < b->n; i++)
+		wanted += is_wanted(c, b, i);
+	count_feed(&c->feed->screened, wanted - accepted);
+}
+
 static inline uint32_t keep_bytes(
 	const struct npf_tap_client *c, const struct npf_burst *b, unsigned int i, uint32_t verdict)
 {
@@ -107,7 +128,7 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 	if (c->dump != NULL)
 		npf_dump_begin(c->dump, b->n);
 	if (filter != NULL)
-		npf_filter_run_burst(filter, b->data, b->len, b->caplen, b->n, b->keep);
+		judge(c, filter, b);
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct npf_rec hdr;
 
@@ -126,6 +147,8 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 			npf_dump_drop(c->dump, 1);
 	}
 	count_feed(&c->feed->received, b->n);
+	if (NPF_UNLIKELY(c->screens))
+		count_screened(c, b, accepted);
 	if (accepted > 0)
 		count_feed(&c->feed->accepted, accepted);
 	if (accepted > 0 || c->is_merged)
@@ -147,7 +170,10 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 	if (!is_wanted(c, b, i))
 		verdict = 0;
 	else if (filter != NULL)
-		verdict = npf_filter_run(filter, b->data[i], b->len[i], b->caplen[i]);
+		verdict = (c->screens ? npf_filter_screen : npf_filter_run)(
+			filter, b->data[i], b->len[i], b->caplen[i]);
+	if (verdict == 0 && c->screens && is_wanted(c, b, i))
+		count_feed(&c->feed->screened, 1);
 	if (verdict != 0) {
 		hdr.caplen = keep_bytes(c, b, i, verdict);
 		hdr.filter_gen = c->filter_gen;

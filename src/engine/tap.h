@@ -30,6 +30,7 @@
 struct npf_feed {
 	uint64_t received; /* packets handled, whatever the filter said */
 	uint64_t accepted; /* passed filter and direction, delivered or not */
+	uint64_t screened; /* rejected by what is run here of a filter that the reader runs */
 } __attribute__((aligned(NPF_CACHELINE)));
 
 /* One session as one lcore sees it. Immutable. */
@@ -45,6 +46,8 @@ struct npf_tap_client {
 	uint32_t snaplen;
 	uint16_t filter_gen;
 	bool want_in, want_out, want_own; /* received; sent by anybody; sent by the owner */
+	bool screens;   /* the filter is loose, and the reader runs it: it gets what may pass, whole
+			 */
 	bool is_merged; /* the session has more lanes than this one: their records wait for its time
 			 */
 	struct npf_doorbell *bell; /* of the reader; NULL: it never sleeps */

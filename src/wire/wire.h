@@ -177,9 +177,15 @@ struct npf_wire_filter {
 	/* struct npf_bpf_insn insns[n_insns] */
 };
 
+/* The daemon runs this program only as far as it can without its backward jumps and the like, and
+ * the reader has to run it on what comes: on whole packets, which no snap length has cut. Monitors
+ * and dumps are not concerned. Of a program given with OPEN the same holds. */
+#define NPF_WIRE_FILTER_READER 0x01u
+
 struct npf_wire_filter_reply {
 	uint16_t filter_gen; /* records committed from now on bear this generation */
-	uint16_t reserved[3];
+	uint16_t flags;      /* NPF_WIRE_FILTER_READER or 0 */
+	uint16_t reserved[2];
 };
 
 struct npf_wire_set_buffer {
@@ -268,6 +274,7 @@ struct npf_wire_stats {
 	uint64_t port_errors;      /* the port's ierrors */
 	uint64_t sent;             /* packets that this session sent */
 	uint64_t send_failed;      /* packets that this session could not send */
+	uint64_t screened; /* rejected for a filter that the reader runs, besides what it rejects */
 };
 
 struct npf_wire_send {

@@ -82,6 +82,12 @@ void wire_send(unsigned int n, unsigned int len, uint8_t mark)
 	}
 }
 
+void wire_send_raw(const void *pkt, unsigned int len)
+{
+	if (send(wire, pkt, len, 0) != (ssize_t)len)
+		give_up("can't send on the peer");
+}
+
 void wire_send_tagged(uint16_t vlan, unsigned int len, uint8_t mark)
 {
 	uint8_t pkt[1514] = "\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x81\0\0\0\x88\xb5";
@@ -226,6 +232,7 @@ int main(int argc, char **argv)
 	contract_states();
 	contract_reading();
 	contract_packets();
+	contract_filters();
 	contract_waiting();
 	contract_polling();
 	contract_breaking();

@@ -30,6 +30,9 @@ uint64_t now_ms(void);
  * whose byte 20 is `mark`. */
 void wire_send(unsigned int n, unsigned int len, uint8_t mark);
 
+/* Any packet. */
+void wire_send_raw(const void *pkt, unsigned int len);
+
 /* One such packet with a VLAN tag. */
 void wire_send_tagged(uint16_t vlan, unsigned int len, uint8_t mark);
 
@@ -59,6 +62,7 @@ bool is_readable(int fd, int ms);
 void contract_states(void);
 void contract_reading(void);
 void contract_packets(void);
+void contract_filters(void);
 void contract_waiting(void);
 void contract_polling(void);
 void contract_breaking(void);

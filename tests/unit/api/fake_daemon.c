@@ -29,6 +29,7 @@ struct conn {
 	struct npf_wire_params params;
 	struct npf_bpf_insn *insns;
 	uint32_t n_insns;
+	bool loose;          /* the program is the reader's to run; all is delivered whole */
 	uint16_t gen;        /* of the filter that the client was told of */
 	uint16_t accept_gen; /* of the filter that packets are accepted with */
 	bool removed;
@@ -137,6 +138,7 @@ static void set_filter(struct conn *c, const void *insns, uint32_t n)
 		c->insns = malloc(n * sizeof(*c->insns));
 		memcpy(c->insns, insns, n * sizeof(*c->insns));
 	}
+	c->loose = npf_bpf_verify_loose(c->insns, n, NULL) > 0;
 }
 
 static void do_open(struct fake_daemon *d, struct conn *c, const struct npf_wire_msg *msg)
@@ -177,6 +179,7 @@ static void do_set_filter(struct fake_daemon *d, struct conn *c, const struct np
 
 	set_filter(c, npf_wire_tail(msg), m->n_insns);
 	r.filter_gen = ++c->gen;
+	r.flags = c->loose ? NPF_WIRE_FILTER_READER : 0;
 	if (!d->ignore_filters)
 		c->accept_gen = c->gen;
 	reply(c, msg, 0, &r, sizeof(r), NULL, 0);
@@ -498,7 +501,7 @@ static uint32_t keeps(const struct conn *c, const void *data, uint32_t len, uint
 {
 	struct npf_bpf_aux aux = {.pkttype = (flags & NPF_REC_OUTBOUND) ? 4 : 0};
 
-	if (c->insns == NULL || c->accept_gen != c->gen)
+	if (c->insns == NULL || c->accept_gen != c->gen || c->loose)
 		return len;
 	return npf_bpf_interpret(c->insns, data, len, len, &aux);
 }
@@ -518,7 +521,7 @@ void fake_packet(struct fake_daemon *d, uint64_t ts_ns, const void *data, uint32
 		keep = wants(c, flags) ? keeps(c, data, len, flags) : 0;
 		if (keep > 0) {
 			c->stats.accepted++;
-			hdr.caplen = NPF_MIN(keep, c->open.snaplen);
+			hdr.caplen = c->loose ? keep : NPF_MIN(keep, c->open.snaplen);
 			hdr.caplen = NPF_MIN(hdr.caplen, len);
 			hdr.filter_gen = c->accept_gen;
 			npf_lane_put(npf_buffer_lane(current(c), 0), &hdr, data);
