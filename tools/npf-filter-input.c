@@ -153,6 +153,19 @@ static int compile_expr(const struct options *o, struct npf_bpf_insn **insnsp, u
 	return rc;
 }
 
+/* Not an error: people should know that this is no filter like others. */
+static void say_loose(int how, const struct npf_bpf_error *why, uint32_t n)
+{
+	fprintf(stderr,
+		"npf-filter: libpcap runs this filter itself, since no kernel does: (%03u) %s\n",
+		why->pc, why->reason);
+	if ((how & NPF_BPF_LOOPS) != 0)
+		fprintf(stderr,
+			"npf-filter: a capture leaves to the library what the loop has to decide; "
+			"monitors, dumps and this program give up after %u steps, and reject\n",
+			n + NPF_BPF_MAXSTEPS);
+}
+
 int input_program(const struct options *o, struct npf_bpf_insn **insnsp, uint32_t *np)
 {
 	struct npf_bpf_error err;
@@ -184,8 +197,13 @@ int input_program(const struct options *o, struct npf_bpf_insn **insnsp, uint32_
 	}
 	if (rc != 0)
 		return rc;
-	if (npf_bpf_verify(*insnsp, *np, &err) < 0)
+	rc = npf_bpf_verify_loose(*insnsp, *np, &err);
+	if (rc == -EINVAL)
 		return complain("the program can't be run: (%03u) %s", err.pc, err.reason);
+	if (rc < 0)
+		return complain("%s", strerror(-rc));
+	if (rc > 0)
+		say_loose(rc, &err, *np);
 	return 0;
 }
 

@@ -206,7 +206,7 @@ int show_program(const struct options *o, const struct npf_bpf_insn *insns, uint
 {
 	const bool everything = o->dump == 0 && o->stages == 0;
 	struct shower s = {.o = o, .out = out, .stages = o->stages};
-	struct npf_filter_opts opts = {.backend = o->backend, .aux = aux};
+	struct npf_filter_opts opts = {.loose = true, .backend = o->backend, .aux = aux};
 	struct npf_filter *f = NULL;
 	bool many;
 	int rc = 0;

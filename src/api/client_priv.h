@@ -51,7 +51,7 @@ struct npf_client {
 
 	/* Written by the reading thread, read by any. */
 	_Atomic uint64_t skipped;  /* records that a filter or direction rejected here */
-	_Atomic uint64_t screened; /* ... of these, by the filter that accepted them in part */
+	_Atomic uint64_t screened; /* ... of these, by one that libpcap would run itself */
 };
 
 /* In in_force, so that no record's generation equals it: the daemon runs a part of the filter at

@@ -57,7 +57,7 @@ static uint32_t decide(struct npf_client *c, const struct npf_view *v, uint32_t 
 	keep = run_here(c, v);
 	if (!runs_here)
 		return keep;
-	if (keep == 0 && age == 0)
+	if (keep == 0)
 		count_one(&c->screened);
 	/* As in libpcap, such a filter does not cut. */
 	return keep != 0 ? UINT32_MAX : 0;

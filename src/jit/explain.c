@@ -63,9 +63,14 @@ int npf_filter_explain(const struct npf_bpf_insn *insns, uint32_t n_insns,
 {
 	struct watcher w = {.show = show, .ctx = ctx};
 	const struct ir_watch watch = {.seen = seen, .ctx = &w};
+	npf_autofree struct npf_bpf_insn *tight = NULL;
 	struct ir ir;
-	int rc = npf_bpf_verify(insns, n_insns, NULL);
+	int rc = npf_bpf_verify_loose(insns, n_insns, NULL);
 
+	if (rc > 0) {
+		rc = npf_bpf_tighten(insns, n_insns, &tight, &n_insns);
+		insns = tight;
+	}
 	if (rc < 0)
 		return rc;
 	ir_init(&ir, false);

@@ -21,6 +21,7 @@ struct npf_explain_stage {
 
 /*
  * npf_filter_explain - compile once more and show each stage.
+ * Of a loose program (enum npf_bpf_loose) the part is shown that runs without its loops.
  * Return: 0; -EINVAL: not a valid program; -ENOMEM.
  */
 int npf_filter_explain(const struct npf_bpf_insn *insns, uint32_t n_insns,

@@ -178,7 +178,7 @@ static struct npf_filter *make_loose(const struct npf_bpf_insn *insns, uint32_t 
 	if (f != NULL) {
 		f->n_insns = n;
 		f->loose = f->insns + n;
-		f->loops = (how & NPF_BPF_LOOPS) != 0;
+		f->max_steps = (how & NPF_BPF_LOOPS) != 0 ? n_insns + NPF_BPF_MAXSTEPS : 0;
 	}
 	return f;
 }
@@ -280,8 +280,7 @@ static uint32_t decide(const struct npf_filter *f, uint32_t result, const uint8_
 {
 	if (result != UINT32_MAX)
 		return result;
-	return npf_bpf_interpret_loose(
-		f->loose, pkt, len, caplen, aux_of(f), f->n_insns + NPF_BPF_MAXSTEPS);
+	return npf_bpf_interpret_loose(f->loose, pkt, len, caplen, aux_of(f), f->max_steps);
 }
 
 static __attribute__((noinline)) void run_loops_burst(const struct npf_filter *f,
@@ -298,13 +297,13 @@ uint32_t npf_filter_run(
 {
 	const uint32_t result = run_tight(f, pkt, len, caplen);
 
-	return NPF_UNLIKELY(f->loops) ? decide(f, result, pkt, len, caplen) : result;
+	return NPF_UNLIKELY(f->max_steps > 0) ? decide(f, result, pkt, len, caplen) : result;
 }
 
 void npf_filter_run_burst(const struct npf_filter *f, const uint8_t *const *pkts,
 	const uint32_t *lens, const uint32_t *caplens, uint32_t n, uint32_t *results)
 {
-	if (NPF_UNLIKELY(f->loops))
+	if (NPF_UNLIKELY(f->max_steps > 0))
 		run_loops_burst(f, pkts, lens, caplens, n, results);
 	else
 		run_tight_burst(f, pkts, lens, caplens, n, results);

@@ -39,7 +39,7 @@ struct npf_filter {
 	struct debug_entry *debug;
 	/* A loose program, which decides where the result of insns is UINT32_MAX; else NULL. */
 	const struct npf_bpf_insn *loose;
-	bool loops; /* ... for it may have jumped backward there */
+	uint32_t max_steps; /* ... for it may have jumped backward there; 0: it has no loops */
 	uint32_t n_insns;
 	struct npf_bpf_insn insns[];
 };

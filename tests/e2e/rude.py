@@ -4,7 +4,7 @@
 
     rude.py SOCKET PORT
 
-Says to the daemon what libnpfdp never would: filters that jump backward, lengths that lie, other
+Says to the daemon what libnpfdp never would: filters that jump out of themselves, lengths that lie, other
 versions, noise. Each time the daemon has to answer with an error that has a text, or hang up; and
 has to serve the next client as if nothing had happened. Every structure is packed here by hand,
 apart from src/wire/, so that a change of the protocol is noticed.
@@ -18,7 +18,7 @@ import struct
 import sys
 
 MAGIC, VERSION, REPLY = 0x3046504E, 2, 0x8000
-HELLO, PORTS, OPEN, SET_FILTER, SET_PARAMS, SET_BUFFER, STATS, SEND, QUERY = range(1, 10)
+HELLO, PORTS, OPEN, SET_FILTER, SET_PARAMS, SET_BUFFER, STATS, SEND, QUERY, SET_MODE = range(1, 11)
 EPERM, E2BIG, ENOMEM, EBUSY, ENODEV, EINVAL, EPROTO, EPROTONOSUPPORT = 1, 7, 12, 16, 19, 22, 71, 93
 
 SO_SNDBUFFORCE = 32
@@ -156,14 +156,20 @@ RET = insn(0x06, k=65535)
 BAD_FILTERS = {
     "does not end in a return": insn(0x00, k=1),
     "jumps beyond its end": insn(0x15, jt=200, jf=0, k=1) + RET,
-    "jumps backward": insn(0x00, k=1) + insn(0x05, k=0xFFFFFFFE) + RET,
+    "jumps backward beyond its beginning": insn(0x00, k=1) + insn(0x05, k=0xFFFFFFFD) + RET,
     "divides by zero": insn(0x34, k=0) + RET,
     "takes a remainder by zero": insn(0x94, k=0) + RET,
     "has an unknown opcode": insn(0xFFFF) + RET,
     "loads a scratch word that does not exist": insn(0x60, k=16) + RET,
     "stores to a scratch word that does not exist": insn(0x02, k=0xFFFFFFFF) + RET,
-    "reads scratch that it never wrote": insn(0x60, k=3) + RET,
-    "shifts by 32": insn(0x64, k=32) + RET,
+}
+
+# No kernel takes these, so that libpcap runs them itself; the daemon has to live with them.
+LOOSE_FILTERS = {
+    "jumps backward for ever": insn(0x00, k=1) + insn(0x05, k=0xFFFFFFFE) + RET,
+    "jumps to itself": insn(0x05, k=0xFFFFFFFF) + RET,
+    "reads scratch that it never wrote": insn(0x60, k=3) + insn(0x16),
+    "shifts by 32": insn(0x80) + insn(0x64, k=32) + insn(0x16),
 }
 
 
@@ -190,6 +196,27 @@ def bad_filters():
             lambda c: c.ask(OPEN, open_body(n_insns=0xFFFFFFFF)), EPROTO, hang_up=True)
     refused("OPEN with a megabyte of instructions promised in 32 bits that wrap",
             lambda c: c.ask(OPEN, open_body(insns=RET, n_insns=0x20000001)), EPROTO, hang_up=True)
+
+
+def loose_filters():
+    for what, insns in LOOSE_FILTERS.items():
+        n = len(insns) // 8
+        with Client() as c, Client() as other:
+            for kind, body in ((OPEN, open_body(insns=insns)), (SET_FILTER, struct.pack("=II", n, 0) + insns)):
+                status, body = c.ask(kind, body)
+                if status != 0:
+                    fail(f"a filter that {what} is refused: {text_of(body)}")
+            if struct.unpack("=4H", body)[1] != 1:
+                fail(f"the reader is not told to run a filter that {what}")
+            # Counting runs it in the daemon, on each packet, here twice.
+            row = struct.pack("=II", n, 0)
+            status, body = c.ask(SET_MODE, struct.pack("=6I", 1, 0, 10, 2, 2 * n, 0) + 2 * row + 2 * insns)
+            if status != 0:
+                fail(f"a monitor with a filter that {what} is refused: {text_of(body)}")
+            for _ in range(20):
+                if other.ask(PORTS)[0] != 0 or c.ask(STATS)[0] != 0:
+                    fail(f"a filter that {what} costs other requests their answer")
+        ok(f"a filter that {what} is taken, and the daemon lives on")
 
 
 def bad_messages():
@@ -320,6 +347,7 @@ def main():
     bad_messages()
     bad_requests()
     bad_filters()
+    loose_filters()
     rude_clients()
     noise()
     with Client() as c:
