@@ -3,19 +3,19 @@
  * doorbell.c - a wake-up whose ringing end no client can change.
  *
  * A ring that took long on the clock may only have been interrupted: the woken reader often takes
- * the ringer's CPU. So the clock, which costs nothing to look at, raises a suspicion, and the next
- * ring is measured in CPU time of this thread.
+ * the ringer's CPU. So the clock, which is cheap to look at, raises a suspicion, and the next ring
+ * is measured in CPU time of this thread.
  */
 #include "base/doorbell.h"
 
 #include "base/clock.h"
 
 #include <sys/socket.h>
-#include <x86intrin.h>
 
-#define EXPENSIVE_NS     (50 * NPF_NS_PER_US)
-#define EXPENSIVE_CYCLES 100000u /* about as long; need not be exact */
-#define REST             100u    /* times the cost of a ring that is expensive */
+#define EXPENSIVE_NS (50 * NPF_NS_PER_US)
+#define KEPT_NS      (5 * NPF_NS_PER_MS) /* of the past that may still be used */
+#define SHARE        2u                  /* a ring uses the budget of so many times what it took */
+#define SHARE_COSTLY 100u                /* ... and if it is expensive */
 
 int npf_doorbell_init(struct npf_doorbell *b, struct npf_doorbell_budget *budget)
 {
@@ -47,36 +47,40 @@ static void push(const struct npf_doorbell *b)
 		return;
 }
 
-static bool push_measured(struct npf_doorbell *b)
+/* What a ring uses of the budget, in ns. */
+static uint64_t push_and_price(const struct npf_doorbell *b, uint64_t now_ns)
 {
 	struct npf_doorbell_budget *budget = b->budget;
-	uint64_t start;
+	uint64_t took;
 
-	if (npf_clock_monotonic() <
-		atomic_load_explicit(&budget->not_before_ns, memory_order_relaxed))
-		return false;
-	start = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	push(b);
-	start = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
-	if (start > EXPENSIVE_NS)
-		atomic_store_explicit(&budget->not_before_ns, npf_clock_monotonic() + REST * start,
-			memory_order_relaxed);
-	else
+	if (NPF_UNLIKELY(atomic_load_explicit(&budget->suspect, memory_order_relaxed))) {
+		uint64_t start = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+		push(b);
+		took = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+		if (took > EXPENSIVE_NS)
+			return SHARE_COSTLY * took;
 		atomic_store_explicit(&budget->suspect, false, memory_order_relaxed);
-	return true;
+		return SHARE * took;
+	}
+	push(b);
+	took = npf_clock_monotonic() - now_ns;
+	if (NPF_UNLIKELY(took > EXPENSIVE_NS))
+		atomic_store_explicit(&budget->suspect, true, memory_order_relaxed);
+	return SHARE * NPF_MIN(took, EXPENSIVE_NS);
 }
 
-bool npf_doorbell_ring(struct npf_doorbell *b)
+uint64_t npf_doorbell_ring(struct npf_doorbell *b)
 {
-	uint64_t start;
+	uint64_t now = npf_clock_monotonic();
+	uint64_t used = atomic_load_explicit(&b->budget->used_until_ns, memory_order_relaxed);
 
-	if (NPF_UNLIKELY(atomic_load_explicit(&b->budget->suspect, memory_order_relaxed)))
-		return push_measured(b);
-	start = __rdtsc();
-	push(b);
-	if (NPF_UNLIKELY(__rdtsc() - start > EXPENSIVE_CYCLES))
-		atomic_store_explicit(&b->budget->suspect, true, memory_order_relaxed);
-	return true;
+	if (NPF_UNLIKELY(used > now + KEPT_NS))
+		return used - now - KEPT_NS;
+	/* Relaxed, and no exchange: of two that ring at once one may ring for nothing. */
+	atomic_store_explicit(&b->budget->used_until_ns,
+		NPF_MAX(used, now) + push_and_price(b, now), memory_order_relaxed);
+	return 0;
 }
 
 bool npf_doorbell_is_rung(int wait_fd)

@@ -14,10 +14,10 @@
  * - a stream runs no socket filter of the receiver in the sender's call, as a packet socket does;
  * - the sender takes none of the locks that a reader holds while it copies, as a pipe's does.
  *
- * What a client can do is make a ring expensive: the call walks the list of those who wait on the
- * other end, a hundred thousand epoll watches if it likes. So a user whose rings have twice in a
- * row taken more than 50 us of CPU time is rung again only after a hundred times what the last one
- * took: all its rings take 1 % of a CPU at most. The rings of one user have one budget.
+ * What a client can do is ask for many rings, and make each expensive: the call walks the list of
+ * those who wait on the other end, a hundred thousand epoll watches if it likes. So there is a
+ * budget, one for all doorbells of a user: ringing them takes half of a CPU's time at most, and
+ * where single rings take more than 50 us, a hundredth. What was not used is kept for 5 ms.
  */
 #ifndef NPF_BASE_DOORBELL_H
 #define NPF_BASE_DOORBELL_H
@@ -28,8 +28,9 @@
 
 /* A zeroed one is ready. Lifetime: longer than that of the doorbells that use it. */
 struct npf_doorbell_budget {
-	_Atomic bool suspect;           /* the last ring took long: measure the next one */
-	_Atomic uint64_t not_before_ns; /* CLOCK_MONOTONIC; no ring until then */
+	_Atomic uint64_t
+		used_until_ns; /* CLOCK_MONOTONIC; what the rings so far took is paid then */
+	_Atomic bool suspect;  /* the last ring took long: measure the next one */
 };
 
 struct npf_doorbell {
@@ -56,9 +57,9 @@ void npf_doorbell_fini(struct npf_doorbell *b);
  * npf_doorbell_ring - make the other end readable; nothing if it is already, or closed.
  *
  * Context: any thread; one system call, which does not wait.
- * Return:  false: the user's budget does not allow it now: ring again later.
+ * Return:  0; else the user's budget does not allow it now: so many nanoseconds later it does.
  */
-bool npf_doorbell_ring(struct npf_doorbell *b);
+uint64_t npf_doorbell_ring(struct npf_doorbell *b);
 
 /* Was it rung, and not drained since? Else, when it is readable, the other side has ended without
  * having rung. */

@@ -6,7 +6,7 @@
 
 static bool is_over(const struct npf_account *a)
 {
-	return a->n_users == 0 && atomic_load_explicit(&a->wakes.not_before_ns,
+	return a->n_users == 0 && atomic_load_explicit(&a->wakes.used_until_ns,
 					  memory_order_relaxed) <= npf_clock_monotonic();
 }
 

@@ -27,9 +27,7 @@
 #define QUIET_NS (5 * NPF_NS_PER_US)
 #define NICE     -10 /* a schedule is worth more than what else runs on this CPU, if we may say so */
 #define IDLE_NS  (30 * NPF_NS_PER_US) /* how long to look again before sleeping */
-
-#define REMIND_NS (10 * NPF_NS_PER_MS) /* until a client that is due to be woken is tried again */
-#define EVENTS    16
+#define EVENTS   16
 
 struct npf_sender {
 	pthread_t thread;
@@ -91,10 +89,11 @@ static void sleep_until(struct npf_sender *s, const struct npf_send_plan *plan, 
 
 	for (unsigned int i = 0; i < plan->n_lanes; i++) {
 		struct npf_tx_lane *l = plan->lanes[i]->lane;
+		uint64_t later = npf_tx_lane_remind(l);
 
 		may_sleep &= npf_tx_lane_sleep(l);
-		if (!npf_tx_lane_remind(l))
-			until_ns = NPF_MIN(until_ns, now + REMIND_NS);
+		if (later > 0)
+			until_ns = NPF_MIN(until_ns, now + later);
 	}
 	if (may_sleep && until_ns > now)
 		wait_for_kick(s, until_ns != UINT64_MAX ? until_ns - now : UINT64_MAX);

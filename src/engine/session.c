@@ -384,14 +384,14 @@ static void close_lanes(struct npf_session *s, struct npf_buffer *b)
 {
 	for (unsigned int i = 0; i < lanes_of(b); i++)
 		npf_lane_close(npf_buffer_lane(b, i));
-	s->owes_ring = !npf_doorbell_ring(&s->bell);
+	s->owes_ring = npf_doorbell_ring(&s->bell) > 0;
 }
 
 void npf_sessions_remind(struct npf_engine *e)
 {
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
 		if (s->owes_ring)
-			s->owes_ring = !npf_doorbell_ring(&s->bell);
+			s->owes_ring = npf_doorbell_ring(&s->bell) > 0;
 }
 
 void npf_session_end(struct npf_session *s)

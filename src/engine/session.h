@@ -39,7 +39,7 @@ struct npf_session {
 	struct npf_feed *feeds;           /* one a lane, and one for a monitor's sent packets */
 	struct npf_account *account;      /* its user's */
 	struct npf_doorbell bell;         /* the reader's; the client has its wait_fd */
-	bool owes_ring;                   /* the reader is to be told of an end and was not yet */
+	_Atomic bool owes_ring;           /* the reader is due to be woken, and was not yet */
 	struct npf_ring_counters retired; /* of buffers that were replaced */
 	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
 	uint64_t dump_id;           /* of its dump: what it accepts goes there; 0: it has none */
@@ -57,7 +57,8 @@ struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *
  * its client leaves. */
 void npf_session_end(struct npf_session *s);
 
-/* To be called some ten times a second: tells of ends that could not be told yet. */
+/* To be called some ten times a second: wakes readers that could not be woken when they
+ * were due; those that a tap wakes have its own tick for that. */
 void npf_sessions_remind(struct npf_engine *e);
 
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,

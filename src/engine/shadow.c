@@ -231,7 +231,7 @@ static void to_kernel(struct npf_shadow *s)
 			return; /* dropped: the kernel does not keep up */
 	}
 	/* More is there: stay readable. */
-	npf_doorbell_ring(&s->session->bell);
+	s->session->owes_ring = npf_doorbell_ring(&s->session->bell) > 0;
 }
 
 void npf_shadow_serve(struct npf_shadow *s)

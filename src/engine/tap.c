@@ -58,7 +58,7 @@ static inline void count_feed(uint64_t *c, uint64_t n)
 
 static void wake(const struct npf_tap_client *c)
 {
-	if (c->bell != NULL && !npf_doorbell_ring(c->bell))
+	if (c->bell != NULL && npf_doorbell_ring(c->bell) > 0)
 		npf_lane_wake_later(c->lane);
 }
 

@@ -43,9 +43,8 @@ static bool tell_session(void *arg, const struct npf_wire_interval *iv, uint64_t
 
 	if (!npf_lane_try(w->lane, &hdr, data))
 		return false;
-	/* One that can't be woken now is with the next interval. */
-	if (npf_lane_commit(w->lane, end_ns) && !npf_doorbell_ring(&s->bell))
-		npf_lane_wake_later(w->lane);
+	if (npf_lane_commit(w->lane, end_ns) && npf_doorbell_ring(&s->bell) > 0)
+		s->owes_ring = true; /* the control thread will */
 	return true;
 }
 

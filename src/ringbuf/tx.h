@@ -197,9 +197,9 @@ void npf_tx_lane_settle(struct npf_tx_lane *l, uint64_t end);
 bool npf_tx_lane_sleep(struct npf_tx_lane *l);
 void npf_tx_lane_awake(struct npf_tx_lane *l);
 
-/* Ring for a client that could not be woken when it was due. Return: false: it still can't: look
- * again within some milliseconds. */
-bool npf_tx_lane_remind(struct npf_tx_lane *l);
+/* Wake a client that could not be woken when it was due. Return: 0; else it still can't be: try
+ * again so many nanoseconds later. */
+uint64_t npf_tx_lane_remind(struct npf_tx_lane *l);
 
 void npf_tx_lane_state(const struct npf_tx_lane *l, struct npf_tx_state *st);
 /* 0, or -EPROTO. Context: any thread. */

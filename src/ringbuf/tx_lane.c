@@ -231,7 +231,7 @@ void npf_tx_lane_settle(struct npf_tx_lane *l, uint64_t end)
 	/* Only when this step got there: a client that leaves its word alone is not signalled for
 	 * every frame. */
 	if (wake_at > tail && wake_at <= end)
-		l->owes_ring = !npf_doorbell_ring(&l->done);
+		l->owes_ring = npf_doorbell_ring(&l->done) > 0;
 }
 
 bool npf_tx_lane_sleep(struct npf_tx_lane *l)
@@ -255,11 +255,12 @@ void npf_tx_lane_awake(struct npf_tx_lane *l)
 		atomic_store_explicit(&l->e->asleep, 0, memory_order_relaxed);
 }
 
-bool npf_tx_lane_remind(struct npf_tx_lane *l)
+uint64_t npf_tx_lane_remind(struct npf_tx_lane *l)
 {
-	if (NPF_UNLIKELY(l->owes_ring))
-		l->owes_ring = !npf_doorbell_ring(&l->done);
-	return !l->owes_ring;
+	uint64_t later = l->owes_ring ? npf_doorbell_ring(&l->done) : 0;
+
+	l->owes_ring = later > 0;
+	return later;
 }
 
 void npf_tx_lane_state(const struct npf_tx_lane *l, struct npf_tx_state *st)
