@@ -15,7 +15,7 @@
  *   -DWEAK_LANE    the lane's store of its watermark (W3) is only a release
  *   -DWEAK_READER  the reader's store of sleep_seq (W4) is only a release
  *   -DNO_LOOK      the reader does not look again after having asked
- *   -DLATE_DRAIN   the reader drains its eventfd after having asked, not before
+ *   -DLATE_DRAIN   the reader drains its doorbell after having asked, not before
  *   -DHEAD_LAST    the lane stores its watermark before its head
  */
 #ifndef N_RECORDS
@@ -44,7 +44,7 @@ byte stamp[2 * N_RECORDS];
 #define STAMP(i, n) stamp[(i) * N_RECORDS + (n)]
 
 byte now = 1;
-byte efd;
+byte bell;
 
 /* Store buffers: two lanes, the reader. */
 chan buf[3] = [4] of { byte, byte };
@@ -84,7 +84,7 @@ inline ask(i, o)
 		:: head == i_seen && mark < hold     /* we are */
 		:: else ->
 			if
-			:: (o_head - o_seen) + (head - i_seen) >= MIN -> woken = seq; efd = 1
+			:: (o_head - o_seen) + (head - i_seen) >= MIN -> woken = seq; bell = 1
 			:: else
 			fi
 		fi
@@ -194,7 +194,7 @@ proctype reader()
 		:: else ->
 			/* arm(): what it finds before asking is the same again */
 #ifndef LATE_DRAIN
-			efd = 0;
+			bell = 0;
 #endif
 			/* Seen by a lane at the latest with sleep_seq; earlier does as well. */
 			d_step {
@@ -209,7 +209,7 @@ proctype reader()
 			store_seq_cst(2, SLEEP, seq);
 #endif
 #ifdef LATE_DRAIN
-			efd = 0;
+			bell = 0;
 #endif
 #ifndef NO_LOOK
 			is_due();
@@ -219,7 +219,7 @@ proctype reader()
 			:: else ->
 				/* asleep */
 				if
-				:: efd > 0
+				:: bell > 0
 				:: timeout ->
 					assert((mem[HEAD(0)] - pos[0]) + (mem[HEAD(1)] - pos[1]) < MIN);
 					break
