@@ -98,6 +98,23 @@ static void print_status(const json_t *j)
 	}
 }
 
+/* How far each savefile of a port was replayed. */
+static void print_replays(const json_t *port)
+{
+	const json_t *f;
+	size_t i;
+
+	json_array_foreach(json_object_get(port, "replay"), i, f)
+	{
+		bool damaged = json_is_string(json_object_get(f, "error"));
+
+		printf("%10s %s, %" JSON_INTEGER_FORMAT " packets of %s: %s%s%s\n", "",
+			npfctl_str(port, "link_type"), npfctl_num(f, "packets"),
+			npfctl_str(f, "file"), npfctl_str(f, "state"), damaged ? " " : "",
+			damaged ? npfctl_str(f, "error") : "");
+	}
+}
+
 static void print_ports(const json_t *j)
 {
 	const json_t *p;
@@ -105,14 +122,19 @@ static void print_ports(const json_t *j)
 
 	printf("%-10s %-8s %-4s %-17s %5s %6s %8s %14s %12s  %s\n", "PORT", "STATE", "LINK", "MAC",
 		"MTU", "QUEUES", "CAPTURES", "RX PACKETS", "MISSED", "DEVICE");
-	json_array_foreach(json_object_get(j, "ports"), i, p) printf(
-		"%-10s %-8s %-4s %-17s %5" JSON_INTEGER_FORMAT " %6" JSON_INTEGER_FORMAT
-		" %8" JSON_INTEGER_FORMAT " %14" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
-		"  %s\n",
-		npfctl_str(p, "name"), npfctl_str(p, "state"), is_on(p, "link") ? "up" : "down",
-		npfctl_str(p, "mac"), npfctl_num(p, "mtu"), npfctl_num(p, "rx_queues"),
-		npfctl_num(p, "captures"), npfctl_num(p, "rx_packets"),
-		npfctl_num(p, "rx_missed") + npfctl_num(p, "rx_nombuf"), npfctl_str(p, "device"));
+	json_array_foreach(json_object_get(j, "ports"), i, p)
+	{
+		printf("%-10s %-8s %-4s %-17s %5" JSON_INTEGER_FORMAT " %6" JSON_INTEGER_FORMAT
+		       " %8" JSON_INTEGER_FORMAT " %14" JSON_INTEGER_FORMAT
+		       " %12" JSON_INTEGER_FORMAT "  %s\n",
+			npfctl_str(p, "name"), npfctl_str(p, "state"),
+			is_on(p, "link") ? "up" : "down", npfctl_str(p, "mac"),
+			npfctl_num(p, "mtu"), npfctl_num(p, "rx_queues"), npfctl_num(p, "captures"),
+			npfctl_num(p, "rx_packets"),
+			npfctl_num(p, "rx_missed") + npfctl_num(p, "rx_nombuf"),
+			npfctl_str(p, "device"));
+		print_replays(p);
+	}
 }
 
 static void print_sessions(const json_t *j)

@@ -24,6 +24,7 @@ uint64_t npf_port_stamp_flag;
 /* The first that knows the device has it; an ethdev is what nobody else knows. */
 static const struct npf_port_device *const devices[] = {
 	&npf_port_iface,
+	&npf_port_savefile,
 	&npf_port_ethdev,
 };
 
@@ -34,14 +35,17 @@ int npf_port_setup_stamps(void)
 		       : 0;
 }
 
+static unsigned int pool_size(const struct npf_port *p)
+{
+	return (unsigned int)p->conf->rx_desc * p->n_queues + p->n_kept + SENT_RING + POOL_SPARE;
+}
+
 static int make_pool(struct npf_port *p, uint16_t data_room, int socket_id)
 {
-	unsigned int n =
-		(unsigned int)p->conf->rx_desc * p->n_queues + p->n_kept + SENT_RING + POOL_SPARE;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof(name), "npf_pool_%u", p->index);
-	p->pool = rte_pktmbuf_pool_create(name, n, POOL_CACHE,
+	p->pool = rte_pktmbuf_pool_create(name, pool_size(p), POOL_CACHE,
 		RTE_ALIGN(sizeof(struct npf_mbuf_priv), RTE_MBUF_PRIV_ALIGN), data_room, socket_id);
 	if (p->pool == NULL)
 		return -rte_errno;
@@ -55,16 +59,12 @@ int npf_port_make_pool(
 {
 	int rc = make_pool(p, data_room, socket_id);
 
-	if (rc < 0 && p->n_kept > p->conf->rx_desc)
+	if (rc < 0)
 		snprintf(err, err_len,
-			"port %s: no memory for the %u packets that the device keeps, %u MiB; "
-			"raise eal.memory: %s",
-			p->conf->name, p->n_kept,
-			(unsigned int)((uint64_t)p->n_kept * data_room >> 20), strerror(-rc));
-	else if (rc < 0)
-		snprintf(err, err_len,
-			"port %s: no memory for packets; raise eal.memory or lower rx_desc: %s",
-			p->conf->name, strerror(-rc));
+			"port %s: no memory for %u packets, %u MiB; raise eal.memory or lower "
+			"rx_desc: %s",
+			p->conf->name, pool_size(p),
+			(unsigned int)((uint64_t)pool_size(p) * data_room >> 20), strerror(-rc));
 	return rc;
 }
 

@@ -36,6 +36,7 @@ enum npf_stamp {
 #define NPF_SHOWN_NONE 0
 #define NPF_SHOWN_ALL  UINT64_MAX
 
+struct json_t;
 struct npf_sent_meters;
 struct npf_port;
 
@@ -64,10 +65,13 @@ struct npf_port_device {
 	 * tx may also return -errno: the first packet can't be sent there. */
 	uint16_t (*rx)(struct npf_port *p, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
 	int (*tx)(struct npf_port *p, struct rte_mbuf **mbufs, uint16_t n);
+	/* Adds to the port's report what only this kind has to say; NULL: nothing. */
+	void (*describe)(const struct npf_port *p, struct json_t *report);
 };
 
 extern const struct npf_port_device npf_port_ethdev;
 extern const struct npf_port_device npf_port_iface; /* a kernel interface: "iface:eth1" */
+extern const struct npf_port_device npf_port_savefile;
 
 /* An ethdev for a port whose configured device is another, or not quite it; n_queues rx queues are
  * wanted. The rest is npf_port_ethdev's. Return: as npf_port_device's open(). */

@@ -11,6 +11,7 @@
 #include "engine/session.h"
 #include "engine/watch.h"
 
+#include <pcap/pcap.h>
 #include <string.h>
 
 static const char *const direction_names[] = {
@@ -62,6 +63,14 @@ static json_t *port_counters(const struct npf_port *p)
 		u64(atomic_load_explicit(&p->unseen, memory_order_relaxed)));
 }
 
+/* As libpcap names it, or its number where it has no name. */
+static json_t *link_type(const struct npf_port *p)
+{
+	const char *name = pcap_datalink_val_to_name(p->linktype);
+
+	return name != NULL ? json_string(name) : json_integer(p->linktype);
+}
+
 static json_t *port(const struct npf_engine_port *ep)
 {
 	const struct npf_port *p = &ep->port;
@@ -81,6 +90,9 @@ static json_t *port(const struct npf_engine_port *ep)
 			p->promiscuous, "send",
 			p->conf->send == NPF_SWITCH_ON && npf_port_is_ethernet(p), "rx_queues",
 			(int)p->n_queues, "captures", (int)ep->n_captures));
+	json_object_set_new(j, "link_type", link_type(p));
+	if (p->device->describe != NULL)
+		p->device->describe(p, j);
 	return j;
 }
 

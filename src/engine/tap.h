@@ -23,7 +23,7 @@
 
 #define NPF_TAP_BURST 32
 #define NPF_TAP_SLOT                                                                               \
-	(128u << 10) /* a packet that must be made contiguous goes into a slot of this size */
+	NPF_REC_MAXCAP /* a packet that must be made contiguous goes into a slot of this size */
 
 /* Counters of one session on one tap lcore: written by that lcore only, read by the control thread.
  */

@@ -41,7 +41,7 @@ refused 1 'name: "lo"' "a name of the kernel's" add lo net_null1
 refused 1 'name: "" ' "no name" add "" net_null1
 refused 1 'name: "npf0123456789012"' "a long name" add npf0123456789012 net_null1
 refused 1 'device: "eth7"' "a device that is none" add npf1 eth7
-refused 1 'no such device.*Couldn.t open /nonexistent' "a file that is not there, in the driver's words" \
+refused 1 'npf1: /nonexistent: No such file' "a file that is not there" \
 	add npf1 net_pcap1,rx_pcap=/nonexistent
 refused 1 'no such device.*net_af_packet1' "an interface that is not there" \
 	add npf1 net_af_packet1,iface=nosuchiface

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Every savefile of the corpus, replayed by net_pcap and captured by unmodified tcpdump under
-# npf-run, prints line for line what tcpdump prints of the file itself.
+# Every savefile of the corpus, replayed and captured by unmodified tcpdump under npf-run, prints
+# line for line what tcpdump prints of the file itself.
 #
-# net_pcap gives no sign of the end of a file, so the client ends by packet count; that nothing
-# comes after the last packet is seen in the port's own counter.
+# A client hears nothing of the end of a file, so it ends by packet count; that nothing comes after
+# the last packet is seen in the port's own counter.
 . "$(dirname "$0")/lib.sh"
 need_root
 need tcpdump jq
