@@ -4,7 +4,7 @@
 # demo.sh - install what is missing, build, and show the main job: stock, unprivileged tcpdump
 # captures from DPDK ports through npf-dpdk.
 #
-#   1. A recorded savefile is replayed by DPDK's net_pcap and captured by tcpdump under npf-run: what
+#   1. A recorded savefile is replayed by the daemon and captured by tcpdump under npf-run: what
 #      it prints is compared, line by line, with what tcpdump -r prints of the file.
 #   2. A web server and curl talk across two network namespaces; two tcpdumps of user nobody watch
 #      through one DPDK port, each with its own filter; one is killed.

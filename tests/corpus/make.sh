@@ -13,8 +13,8 @@
 # the offloads on, for their 64 KiB "packets" and unfinished checksums, which a capture must
 # carry through as well.
 #
-# The kernel stamps in microseconds here and packets are not cut off: the two things that DPDK's
-# net_pcap cannot replay exactly are nanoseconds and the original length of a cut packet.
+# The kernel stamps in microseconds here and packets are not cut off; tests make savefiles of other
+# kinds themselves.
 set -eu
 
 out=$(realpath "${1:-$(dirname "$0")}")

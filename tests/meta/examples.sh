@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # examples.sh NPF-DPDK SOURCE-ROOT - every configuration that the examples and the README show is
-# one that the daemon takes.
+# one that the daemon takes, once the savefiles that it names are there.
 set -eu
-daemon=$1 src=$2
+daemon=$(realpath "$1") src=$(realpath "$2")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cp "$src"/examples/*.yaml "$tmp/"
 sed -n '/^```yaml$/,/^```$/p' "$src/README.md" | grep -v '^```' >"$tmp/README.yaml"
+cd "$tmp"
+mkdir -p tests/corpus
+cp "$src/tests/corpus/web4.pcap" tests/corpus/
+cp "$src/tests/corpus/web4.pcap" trace.pcap
 n=0
 for f in "$tmp"/*.yaml; do
 	[ -s "$f" ] || {
