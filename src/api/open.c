@@ -50,6 +50,8 @@ int npf_handle_fail(struct npf_handle *h, int rc, const struct npf_wire_error *e
 	case -EACCES:
 	case -EPERM:
 		return PCAP_ERROR_PERM_DENIED;
+	case -ENETDOWN:
+		return PCAP_ERROR_IFACE_NOT_UP;
 	default:
 		return PCAP_ERROR;
 	}

@@ -10,6 +10,7 @@
 
 #include "engine/access.h"
 #include "engine/dumps.h"
+#include "engine/links.h"
 #include "engine/log.h"
 #include "engine/ports.h"
 #include "engine/requests.h"
@@ -237,6 +238,8 @@ static void serve(struct npf_control *c, struct npf_engine *e, struct npf_conn *
 	if (rc == -EAGAIN)
 		return;
 	if (rc > 0) {
+		/* Answers know what an interface is like now. */
+		npf_links_serve(e);
 		rc = npf_request(e, conn, &msg);
 		npf_wire_msg_close(&msg);
 		if (rc == 0)
@@ -346,6 +349,10 @@ static void watch_shadows(struct npf_control *c, struct npf_engine *e)
 
 int npf_control_run(struct npf_control *c, struct npf_engine *e)
 {
+	int rc = watch(c, e->links_fd, &e->links_fd);
+
+	if (rc < 0)
+		return rc;
 	for (;;) {
 		/* One at a time: serving one client may hang up on another, whose event would then
 		 * point nowhere. */
@@ -365,6 +372,8 @@ int npf_control_run(struct npf_control *c, struct npf_engine *e)
 			accept_all(c);
 		else if (ev.data.ptr == &c->timer_fd)
 			every_while(c, e);
+		else if (ev.data.ptr == &e->links_fd)
+			npf_links_serve(e);
 		else if (!serve_shadow(e, ev.data.ptr))
 			serve(c, e, ev.data.ptr);
 	}

@@ -10,6 +10,7 @@
 #include "engine/account.h"
 #include "engine/count.h"
 #include "engine/dumps.h"
+#include "engine/links.h"
 #include "engine/port_tx.h"
 #include "engine/ports.h"
 #include "engine/sends.h"
@@ -63,6 +64,7 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 	if (e == NULL)
 		return -ENOMEM;
 	e->conf = conf;
+	e->links_fd = -1;
 	e->hugepages = hugepages;
 	e->next_session = 1;
 	e->started_ns = npf_clock_realtime();
@@ -78,6 +80,13 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 		rc = start_taps(e, err, err_len);
 	if (rc == 0)
 		rc = npf_ports_open(e, err, err_len);
+	if (rc == 0) {
+		rc = npf_links_open(e);
+		if (rc < 0)
+			snprintf(err, err_len, "the kernel's interfaces can't be watched: %s",
+				strerror(-rc));
+		rc = NPF_MIN(rc, 0);
+	}
 	if (rc == 0)
 		rc = npf_watch_standing(e, NULL, err, err_len);
 	if (rc == 0)
@@ -109,6 +118,7 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 	npf_monitors_free(e->monitors);
 	npf_ports_close(e);
 	npf_accounts_free(&e->accounts);
+	npf_close(e->links_fd);
 	free(e);
 	return NULL;
 }
@@ -195,7 +205,7 @@ static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 			for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
 				npf_dumps_plan(&d, p, lane_of(p, t), s->id, queue, &clients);
 				if (s->port != p || s->buffer == NULL || s->watch != NULL ||
-					s->dump_id != 0)
+					s->dump_id != 0 || s->ended)
 					continue;
 				describe_client(s, lane_of(p, t), clients++);
 				queue->n_clients++;

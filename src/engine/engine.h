@@ -59,6 +59,9 @@ struct npf_engine {
 	uint64_t started_ns;        /* CLOCK_REALTIME */
 	bool hugepages;             /* the EAL has them; sessions' buffers try for them then */
 	struct npf_sender *sender;  /* NULL until somebody has a send lane */
+	int links_fd;               /* where the kernel tells of its interfaces; -1 */
+	bool links_asked;           /* for all of them; the answer has not ended */
+	bool links_again;           /* it must be asked again then */
 	struct npf_standing *sends; /* of the configuration, in its order */
 	unsigned int n_sends;
 };

@@ -57,7 +57,8 @@ static int make_pool(struct npf_port *p, uint16_t data_room, int socket_id)
 int npf_port_make_pool(
 	struct npf_port *p, uint16_t data_room, int socket_id, char *err, size_t err_len)
 {
-	int rc = make_pool(p, data_room, socket_id);
+	/* Of a device that is opened again: somebody may have packets of it. */
+	int rc = p->pool != NULL ? 0 : make_pool(p, data_room, socket_id);
 
 	if (rc < 0)
 		snprintf(err, err_len,
@@ -72,6 +73,7 @@ int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16
 	size_t err_len)
 {
 	unsigned int kind = 0;
+	int rc;
 
 	while (!devices[kind]->is_mine(conf->device))
 		kind++;
@@ -83,7 +85,37 @@ int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16
 		.linktype = DLT_EN10MB,
 	};
 	pthread_mutex_init(&p->tx_lock, NULL);
-	return p->device->open(p, err, err_len);
+	rc = p->device->open(p, err, err_len);
+	if (rc == 0)
+		npf_port_iface_look(p);
+	return rc;
+}
+
+int npf_port_reopen(struct npf_port *p, char *err, size_t err_len)
+{
+	uint16_t n_queues = p->n_queues;
+	bool was_running = p->running;
+	int rc;
+
+	npf_port_stop(p);
+	p->device->close(p);
+	rc = p->device->open(p, err, err_len);
+	if (rc == 0 && p->n_queues != n_queues) {
+		snprintf(err, err_len, "port %s: it has %u rx queues now, not %u", p->conf->name,
+			p->n_queues, n_queues);
+		rc = -ENOTSUP;
+	}
+	if (rc == 0 && was_running) {
+		rc = npf_port_start(p);
+		if (rc < 0)
+			snprintf(err, err_len, "port %s: can't start: %s", p->conf->name,
+				strerror(-rc));
+	}
+	if (rc < 0) {
+		p->device->close(p);
+		p->n_queues = n_queues;
+	}
+	return rc;
 }
 
 void npf_port_close(struct npf_port *p)
@@ -140,6 +172,11 @@ void npf_port_stats(const struct npf_port *p, struct rte_eth_stats *st)
 
 bool npf_port_link(const struct npf_port *p, uint32_t *mbps)
 {
+	bool up;
+
 	*mbps = 0;
-	return p->device->link(p, mbps);
+	if (p->iface.state == NPF_IFACE_GONE)
+		return false;
+	up = p->device->link(p, mbps);
+	return p->iface.state == NPF_IFACE_NONE ? up : p->iface.state == NPF_IFACE_UP;
 }

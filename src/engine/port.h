@@ -11,6 +11,7 @@
 #define NPF_ENGINE_PORT_H
 
 #include "engine/config.h"
+#include "engine/link_msg.h"
 
 #include <pcap/dlt.h>
 #include <rte_ethdev.h>
@@ -29,6 +30,22 @@ enum npf_stamp {
 	NPF_STAMP_NONE, /* the host's clock is used */
 	NPF_STAMP_US,   /* microseconds since the epoch (net_pcap) */
 	NPF_STAMP_NS,   /* nanoseconds since the epoch (devices of our own) */
+};
+
+/* Of the kernel's interface that a port stands on. */
+enum npf_iface_state {
+	NPF_IFACE_NONE, /* it stands on none */
+	NPF_IFACE_UP,
+	NPF_IFACE_NO_CARRIER,
+	NPF_IFACE_DOWN,
+	NPF_IFACE_GONE, /* deleted, or in another network namespace */
+};
+
+struct npf_iface_of {
+	char name[16];
+	int index;
+	enum npf_iface_state state;
+	bool is_told; /* by the kernel, since it was asked for all */
 };
 
 /* Whose packets somebody wants to see when they are sent; else the id of the only session whose own
@@ -59,6 +76,10 @@ struct npf_port_device {
 	/* Since open; of a closed port, what it was at the end (keep it in base). */
 	void (*stats)(const struct npf_port *p, struct rte_eth_stats *st);
 	bool (*link)(const struct npf_port *p, uint32_t *mbps);
+	/* The interface that the device stands on is there anew: go on with that. The port runs; it
+	 * may be polled and sent on meanwhile. NULL: the device must be closed and opened again.
+	 * Return: 0 or -errno. */
+	int (*reattach)(struct npf_port *p);
 	/* As rte_eth_rx_burst() and rte_eth_tx_burst(); NULL: those themselves, with the port's id.
 	 * rx: the lcore that polls the queue; tx: under the port's tx_lock.
 	 * rx sets the port's rx_sent for a burst that is of packets that went out.
@@ -92,6 +113,8 @@ struct npf_port {
 	bool rx_sent;
 	unsigned int tx_ifindex; /* of the kernel's interface that it sends through; 0: none */
 	bool tx_socket;          /* ... by a socket bound to it, as all but net_tap do */
+	_Atomic bool link_down;  /* nothing can be sent */
+	struct npf_iface_of iface;
 	bool running;
 	bool promiscuous;
 	enum npf_stamp stamp;
@@ -156,5 +179,16 @@ static inline bool npf_port_is_ethernet(const struct npf_port *p)
 /* Counters since open, also across stops. */
 void npf_port_stats(const struct npf_port *p, struct rte_eth_stats *st);
 bool npf_port_link(const struct npf_port *p, uint32_t *mbps);
+
+/* What is known of the interface that the port stands on: at the open, and by the kernel's word. */
+void npf_port_iface_look(struct npf_port *p);
+void npf_port_iface_is(struct npf_port *p, const struct npf_link *l);
+void npf_port_iface_gone(struct npf_port *p);
+
+/*
+ * npf_port_reopen - close the device and open it again; the packets, counters and whoever uses the
+ * port stay. No lcore may poll it. Return: 0, or -errno with a text in err: it has no device.
+ */
+int npf_port_reopen(struct npf_port *p, char *err, size_t err_len);
 
 #endif

@@ -308,6 +308,7 @@ const struct npf_port_device npf_port_iface = {
 	.stop = iface_stop,
 	.stats = iface_stats,
 	.link = iface_link,
+	.reattach = attach,
 	.rx = iface_rx,
 	.tx = iface_tx,
 };

@@ -206,7 +206,7 @@ static void send_nowhere(struct savefile_port *s, struct rte_mbuf **mbufs, uint1
 	atomic_fetch_add_explicit(&s->sent_bytes, bytes, memory_order_relaxed);
 }
 
-static uint16_t savefile_tx(struct npf_port *p, struct rte_mbuf **mbufs, uint16_t n)
+static int savefile_tx(struct npf_port *p, struct rte_mbuf **mbufs, uint16_t n)
 {
 	if (has_ethdev(p))
 		return rte_eth_tx_burst(p->id, 0, mbufs, n);

@@ -94,22 +94,27 @@ static uint64_t sent_so_far(const struct npf_port *p)
  * counter is asked. Nobody else sends there meanwhile. Others count when they like, and asking a
  * NIC would cost more than the burst. Devices of our own take only what goes.
  */
+static int hand_over(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n)
+{
+	if (NPF_LIKELY(p->device->tx == NULL))
+		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	return p->device->tx(p, mbufs, (uint16_t)n);
+}
+
 static int tx_burst(
 	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, unsigned int *lostp)
 {
 	uint64_t before, went;
-	unsigned int taken;
+	int taken;
 
 	*lostp = 0;
-	if (NPF_UNLIKELY(p->device->tx != NULL))
-		return p->device->tx(p, mbufs, (uint16_t)n);
 	if (p->tx_ifindex == 0)
-		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+		return hand_over(p, mbufs, n);
 	before = sent_so_far(p);
-	taken = rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	taken = hand_over(p, mbufs, n);
 	went = sent_so_far(p) - before;
-	*lostp = went < taken ? taken - (unsigned int)went : 0;
-	return (int)taken;
+	*lostp = taken > 0 && went < (unsigned int)taken ? (unsigned int)(taken - (int)went) : 0;
+	return taken;
 }
 
 /* ..., for monitors as well. */
@@ -168,7 +173,8 @@ int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uin
 
 	*lostp = 0;
 	pthread_mutex_lock(&p->tx_lock);
-	if (p->tx_open && !npf_port_is_down(p))
+	if (p->tx_open && !atomic_load_explicit(&p->link_down, memory_order_relaxed) &&
+		!npf_port_is_down(p))
 		taken = tx_locked(
 			p, mbufs, NPF_MIN(n, (unsigned int)NPF_PORT_TX_BURST), sender, lostp);
 	pthread_mutex_unlock(&p->tx_lock);

@@ -191,6 +191,32 @@ int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf
 	return rc;
 }
 
+/* ---- coming back ---- */
+
+int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, char *err, size_t err_len)
+{
+	int rc = 0, planned;
+
+	if (p->port.device->reattach != NULL) {
+		if (p->port.running)
+			rc = p->port.device->reattach(&p->port);
+		if (rc < 0)
+			snprintf(err, err_len, "%s",
+				rc == -EPROTOTYPE ? "its link type is another one" : strerror(-rc));
+		return rc;
+	}
+	p->gone = true; /* out of the plans */
+	rc = npf_engine_replan(e);
+	p->gone = false;
+	if (rc < 0)
+		return rc;
+	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
+		npf_tap_stall_drop(&p->stalls[q]);
+	rc = npf_port_reopen(&p->port, err, err_len);
+	planned = npf_engine_replan(e);
+	return rc < 0 ? rc : planned;
+}
+
 /* ---- going ---- */
 
 static void take_out(struct npf_engine *e, const struct npf_engine_port *p)

@@ -42,6 +42,12 @@ struct npf_ports_ended {
  */
 int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_ports_ended *ended);
 
+/*
+ * npf_ports_reopen - a port goes on with the interface that bears its name now; what uses the port
+ * stays. Return: 0; -errno, with a text in err: it stands still.
+ */
+int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, char *err, size_t err_len);
+
 /* Free what removed ports have left, once nobody refers to it. To be called now and then. */
 void npf_ports_forget(struct npf_engine *e);
 

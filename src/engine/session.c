@@ -251,6 +251,24 @@ static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf
 	return rc;
 }
 
+/* As libpcap does on the interface itself. */
+static int check_iface(
+	const struct npf_port *port, const struct npf_wire_open *req, struct npf_wire_error *err)
+{
+	const uint32_t no_capture = NPF_WIRE_OPEN_IDLE | NPF_WIRE_OPEN_SEND_ONLY;
+
+	if (port->iface.state == NPF_IFACE_GONE)
+		return npf_refuse(err, -ENODEV,
+			"port %s: its interface %s has disappeared; the port goes on when it comes "
+			"back",
+			req->port, port->iface.name);
+	if (port->iface.state == NPF_IFACE_DOWN && (req->flags & no_capture) == 0)
+		return npf_refuse(err, -ENETDOWN,
+			"port %s: its interface %s is down; `ip link set %s up` lets it run",
+			req->port, port->iface.name, port->iface.name);
+	return 0;
+}
+
 int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
 	struct npf_wire_error *err)
@@ -267,6 +285,9 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 			"user %u may not use port %s; its `allow` list in the daemon's "
 			"configuration says who may",
 			(unsigned int)peer->uid, req->port);
+	rc = check_iface(&port->port, req, err);
+	if (rc < 0)
+		return rc;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");

@@ -42,6 +42,7 @@ struct npf_session {
 	_Atomic bool owes_ring;           /* the reader is due to be woken, and was not yet */
 	struct npf_ring_counters retired; /* of buffers that were replaced */
 	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
+	bool ended;                       /* its interface has disappeared: nothing more comes */
 	uint64_t dump_id;           /* of its dump: what it accepts goes there; 0: it has none */
 	uint64_t sent, send_failed; /* by requests; a lane has its own counts */
 	struct npf_send_lane *tx;   /* NULL: none */
