@@ -10,9 +10,11 @@
 
 #include "engine/config.h"
 #include "engine/control.h"
+#include "engine/devargs.h"
 #include "engine/dumps.h"
 #include "engine/eal.h"
 #include "engine/engine.h"
+#include "engine/iface_ring.h"
 #include "engine/log.h"
 #include "engine/privileges.h"
 #include "engine/replayed.h"
@@ -121,16 +123,36 @@ static int serve(const struct npf_config *conf)
 	return rc;
 }
 
+/* A configuration is good also where its interfaces are not there (yet). */
+static void warn_of_missing(const struct npf_config *conf)
+{
+	struct npf_iface_info info;
+	char name[NPF_IFACE_NAME];
+
+	for (unsigned int i = 0; i < conf->n_ports; i++) {
+		const struct npf_config_port *p = &conf->ports[i];
+
+		/* A TAP is made by its driver. */
+		if (strncmp(p->device, "net_tap", 7) != 0 && npf_devargs_iface(p->device, name) &&
+			npf_iface_look(name, &info) < 0)
+			npf_warn("port %s: there is no interface \"%s\" now: it must be there when "
+				 "the daemon starts",
+				p->name, name);
+	}
+}
+
 int npf_daemon_run(const struct npf_daemon_options *o)
 {
 	struct npf_config *conf = NULL;
 	int rc = load(o, &conf);
 
-	if (rc == 0 && o->check)
-		npf_info("%s: good: %u port%s", o->config != NULL ? o->config : "--vdev",
+	if (rc == 0 && o->check) {
+		warn_of_missing(conf);
+		npf_info("%s: good: %u port%s", o->config != NULL ? o->config : "the command line",
 			conf->n_ports, conf->n_ports == 1 ? "" : "s");
-	else if (rc == 0)
+	} else if (rc == 0) {
 		rc = serve(conf);
+	}
 	npf_config_free(conf);
 	return rc;
 }

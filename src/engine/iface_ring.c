@@ -102,13 +102,16 @@ static int make_ring(struct npf_iface_ring *r, unsigned int n_slots)
 	return 0;
 }
 
-int npf_iface_ring_open(struct npf_iface_ring *r, unsigned int n_slots, uint32_t mtu)
+int npf_iface_ring_open(
+	struct npf_iface_ring *r, unsigned int n_slots, const struct npf_iface_info *info)
 {
+	const uint32_t mtu = info->mtu;
 	int rc;
 
 	*r = (struct npf_iface_ring){.offer = TPACKET_ALIGN(sizeof(struct tpacket2_hdr))};
 	r->slot_size = mtu + SLOT_HEAD > SLOT_SMALL && mtu + SLOT_HEAD <= SLOT_JUMBO ? SLOT_JUMBO
 										     : SLOT_SMALL;
+	r->has_tags = npf_iface_linktype(info->arphrd) == DLT_EN10MB;
 	/* Protocol 0: no frame comes before the socket is bound. */
 	r->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (r->fd < 0)
@@ -153,7 +156,6 @@ int npf_iface_ring_bind(
 		return rc;
 	if (r->paused && set(r->fd, SOL_SOCKET, SO_DETACH_FILTER, 0) == 0)
 		r->paused = false;
-	r->has_tags = npf_iface_linktype(info->arphrd) == DLT_EN10MB;
 	if (bind(r->fd, (struct sockaddr *)&at, sizeof(at)) < 0)
 		return -errno;
 	r->index = info->index;

@@ -70,11 +70,12 @@ int npf_iface_look(const char *name, struct npf_iface_info *info);
 int npf_iface_linktype(uint16_t arphrd);
 
 /*
- * npf_iface_ring_open - a ring that is not bound to an interface yet.
+ * npf_iface_ring_open - a ring for such an interface; it is not bound yet.
  * @n_slots: frames that wait there at most, of up to about 1950 bytes, or of an MTU up to 9000
  * Return:   0; -EPERM: CAP_NET_RAW is needed; -errno. After a failure close() is fine.
  */
-int npf_iface_ring_open(struct npf_iface_ring *r, unsigned int n_slots, uint32_t mtu);
+int npf_iface_ring_open(
+	struct npf_iface_ring *r, unsigned int n_slots, const struct npf_iface_info *info);
 void npf_iface_ring_close(struct npf_iface_ring *r);
 
 /*

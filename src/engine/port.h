@@ -117,6 +117,7 @@ struct npf_port {
 	struct npf_iface_of iface;
 	bool running;
 	bool promiscuous;
+	bool was_promiscuous; /* before the port was started, the interface it stands on */
 	enum npf_stamp stamp;
 	char driver[64];
 	struct rte_ether_addr mac;

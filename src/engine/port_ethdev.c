@@ -9,6 +9,7 @@
 #include "engine/dpdk_words.h"
 #include "engine/log.h"
 #include "engine/port.h"
+#include "engine/promisc.h"
 #include "engine/replayed.h"
 #include "replay/trace.h"
 
@@ -105,6 +106,33 @@ static void settle(struct npf_port *p, const struct rte_eth_dev_info *info)
 	p->stamp = strcmp(p->driver, "net_pcap") == 0 ? NPF_STAMP_US : NPF_STAMP_NONE;
 }
 
+/* What drivers lose of an interface of the kernel's; see npf-dpdk(8). */
+static void warn_of_losses(const struct npf_port *p)
+{
+	static const struct {
+		const char *driver, *losses;
+	} rows[] = {
+		{"net_af_packet",
+			"what the kernel drops is not counted, IP fragments are joined and cut, "
+			"frames of TSO and GRO are cut, 802.1ad tags become 802.1Q, what the "
+			"kernel sends counts as received, there are no time stamps"},
+		{"net_pcap",
+			"frames of TSO and GRO are cut near 16 KiB, time stamps have microseconds"},
+		{"net_af_xdp",
+			"packets go to this port and no longer to the kernel, what the kernel "
+			"sends is not seen, tags that the interface took off are lost, there are "
+			"no time stamps"},
+	};
+	char name[16];
+
+	if (!npf_devargs_iface(p->conf->device, name))
+		return;
+	for (unsigned int i = 0; i < NPF_ARRAY_LEN(rows); i++)
+		if (strcmp(p->driver, rows[i].driver) == 0)
+			npf_warn("port %s: on an interface %s loses: %s; iface:%s does not",
+				p->conf->name, p->driver, rows[i].losses, name);
+}
+
 /* A file that net_pcap keeps in the pool's packets, each in one mbuf. */
 static int keep_file(
 	struct npf_port *p, const char *path, uint32_t *longest, char *err, size_t err_len)
@@ -194,6 +222,7 @@ int npf_ethdev_open(struct npf_port *p, const char *device, char *err, size_t er
 	p->tx_ifindex = npf_devargs_tx_ifindex(devargs, info.if_index);
 	/* net_tap hands frames to the kernel as received ones. */
 	p->tx_socket = p->tx_ifindex != 0 && strcmp(p->driver, "net_tap") != 0;
+	warn_of_losses(p);
 	rc = npf_port_make_pool(p, data_room, rte_eth_dev_socket_id(p->id), err, err_len);
 	if (rc < 0)
 		return rc;
@@ -228,11 +257,16 @@ static void ethdev_close(struct npf_port *p)
 
 static int ethdev_start(struct npf_port *p)
 {
-	int rc = rte_eth_dev_start(p->id);
+	struct rte_eth_dev_info info;
+	int rc;
 
+	/* Before the start, which clears the flag of an interface. */
+	p->was_promiscuous =
+		rte_eth_dev_info_get(p->id, &info) == 0 && npf_iface_is_promiscuous(info.if_index);
+	rc = rte_eth_dev_start(p->id);
 	if (rc < 0)
 		return rc;
-	if (p->conf->promiscuous == NPF_SWITCH_ON) {
+	if (p->conf->promiscuous == NPF_SWITCH_ON || p->was_promiscuous) {
 		rc = rte_eth_promiscuous_enable(p->id);
 		p->promiscuous = rc == 0;
 		if (rc < 0 && rc != -ENOTSUP)
@@ -268,6 +302,9 @@ static void ethdev_stop(struct npf_port *p)
 	ethdev_stats(p, &p->base);
 	if (rte_eth_stats_reset(p->id) < 0)
 		memset(&p->base, 0, sizeof(p->base));
+	if (p->promiscuous && !p->was_promiscuous)
+		rte_eth_promiscuous_disable(p->id);
+	p->promiscuous = false;
 	rte_eth_dev_stop(p->id);
 }
 

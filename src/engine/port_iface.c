@@ -96,7 +96,7 @@ static int iface_open(struct npf_port *p, char *err, size_t err_len)
 	rc = npf_port_make_pool(p, DATA_ROOM, (int)rte_socket_id(), err, err_len);
 	if (rc < 0)
 		return rc;
-	rc = npf_iface_ring_open(&i->ring, p->conf->rx_desc * SLOTS_PER_DESC, info.mtu);
+	rc = npf_iface_ring_open(&i->ring, p->conf->rx_desc * SLOTS_PER_DESC, &info);
 	if (rc == -EPERM) {
 		snprintf(err, err_len,
 			"port %s: %s: user %u may not open packet sockets: start as root, or give "

@@ -88,12 +88,6 @@ static uint64_t sent_so_far(const struct npf_port *p)
 	return rte_eth_stats_get(p->id, &st) == 0 ? st.opackets : 0;
 }
 
-/*
- * Sends a burst. Drivers of kernel interfaces take frames that they then can't get rid of
- * (net_af_packet calls sendto() once all are in its ring), and count only what went: so their
- * counter is asked. Nobody else sends there meanwhile. Others count when they like, and asking a
- * NIC would cost more than the burst. Devices of our own take only what goes.
- */
 static int hand_over(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n)
 {
 	if (NPF_LIKELY(p->device->tx == NULL))
@@ -101,6 +95,12 @@ static int hand_over(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n
 	return p->device->tx(p, mbufs, (uint16_t)n);
 }
 
+/*
+ * Sends a burst. Drivers of kernel interfaces take frames that they then can't get rid of
+ * (net_af_packet calls sendto() once all are in its ring), and count only what went: so their
+ * counter is asked. Nobody else sends there meanwhile. Others count when they like, and asking a
+ * NIC would cost more than the burst. Devices of our own take only what goes.
+ */
 static int tx_burst(
 	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, unsigned int *lostp)
 {

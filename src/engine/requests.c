@@ -375,6 +375,10 @@ static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct n
 			conn->session->port->port.conf->name);
 		return -ENODEV;
 	}
+	if (h->needs == NEEDS_PORT && conn->session->ended) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text), "The interface disappeared");
+		return -ENODEV;
+	}
 	return h->run(e, conn, msg, r);
 }
 

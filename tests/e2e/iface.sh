@@ -178,6 +178,18 @@ promiscuity() {
 "$npfctl" port add npf0 iface:wire --send >/dev/null || fail "npfctl port add"
 [ "$(promiscuity)" = "promiscuity 1" ] || fail "the port is not promiscuous again"
 
+for pmd in net_af_packet net_af_xdp; do
+	"$npfctl" port add npf5 ${pmd}5,iface=wire >/dev/null || fail "npfctl port add $pmd"
+	"$npfctl" port del npf5 >/dev/null || fail "npfctl port del"
+	[ "$(promiscuity)" = "promiscuity 1" ] || fail "port del of $pmd leaves the interface promiscuous"
+	says "$t/daemon.log" "port npf5: on an interface $pmd loses: .*; iface:wire does not" \
+		"the log says what $pmd loses"
+done
+ip -n "$id-a" link set wire promisc on
+"$npfctl" port add npf5 net_af_packet5,iface=wire >/dev/null || fail "npfctl port add"
+"$npfctl" port del npf5 >/dev/null || fail "npfctl port del"
+[ "$(promiscuity)" = "promiscuity 2" ] || fail "port del takes back what somebody else ordered"
+ip -n "$id-a" link set wire promisc off
 stop_daemon
 [ "$(promiscuity)" = "promiscuity 0" ] || fail "the stop leaves the interface promiscuous"
 start_daemon "$id-a:" --iface wire
@@ -185,5 +197,8 @@ kill -9 "$daemon"
 wait "$daemon" || true
 [ "$(promiscuity)" = "promiscuity 0" ] || fail "a daemon that is killed leaves the interface promiscuous"
 daemon=
+on a "$NPF_BUILD/tools/npf-txgen" --no-huge --no-pci --no-shconf --no-telemetry -m 128 --lcores 0@0,1@0 \
+	--vdev net_af_packet0,iface=wire -- --count=10 >"$t/said" 2>&1 || fail "npf-txgen: $(cat "$t/said")"
+[ "$(promiscuity)" = "promiscuity 0" ] || fail "npf-txgen leaves the interface promiscuous"
 ok "no interface stays promiscuous, however the port ends"
 clean "$t/daemon.log"

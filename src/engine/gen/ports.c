@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "engine/devargs.h"
 #include "engine/kernel_link.h"
+#include "engine/promisc.h"
 
 #include <rte_dev.h>
 #include <rte_devargs.h>
@@ -186,19 +187,31 @@ void npf_port_close(struct npf_gen_port *p)
 
 int npf_port_start(struct npf_gen_port *p, char *err)
 {
-	int rc = p->started ? 0 : rte_eth_dev_start(p->id);
+	struct rte_eth_dev_info info;
+	bool was_promiscuous;
+	int rc;
 
+	if (p->started)
+		return 0;
+	/* Before the start, which clears the flag of an interface. */
+	was_promiscuous =
+		rte_eth_dev_info_get(p->id, &info) == 0 && npf_iface_is_promiscuous(info.if_index);
+	rc = rte_eth_dev_start(p->id);
 	if (rc)
 		return fail(p, err, rc, "it does not start");
 	p->started = true;
-	rte_eth_promiscuous_enable(p->id);
+	p->promiscuous = rte_eth_promiscuous_enable(p->id) == 0 && !was_promiscuous;
 	return 0;
 }
 
 int npf_port_stop(struct npf_gen_port *p, char *err)
 {
-	int rc = p->started ? rte_eth_dev_stop(p->id) : 0;
+	int rc;
 
+	if (p->promiscuous)
+		rte_eth_promiscuous_disable(p->id);
+	p->promiscuous = false;
+	rc = p->started ? rte_eth_dev_stop(p->id) : 0;
 	if (rc)
 		return fail(p, err, rc, "it does not stop");
 	p->started = false;
