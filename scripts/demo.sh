@@ -98,8 +98,8 @@ netns a
 netns b
 wire a b
 web b
-config '{name: npf0, device: "net_af_packet0,iface=wire"}' >"$t/live.yaml"
-show "npf-dpdk -c live.yaml        # npf0 is net_af_packet0,iface=wire"
+config '{name: npf0, device: "iface:wire"}' >"$t/live.yaml"
+show "npf-dpdk -c live.yaml        # npf0 is iface:wire"
 start_daemon "$id-a:" -c "$t/live.yaml"
 declare -A client
 watch() { # NAME FILTER...

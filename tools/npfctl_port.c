@@ -22,7 +22,7 @@ static const char usage_text[] =
 	"usage: npfctl port add NAME SPEC [OPTION...]\n"
 	"       npfctl port del NAME\n"
 	"\n"
-	"SPEC is a device as in the configuration: net_af_packet0,iface=eth1, 0000:3b:00.0.\n"
+	"SPEC is a device as in the configuration: iface:eth1, 0000:3b:00.0, net_null0.\n"
 	"The options are those of a port in the configuration, npf-dpdk.yaml(5):\n"
 	"\n"
 	"      --start always|attach     attach: run only while a client captures\n"

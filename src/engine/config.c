@@ -400,7 +400,7 @@ int npf_config_load(const char *path, struct npf_config **cp, char *err, size_t 
 int npf_config_from_vdevs(
 	char *const *specs, unsigned int n, struct npf_config **cp, char *err, size_t err_len)
 {
-	struct report r = {err, err_len, "--vdev"};
+	struct report r = {err, err_len, "--iface, --vdev"};
 	struct npf_config *c;
 	int rc;
 

@@ -4,7 +4,7 @@
 # contract.sh CONTRACT NPF_DPDK NPF_RUN - one program, two libraries, the same findings.
 #
 # A veth in a network namespace of its own. The real libpcap captures on one end, then npf-dpdk
-# takes that end over (net_af_packet) and libnpfdp captures on npf0; the program plays the other end
+# captures at that end (iface:contract1) and libnpfdp captures on npf0; the program plays the other end
 # of the wire both times.
 set -u
 contract=$1 daemon=$2 run=$3
@@ -58,7 +58,7 @@ findings libpcap "$contract" contract1 contract0
 findings kernel "$run" "$contract" contract1 contract0
 
 # Not through inside(): the pid must be the daemon's own.
-ip netns exec "$ns" "$daemon" --vdev net_af_packet0,iface=contract1 --socket "$dir/npf.sock" \
+ip netns exec "$ns" "$daemon" --iface contract1 --socket "$dir/npf.sock" \
 	>/dev/null 2>"$dir/daemon.log" &
 pid=$!
 for _ in $(seq 200); do

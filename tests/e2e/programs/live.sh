@@ -18,7 +18,7 @@ far_mac=$(ip -n "$id-far" -j link show wire | jq -r '.[0].address')
 	echo "npf: {socket: $NPF_SOCKET, group: any, telemetry: false}"
 	echo "eal: {memory: 96}"
 	echo "ports:"
-	echo "  - {name: npf0, device: \"net_af_packet0,iface=wire\", send: on}"
+	echo "  - {name: npf0, device: \"iface:wire\", send: on}"
 } >"$t/conf.yaml"
 start_daemon "$id-near:" -c "$t/conf.yaml"
 
