@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SNAPLEN_ALL     262144
 #define STOP_TIMEOUT_MS 30000
@@ -30,7 +31,8 @@ static const char usage_text[] =
 	"\n"
 	"  -w, --write FILE      where to; %Y %m %d %H %M %S %F %T %j %s: time of the first "
 	"packet,\n"
-	"                        %N: number of the file\n"
+	"                        %N: number of the file; -: standard output, if that is a "
+	"file\n"
 	"  -n, --name NAME       of the dump, for stop and trigger\n"
 	"  -f, --format FORMAT   pcap (microseconds, the default), pcap-ns, pcapng\n"
 	"  -s, --snaplen N       bytes of each packet\n"
@@ -250,6 +252,37 @@ static bool makes_many(const struct npf_wire_dump *r, const char *file)
 	       strchr(file, '%') != NULL;
 }
 
+static bool is_stdout(const char *file)
+{
+	return strcmp(file, "-") == 0;
+}
+
+/* A dump is written at positions, from the file's beginning on: no pipe can take it. */
+static int take_stdout(const struct start *s, int *fdp)
+{
+	struct stat st;
+
+	if (makes_many(&s->req, s->file))
+		return npfctl_fail("-w -: standard output is one file: it goes with neither "
+				   "rotation nor --retro");
+	if (fstat(STDOUT_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
+		return npfctl_fail("-w -: standard output is no regular file: write > FILE, or "
+				   "capture with npf-run tcpdump -i PORT -w -");
+	*fdp = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	return *fdp >= 0 ? 0 : npfctl_fail("standard output: %s", strerror(errno));
+}
+
+/* We open it, with our rights. Not emptied here: the daemon does so when it has accepted. */
+static int open_file(const char *file, int *fdp)
+{
+	struct stat st;
+
+	if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+		return npfctl_fail("%s: a dump goes into a regular file, and this is none", file);
+	*fdp = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	return *fdp >= 0 ? 0 : npfctl_fail("%s: %s", file, strerror(errno));
+}
+
 /* Who makes the file, the daemon or we? Return: 0, *fdp >= 0 when it was opened here. */
 static int settle_file(struct start *s, int *fdp)
 {
@@ -257,11 +290,10 @@ static int settle_file(struct start *s, int *fdp)
 
 	if (s->file == NULL)
 		return wrong_usage();
-	if (geteuid() != 0 && !makes_many(&s->req, s->file)) {
-		/* Not emptied here: the daemon does so when it has accepted. */
-		*fdp = open(s->file, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-		return *fdp >= 0 ? 0 : npfctl_fail("%s: %s", s->file, strerror(errno));
-	}
+	if (is_stdout(s->file))
+		return take_stdout(s, fdp);
+	if (geteuid() != 0 && !makes_many(&s->req, s->file))
+		return open_file(s->file, fdp);
 	if (s->file[0] == '/')
 		return put_text(s->req.file, sizeof(s->req.file), s->file, "file's name");
 	if (getcwd(cwd, sizeof(cwd)) == NULL)
@@ -337,7 +369,7 @@ static int start(const struct npfctl *ctl, struct start *s, int argc, char **arg
 	pcap_freecode(&prog);
 	if (rc != 0)
 		return rc;
-	printf("%s\n", reply.name);
+	fprintf(is_stdout(s->file) ? stderr : stdout, "%s\n", reply.name);
 	fflush(stdout);
 	return s->wait ? wait_done(done, -1, reply.name) : 0;
 }
@@ -374,17 +406,19 @@ static int list(const struct npfctl *ctl)
 		json_decref(j);
 		return 0;
 	}
-	printf("%-16s %-8s %-8s %-8s %14s %16s %12s %7s  %s\n", "NAME", "PORT", "STATE", "FORMAT",
-		"PACKETS", "BYTES", "DROPPED", "FILES", "FILE");
+	printf("%-16s %-8s %-8s %-8s %14s %16s %16s %12s %7s  %s\n", "NAME", "PORT", "STATE",
+		"FORMAT", "PACKETS", "BYTES", "ON DISK", "DROPPED", "FILES", "FILE");
 	json_array_foreach(json_object_get(j, "dumps"), i, d)
 	{
 		const char *current = npfctl_str(d, "current");
 		const json_t *retro = json_object_get(d, "retrospective");
 
 		printf("%-16s %-8s %-8s %-8s %14" JSON_INTEGER_FORMAT " %16" JSON_INTEGER_FORMAT
-		       " %12" JSON_INTEGER_FORMAT " %7" JSON_INTEGER_FORMAT "  %s\n",
+		       " %16" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT
+		       " %7" JSON_INTEGER_FORMAT "  %s\n",
 			npfctl_str(d, "name"), npfctl_str(d, "port"), npfctl_str(d, "state"),
 			npfctl_str(d, "format"), npfctl_num(d, "written"), npfctl_num(d, "bytes"),
+			npfctl_num(d, "disk_bytes"),
 			npfctl_num(d, "drop_disk") + npfctl_num(d, "drop_oversize"),
 			npfctl_num(d, "files"),
 			current[0] != '\0' ? current : npfctl_str(d, "last"));

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define CLOSE_TIMEOUT_MS 5000
 
@@ -57,6 +58,20 @@ static int settle_last(struct npf_handle *h)
 				 "taken all of it yet");
 }
 
+/* The program's file, opened with its rights. Not emptied here: the daemon does so when it has
+ * accepted. Return: a descriptor, or a pcap error. */
+static int open_file(struct npf_handle *h, const char *file)
+{
+	struct stat st;
+	int fd;
+
+	if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+		return npf_handle_error(
+			h, "%s: a dump goes into a regular file, and this is none", file);
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	return fd >= 0 ? fd : npf_handle_error(h, "%s: %s", file, strerror(errno));
+}
+
 int pcap_live_dump(pcap_t *p, char *file, int maxsize, int maxpacks)
 {
 	struct npf_handle *h = npf_handle_of(p);
@@ -74,10 +89,9 @@ int pcap_live_dump(pcap_t *p, char *file, int maxsize, int maxpacks)
 			maxsize < 0 ? maxsize : maxpacks);
 	if (settle_last(h) < 0)
 		return PCAP_ERROR;
-	/* Not emptied here: the daemon does so when it has accepted. */
-	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	fd = open_file(h, file);
 	if (fd < 0)
-		return npf_handle_error(h, "%s: %s", file, strerror(errno));
+		return fd;
 	conf.fd = fd;
 	conf.nanoseconds = h->precision == PCAP_TSTAMP_PRECISION_NANO;
 	conf.max_size = (uint64_t)maxsize;

@@ -269,7 +269,8 @@ int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, si
 	if (d->index != NULL && d->index[0] != '/')
 		return complain(&c, "index: \"%s\" is not an absolute path", d->index);
 	rc = snprintf(err, err_len, "file: ");
-	if (npf_dump_name_check(d->file, err + rc, err_len - (size_t)rc) < 0)
+	if (npf_dump_name_check(d->file, err + rc, err_len - (size_t)rc) < 0 ||
+		npf_dump_name_free(d->file, err + rc, err_len - (size_t)rc) < 0)
 		return -EINVAL;
 	rc = npf_expression_compile(
 		d->filter, linktype, NPF_REC_MAXCAP, &insns, &n_insns, err, err_len);

@@ -271,6 +271,8 @@ static int check_spec(
 			"a dump into several files needs a name pattern, not one opened file");
 	if (spec->file != NULL && npf_dump_name_check(spec->file, err->text, sizeof(err->text)) < 0)
 		return -EINVAL;
+	if (spec->file != NULL && npf_dump_name_free(spec->file, err->text, sizeof(err->text)) < 0)
+		return -EEXIST;
 	if (spec->file != NULL && spec->file[0] != '/')
 		return npf_refuse(err, -EINVAL, "\"%.100s\" is not an absolute path", spec->file);
 	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next) {

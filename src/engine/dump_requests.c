@@ -241,7 +241,7 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	if (req->op == NPF_WIRE_DUMP_STOP) {
 		rc = npf_dump_stop(e, d);
 		if (rc == 0 && conn->session != NULL && conn->session->dump_id == d->id)
-			conn->session->dump_id = 0;
+			npf_dump_assign(conn->session, NULL);
 		if (rc == 0)
 			rc = npf_engine_replan(e);
 		return rc < 0 ? npf_refuse(err, rc, "the daemon is out of memory") : 0;

@@ -115,6 +115,8 @@ int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struc
 		leave(e, d);
 		return rc;
 	}
+	if (s != NULL)
+		npf_dump_assign(s, d);
 	*dp = d;
 	return 0;
 }
@@ -241,6 +243,29 @@ void npf_dump_look(struct npf_dump *d)
 		atomic_store_explicit(
 			&d->producer.missed, d->counters.missed, memory_order_relaxed);
 	}
+}
+
+void npf_dump_add_stats(struct npf_dump *d, struct npf_wire_stats *st)
+{
+	uint64_t framing;
+
+	if (d == NULL)
+		return;
+	npf_dump_look(d);
+	framing = d->producer.cut.head + d->counters.written * NPF_DUMP_PCAP_RECORD;
+	st->received += d->counters.received;
+	st->accepted += d->counters.written + d->counters.drop_disk + d->counters.drop_oversize;
+	st->captured += d->counters.written;
+	st->captured_bytes += d->counters.bytes - NPF_MIN(framing, d->counters.bytes);
+	st->drop_full += d->counters.drop_disk;
+	st->drop_other += d->counters.drop_oversize;
+}
+
+void npf_dump_assign(struct npf_session *s, struct npf_dump *d)
+{
+	npf_dump_add_stats(s->dump, &s->dumped);
+	s->dump = d;
+	s->dump_id = d != NULL ? d->id : 0;
 }
 
 static bool has_exited(const struct npf_dump *d, int timeout_ms)

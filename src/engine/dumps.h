@@ -130,6 +130,13 @@ void npf_dumps_end_all(struct npf_engine *e);
 /* Fresh counters and state of a dump, in d->counters and d->state. */
 void npf_dump_look(struct npf_dump *d);
 
+/* Adds what a session's dump has counted to what the session has. captured_bytes is exact for one
+ * pcap file: the header of a file and those of packets are no packets' bytes. NULL is fine. */
+void npf_dump_add_stats(struct npf_dump *d, struct npf_wire_stats *st);
+
+/* The session has this dump from now on, or none (NULL); what it counted in the last one stays. */
+void npf_dump_assign(struct npf_session *s, struct npf_dump *d);
+
 /* Bytes of memory that this user's dumps hold. */
 uint64_t npf_dumps_memory(const struct npf_engine *e, uid_t uid);
 

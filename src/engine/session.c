@@ -520,7 +520,10 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 	struct npf_tx_state tx;
 
 	npf_session_send_state(s, &tx);
-	*st = (struct npf_wire_stats){.sent = tx.sent, .send_failed = tx.failed};
+	*st = s->dumped;
+	st->sent = tx.sent;
+	st->send_failed = tx.failed;
+	npf_dump_add_stats(s->dump, st);
 	npf_port_stats(&s->port->port, &now);
 	st->port_missed =
 		now.imissed + now.rx_nombuf - s->port_base.imissed - s->port_base.rx_nombuf;
@@ -535,11 +538,11 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 		st->accepted += __atomic_load_n(&s->feeds[i].accepted, __ATOMIC_RELAXED);
 		st->screened += __atomic_load_n(&s->feeds[i].screened, __ATOMIC_RELAXED);
 	}
-	st->captured = c.packets;
-	st->captured_bytes = c.bytes;
-	st->drop_full = c.drop[NPF_DROP_FULL];
-	st->drop_overwritten = c.drop[NPF_DROP_OVERWRITTEN];
-	st->drop_other = c.drop[NPF_DROP_OVERSIZE];
+	st->captured += c.packets;
+	st->captured_bytes += c.bytes;
+	st->drop_full += c.drop[NPF_DROP_FULL];
+	st->drop_overwritten += c.drop[NPF_DROP_OVERWRITTEN];
+	st->drop_other += c.drop[NPF_DROP_OVERSIZE];
 }
 
 int npf_session_fault(const struct npf_session *s)

@@ -43,10 +43,12 @@ struct npf_session {
 	struct npf_ring_counters retired; /* of buffers that were replaced */
 	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
 	bool ended;                       /* its interface has disappeared: nothing more comes */
-	uint64_t dump_id;           /* of its dump: what it accepts goes there; 0: it has none */
-	uint64_t sent, send_failed; /* by requests; a lane has its own counts */
-	struct npf_send_lane *tx;   /* NULL: none */
-	uint64_t opened_ns;         /* CLOCK_REALTIME */
+	uint64_t dump_id;      /* of its dump: what it accepts goes there; 0: it has none */
+	struct npf_dump *dump; /* the same: what it counts is the session's; NULL: it has none */
+	struct npf_wire_stats dumped; /* what its dumps before that counted */
+	uint64_t sent, send_failed;   /* by requests; a lane has its own counts */
+	struct npf_send_lane *tx;     /* NULL: none */
+	uint64_t opened_ns;           /* CLOCK_REALTIME */
 };
 
 int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,

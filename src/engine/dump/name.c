@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <string.h>
 
 const char *npf_dump_name_base(const char *path)
@@ -237,4 +238,37 @@ int npf_dump_name_dir(const char *pattern, char *dir, size_t size)
 	memcpy(dir, pattern, len);
 	dir[len > 1 ? len - 1 : 1] = '\0';
 	return 0;
+}
+
+static const char *kind_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return "a directory";
+	case S_IFIFO:
+		return "a FIFO";
+	case S_IFLNK:
+		return "a symbolic link";
+	case S_IFSOCK:
+		return "a socket";
+	default:
+		return "a device";
+	}
+}
+
+int npf_dump_name_free(const char *pattern, char *err, size_t err_len)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (npf_dump_name_varies(pattern) ||
+		npf_dump_name_make(pattern, 0, 0, 0, path, sizeof(path)) < 0)
+		return 0;
+	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	snprintf(err, err_len,
+		"\"%s\" is %s: a dump goes into a regular file, which it makes itself; name one "
+		"that is not there yet",
+		path, kind_of(st.st_mode));
+	return -EEXIST;
 }

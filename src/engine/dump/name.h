@@ -27,6 +27,16 @@
  */
 int npf_dump_name_check(const char *pattern, char *err, size_t err_len);
 
+/*
+ * npf_dump_name_free - could a file of this checked pattern get its name?
+ *
+ * A pattern without conversions names one file. A regular file of that name is nobody's harm: the
+ * dump's gets another ("-1"). What is anything else (a device, a FIFO, a directory, a link) is not
+ * what its user meant.
+ * Return: 0, or -EEXIST with a text in err.
+ */
+int npf_dump_name_free(const char *pattern, char *err, size_t err_len);
+
 /* Does each file get a name of its own by the pattern alone, or nearly so? */
 bool npf_dump_name_varies(const char *pattern);
 

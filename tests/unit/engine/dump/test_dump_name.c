@@ -61,6 +61,22 @@ static void bad_patterns_are_refused_with_words(void **state)
 	assert_int_equal(npf_dump_name_check("/var/all-%Y%m%d-%N.pcap", err, sizeof(err)), 0);
 }
 
+static void only_a_regular_file_may_be_in_the_way(void **state)
+{
+	static const char *const bad[] = {"/dev/null", "/dev/stdin", "/tmp", "/dev/../tmp"};
+	char err[256];
+
+	(void)state;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
+		assert_int_equal(npf_dump_name_free(bad[i], err, sizeof(err)), -EEXIST);
+		assert_non_null(strstr(err, bad[i]));
+		assert_non_null(strstr(err, "regular file"));
+	}
+	assert_int_equal(npf_dump_name_free("/tmp/there-is-no-such-file", err, sizeof(err)), 0);
+	assert_int_equal(npf_dump_name_free("/etc/passwd", err, sizeof(err)), 0); /* passwd-1 */
+	assert_int_equal(npf_dump_name_free("/dev/null-%N", err, sizeof(err)), 0);
+}
+
 static void a_name_that_can_become_too_long_is_refused_at_the_start(void **state)
 {
 	char pattern[PATH_MAX], err[256], path[PATH_MAX];
@@ -285,6 +301,7 @@ int main(void)
 		cmocka_unit_test(patterns_expand_as_strftime_does_and_number_files),
 		cmocka_unit_test(a_taken_name_gets_a_number_before_its_extension),
 		cmocka_unit_test(bad_patterns_are_refused_with_words),
+		cmocka_unit_test(only_a_regular_file_may_be_in_the_way),
 		cmocka_unit_test(a_name_that_can_become_too_long_is_refused_at_the_start),
 		cmocka_unit_test(patterns_that_make_the_same_name_are_known),
 		cmocka_unit_test(a_dump_knows_its_own_files),
