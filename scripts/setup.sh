@@ -8,12 +8,14 @@
 #   scripts/setup.sh --corpus  also the programs whose traffic tests/corpus/make.sh records
 #
 # Asks dpkg first and does nothing when all is there, so every other script can afford to call it.
-# Works as root, or through sudo. Then reserves hugepages where the machine lets it; without them
+# Works as root, or through sudo. Waits while another apt is at work, as it is on a machine that has
+# just been started (NPF_APT_PATIENCE seconds, 900 unless given). Then reserves hugepages where the machine lets it; without them
 # everything still works on plain pages, only slower.
 set -eu
 
 # 2 MiB pages, reserved until the next boot: 512 MiB, but never more than an eighth of the memory.
 HUGEPAGES=${NPF_HUGEPAGES:-256}
+PATIENCE=${NPF_APT_PATIENCE:-900}
 
 BUILD="build-essential pkgconf meson ninja-build git
 	libdpdk-dev libpcap-dev libcmocka-dev libcyaml-dev libyaml-dev libjansson-dev libcapstone-dev
@@ -63,6 +65,28 @@ missing_packages() {
 	printf '%s\n' "$@" | sort -u | comm -23 - <(printf '%s\n' "$have")
 }
 
+# apt_get ARG...: waits while somebody else holds one of apt's locks. For dpkg's apt can wait
+# itself; for that of the lists, which `update` needs, it gives up at once.
+apt_get() {
+	local end=$((SECONDS + PATIENCE)) errors said=
+	errors=$(mktemp)
+	until as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -o DPkg::Lock::Timeout=$((end > SECONDS ? end - SECONDS : 0)) "$@" 2>"$errors"; do
+		if ! grep -qE 'Could not get lock|Unable to lock|Unable to acquire' "$errors" ||
+			[ $SECONDS -ge $end ]; then
+			cat "$errors" >&2
+			rm -f "$errors"
+			return 1
+		fi
+		[ -n "$said" ] || say "another apt is at work (automatic updates?):" \
+			"waiting for it, at most $PATIENCE s: $(grep -m 1 -i lock "$errors")"
+		said=1
+		sleep 2
+	done
+	cat "$errors" >&2
+	rm -f "$errors"
+}
+
 install_packages() {
 	local missing
 	mapfile -t missing < <(missing_packages "$@")
@@ -73,13 +97,13 @@ install_packages() {
 	say "missing: ${missing[*]}"
 	can_be_root || die "these packages are missing and this is neither root nor a user who may" \
 		"run sudo without a password. Install them with: apt-get install ${missing[*]}"
-	as_root apt-get -q update || die "apt-get update failed: is this machine online?"
+	apt_get update || die "apt-get update failed: is this machine online, or does another apt" \
+		"hold its lock for longer than $PATIENCE s (NPF_APT_PATIENCE)?"
 	if [ ! -e $policy ]; then
 		made_policy=1
 		as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
 	fi
-	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q -y --no-install-recommends install "${missing[@]}" ||
+	apt_get -y --no-install-recommends install "${missing[@]}" ||
 		die "apt-get could not install: ${missing[*]}"
 	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} -eq 0 ] || die "still missing after apt-get: ${missing[*]}"

@@ -420,6 +420,12 @@ int npf_config_from_vdevs(
 		p->device = strdup(specs[i]);
 		if (p->device == NULL || asprintf(&p->name, "npf%u", i) < 0)
 			rc = -ENOMEM;
+		/* Read at once, as fast as the disk is, it would be over before anybody can see it.
+		 */
+		if (rc == 0 && npf_config_port_is_replay(p)) {
+			p->start = NPF_START_ATTACH;
+			p->overflow = NPF_OVERFLOW_WAIT;
+		}
 	}
 	if (rc == 0)
 		rc = check_all(c, &r);

@@ -82,7 +82,7 @@ int npf_config_load(const char *path, struct npf_config **cp, char *err, size_t 
 
 /*
  * npf_config_from_vdevs - the configuration that `--vdev SPEC ...` stands for: ports npf0, npf1,
- * ... that may be sent on. Return: as npf_config_load().
+ * ... that may be sent on; a replay of a savefile waits for a client. Return: as npf_config_load().
  */
 int npf_config_from_vdevs(
 	char *const *specs, unsigned int n, struct npf_config **cp, char *err, size_t err_len);

@@ -165,6 +165,14 @@ bool npf_config_port_same_device(const struct npf_config_port *a, const struct n
 	return strcspn(b->device, ",") == len && strncmp(a->device, b->device, len) == 0;
 }
 
+bool npf_config_port_is_replay(const struct npf_config_port *p)
+{
+	const char *forever = strstr(p->device, ",infinite_rx=");
+
+	return has_prefix(p->device, "net_pcap") && strstr(p->device, ",rx_pcap=") != NULL &&
+	       (forever == NULL || atoi(forever + strlen(",infinite_rx=")) == 0);
+}
+
 static void default_switch(enum npf_switch *v, enum npf_switch value)
 {
 	if (*v == NPF_SWITCH_ABSENT)

@@ -45,6 +45,9 @@ extern const struct cyaml_schema_value npf_config_port_entry;
  * starts with the key. */
 int npf_config_port_check(const struct npf_config_port *p, char *err, size_t err_len);
 
+/* Does the device replay a savefile, once and to its end? */
+bool npf_config_port_is_replay(const struct npf_config_port *p);
+
 /* Fill in the defaults. */
 void npf_config_port_complete(struct npf_config_port *p);
 

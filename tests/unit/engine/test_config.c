@@ -338,7 +338,9 @@ static void vdevs_become_ports_that_can_send(void **state)
 {
 	char null0[] = "net_null0", pcap0[] = "net_pcap0,rx_pcap=x.pcap";
 	char *good[] = {null0, pcap0};
-	char *bad[] = {null0, null0};
+	char pcap1[] = "net_pcap1,tx_pcap=y.pcap,rx_pcap=x.pcap";
+	char pcap2[] = "net_pcap2,rx_pcap=x.pcap,infinite_rx=1", pcap3[] = "net_pcap3,iface=lo";
+	char *bad[] = {null0, null0}, *files[] = {pcap0, pcap1, pcap2, pcap3};
 	struct npf_config *c;
 
 	(void)state;
@@ -347,6 +349,14 @@ static void vdevs_become_ports_that_can_send(void **state)
 	assert_string_equal(c->ports[1].name, "npf1");
 	assert_string_equal(c->ports[1].device, "net_pcap0,rx_pcap=x.pcap");
 	assert_int_equal(c->ports[1].send, NPF_SWITCH_ON);
+	npf_config_free(c);
+	assert_int_equal(npf_config_from_vdevs(files, 4, &c, err, sizeof(err)), 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		/* A replay waits for who is to see it; the others run at once. */
+		assert_int_equal(c->ports[i].start, i < 2 ? NPF_START_ATTACH : NPF_START_ALWAYS);
+		assert_int_equal(
+			c->ports[i].overflow, i < 2 ? NPF_OVERFLOW_WAIT : NPF_OVERFLOW_DROP);
+	}
 	npf_config_free(c);
 	assert_int_equal(npf_config_from_vdevs(bad, 2, &c, err, sizeof(err)), -EINVAL);
 }
