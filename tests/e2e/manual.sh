@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The first example of npf-dpdk(8), as it is written there, in a folder with a trace.pcap: tcpdump
+# prints every packet of it, though it comes later than the daemon. (All of it by root, as there may be no
+# group npf here.)
+. "$(dirname "$0")/lib.sh"
+need_root
+need tcpdump jq
+file=$corpus/web4.pcap
+n=$(packets_of "$file")
+cp "$file" "$t/trace.pcap"
+mkdir "$t/out"
+
+awk '/^\.Sh EXAMPLES/ { on = 1 } on && /^\.Ed/ { exit } on && on++ > 1 && /^[#$] / { print }' \
+	"$NPF_SRC/docs/npf-dpdk.8" >"$t/example"
+root=$(sed -n 's/^# npf-dpdk \(.*\) &$/\1/p' "$t/example")
+user=$(sed -n 's/^\$ npf-run //p' "$t/example")
+[ -n "$root" ] && [ -n "$user" ] && [ "$(wc -l <"$t/example")" -eq 2 ] ||
+	fail "the first example is another one: $(cat "$t/example")"
+
+cd "$t"
+# shellcheck disable=SC2086 # words
+start_daemon $root
+sleep 1 # as long as it takes to type the next line
+# shellcheck disable=SC2086 # words
+"$run" $user >"$t/out/lines" 2>"$t/out/err" &
+client=$!
+add_background
+all_there() {
+	ctl sessions | jq -e ".sessions[0].captured == $n"
+}
+wait_for 20 all_there || fail "not all $n packets reach it: $(ctl sessions) $(cat "$t/out/err")"
+printed() {
+	kill -INT $client 2>/dev/null || true
+	wait_gone $client 1
+}
+wait_for 20 printed || fail "tcpdump does not end"
+wait $client || true
+[ "$(grep -cE '^[0-9:.]{15} ' "$t/out/lines")" -eq "$n" ] || fail "it prints $(wc -l <"$t/out/lines") lines, not $n"
+ok "npf-dpdk $root, later npf-run $user: all $n packets are printed"
+stop_daemon
+clean "$t/daemon.log"
