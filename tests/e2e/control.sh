@@ -24,7 +24,7 @@ truth() {
 	ok "$3"
 }
 
-truth status ".pid == $daemon and .ports == 2 and .sessions == 0 and .protocol == 1 and
+truth status ".pid == $daemon and .ports == 2 and .sessions == 0 and .protocol == 2 and
 	.socket == \"$NPF_SOCKET\" and (.version | length) > 0 and (.hugepages | type) == \"boolean\" and
 	(.lcores | length) >= 1 and .uptime_s >= 0" "status describes the daemon"
 truth ports '(.ports | length) == 2 and .ports[0].name == "npf0" and .ports[0].driver == "net_pcap"
