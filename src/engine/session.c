@@ -405,14 +405,16 @@ static void close_lanes(struct npf_session *s, struct npf_buffer *b)
 {
 	for (unsigned int i = 0; i < lanes_of(b); i++)
 		npf_lane_close(npf_buffer_lane(b, i));
-	s->owes_ring = npf_doorbell_ring(&s->bell) > 0;
+	if (npf_doorbell_ring(&s->bell) > 0)
+		s->owes_ring = true;
 }
 
 void npf_sessions_remind(struct npf_engine *e)
 {
+	/* First taken back, so that what a monitor's worker says meanwhile is not lost. */
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
-		if (s->owes_ring)
-			s->owes_ring = npf_doorbell_ring(&s->bell) > 0;
+		if (atomic_exchange(&s->owes_ring, false) && npf_doorbell_ring(&s->bell) > 0)
+			s->owes_ring = true;
 }
 
 void npf_session_end(struct npf_session *s)

@@ -231,7 +231,8 @@ static void to_kernel(struct npf_shadow *s)
 			return; /* dropped: the kernel does not keep up */
 	}
 	/* More is there: stay readable. */
-	s->session->owes_ring = npf_doorbell_ring(&s->session->bell) > 0;
+	if (npf_doorbell_ring(&s->session->bell) > 0)
+		s->session->owes_ring = true;
 }
 
 void npf_shadow_serve(struct npf_shadow *s)

@@ -24,7 +24,7 @@ add_background
 send=$!
 
 mkfifo "$t/stay"
-timeout 100 python3 "$NPF_SRC/tests/e2e/shared.py" "$NPF_SOCKET" npf0 npf1 "$t/dumps" \
+timeout 160 python3 "$NPF_SRC/tests/e2e/shared.py" "$NPF_SOCKET" npf0 npf1 "$t/dumps" \
 	<"$t/stay" >"$t/shared" 2>&1 &
 add_background
 shared=$!
@@ -32,7 +32,7 @@ exec 3>"$t/stay"
 settled() {
 	grep -q 'left to be ended' "$t/shared" || ! kill -0 "$shared" 2>/dev/null
 }
-wait_for 100 settled || fail "the hostile client hangs: $(tail -n 3 "$t/shared")"
+wait_for 160 settled || fail "the hostile client hangs: $(tail -n 3 "$t/shared")"
 cat "$t/shared"
 grep -q 'left to be ended' "$t/shared" || fail "see above"
 
