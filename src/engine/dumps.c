@@ -344,19 +344,35 @@ static bool wait_for_disk(struct npf_dump *d, uint64_t since_ns)
 	}
 }
 
+/* Several taps: packets that they accepted and the worker has not merged. */
+static uint64_t unmerged(const struct npf_dump *d)
+{
+	uint64_t merged = d->counters.written + d->counters.drop_disk + d->counters.drop_oversize;
+	uint64_t accepted = 0;
+
+	for (unsigned int i = 0; d->buffer != NULL && i < d->port->n_taps; i++)
+		accepted += __atomic_load_n(&d->feeds[i].accepted, __ATOMIC_RELAXED);
+	return accepted > merged ? accepted - merged : 0;
+}
+
 /* Ends a dump whose disk may not have taken all. Return: false: the disk holds its worker. */
 static bool end_abandoned(struct npf_dump *d, uint64_t end_ns)
 {
 	uint64_t now = npf_clock_monotonic();
 
 	if (!has_exited(d, now < end_ns ? (int)((end_ns - now) / NPF_NS_PER_MS) : 0)) {
-		npf_err("dump %s: the disk does not answer: what it has not taken is lost, and the "
-			"kernel keeps this process until it answers",
-			d->name);
+		npf_dump_look(d);
+		npf_err("dump %s: the disk does not answer: what it has not taken, up to %llu "
+			"bytes, is lost, and the kernel keeps this process until it answers",
+			d->name,
+			(unsigned long long)(d->counters.bytes -
+					     NPF_MIN(d->state.bytes, d->counters.bytes)));
 		return false;
 	}
-	npf_warn("dump %s: the disk did not take what was left: %s", d->name,
-		d->state.error != 0 ? d->state.error_text : "it is too slow");
+	npf_dump_look(d);
+	npf_warn("dump %s: the disk did not take what was left: %s; %llu packets are lost by it",
+		d->name, d->state.error != 0 ? d->state.error_text : "it is too slow",
+		(unsigned long long)(d->state.lost + unmerged(d)));
 	reap(d);
 	return true;
 }

@@ -15,6 +15,7 @@
 #include "engine/dump/closing.h"
 #include "engine/dump/io.h"
 #include "engine/dump/keeper.h"
+#include "engine/dump/left.h"
 #include "engine/dump/retro.h"
 #include "engine/dump/stream.h"
 #include "engine/log.h"
@@ -373,10 +374,25 @@ static void rest(struct npf_dump_worker *w)
 	w->sleep_ns = NPF_MIN(2 * w->sleep_ns, w->longest_ns);
 }
 
+/* Packets that were put into the ring and are on no disk. */
+static uint64_t count_lost(const struct npf_dump_worker *w)
+{
+	const bool bare = w->conf.retro; /* its files' headers and trailers are not in the ring */
+	const struct npf_dump_left left = {
+		.ring = w->conf.ring,
+		.format = w->conf.format,
+		.head = bare ? 0 : w->conf.head_size,
+		.trailer = bare ? 0 : npf_dump_trailer_size(w->conf.format),
+		.at = w->out.fd >= 0 ? NPF_MAX(w->at, w->flushed) : 0,
+	};
+
+	return npf_dump_left(&left);
+}
+
 static void *run(void *arg)
 {
 	struct npf_dump_worker *w = arg;
-	uint64_t one = 1;
+	uint64_t one = 1, lost;
 
 	while (!is_over(w)) {
 		struct npf_dump_done done;
@@ -398,6 +414,7 @@ static void *run(void *arg)
 		else
 			rest(w);
 	}
+	lost = atomic_load_explicit(&w->abandon, memory_order_relaxed) ? count_lost(w) : 0;
 	/* Abandoned: what was reserved is of no use to it any more. */
 	if (w->out.fd >= 0)
 		npf_dump_out_trim(&w->out);
@@ -405,6 +422,7 @@ static void *run(void *arg)
 	npf_close(w->conf.target.fd != w->out.fd ? w->conf.target.fd : -1);
 	npf_dump_io_fini(&w->io);
 	pthread_mutex_lock(&w->lock);
+	w->state.lost = lost;
 	w->state.busy_ns = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	w->state.exited = true;
 	w->state.file[0] = '\0';

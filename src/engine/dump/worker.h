@@ -47,6 +47,7 @@ struct npf_dump_state {
 	char error_text[160];
 	uint64_t files;      /* finished */
 	uint64_t bytes;      /* on disk, of all files */
+	uint64_t lost;       /* packets in the ring when it was given up (abandoned) */
 	uint64_t deleted;    /* files deleted to make room for newer ones */
 	uint64_t busy_ns;    /* CPU time of the worker */
 	char file[PATH_MAX]; /* being written; "": none */

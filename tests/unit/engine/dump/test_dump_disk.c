@@ -3,6 +3,8 @@
  * calls, and compressed. */
 #include "dump_fixture.h"
 
+#include "engine/dump/left.h"
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -210,6 +212,45 @@ static void what_io_uring_does_not_take_is_written_all_the_same(void **state)
 		print_message("no io_uring here\n");
 }
 
+/* Of 200 packets in a ring, those of which a disk that has all before each place lacks a byte. */
+static void expect_left(enum npf_dump_format format)
+{
+	struct options o = {.name = "left.pcap", .format = format, .no_worker = true};
+	struct npf_dump_left l = {.format = format};
+	uint64_t at, i = 0;
+	struct dump d;
+
+	start(&d, &o);
+	for (uint64_t k = 0; k < 200; k++)
+		assert_true(give(&d, k));
+	npf_dump_end(&d.p);
+	l.ring = d.ring;
+	l.head = d.p.cut.head;
+	l.trailer = npf_dump_trailer_size(format);
+	assert_int_equal(npf_dump_left(&l), 200);
+	at = l.head;
+	for (; i < 200; i++) {
+		uint32_t size = npf_dump_record_size(format, length_of(i), false);
+
+		l.at = at;
+		assert_int_equal(npf_dump_left(&l), 200 - i);
+		l.at = at + 1 + i % (size - 1); /* within it */
+		assert_int_equal(npf_dump_left(&l), 200 - i);
+		at += size;
+	}
+	l.at = at;
+	assert_int_equal(npf_dump_left(&l), 0);
+	npf_dump_ring_free(d.ring);
+	free(d.head);
+}
+
+static void what_no_disk_took_is_counted_to_the_packet(void **state)
+{
+	(void)state;
+	for (int f = NPF_DUMP_PCAP; f < NPF_DUMP_N_FORMATS; f++)
+		expect_left((enum npf_dump_format)f);
+}
+
 static void an_idle_dump_sleeps_and_wakes_in_time(void **state)
 {
 	struct options o = {
@@ -361,6 +402,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_was_not_synchronised_gets_no_name),
 		cmocka_unit_test(files_of_one_name_are_numbered_without_searching),
 		cmocka_unit_test(what_io_uring_does_not_take_is_written_all_the_same),
+		cmocka_unit_test(what_no_disk_took_is_counted_to_the_packet),
 		cmocka_unit_test(an_idle_dump_sleeps_and_wakes_in_time),
 		cmocka_unit_test(killed_at_any_moment_a_dump_leaves_whole_files_and_one_short_one),
 		cmocka_unit_test(a_disk_that_was_full_is_used_again),
