@@ -112,8 +112,10 @@ struct npf_port {
 	 * Belongs to the lcore that polls its only queue. */
 	bool rx_sent;
 	unsigned int tx_ifindex; /* of the kernel's interface that it sends through; 0: none */
-	bool tx_socket;          /* ... by a socket bound to it, as all but net_tap do */
-	_Atomic bool link_down;  /* nothing can be sent */
+	bool tx_asked;  /* its driver takes frames before it knows whether they go, and counts those
+			 */
+	bool tx_socket; /* it sends by a socket bound to that interface: all but net_tap */
+	_Atomic bool link_down; /* nothing can be sent */
 	struct npf_iface_of iface;
 	bool running;
 	bool promiscuous;

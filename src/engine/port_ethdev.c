@@ -220,6 +220,7 @@ int npf_ethdev_open(struct npf_port *p, const char *device, char *err, size_t er
 		return fail(err, err_len, conf, rc, "can't read the device's properties");
 	settle(p, &info);
 	p->tx_ifindex = npf_devargs_tx_ifindex(devargs, info.if_index);
+	p->tx_asked = strcmp(p->driver, "net_af_packet") == 0;
 	/* net_tap hands frames to the kernel as received ones. */
 	p->tx_socket = p->tx_ifindex != 0 && strcmp(p->driver, "net_tap") != 0;
 	warn_of_losses(p);

@@ -96,10 +96,11 @@ static int hand_over(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n
 }
 
 /*
- * Sends a burst. Drivers of kernel interfaces take frames that they then can't get rid of
- * (net_af_packet calls sendto() once all are in its ring), and count only what went: so their
- * counter is asked. Nobody else sends there meanwhile. Others count when they like, and asking a
- * NIC would cost more than the burst. Devices of our own take only what goes.
+ * Sends a burst. net_af_packet takes frames into its ring, calls sendto() then, and counts none of
+ * them when that fails: so its counter is asked. Nobody else sends there meanwhile. The other
+ * drivers of kernel interfaces leave to us what the kernel does not take; net_pcap, if asked so
+ * often, would lose count of what it missed, and a NIC's counters cost more than the burst. Devices
+ * of our own take only what goes.
  */
 static int tx_burst(
 	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, unsigned int *lostp)
@@ -108,7 +109,7 @@ static int tx_burst(
 	int taken;
 
 	*lostp = 0;
-	if (p->tx_ifindex == 0)
+	if (!p->tx_asked)
 		return hand_over(p, mbufs, n);
 	before = sent_so_far(p);
 	taken = hand_over(p, mbufs, n);

@@ -72,9 +72,8 @@ static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *fra
 /*
  * npf_port_tx - send a burst.
  * @sender: id of the session; sessions that watch what is sent get copies
- * @lostp:  how many of those taken the driver then lost, by its own count, which is compared with
- *          what it took after each burst where a kernel interface is behind the port. Which ones
- *          it does not say: the last ones count as lost.
+ * @lostp:  how many of those taken the driver then lost, by its own count (of net_af_packet, see
+ *          port_tx.c). Which ones it does not say: the last ones count as lost.
  * Return:  how many were taken from mbufs[]; -ENETDOWN: the port is stopped, or the interface
  *          behind it down; another -errno: the first one can't be sent there. The rest stays the
  *          caller's.
