@@ -25,7 +25,7 @@ static const char usage_text[] =
 	"SPEC is a device as in the configuration: iface:eth1, 0000:3b:00.0, net_null0.\n"
 	"The options are those of a port in the configuration, npf-dpdk.yaml(5):\n"
 	"\n"
-	"      --start always|attach     attach: run only while a client captures\n"
+	"      --start always|attach     attach: run only while somebody reads\n"
 	"      --overflow drop|wait      wait: a full ring stops the port\n"
 	"      --rx-queues N             (1)\n"
 	"      --rx-desc N               descriptors of each\n"

@@ -164,6 +164,8 @@ static int open_session(
 		return rc;
 	c->port = reply.port;
 	c->port.name[sizeof(c->port.name) - 1] = '\0';
+	c->looks = (conf->flags & NPF_WIRE_OPEN_LOOK) != 0 &&
+		   (c->port.flags & NPF_WIRE_PORT_ATTENDS) != 0;
 	atomic_store_explicit(&c->in_force, reply.filter_gen, memory_order_relaxed);
 	c->snaplen = conf->snaplen;
 	c->params = req.params;

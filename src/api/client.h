@@ -56,6 +56,14 @@ const struct npf_wire_port *npf_client_port(const struct npf_client *c);
 /* ---- Reading ---- */
 
 /*
+ * npf_client_begin - the program reads now, no longer only looks: a port that starts or waits for
+ * readers does so for this session. Nothing at later calls. Context: the reading thread.
+ * Return: 0, or -errno with *err filled. That the daemon or the port has gone is no error: reading
+ * says so after what is there.
+ */
+int npf_client_begin(struct npf_client *c, struct npf_wire_error *err);
+
+/*
  * npf_client_next - release the record handed out before, hand out the next that the filter and the
  * direction now in force accept.
  * Return: 1: *v is filled; 0: nothing deliverable now; -ENODATA: the daemon ended the session;

@@ -22,6 +22,7 @@ struct npf_client {
 	struct npf_wire_port port;
 
 	/* The reading thread's. */
+	bool looks;      /* the port waits until npf_client_begin() */
 	bool armed;      /* the daemon will ring when there is enough */
 	bool signalled;  /* epfd is readable by our own doing */
 	uint64_t passed; /* records taken from the ring and not handed out */

@@ -117,6 +117,20 @@ static void add_carried(struct npf_client *c, struct npf_view *v)
 	v->data = (const uint8_t *)&c->carried;
 }
 
+int npf_client_begin(struct npf_client *c, struct npf_wire_error *err)
+{
+	struct npf_wire_call call = {.type = NPF_WIRE_READ};
+	int rc;
+
+	if (NPF_LIKELY(!c->looks))
+		return 0;
+	rc = npf_client_call(c, &call, err);
+	if (rc < 0 && rc != -EPIPE && rc != -ENODEV)
+		return rc;
+	c->looks = false;
+	return 0;
+}
+
 int npf_client_next(struct npf_client *c, struct npf_view *v)
 {
 	unsigned int n_rejected = 0;

@@ -102,7 +102,7 @@ struct npf_handle *npf_handle_new(const char *device, char *errbuf)
 	h->n_writes = 1;
 	/* On Linux a packet socket does not see what it sends itself; pcap_open() says otherwise.
 	 */
-	h->open_flags = NPF_WIRE_OPEN_NO_OWN;
+	h->open_flags = NPF_WIRE_OPEN_NO_OWN | NPF_WIRE_OPEN_LOOK;
 	return h;
 }
 

@@ -207,10 +207,14 @@ static int collect(struct npf_handle *h, struct reading *rd)
 /* Every read starts here. Return: 0 or a pcap error. */
 static int begin(struct npf_handle *h)
 {
+	struct npf_wire_error err;
+
 	if (h->client == NULL)
 		return npf_handle_inactive(h);
 	if (check_sampling(h) < 0)
 		return PCAP_ERROR;
+	if (NPF_UNLIKELY(npf_client_begin(h->client, &err) < 0))
+		return npf_handle_error(h, "%s", err.text);
 	if (NPF_UNLIKELY(h->holding)) {
 		npf_client_release(h->client);
 		npf_client_hold(h->client, false);
@@ -434,11 +438,15 @@ int pcap_fileno(pcap_t *p)
 int pcap_get_selectable_fd(pcap_t *p)
 {
 	struct npf_handle *h = npf_handle_of(p);
+	struct npf_wire_error err;
 
 	if (h == NULL)
 		return npf_genuine()->pcap_get_selectable_fd(p);
 	if (h->client == NULL)
 		return PCAP_ERROR;
+	/* Who asks for it will wait for packets before he reads. */
+	if (npf_client_begin(h->client, &err) < 0)
+		return npf_handle_error(h, "%s", err.text);
 	if (!h->selected) {
 		/* From now on the descriptor is watched. What is there may be below mintocopy: the
 		 * daemon says when its time is over. */

@@ -15,7 +15,7 @@ enum npf_switch {
 
 enum npf_start {
 	NPF_START_ALWAYS, /* the port runs from the start */
-	NPF_START_ATTACH, /* the port runs while a client is there; a replay starts over each time
+	NPF_START_ATTACH, /* the port runs while somebody reads; a replay starts over each time
 			   */
 };
 

@@ -9,6 +9,7 @@
 #include "engine/dump_requests.h"
 
 #include "engine/access.h"
+#include "engine/attend.h"
 #include "engine/dump/retro.h"
 #include "engine/dump_make.h"
 #include "engine/dumps.h"
@@ -159,6 +160,10 @@ static int check_source(struct npf_engine *e, const struct npf_conn *conn,
 		if (conn->session->port->gone)
 			return npf_refuse(err, -ENODEV, NPF_PORT_REMOVED,
 				conn->session->port->port.conf->name);
+		/* Its port goes on when the dump has ended and the session captures again. */
+		rc = npf_attend_use(e, conn->session, err);
+		if (rc < 0)
+			return rc;
 		spec->session = conn->session;
 		spec->port = conn->session->port->port.conf->name;
 		spec->snaplen = conn->session->snaplen;

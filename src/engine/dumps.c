@@ -8,6 +8,7 @@
 #include "engine/dumps.h"
 
 #include "base/clock.h"
+#include "engine/attend.h"
 #include "engine/dump/retro.h"
 #include "engine/dump_make.h"
 #include "engine/expression.h"
@@ -29,7 +30,7 @@ static void append(struct npf_engine *e, struct npf_dump *d)
 	while (*at != NULL)
 		at = &(*at)->next;
 	*at = d;
-	d->port->n_captures++;
+	npf_attend_dump(d->port, 1);
 }
 
 static bool is_taken(const struct npf_engine *e, const char *name)
@@ -190,11 +191,11 @@ int npf_dump_stop(struct npf_engine *e, struct npf_dump *d)
 	if (d->life != NPF_DUMP_RUNNING)
 		return 0;
 	d->life = NPF_DUMP_ENDING;
-	d->port->n_captures--;
+	npf_attend_dump(d->port, -1);
 	rc = npf_engine_leave(e, d->port);
 	if (rc < 0) {
 		/* No memory for a plan without it: it goes on, and is asked again. */
-		d->port->n_captures++;
+		npf_attend_dump(d->port, 1);
 		d->life = NPF_DUMP_RUNNING;
 		return rc;
 	}

@@ -2,12 +2,13 @@
 /*
  * engine.c - ports and taps come up, plans are made, all goes down again in order.
  *
- * A port with `start: attach` is in the plans only while it runs.
+ * A port with `start: attach` is in the plans only while it runs, and is polled: see attend.h.
  */
 #include "engine/engine.h"
 
 #include "base/clock.h"
 #include "engine/account.h"
+#include "engine/attend.h"
 #include "engine/count.h"
 #include "engine/dumps.h"
 #include "engine/links.h"
@@ -188,7 +189,9 @@ static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 	for (unsigned int i = 0; i < e->n_ports; i++) {
 		struct npf_engine_port *p = e->ports[i];
 
-		for (uint16_t q = 0; p->port.running && !p->gone && q < p->port.n_queues; q++) {
+		if (p->gone || !npf_attend_is_polled(p))
+			continue;
+		for (uint16_t q = 0; q < p->port.n_queues; q++) {
 			const struct npf_dump *d = e->dumps;
 			struct npf_tap_queue *queue;
 
@@ -205,7 +208,7 @@ static struct npf_plan *make_plan(struct npf_engine *e, unsigned int t)
 			for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
 				npf_dumps_plan(&d, p, lane_of(p, t), s->id, queue, &clients);
 				if (s->port != p || s->buffer == NULL || s->watch != NULL ||
-					s->dump_id != 0 || s->ended)
+					s->dump_id != 0 || s->ended || !npf_attend_is_served(s))
 					continue;
 				describe_client(s, lane_of(p, t), clients++);
 				queue->n_clients++;
@@ -272,8 +275,7 @@ int npf_engine_replan(struct npf_engine *e)
 
 int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p)
 {
-	bool pause =
-		p->port.running && p->port.conf->start == NPF_START_ATTACH && p->n_captures == 0;
+	bool pause = p->port.running && p->port.conf->start == NPF_START_ATTACH && p->n_users == 0;
 	int rc;
 
 	if (p->gone)

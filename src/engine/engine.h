@@ -38,7 +38,9 @@ struct npf_engine_port {
 	uint8_t n_taps;
 	struct npf_tap_stall stalls[NPF_TAPS_MAX]; /* one a queue */
 	struct npf_shadow *shadow;                 /* or NULL */
-	unsigned int n_captures;                   /* sessions that capture */
+	unsigned int n_captures;                   /* sessions with a buffer, and dumps */
+	unsigned int n_readers;                    /* those of them that read; see attend.h */
+	unsigned int n_users; /* readers, and sessions that have sent or dumped */
 };
 
 struct npf_engine {
@@ -81,8 +83,8 @@ struct npf_engine *npf_engine_free(struct npf_engine *e);
 int npf_engine_replan(struct npf_engine *e);
 
 /*
- * npf_engine_leave - replan after a port has lost a capture (n_captures says so already); a port
- * with `start: attach` that has none left is stopped. One that is gone is in no plan anyway.
+ * npf_engine_leave - replan after somebody has left a port (its counts say so already); a port
+ * with `start: attach` that nobody uses any more is stopped. One that is gone is in no plan anyway.
  * Return: 0, or -ENOMEM: the old plans stand.
  */
 int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p);

@@ -80,16 +80,18 @@ static json_t *port(const struct npf_engine_port *ep)
 	bool up = npf_port_link(p, &mbps);
 
 	rte_ether_format_addr(mac, sizeof(mac), &p->mac);
-	json_object_update_new(j,
-		json_pack("{s:i, s:s, s:s, s:s, s:i, s:b, s:i, s:s, s:s, s:s, s:b, s:b, s:i, s:i}",
-			"index", (int)p->index, "device", p->conf->device, "driver", p->driver,
-			"mac", mac, "mtu", (int)p->mtu, "link", up, "speed_mbps", (int)mbps,
-			"state", p->running ? "running" : "waiting", "start",
-			p->conf->start == NPF_START_ATTACH ? "attach" : "always", "overflow",
-			p->conf->overflow == NPF_OVERFLOW_WAIT ? "wait" : "drop", "promiscuous",
-			p->promiscuous, "send",
-			p->conf->send == NPF_SWITCH_ON && npf_port_is_ethernet(p), "rx_queues",
-			(int)p->n_queues, "captures", (int)ep->n_captures));
+	json_object_update_new(
+		j, json_pack("{s:i, s:s, s:s, s:s, s:i, s:b, s:i, s:s, s:s, s:s, s:b, s:b, s:i, "
+			     "s:i, s:i}",
+			   "index", (int)p->index, "device", p->conf->device, "driver", p->driver,
+			   "mac", mac, "mtu", (int)p->mtu, "link", up, "speed_mbps", (int)mbps,
+			   "state", p->running ? "running" : "waiting", "start",
+			   p->conf->start == NPF_START_ATTACH ? "attach" : "always", "overflow",
+			   p->conf->overflow == NPF_OVERFLOW_WAIT ? "wait" : "drop", "promiscuous",
+			   p->promiscuous, "send",
+			   p->conf->send == NPF_SWITCH_ON && npf_port_is_ethernet(p), "rx_queues",
+			   (int)p->n_queues, "captures", (int)ep->n_captures, "readers",
+			   (int)ep->n_readers));
 	json_object_set_new(j, "link_type", link_type(p));
 	if (p->device->describe != NULL)
 		p->device->describe(p, j);
@@ -137,6 +139,7 @@ static json_t *session(const struct npf_session *s)
 		json_object_set_new(j, "backend",
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
 	json_object_set_new(j, "filter_in_reader", json_boolean(npf_session_screens(s)));
+	json_object_set_new(j, "reads", json_boolean(s->reads));
 	json_object_set_new(j, "port_removed", json_boolean(s->port->gone));
 	json_object_set_new(j, "mode", json_string(s->watch != NULL ? "monitor" : "capture"));
 	if (s->tx != NULL)

@@ -8,6 +8,7 @@
 #include "engine/requests.h"
 
 #include "engine/access.h"
+#include "engine/attend.h"
 #include "engine/dump_requests.h"
 #include "engine/port_requests.h"
 #include "engine/report.h"
@@ -77,6 +78,8 @@ static void describe_port(
 		out->flags |= NPF_WIRE_PORT_SHADOW;
 	if (p->promiscuous)
 		out->flags |= NPF_WIRE_PORT_PROMISC;
+	if (npf_attend_matters(ep))
+		out->flags |= NPF_WIRE_PORT_ATTENDS;
 	if (!npf_access_port(p->conf, peer))
 		return;
 	out->flags |= NPF_WIRE_PORT_CAPTURE;
@@ -319,6 +322,13 @@ static int handle_port_del(struct npf_engine *e, struct npf_conn *conn,
 	return 0;
 }
 
+static int handle_read(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	(void)msg;
+	return npf_session_read(e, conn->session, &r->u.error);
+}
+
 struct handler {
 	int (*run)(struct npf_engine *, struct npf_conn *, const struct npf_wire_msg *,
 		struct reply *);
@@ -346,6 +356,7 @@ static const struct handler handlers[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_SEND_LANE] = {handle_send_lane, NEEDS_PORT},
 	[NPF_WIRE_PORT_ADD] = {handle_port_add, NEEDS_NOTHING},
 	[NPF_WIRE_PORT_DEL] = {handle_port_del, NEEDS_NOTHING},
+	[NPF_WIRE_READ] = {handle_read, NEEDS_PORT},
 };
 
 static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,

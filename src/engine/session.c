@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/access.h"
 #include "engine/account.h"
+#include "engine/attend.h"
 #include "engine/dumps.h"
 #include "engine/log.h"
 #include "engine/refuse.h"
@@ -197,6 +198,7 @@ static void unlink_session(struct npf_engine *e, struct npf_session *s)
 	*at = s->next;
 	if (s->buffer != NULL)
 		s->port->n_captures--;
+	npf_attend_leave(s);
 }
 
 static void free_session(struct npf_session *s)
@@ -297,6 +299,8 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	s->peer.n_groups = 0;
 	s->snaplen = NPF_MIN(req->snaplen, NPF_REC_MAXCAP);
 	s->flags = req->flags;
+	if (!npf_attend_matters(port))
+		s->flags &= ~NPF_WIRE_OPEN_LOOK;
 	s->params = req->params;
 	s->params.flags |= req->flags & (NPF_WIRE_OPEN_IMMEDIATE | NPF_WIRE_OPEN_NO_OWN);
 	s->bell = NPF_DOORBELL_NONE;
@@ -310,11 +314,8 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	s->id = e->next_session++;
 	npf_port_stats(&port->port, &s->port_base);
 	append(e, s);
-	rc = s->buffer != NULL ? npf_port_start(&port->port) : 0;
-	if (rc < 0)
-		npf_refuse(err, rc, "port %s can't be started: %s; the daemon's log says more",
-			req->port, strerror(-rc));
-	else
+	rc = npf_attend_read(s, err);
+	if (rc == 0)
 		rc = npf_engine_replan(e);
 	if (rc < 0) {
 		npf_session_close(e, s);
@@ -340,6 +341,25 @@ struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *
 	s->watch = npf_watch_end(e, s->watch);
 	free_session(s);
 	return NULL;
+}
+
+int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wire_error *err)
+{
+	int rc;
+
+	if ((s->flags & NPF_WIRE_OPEN_LOOK) == 0)
+		return 0;
+	s->flags &= ~NPF_WIRE_OPEN_LOOK;
+	rc = npf_attend_read(s, err);
+	if (rc == 0) {
+		rc = npf_engine_replan(e);
+		if (rc == 0)
+			return 0;
+		npf_refuse(err, rc, "the daemon is out of memory");
+		npf_attend_leave(s);
+	}
+	s->flags |= NPF_WIRE_OPEN_LOOK;
+	return rc;
 }
 
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
@@ -430,14 +450,13 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_b
 	struct npf_watch *old_watch = s->watch;
 	int rc;
 
-	if (old == NULL) {
-		rc = npf_port_start(&s->port->port);
-		if (rc < 0)
-			return npf_refuse(err, rc, "port %s can't be started: %s",
-				s->port->port.conf->name, strerror(-rc));
-		s->port->n_captures++;
-	}
 	s->buffer = buffer;
+	rc = npf_attend_read(s, err);
+	if (rc < 0) {
+		s->buffer = old;
+		return rc;
+	}
+	s->port->n_captures += old == NULL;
 	s->watch = watch;
 	if (old_watch != NULL)
 		npf_watch_unlink(e, old_watch);
@@ -446,7 +465,10 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_b
 	apply_wake(s);
 	rc = npf_engine_replan(e);
 	if (rc < 0) {
-		s->port->n_captures -= old == NULL;
+		if (old == NULL) {
+			s->port->n_captures--;
+			npf_attend_leave(s);
+		}
 		if (watch != NULL)
 			npf_watch_unlink(e, watch);
 		if (old_watch != NULL)
@@ -501,7 +523,7 @@ uint64_t npf_session_shown(const struct npf_engine *e, const struct npf_engine_p
 		return NPF_SHOWN_ALL;
 	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
 		if (s->port != port || s->buffer == NULL || s->watch != NULL ||
-			s->params.direction == NPF_WIRE_IN)
+			s->params.direction == NPF_WIRE_IN || !npf_attend_is_served(s))
 			continue;
 		if (shown != NPF_SHOWN_NONE || (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0)
 			return NPF_SHOWN_ALL;

@@ -29,6 +29,8 @@ struct npf_session {
 	struct npf_peer peer; /* groups is NULL: rights are checked when the session is opened */
 	uint32_t snaplen;
 	uint32_t flags; /* NPF_WIRE_OPEN_* */
+	bool reads;     /* its port delivers to it, and waits for it; see attend.h */
+	bool uses;      /* its port runs for it */
 	struct npf_wire_params params;
 	uint32_t n_insns;
 	uint16_t filter_gen;
@@ -55,6 +57,9 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
 	struct npf_wire_error *err);
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s);
+
+/* Its client begins to read: from the next packet on, of the first one when it starts the port. */
+int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wire_error *err);
 
 /* Its port is gone: the reader drains what is there and then sees the end. The session stays until
  * its client leaves. */

@@ -8,6 +8,7 @@
 #include "engine/session.h"
 
 #include "engine/account.h"
+#include "engine/attend.h"
 #include "engine/port_tx.h"
 #include "engine/ports.h"
 #include "engine/sends.h"
@@ -46,9 +47,8 @@ static void explain(int rc, uint32_t len, const struct npf_port *port, struct np
 		break;
 	case -ENETDOWN:
 		refuse(err, rc,
-			port->running
-				? "network is down: the interface behind port %s is down"
-				: "port %s is not running (start: attach, and nobody captures)",
+			port->running ? "network is down: the interface behind port %s is down"
+				      : "port %s is not running (start: attach, and nobody reads)",
 			port);
 		break;
 	case -EIO:
@@ -66,12 +66,13 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 	struct npf_port *port = &s->port->port;
 	int rc;
 
-	(void)e;
 	if (s->port->gone) {
 		s->send_failed++;
 		return refuse(err, -ENODEV, NPF_PORT_REMOVED, port);
 	}
 	rc = may_send(port, err);
+	if (rc == 0)
+		rc = npf_attend_use(e, s, err);
 	if (rc < 0)
 		return rc;
 	rc = npf_port_send(port, frame, len, s->id);
@@ -113,6 +114,8 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t 
 		return refuse(err, -EBUSY, "this session has a send lane on port %s already", port);
 	size = round_up(size != 0 ? size : NPF_TX_DEFAULT);
 	rc = npf_session_check_memory(e, s, size, err);
+	if (rc == 0)
+		rc = npf_attend_use(e, s, err);
 	if (rc < 0)
 		return rc;
 	tx = calloc(1, sizeof(*tx));

@@ -8,6 +8,8 @@
  */
 #include "engine/watch.h"
 
+#include "engine/attend.h"
+
 #include "engine/expression.h"
 #include "engine/lines.h"
 #include "engine/log.h"
@@ -396,14 +398,14 @@ unsigned int npf_watch_plan(const struct npf_engine *e, const struct npf_engine_
 void npf_watch_before(struct npf_engine *e)
 {
 	for (struct npf_watch *w = e->watches; w != NULL; w = w->next)
-		if (w->port->port.running)
+		if (npf_attend_is_polled(w->port))
 			npf_monitor_set_live(e->monitors, w->monitor, true);
 }
 
 void npf_watch_after(struct npf_engine *e)
 {
 	for (struct npf_watch *w = e->watches; w != NULL; w = w->next)
-		if (!w->port->port.running)
+		if (!npf_attend_is_polled(w->port))
 			npf_monitor_set_live(e->monitors, w->monitor, false);
 }
 

@@ -221,6 +221,7 @@ static const struct shape shapes[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_SEND_LANE] = {sizeof(struct npf_wire_send_lane), NULL, NULL},
 	[NPF_WIRE_PORT_ADD] = {sizeof(struct npf_wire_port_add), check_port_add, NULL},
 	[NPF_WIRE_PORT_DEL] = {sizeof(struct npf_wire_port_name), check_port_del, NULL},
+	[NPF_WIRE_READ] = {0, NULL, NULL},
 };
 
 static int refuse(struct npf_wire_error *err, int rc, const char *why)

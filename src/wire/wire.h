@@ -57,6 +57,7 @@ enum npf_wire_type {
 	NPF_WIRE_SEND_LANE,    /* npf_wire_send_lane -> npf_wire_send_lane + descriptors */
 	NPF_WIRE_PORT_ADD,     /* npf_wire_port_add -> npf_wire_port */
 	NPF_WIRE_PORT_DEL,     /* npf_wire_port_name -> npf_wire_port_ended + a doorbell a dump */
+	NPF_WIRE_READ,         /* no body -> no body; of a session that was opened with LOOK */
 	NPF_WIRE_N_TYPES,
 };
 
@@ -88,6 +89,7 @@ struct npf_wire_hello_reply {
 #define NPF_WIRE_PORT_SEND    0x04u /* this client may send on it */
 #define NPF_WIRE_PORT_CAPTURE 0x08u /* this client may capture from it */
 #define NPF_WIRE_PORT_SHADOW  0x10u /* a kernel TAP of the same name exists */
+#define NPF_WIRE_PORT_ATTENDS 0x20u /* waits for who reads: LOOK and READ make a difference */
 
 struct npf_wire_port {
 	char name[NPF_WIRE_NAMELEN];
@@ -136,7 +138,9 @@ static inline bool npf_wire_can_send(uint32_t mtu, const void *frame, uint32_t l
 #define NPF_WIRE_OPEN_NO_OWN    0x08u /* what this session sends is not captured by it */
 #define NPF_WIRE_OPEN_SEND_ONLY 0x10u /* no capture: no buffer is made, no descriptors follow */
 #define NPF_WIRE_OPEN_IDLE      0x20u /* nothing is captured and no buffer made before SET_MODE */
-#define NPF_WIRE_OPEN_FLAGS     0x3fu
+#define NPF_WIRE_OPEN_LOOK                                                                         \
+	0x40u /* it reads from READ on: until then no port runs or waits for it */
+#define NPF_WIRE_OPEN_FLAGS 0x7fu
 
 enum npf_wire_direction {
 	NPF_WIRE_INOUT,

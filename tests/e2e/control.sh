@@ -71,6 +71,10 @@ says "$t/text" "$daemon" "npfctl status shows the process"
 "$npfctl" --socket "$t/none.sock" status >"$t/text" 2>&1 && fail "a socket that is not there"
 says "$t/text" 'none.sock' "the error names the socket"
 
+has_read_all() {
+	[ "$(ctl sessions | jq '.sessions[0].buffer.used')" -eq 0 ]
+}
+wait_for 10 has_read_all || fail "tcpdump does not read what is there"
 kill -INT $client 2>/dev/null || true
 kill $client
 wait $client || true

@@ -54,6 +54,8 @@ struct fake_daemon {
 	struct npf_wire_params last_params;
 	struct npf_wire_set_mode last_mode;
 	unsigned int n_sent, tx_limit;
+	unsigned int n_reads;
+	bool refuse_reads;
 	uint8_t sent[NPF_WIRE_MAXFRAME];
 	uint32_t sent_len;
 	char *msg_buf;
@@ -104,7 +106,8 @@ static struct npf_wire_port the_port(void)
 		.device = "net_fake0",
 		.driver = "net_fake",
 		.mac = {2, 0, 0, 0, 0, 1},
-		.flags = NPF_WIRE_PORT_UP | NPF_WIRE_PORT_SEND | NPF_WIRE_PORT_CAPTURE,
+		.flags = NPF_WIRE_PORT_UP | NPF_WIRE_PORT_SEND | NPF_WIRE_PORT_CAPTURE |
+			 NPF_WIRE_PORT_ATTENDS,
 		.linktype = 1,
 		.mtu = 1500,
 	};
@@ -346,6 +349,13 @@ static void serve(struct fake_daemon *d, struct conn *c, const struct npf_wire_m
 	case NPF_WIRE_SEND_LANE:
 		do_send_lane(c, msg);
 		break;
+	case NPF_WIRE_READ:
+		d->n_reads++;
+		if (d->refuse_reads)
+			refuse(c, msg, -EIO, "the fake port can't be started");
+		else
+			reply(c, msg, 0, NULL, 0, NULL, 0);
+		break;
 	default:
 		refuse(c, msg, -EOPNOTSUPP, "the fake daemon does not do this");
 	}
@@ -569,6 +579,23 @@ void fake_tick(struct fake_daemon *d, uint64_t now_ns, uint64_t mono_ns)
 		if (npf_lane_tick(npf_buffer_lane(current(c), 0), now_ns, mono_ns))
 			signal_reader(c);
 	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+unsigned int fake_n_reads(struct fake_daemon *d)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&d->lock);
+	n = d->n_reads;
+	pthread_mutex_unlock(&d->lock);
+	return n;
+}
+
+void fake_refuse_reads(struct fake_daemon *d, bool on)
+{
+	pthread_mutex_lock(&d->lock);
+	d->refuse_reads = on;
 	pthread_mutex_unlock(&d->lock);
 }
 

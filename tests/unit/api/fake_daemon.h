@@ -40,6 +40,10 @@ void fake_counts(struct fake_daemon *d, uint64_t ts_ns, int64_t packets, int64_t
 /* Commits what is there and lets time pass: after a tick nothing is held back. */
 void fake_tick(struct fake_daemon *d, uint64_t now_ns, uint64_t mono_ns);
 
+/* Requests so far by which a session said that it reads. They can be refused. */
+unsigned int fake_n_reads(struct fake_daemon *d);
+void fake_refuse_reads(struct fake_daemon *d, bool on);
+
 /* Signals every reader, for nothing: as a tap does that looked before the reader did. */
 void fake_wake(struct fake_daemon *d);
 

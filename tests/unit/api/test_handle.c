@@ -260,8 +260,8 @@ static void settings_reach_the_daemon(void **state)
 	open = fake_last_open(*state);
 	assert_string_equal(open.port, "npf0");
 	assert_int_equal(open.snaplen, 77);
-	assert_int_equal(
-		open.flags, NPF_WIRE_OPEN_PROMISC | NPF_WIRE_OPEN_OVERWRITE | NPF_WIRE_OPEN_NO_OWN);
+	assert_int_equal(open.flags, NPF_WIRE_OPEN_PROMISC | NPF_WIRE_OPEN_OVERWRITE |
+					     NPF_WIRE_OPEN_NO_OWN | NPF_WIRE_OPEN_LOOK);
 	assert_int_equal(open.params.timeout_ms, 250);
 	assert_int_equal(open.params.mintocopy, 16000);
 	assert_int_equal(open.params.flags, NPF_WIRE_OPEN_NO_OWN);

@@ -621,7 +621,8 @@ static void pcap_open_has_winpcaps_defaults(void **state)
 
 	assert_non_null(p);
 	open = fake_last_open(*state);
-	assert_int_equal(open.flags, NPF_WIRE_OPEN_PROMISC); /* own sends are seen */
+	/* Own sends are seen. */
+	assert_int_equal(open.flags, NPF_WIRE_OPEN_PROMISC | NPF_WIRE_OPEN_LOOK);
 	assert_int_equal(open.params.timeout_ms, 30);
 	/* A read returns 0 at the timeout. */
 	assert_int_equal(pcap_next_ex(p, &hdr, &data), 0);
@@ -630,7 +631,8 @@ static void pcap_open_has_winpcaps_defaults(void **state)
 		0, NULL, errbuf);
 	assert_non_null(p);
 	open = fake_last_open(*state);
-	assert_int_equal(open.flags, NPF_WIRE_OPEN_NO_OWN | NPF_WIRE_OPEN_IMMEDIATE);
+	assert_int_equal(
+		open.flags, NPF_WIRE_OPEN_LOOK | NPF_WIRE_OPEN_NO_OWN | NPF_WIRE_OPEN_IMMEDIATE);
 	assert_int_equal(open.params.timeout_ms, 0);
 	pcap_close(p);
 	assert_null(pcap_open("rpcap://host/npf0", 100, 0, 0, NULL, errbuf));
