@@ -74,6 +74,9 @@ int npf_client_next(struct npf_client *c, struct npf_view *v);
 /* Is something there, whether or not it is deliverable yet? */
 bool npf_client_has_next(struct npf_client *c);
 
+/* Did the last npf_client_next() say 0 only because of another lane, for a tick at most? */
+bool npf_client_is_holding(const struct npf_client *c);
+
 /* While on, all records handed out stay valid until npf_client_release(). */
 void npf_client_hold(struct npf_client *c, bool on);
 

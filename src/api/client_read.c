@@ -169,6 +169,11 @@ bool npf_client_has_next(struct npf_client *c)
 	return c->reader != NULL && npf_reader_pending(c->reader) > 0;
 }
 
+bool npf_client_is_holding(const struct npf_client *c)
+{
+	return c->reader != NULL && npf_reader_is_holding(c->reader);
+}
+
 void npf_client_hold(struct npf_client *c, bool on)
 {
 	if (c->reader != NULL)

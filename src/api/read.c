@@ -245,7 +245,7 @@ static bool is_broken(struct npf_handle *h)
 static bool ends_empty(const struct npf_handle *h, const struct reading *rd, bool told)
 {
 	if (h->selected)
-		return rd->passed || (told && !npf_client_has_next(h->client));
+		return rd->passed || (told && !npf_client_is_holding(h->client));
 	return rd->passed && (h->mode & MODE_STAT) == 0 && (h->immediate || h->timeout_ms != 0);
 }
 

@@ -268,6 +268,11 @@ bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy)
 	return false;
 }
 
+bool npf_reader_is_holding(const struct npf_reader *r)
+{
+	return r->hold_ns != 0;
+}
+
 void npf_reader_finish(struct npf_reader *r)
 {
 	r->orphan = true;

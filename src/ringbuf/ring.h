@@ -266,6 +266,10 @@ void npf_reader_release(struct npf_reader *r);
  */
 bool npf_reader_has_more(struct npf_reader *r);
 
+/* Did the last npf_reader_next() say 0 although a record is there, because another lane may still
+ * bring an older one? That is over within a tick. */
+bool npf_reader_is_holding(const struct npf_reader *r);
+
 /* Bytes committed and not yet handed out. */
 uint64_t npf_reader_pending(struct npf_reader *r);
 

@@ -336,8 +336,11 @@ static void there_is_more_only_of_what_was_found_and_can_be_handed_out(void **st
 	assert_true(npf_reader_has_more(p.r));
 	next_is(&p, 2, 10, 200);
 	assert_false(npf_reader_has_more(p.r)); /* lane 1 may bring an older one */
+	next_is_none(&p);
+	assert_true(npf_reader_is_holding(p.r));
 	npf_lane_tick(pair_lane(&p, 1), 300, 1);
 	assert_true(npf_reader_has_more(p.r));
+	assert_false(npf_reader_is_holding(p.r));
 	next_is(&p, 3, 10, 300);
 	assert_false(npf_reader_has_more(p.r));
 	npf_lane_close(pair_lane(&p, 0));
