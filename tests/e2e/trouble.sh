@@ -72,9 +72,8 @@ refuses 1 5 "syntax error|parse" "a filter that is no filter" \
 	"$run" tcpdump -nn -i npf0 -c 1 tcp prot 80
 refuses 0 10 "77 packets captured" "a buffer of 1 KiB is as large as the smallest there is" \
 	"$run" tcpdump -nn -B 1 -i npf0 -c 77 -w /dev/null
-# shellcheck disable=SC2016
 refuses 1 5 "out of file descriptors.*ulimit -n" "tcpdump with too few descriptors" \
-	bash -c 'ulimit -n 7; exec "$@"' bash "$run" tcpdump -nn -i npf0 -c 1
+	"$run" bash -c 'ulimit -n 7; exec tcpdump -nn -i npf0 -c 1'
 refuses 2 5 "usage" "npfctl with an unknown command" "$npfctl" surprise
 stop_daemon
 
