@@ -31,6 +31,7 @@ static const cyaml_strval_t poll_names[] = {
 static const cyaml_strval_t hugepages_names[] = {
 	{"auto", NPF_HUGEPAGES_AUTO}, {"on", NPF_HUGEPAGES_ON}, {"off", NPF_HUGEPAGES_OFF}};
 static const cyaml_schema_field_t limits_fields[] = {
+	CYAML_FIELD_UINT("connections", CYAML_FLAG_OPTIONAL, struct npf_config_limits, connections),
 	CYAML_FIELD_UINT("sessions", CYAML_FLAG_OPTIONAL, struct npf_config_limits, sessions),
 	CYAML_FIELD_UINT("memory", CYAML_FLAG_OPTIONAL, struct npf_config_limits, memory),
 	CYAML_FIELD_UINT("filter", CYAML_FLAG_OPTIONAL, struct npf_config_limits, filter),
@@ -303,6 +304,9 @@ static int complete(struct npf_config *c)
 {
 	default_to(&c->npf.buffer, DEFAULT_BUFFER_KIB);
 	default_to(&c->npf.limits.sessions, 256);
+	/* A connection for each session, and some that only ask. */
+	default_to(
+		&c->npf.limits.connections, NPF_MIN(c->npf.limits.sessions, UINT32_MAX - 64) + 64);
 	default_to(&c->npf.limits.memory, 4096);
 	default_to(&c->npf.limits.filter, NPF_WIRE_MAXINSNS);
 	default_to(&c->npf.limits.buffer, 4096);

@@ -25,10 +25,11 @@ enum npf_hugepages {
 };
 
 struct npf_config_limits {
-	uint32_t sessions; /* per uid */
-	uint32_t memory;   /* MiB of ring memory per uid */
-	uint32_t filter;   /* instructions of one filter */
-	uint32_t buffer;   /* MiB: the largest buffer of one session */
+	uint32_t connections; /* per uid */
+	uint32_t sessions;    /* per uid */
+	uint32_t memory;      /* MiB of ring memory per uid */
+	uint32_t filter;      /* instructions of one filter */
+	uint32_t buffer;      /* MiB: the largest buffer of one session */
 };
 
 struct npf_config_daemon {

@@ -69,8 +69,11 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 	e->hugepages = hugepages;
 	e->next_session = 1;
 	e->started_ns = npf_clock_realtime();
+	e->accounts = npf_accounts_new(&conf->npf.limits);
 	e->monitors = npf_monitors_new();
-	if (e->monitors == NULL) {
+	if (e->monitors == NULL || e->accounts == NULL) {
+		npf_monitors_free(e->monitors);
+		npf_accounts_free(e->accounts);
 		free(e);
 		return -ENOMEM;
 	}
@@ -118,7 +121,7 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 	npf_watch_end_all(e);
 	npf_monitors_free(e->monitors);
 	npf_ports_close(e);
-	npf_accounts_free(&e->accounts);
+	npf_accounts_free(e->accounts);
 	npf_close(e->links_fd);
 	free(e);
 	return NULL;

@@ -15,7 +15,7 @@
 
 #define NPF_TAPS_MAX NPF_LANES_MAX
 
-struct npf_account;
+struct npf_accounts;
 struct npf_session;
 struct npf_dump;
 struct npf_shadow;
@@ -52,7 +52,7 @@ struct npf_engine {
 	unsigned int next_tap;        /* that gets the next queue */
 	struct npf_tap *taps[NPF_TAPS_MAX];
 	unsigned int n_taps;
-	struct npf_account *accounts; /* of users */
+	struct npf_accounts *accounts;
 	struct npf_session *sessions; /* in ascending order of id */
 	struct npf_watch *watches;    /* sessions' and standing monitors */
 	struct npf_monitors *monitors;

@@ -240,7 +240,7 @@ static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf
 	rc = check_limits(e, s->peer.uid, is_idle ? 0 : size, s->port->n_taps, true, err);
 	if (rc < 0)
 		return rc;
-	rc = npf_doorbell_init(&s->bell, &s->account->wakes);
+	rc = npf_doorbell_init(&s->bell, npf_account_wakes(s->account));
 	s->feeds = aligned_alloc(NPF_CACHELINE, n_feeds(s->port) * sizeof(*s->feeds));
 	if (rc < 0 || s->feeds == NULL)
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
@@ -305,7 +305,7 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	s->params.flags |= req->flags & (NPF_WIRE_OPEN_IMMEDIATE | NPF_WIRE_OPEN_NO_OWN);
 	s->bell = NPF_DOORBELL_NONE;
 	s->opened_ns = npf_clock_realtime();
-	s->account = npf_account_get(&e->accounts, peer->uid);
+	s->account = npf_account_get(e->accounts, peer->uid);
 	rc = s->account != NULL ? prepare(e, s, req, insns, err) : -ENOMEM;
 	if (rc < 0) {
 		free_session(s);

@@ -119,7 +119,7 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t 
 	if (rc < 0)
 		return rc;
 	tx = calloc(1, sizeof(*tx));
-	rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, size, &s->account->wakes) : -ENOMEM;
+	rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, size, npf_account_wakes(s->account)) : -ENOMEM;
 	if (rc == 0)
 		rc = npf_sends_serve(e, tx);
 	if (rc < 0) {

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One account for each user: what is charged is held until it is discharged, and never above the
+ * limit. */
+#include "engine/account.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#define MIB (1ull << 20)
+
+static const struct npf_config_limits limits = {.connections = 3, .sessions = 2, .memory = 10};
+
+static int make(void **state)
+{
+	*state = npf_accounts_new(&limits);
+	return *state == NULL;
+}
+
+static int unmake(void **state)
+{
+	npf_accounts_free(*state);
+	return 0;
+}
+
+static int take(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t n,
+	struct npf_charge *c, const char *text)
+{
+	struct npf_wire_error err = {""};
+	int rc = npf_charge(a, uid, what, n, c, &err);
+
+	if (rc < 0)
+		assert_non_null(strstr(err.text, text));
+	return rc;
+}
+
+static void a_user_holds_up_to_the_limit_and_no_more(void **state)
+{
+	struct npf_charge c[3] = {{0}};
+
+	assert_int_equal(take(*state, 7, NPF_RES_SESSIONS, 1, &c[0], ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_SESSIONS, 1, &c[1], ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_SESSIONS, 1, &c[2],
+				 "user 7 has 2 sessions open, the limit (npf.limits.sessions)"),
+		-EDQUOT);
+	assert_null(c[2].account);
+	npf_discharge(&c[0]);
+	assert_int_equal(take(*state, 7, NPF_RES_SESSIONS, 1, &c[2], ""), 0);
+	npf_discharge(&c[1]);
+	npf_discharge(&c[2]);
+	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_SESSIONS), 0);
+}
+
+static void users_and_resources_do_not_share(void **state)
+{
+	struct npf_charge c[5] = {{0}};
+
+	assert_int_equal(take(*state, 7, NPF_RES_SESSIONS, 2, &c[0], ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_DUMPS, 2, &c[1], ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_CONNECTIONS, 3, &c[2], ""), 0);
+	assert_int_equal(take(*state, 8, NPF_RES_SESSIONS, 2, &c[3], ""), 0);
+	assert_int_equal(
+		take(*state, 7, NPF_RES_CONNECTIONS, 1, &c[4], "has 3 connections"), -EDQUOT);
+	for (unsigned int i = 0; i < 4; i++)
+		npf_discharge(&c[i]);
+}
+
+/* Whatever it is for: a ring, a lane to send through, a dump. */
+static void memory_is_one_sum(void **state)
+{
+	struct npf_charge ring = {0}, dump = {0}, more = {0};
+
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 6 * MIB, &ring, ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 4 * MIB, &dump, ""), 0);
+	assert_int_equal(
+		take(*state, 7, NPF_RES_MEMORY, MIB, &more, "would hold 11 MiB of buffers"),
+		-EDQUOT);
+	npf_discharge(&ring);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, MIB, &more, ""), 0);
+	npf_discharge(&dump);
+	npf_discharge(&more);
+}
+
+static void sizes_near_the_end_of_64_bits_do_not_wrap(void **state)
+{
+	struct npf_charge c[2] = {{0}};
+
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, UINT64_MAX, &c[0], "would hold"), -EDQUOT);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, MIB, &c[0], ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, UINT64_MAX - MIB + 1, &c[1], "would hold"),
+		-EDQUOT);
+	npf_discharge(&c[0]);
+}
+
+static void a_charge_settles_on_what_was_made(void **state)
+{
+	struct npf_charge c = {0};
+
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 4 * MIB, &c, ""), 0);
+	npf_charge_settle(&c, 3 * MIB);
+	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_MEMORY), 3 * MIB);
+	npf_charge_settle(&c, 11 * MIB); /* it is there already */
+	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_MEMORY), 11 * MIB);
+	npf_discharge(&c);
+	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_MEMORY), 0);
+}
+
+static void a_charge_moves_with_its_thing_and_is_given_back_once(void **state)
+{
+	struct npf_charge c = {0}, other;
+
+	assert_int_equal(take(*state, 7, NPF_RES_DUMPS, 1, &c, ""), 0);
+	other = npf_charge_steal(&c);
+	npf_discharge(&c);
+	npf_charge_settle(&c, 5);
+	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_DUMPS), 1);
+	npf_discharge(&other);
+	npf_discharge(&other);
+	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_DUMPS), 0);
+}
+
+static void what_is_leaving_counts_but_is_worth_waiting_for(void **state)
+{
+	struct npf_charge stays = {0}, leaves = {0}, c = {0};
+
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 4 * MIB, &stays, ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 6 * MIB, &leaves, ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 6 * MIB, &c, "would hold 16"), -EDQUOT);
+	npf_charge_leave(&leaves);
+	npf_charge_leave(&leaves);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 6 * MIB, &c, "would hold 16"), -EAGAIN);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 7 * MIB, &c, "would hold 17"), -EDQUOT);
+	npf_discharge(&leaves);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 6 * MIB, &c, ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, MIB, &leaves, "would hold 11"), -EDQUOT);
+	npf_discharge(&c);
+	npf_discharge(&stays);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_user_holds_up_to_the_limit_and_no_more, make, unmake),
+		cmocka_unit_test_setup_teardown(users_and_resources_do_not_share, make, unmake),
+		cmocka_unit_test_setup_teardown(memory_is_one_sum, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			sizes_near_the_end_of_64_bits_do_not_wrap, make, unmake),
+		cmocka_unit_test_setup_teardown(a_charge_settles_on_what_was_made, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			a_charge_moves_with_its_thing_and_is_given_back_once, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			what_is_leaving_counts_but_is_worth_waiting_for, make, unmake),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
