@@ -30,11 +30,18 @@
 /* What stays for everybody else when we take plain pages: a part of the estimate, which is one. */
 #define NPF_MEM_MARGIN_SHIFT 5
 
+/* The kernel keeps the process' address space locked for as long as one call works on it: other
+ * threads that map or unmap wait. So calls are short. A multiple of every page size. */
+#define NPF_MEM_STRIDE (32ul << 20)
+
 /* Fill in the page tables so that the datapath meets no fault. Only a convenience: the pages
  * themselves are there, and kernels before 5.14 do not know the advice. */
-static void npf_mem_populate(void *addr, size_t len, bool writable)
+static void npf_mem_populate(uint8_t *addr, size_t len, bool writable)
 {
-	(void)madvise(addr, len, writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+	int advice = writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+
+	for (size_t at = 0; at < len; at += NPF_MEM_STRIDE)
+		(void)madvise(addr + at, NPF_MIN(len - at, NPF_MEM_STRIDE), advice);
 }
 
 /* Map fd once or twice at an address aligned to its pages. */
@@ -154,8 +161,8 @@ int npf_mem_map(struct npf_mem *m, int fd, size_t size, unsigned int flags)
 
 void npf_mem_fini(struct npf_mem *m)
 {
-	if (m->addr)
-		munmap(m->addr, m->mapped);
+	for (size_t at = 0; m->addr && at < m->mapped; at += NPF_MEM_STRIDE)
+		munmap(m->addr + at, NPF_MIN(m->mapped - at, NPF_MEM_STRIDE));
 	m->addr = NULL;
 	if (m->page_size)
 		m->fd = npf_close(m->fd);

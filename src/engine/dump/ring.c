@@ -10,6 +10,21 @@
 #define HUGE_SIZE  (2ull << 20)
 #define PLAIN_SIZE 4096u
 
+#ifndef MADV_POPULATE_WRITE
+#	define MADV_POPULATE_WRITE 23
+#endif
+
+/* The kernel keeps the process' address space locked while one call works on it, and other threads
+ * wait: so calls are short. */
+#define STRIDE (32ull << 20)
+
+/* The pages are there; so that the tap meets no fault, the page tables are filled in. */
+static void populate(uint8_t *data, uint64_t size)
+{
+	for (uint64_t at = 0; at < size; at += STRIDE)
+		(void)madvise(data + at, NPF_MIN(size - at, STRIDE), MADV_POPULATE_WRITE);
+}
+
 /* A place for size bytes, twice. Return: the address or MAP_FAILED. */
 static uint8_t *map_twice(int fd, uint64_t size, uint64_t page_size)
 {
@@ -28,8 +43,8 @@ static uint8_t *map_twice(int fd, uint64_t size, uint64_t page_size)
 	if (before < page_size)
 		munmap(at + 2 * size, page_size - before);
 	for (unsigned int i = 0; i < 2; i++) {
-		if (mmap(at + i * size, size, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0) == MAP_FAILED) {
+		if (mmap(at + i * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+			    0) == MAP_FAILED) {
 			int saved = errno;
 
 			munmap(at, 2 * size);
@@ -58,6 +73,7 @@ static int allocate(struct npf_dump_ring *r, bool huge)
 		r->data = NULL;
 		return -errno;
 	}
+	populate(r->data, 2 * r->size);
 	r->page_size = (uint32_t)page;
 	return 0;
 }
@@ -98,8 +114,8 @@ struct npf_dump_ring *npf_dump_ring_free(struct npf_dump_ring *r)
 {
 	if (r == NULL)
 		return NULL;
-	if (r->data != NULL)
-		munmap(r->data, 2 * r->size);
+	for (uint64_t at = 0; r->data != NULL && at < 2 * r->size; at += STRIDE)
+		munmap(r->data + at, NPF_MIN(2 * r->size - at, STRIDE));
 	free(r);
 	return NULL;
 }
