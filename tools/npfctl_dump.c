@@ -324,7 +324,8 @@ static int wait_done(int fd, int timeout_ms, const char *name)
 	return npfctl_fail("dump %s is still being written; `npfctl dump list` says why", name);
 }
 
-static int request(const struct npfctl *ctl, struct npf_wire_call *call,
+/* @file: open for writing, goes along; -1: none */
+static int request(const struct npfctl *ctl, struct npf_wire_call *call, int file,
 	struct npf_wire_dump_reply *reply, int *donep)
 {
 	npf_autofd int fd = connect_daemon(ctl);
@@ -336,6 +337,8 @@ static int request(const struct npfctl *ctl, struct npf_wire_call *call,
 	call->fds = donep;
 	call->n_fds = 1;
 	call->timeout_ms = 10000;
+	if (file >= 0 && npf_wire_hand_over(fd, file, &call->err) < 0)
+		return npfctl_fail("%s", call->err.text);
 	if (npf_wire_do(fd, call) < 0)
 		return npfctl_fail("%s", call->err.text);
 	reply->name[sizeof(reply->name) - 1] = '\0';
@@ -349,7 +352,6 @@ static int start(const struct npfctl *ctl, struct start *s, int argc, char **arg
 	struct bpf_program prog = {0};
 	struct npf_wire_call call = {
 		NPF_WIRE_ASKS(NPF_WIRE_DUMP, s->req),
-		.send_fds = &file,
 	};
 	int rc;
 
@@ -363,8 +365,7 @@ static int start(const struct npfctl *ctl, struct start *s, int argc, char **arg
 	if (rc == 0) {
 		call.tail = prog.bf_insns;
 		call.tail_len = s->req.n_insns * sizeof(struct npf_bpf_insn);
-		call.n_send_fds = file >= 0;
-		rc = request(ctl, &call, &reply, &done);
+		rc = request(ctl, &call, file, &reply, &done);
 	}
 	pcap_freecode(&prog);
 	if (rc != 0)
@@ -386,7 +387,7 @@ static int control(
 	int rc = put_text(req.name, sizeof(req.name), name, "name");
 
 	if (rc == 0)
-		rc = request(ctl, &call, &reply, &done);
+		rc = request(ctl, &call, -1, &reply, &done);
 	if (rc == 0 && op == NPF_WIRE_DUMP_STOP)
 		rc = wait_done(done, STOP_TIMEOUT_MS, name);
 	return rc;

@@ -19,15 +19,18 @@ int npf_client_dump(struct npf_client *c, const struct npf_client_dump *conf, in
 	struct npf_wire_dump_reply reply;
 	struct npf_wire_call call = {
 		NPF_WIRE_ASKS(NPF_WIRE_DUMP, req),
-		.send_fds = &conf->fd,
-		.n_send_fds = 1,
 		NPF_WIRE_GETS(reply),
 		.fds = donep,
 		.n_fds = 1,
 		.min_fds = 1,
 	};
-	int rc = npf_client_call(c, &call, err);
+	int rc;
 
+	pthread_mutex_lock(&c->lock);
+	rc = npf_wire_hand_over(c->sock, conf->fd, err);
+	pthread_mutex_unlock(&c->lock);
+	if (rc == 0)
+		rc = npf_client_call(c, &call, err);
 	if (rc == 0 && call.n_fds != 1) {
 		snprintf(err->text, sizeof(err->text), "the daemon sent no descriptor");
 		return -EPROTO;

@@ -67,6 +67,11 @@ bool npf_access_owner(const struct npf_peer *peer)
 	return peer->uid == 0 || peer->uid == geteuid();
 }
 
+bool npf_access_user(const struct npf_peer *peer, uid_t uid)
+{
+	return npf_access_owner(peer) || peer->uid == uid;
+}
+
 bool npf_access_port(const struct npf_config_port *port, const struct npf_peer *peer)
 {
 	if (npf_access_owner(peer) || port->n_allow == 0)

@@ -15,6 +15,10 @@ int npf_access_peer(int fd, struct npf_peer *peer);
 /* Root, or the daemon's own user? */
 bool npf_access_owner(const struct npf_peer *peer);
 
+/* May the peer see, and end, what user @uid has? Its own; root and the daemon's own user anybody's.
+ */
+bool npf_access_user(const struct npf_peer *peer, uid_t uid);
+
 /* May the peer use this port at all? root and the daemon's own user always; else the port's allow
  * list; an empty one admits all. */
 bool npf_access_port(const struct npf_config_port *port, const struct npf_peer *peer);

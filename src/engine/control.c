@@ -1,160 +1,55 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * control.c - the socket, its connections and the loop that serves them.
+ * control.c - connections and the loop that serves them.
  *
- * A connection is hung up on when it breaks the protocol, does not take its replies, or was
- * caught lying in shared memory; hanging up, from either side, ends its session. What a request
- * means is requests.c's business.
+ * A connection is hung up on when it breaks the protocol, does not take its replies, says nothing,
+ * or was caught lying in shared memory; hanging up, from either side, ends its session. What a
+ * request means is requests.c's business.
+ *
+ * Nothing here closes what a client may have put something into: a socket takes with it the
+ * descriptors that lie unread in it, and closing those may block. So the connection itself is an
+ * errand at its end, and counts as its user's until its socket is closed.
  */
 #include "engine/control.h"
 
+#include "base/clock.h"
 #include "engine/access.h"
 #include "engine/dumps.h"
 #include "engine/links.h"
+#include "engine/listen.h"
 #include "engine/log.h"
 #include "engine/ports.h"
+#include "engine/refuse.h"
 #include "engine/requests.h"
 #include "engine/session.h"
 #include "engine/shadow.h"
 
-#include <fcntl.h>
-#include <grp.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 
-#define BACKLOG        64
 #define MAX_CLIENTS    4096
+#define OWNERS_RESERVE 64 /* of these, for root and the daemon's own user ... */
+#define REFUSAL_ROOM   32 /* ... or so many of them to tell others that there are too many */
 #define FAULT_CHECK_MS 100
+#define HELLO_NS       (5 * NPF_NS_PER_S)
+#define LEAVE_MS       1000
 
 struct npf_control {
-	int listen_fd, epoll_fd, signal_fd, timer_fd;
+	struct npf_listen listen;
+	int epoll_fd, signal_fd, timer_fd;
+	struct npf_engine *engine;
+	struct npf_errands *errands;
 	char *path;
-	dev_t dev; /* of the socket that we made: only that one is removed */
-	ino_t ino;
 	struct npf_conn *conns;
-	unsigned int n_conns;
-	bool accepting; /* false: no descriptors left, until a client goes */
-	void *buf;      /* NPF_WIRE_BUFLEN */
+	unsigned int n_conns; /* whose sockets are not closed yet */
+	bool accepting;       /* false: no descriptors left, until a client goes */
+	void *buf;            /* NPF_WIRE_BUFLEN */
 };
-
-/* ---- the socket ---- */
-
-static int make_dir(const char *path)
-{
-	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	const char *dir;
-	int fd;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	dir = dirname(copy);
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-/* Who may connect: the owner, a group, or everybody. */
-static int set_access(const char *path, const char *group, char *err, size_t err_len)
-{
-	const struct group *gr;
-	mode_t mode = 0660;
-	gid_t gid = (gid_t)-1;
-
-	if (group != NULL && strcmp(group, "any") == 0) {
-		mode = 0666;
-	} else {
-		gr = getgrnam(group != NULL ? group : "npf");
-		if (gr != NULL) {
-			gid = gr->gr_gid;
-		} else if (group != NULL) {
-			snprintf(err, err_len,
-				"npf.group: there is no group \"%s\"; make it with groupadd, or "
-				"write \"any\"",
-				group);
-			return -EINVAL;
-		} else {
-			mode = 0600;
-			npf_info("there is no group npf: only user %u may use %s; `group:` in the "
-				 "configuration says otherwise",
-				(unsigned int)geteuid(), path);
-		}
-	}
-	if (chmod(path, mode) < 0 || (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)) {
-		int rc = -errno;
-
-		snprintf(err, err_len, "%s: can't set its group and mode: %s", path, strerror(-rc));
-		return rc;
-	}
-	return 0;
-}
-
-static int bind_socket(
-	struct npf_control *c, const struct npf_config *conf, char *err, size_t err_len)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	npf_autofd int lock = -1, probe = -1;
-	struct stat st;
-	int rc;
-
-	if (strlen(c->path) >= sizeof(addr.sun_path)) {
-		snprintf(err, err_len, "%s: longer than a socket's path can be (%zu)", c->path,
-			sizeof(addr.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	strcpy(addr.sun_path, c->path);
-	/* The lock keeps two daemons that start at once from each taking the other's socket for a
-	 * dead one's. */
-	lock = make_dir(c->path);
-	if (lock < 0) {
-		snprintf(err, err_len, "%s: its directory can't be made or opened: %s", c->path,
-			strerror(-lock));
-		return lock;
-	}
-	flock(lock, LOCK_EX);
-	probe = npf_wire_connect(c->path);
-	if (probe >= 0 || probe == -EAGAIN) {
-		snprintf(err, err_len,
-			"%s: another npf-dpdk serves this socket; stop it, or choose another with "
-			"--socket",
-			c->path);
-		return -EADDRINUSE;
-	}
-	if (lstat(c->path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-		snprintf(err, err_len,
-			"%s: there is something that is not a socket; remove it, or choose another "
-			"path",
-			c->path);
-		return -EEXIST;
-	}
-	if (probe == -ECONNREFUSED)
-		unlink(c->path);
-	c->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Nobody but the owner until set_access() has opened it up. */
-	mode_t mask = umask(0177);
-
-	rc = c->listen_fd < 0 || bind(c->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0
-		     ? -errno
-		     : 0;
-	umask(mask);
-	if (rc == 0 && (lstat(c->path, &st) < 0 || listen(c->listen_fd, BACKLOG) < 0))
-		rc = -errno;
-	if (rc < 0) {
-		snprintf(err, err_len, "%s: can't listen there: %s", c->path, strerror(-rc));
-		return rc;
-	}
-	c->dev = st.st_dev;
-	c->ino = st.st_ino;
-	return set_access(c->path, conf->npf.group, err, err_len);
-}
 
 /* ---- connections ---- */
 
@@ -167,10 +62,42 @@ static int watch(struct npf_control *c, int fd, void *tag)
 
 static void watch_listen(struct npf_control *c, bool on)
 {
-	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = &c->listen_fd};
+	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = &c->listen};
 
-	epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, c->listen_fd, &ev);
+	epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, c->listen.fd, &ev);
 	c->accepting = on;
+}
+
+static void run_close(struct npf_errand *errand)
+{
+	struct npf_conn *conn = (struct npf_conn *)errand;
+
+	npf_wire_msg_close(&conn->msg);
+	npf_close(conn->fd);
+}
+
+static void forget(struct npf_errand *errand)
+{
+	struct npf_conn *conn = (struct npf_conn *)errand;
+	struct npf_control *c = conn->home;
+
+	npf_discharge(&conn->charge);
+	free(conn->peer.groups);
+	free(conn->refusal);
+	free(conn->held);
+	free(conn);
+	c->n_conns--;
+	if (!c->accepting)
+		watch_listen(c, true);
+}
+
+/* In no list any more, nor waited for. */
+static void dispose(struct npf_control *c, struct npf_conn *conn)
+{
+	conn->errand.uid = conn->peer.uid;
+	conn->errand.run = run_close;
+	conn->errand.done = forget;
+	npf_errands_send(c->errands, &conn->errand);
 }
 
 static void hang_up(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
@@ -180,42 +107,98 @@ static void hang_up(struct npf_control *c, struct npf_engine *e, struct npf_conn
 	while (*at != conn)
 		at = &(*at)->next;
 	*at = conn->next;
-	c->n_conns--;
 	if (conn->session != NULL)
 		npf_session_close(e, conn->session);
-	npf_close(conn->fd);
-	free(conn->peer.groups);
-	free(conn);
-	if (!c->accepting)
-		watch_listen(c, true);
+	npf_asker_leave(&conn->asker);
+	npf_opened_end(&conn->opener);
+	epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
+	/* The client hears it now, though the socket may be closed later. */
+	shutdown(conn->fd, SHUT_RDWR);
+	dispose(c, conn);
 }
 
-static void admit(struct npf_control *c, int fd)
-{
-	struct npf_conn *conn = NULL;
+/* ---- who comes ---- */
 
-	if (c->n_conns < MAX_CLIENTS)
-		conn = calloc(1, sizeof(*conn));
-	if (conn == NULL || npf_access_peer(fd, &conn->peer) < 0 || watch(c, fd, conn) < 0) {
-		if (conn != NULL)
-			free(conn->peer.groups);
-		free(conn);
-		npf_close(fd);
+static int charge(struct npf_control *c, struct npf_conn *conn, struct npf_wire_error *why)
+{
+	unsigned int reserve = npf_access_owner(&conn->peer) ? 0 : OWNERS_RESERVE;
+
+	if (c->n_conns > MAX_CLIENTS - reserve)
+		return npf_refuse(why, -EDQUOT,
+			"the daemon has %u connections and takes no more but root's", c->n_conns);
+	return npf_charge(
+		c->engine->accounts, conn->peer.uid, NPF_RES_CONNECTIONS, 1, &conn->charge, why);
+}
+
+/* One too many is told so when it says hello, if those who are told so are few. */
+static int charge_refusal(
+	struct npf_control *c, struct npf_conn *conn, const struct npf_wire_error *why)
+{
+	struct npf_wire_error ignored;
+
+	if (c->n_conns > MAX_CLIENTS - REFUSAL_ROOM)
+		return -EDQUOT;
+	conn->refusal = malloc(sizeof(*conn->refusal));
+	if (conn->refusal == NULL)
+		return -ENOMEM;
+	*conn->refusal = *why;
+	return npf_charge(
+		c->engine->accounts, conn->peer.uid, NPF_RES_REFUSALS, 1, &conn->charge, &ignored);
+}
+
+static void request_ready(struct npf_asker *asker);
+
+static int admit(struct npf_control *c, struct npf_conn *conn)
+{
+	struct npf_wire_error why;
+	int rc = npf_access_peer(conn->fd, &conn->peer);
+
+	if (rc < 0)
+		return rc;
+	rc = charge(c, conn, &why);
+	if (rc < 0)
+		rc = charge_refusal(c, conn, &why);
+	if (rc < 0)
+		return rc;
+	conn->asker = (struct npf_asker){.accounts = c->engine->accounts,
+		.errands = c->errands,
+		.uid = conn->peer.uid,
+		.ready = request_ready};
+	conn->opener.errands = c->errands;
+	conn->opener.uid = conn->peer.uid;
+	return watch(c, conn->fd, conn);
+}
+
+static void come(struct npf_control *c, int fd)
+{
+	struct npf_conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL) {
+		/* Nothing was received from it, but something may lie in it. */
+		npf_err("out of memory: a client's socket stays open");
 		return;
 	}
+	conn->home = c;
 	conn->fd = fd;
+	conn->opener.fd = -1;
+	conn->since_ns = npf_clock_monotonic();
+	c->n_conns++;
+	if (admit(c, conn) < 0) {
+		shutdown(fd, SHUT_RDWR);
+		dispose(c, conn);
+		return;
+	}
 	conn->next = c->conns;
 	c->conns = conn;
-	c->n_conns++;
 }
 
 static void accept_all(struct npf_control *c)
 {
 	for (;;) {
-		int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept4(c->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			admit(c, fd);
+			come(c, fd);
 			continue;
 		}
 		if (errno == EINTR || errno == ECONNABORTED)
@@ -229,31 +212,76 @@ static void accept_all(struct npf_control *c)
 	}
 }
 
+/* ---- requests ---- */
+
+/* Put the request aside: its body outlives the buffer, and what else the client has sent waits. */
+static int hold(struct npf_control *c, struct npf_conn *conn)
+{
+	struct epoll_event ev = {.events = EPOLLRDHUP, .data.ptr = conn};
+
+	if (conn->held != NULL)
+		return 0;
+	conn->held = malloc(NPF_MAX(conn->msg.body_len, (size_t)1));
+	if (conn->held == NULL)
+		return -ENOMEM;
+	memcpy(conn->held, conn->msg.body, conn->msg.body_len);
+	conn->msg.body = conn->held;
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, conn->fd, &ev) < 0 ? -errno : 0;
+}
+
+static int release(struct npf_control *c, struct npf_conn *conn)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = conn};
+
+	if (conn->held == NULL)
+		return 0;
+	free(npf_steal_ptr(&conn->held));
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, conn->fd, &ev) < 0 ? -errno : 0;
+}
+
+static void carry_out(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
+{
+	int rc = npf_request(e, conn, &conn->msg);
+
+	if (rc == NPF_REQUEST_LATER)
+		rc = hold(c, conn);
+	else if (rc == 0)
+		rc = release(c, conn);
+	if (rc < 0)
+		hang_up(c, e, conn);
+}
+
+static void request_ready(struct npf_asker *asker)
+{
+	struct npf_conn *conn =
+		(struct npf_conn *)((char *)asker - offsetof(struct npf_conn, asker));
+
+	carry_out(conn->home, conn->home->engine, conn);
+}
+
 /* One message of a client. */
 static void serve(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
 {
-	struct npf_wire_msg msg;
-	int rc = npf_wire_recv_msg(conn->fd, c->buf, NPF_WIRE_BUFLEN, &msg);
+	int rc;
 
+	if (conn->held != NULL) {
+		hang_up(c, e, conn); /* it does not wait for the reply */
+		return;
+	}
+	rc = npf_wire_recv_msg(conn->fd, c->buf, NPF_WIRE_BUFLEN, &conn->msg);
 	if (rc == -EAGAIN)
 		return;
-	if (rc > 0) {
-		/* Answers know what an interface is like now. */
-		npf_links_serve(e);
-		rc = npf_request(e, conn, &msg);
-		npf_wire_msg_close(&msg);
-		if (rc == 0)
-			return;
+	if (rc <= 0) {
+		hang_up(c, e, conn);
+		return;
 	}
-	hang_up(c, e, conn);
+	/* Answers know what an interface is like now. */
+	npf_links_serve(e);
+	carry_out(c, e, conn);
 }
 
 static void hang_up_on_liars(struct npf_control *c, struct npf_engine *e)
 {
-	uint64_t expirations;
-
-	if (read(c->timer_fd, &expirations, sizeof(expirations)) < 0)
-		return;
 	for (struct npf_conn *conn = c->conns, *next; conn != NULL; conn = next) {
 		next = conn->next;
 		if (conn->session == NULL || npf_session_fault(conn->session) == 0)
@@ -266,9 +294,25 @@ static void hang_up_on_liars(struct npf_control *c, struct npf_engine *e)
 	}
 }
 
+static void hang_up_on_silent(struct npf_control *c, struct npf_engine *e)
+{
+	uint64_t now = npf_clock_monotonic();
+
+	for (struct npf_conn *conn = c->conns, *next; conn != NULL; conn = next) {
+		next = conn->next;
+		if (!conn->greeted && now - conn->since_ns > HELLO_NS)
+			hang_up(c, e, conn);
+	}
+}
+
 static void every_while(struct npf_control *c, struct npf_engine *e)
 {
+	uint64_t expirations;
+
+	if (read(c->timer_fd, &expirations, sizeof(expirations)) < 0)
+		return;
 	hang_up_on_liars(c, e);
+	hang_up_on_silent(c, e);
 	npf_sessions_remind(e);
 	npf_dumps_tick(e);
 	npf_ports_forget(e);
@@ -289,11 +333,13 @@ int npf_control_listen(
 
 	if (c == NULL)
 		return -ENOMEM;
-	c->listen_fd = c->epoll_fd = c->signal_fd = c->timer_fd = -1;
+	c->listen.fd = c->epoll_fd = c->signal_fd = c->timer_fd = -1;
 	c->accepting = true;
 	c->path = strdup(conf->npf.socket);
 	c->buf = malloc(NPF_WIRE_BUFLEN);
-	rc = c->path != NULL && c->buf != NULL ? bind_socket(c, conf, err, err_len) : -ENOMEM;
+	rc = c->path != NULL && c->buf != NULL
+		     ? npf_listen_open(&c->listen, c->path, conf->npf.group, err, err_len)
+		     : -ENOMEM;
 	if (rc < 0) {
 		npf_control_free(c);
 		return rc;
@@ -308,7 +354,7 @@ int npf_control_listen(
 	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (c->signal_fd < 0 || c->epoll_fd < 0 || c->timer_fd < 0 ||
 		timerfd_settime(c->timer_fd, 0, &every, NULL) < 0 ||
-		watch(c, c->listen_fd, &c->listen_fd) < 0 ||
+		watch(c, c->listen.fd, &c->listen) < 0 ||
 		watch(c, c->signal_fd, &c->signal_fd) < 0 ||
 		watch(c, c->timer_fd, &c->timer_fd) < 0) {
 		rc = -errno;
@@ -347,7 +393,7 @@ static void watch_shadows(struct npf_control *c, struct npf_engine *e)
 	}
 }
 
-int npf_control_run(struct npf_control *c, struct npf_engine *e)
+static int loop(struct npf_control *c, struct npf_engine *e)
 {
 	int rc = watch(c, e->links_fd, &e->links_fd);
 
@@ -368,35 +414,56 @@ int npf_control_run(struct npf_control *c, struct npf_engine *e)
 			continue;
 		if (ev.data.ptr == &c->signal_fd)
 			return 0;
-		if (ev.data.ptr == &c->listen_fd)
+		if (ev.data.ptr == &c->listen)
 			accept_all(c);
 		else if (ev.data.ptr == &c->timer_fd)
 			every_while(c, e);
 		else if (ev.data.ptr == &e->links_fd)
 			npf_links_serve(e);
+		else if (ev.data.ptr == c->errands)
+			npf_errands_reap(c->errands);
 		else if (!serve_shadow(e, ev.data.ptr))
 			serve(c, e, ev.data.ptr);
 	}
 }
 
+/* Everybody is hung up on, and what is on errands comes back or is left. */
+static void end(struct npf_control *c, struct npf_engine *e)
+{
+	unsigned int left;
+
+	c->accepting = true; /* whoever goes makes room for nobody */
+	while (c->conns != NULL)
+		hang_up(c, e, c->conns);
+	left = npf_errands_free(c->errands, LEAVE_MS);
+	if (left > 0)
+		npf_warn(
+			"%u errands for clients have not come back (descriptors that do not close, "
+			"or memory being cleared): left alone",
+			left);
+	c->errands = e->errands = NULL;
+}
+
+int npf_control_run(struct npf_control *c, struct npf_engine *e)
+{
+	int rc;
+
+	c->engine = e;
+	c->errands = e->errands = npf_errands_new();
+	if (c->errands == NULL)
+		return -ENOMEM;
+	rc = watch(c, npf_errands_fd(c->errands), c->errands);
+	if (rc == 0)
+		rc = loop(c, e);
+	end(c, e);
+	return rc;
+}
+
 struct npf_control *npf_control_free(struct npf_control *c)
 {
-	struct stat st;
-
 	if (c == NULL)
 		return NULL;
-	while (c->conns != NULL) {
-		struct npf_conn *conn = c->conns;
-
-		c->conns = conn->next;
-		npf_close(conn->fd);
-		free(conn->peer.groups);
-		free(conn);
-	}
-	if (c->listen_fd >= 0 && lstat(c->path, &st) == 0 && st.st_dev == c->dev &&
-		st.st_ino == c->ino)
-		unlink(c->path);
-	npf_close(c->listen_fd);
+	npf_listen_close(&c->listen);
 	npf_close(c->epoll_fd);
 	npf_close(c->signal_fd);
 	npf_close(c->timer_fd);

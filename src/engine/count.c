@@ -64,12 +64,14 @@ static uint32_t count_rows(const struct npf_tap_meter *m, struct npf_burst *b, u
 	return accepted;
 }
 
+/* One writer: no locked instruction is needed, only that readers see no torn value. */
 static void count_feed(struct npf_feed *feed, uint64_t received, uint64_t accepted)
 {
 	if (feed == NULL)
 		return;
-	__atomic_store_n(&feed->received, feed->received + received, __ATOMIC_RELAXED);
-	__atomic_store_n(&feed->accepted, feed->accepted + accepted, __ATOMIC_RELAXED);
+	npf_feed_add(feed, &received, &accepted);
+	atomic_store_explicit(&feed->received, received, memory_order_relaxed);
+	atomic_store_explicit(&feed->accepted, accepted, memory_order_relaxed);
 }
 
 void npf_count(

@@ -21,7 +21,6 @@
 #define MERGE_BATCH   4096           /* records that the worker merges in one turn */
 #define RESERVE_MAX   (256ull << 20) /* disk space reserved ahead of a file's end */
 #define RETRO_DEFAULT (64ull << 20)  /* memory where only a time was asked for */
-#define HUGEPAGE      (2ull << 20)
 #define GROUPS_MAX    64
 
 /* ---- several taps: the worker merges ---- */
@@ -30,10 +29,8 @@ static void look_at_taps(struct npf_dump *d)
 {
 	uint64_t received = 0, accepted = 0;
 
-	for (unsigned int i = 0; i < d->port->n_taps; i++) {
-		received += __atomic_load_n(&d->feeds[i].received, __ATOMIC_RELAXED);
-		accepted += __atomic_load_n(&d->feeds[i].accepted, __ATOMIC_RELAXED);
-	}
+	for (unsigned int i = 0; i < d->port->n_taps; i++)
+		npf_feed_add(&d->feeds[i], &received, &accepted);
 	npf_dump_seen(&d->producer, received, accepted);
 }
 
@@ -81,21 +78,12 @@ static bool feed_merged(void *ctx)
 	return n > 0;
 }
 
-static int make_lanes(struct npf_engine *e, struct npf_dump *d)
+static int join_lanes(struct npf_dump *d)
 {
-	struct npf_buffer_conf conf = {
-		.size = d->ring->size / d->port->n_taps,
-		.n_lanes = d->port->n_taps,
-		.hugepages = e->hugepages,
-		.mintocopy = UINT64_MAX,
-	};
 	struct npf_buffer_info info;
 	int fds[NPF_BUFFER_NFDS];
 	int rc;
 
-	rc = npf_buffer_new(&conf, &d->buffer);
-	if (rc < 0)
-		return rc;
 	npf_buffer_info(d->buffer, &info);
 	d->lane_size = info.size;
 	rc = npf_reader_new(-1, &d->reader);
@@ -126,27 +114,20 @@ static uint64_t ring_wanted(const struct npf_dump_spec *spec)
 	return spec->ring != 0 ? spec->ring : NPF_DUMP_RING_DEFAULT;
 }
 
-uint64_t npf_dump_memory_needed(
-	const struct npf_engine *e, const struct npf_dump_spec *spec, unsigned int n_taps)
+/* With several taps, their lanes beside the ring. */
+static void ask_for(const struct npf_engine *e, const struct npf_dump_spec *spec,
+	unsigned int n_taps, struct npf_memory_conf *conf)
 {
-	uint64_t ring = npf_dump_ring_size(ring_wanted(spec)),
-		 page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t lane;
+	uint64_t ring = ring_wanted(spec);
 
-	if (ring == 0)
-		return UINT64_MAX;
-	if (n_taps <= 1)
-		return ring;
-	lane = ring / n_taps;
-	if (e->hugepages && lane >= HUGEPAGE)
-		page = HUGEPAGE;
-	return ring + NPF_ALIGN_UP(lane, page) * n_taps;
-}
-
-uint64_t npf_dump_memory(const struct npf_dump *d)
-{
-	return (d->ring != NULL ? d->ring->size : 0) +
-	       (d->buffer != NULL ? d->lane_size * d->port->n_taps : 0);
+	*conf = (struct npf_memory_conf){.ring = ring, .ring_hugepages = e->hugepages};
+	if (n_taps > 1)
+		conf->buffer = (struct npf_buffer_conf){
+			.size = npf_dump_ring_size(ring) / n_taps,
+			.n_lanes = (uint16_t)n_taps,
+			.hugepages = e->hugepages,
+			.mintocopy = UINT64_MAX,
+		};
 }
 
 /* ---- making one ---- */
@@ -163,9 +144,11 @@ static void finished(void *ctx, const struct npf_dump_summary *s)
 
 void npf_dump_free_works(struct npf_dump *d)
 {
-	d->ring = npf_dump_ring_free(d->ring);
 	d->reader = npf_reader_free(d->reader);
-	d->buffer = npf_buffer_free(d->buffer);
+	npf_memory_free(d->engine->errands, &d->memory);
+	npf_discharge(&d->charge);
+	d->ring = NULL;
+	d->buffer = NULL;
 	d->filter_in = npf_filter_free(d->filter_in);
 	d->filter_out = npf_filter_free(d->filter_out);
 	free(d->feeds);
@@ -287,10 +270,9 @@ static int check_spec(
 	return spec->file != NULL ? check_rights(spec, err) : 0;
 }
 
-static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct npf_dump_spec *spec,
-	struct npf_wire_error *err)
+static int make_producer(
+	struct npf_dump *d, const struct npf_dump_spec *spec, struct npf_wire_error *err)
 {
-	uint64_t size = ring_wanted(spec);
 	bool retro = is_retro(spec);
 	struct npf_dump_head head = {
 		.format = spec->format,
@@ -313,10 +295,6 @@ static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct 
 	conf.head = d->head;
 	conf.head_size = (uint32_t)rc;
 	d->retro_bytes = retro_wanted(spec);
-	rc = npf_dump_ring_new(size, e->hugepages, &d->ring);
-	if (rc < 0)
-		return npf_refuse(err, rc, "%llu MiB for the dump can't be had: %s; ask for less",
-			(unsigned long long)(size >> 20), strerror(-rc));
 	conf.ring = d->ring;
 	if (spec->limits.file_time_ns != 0 && npf_dump_zone_new(&zone) < 0)
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
@@ -331,7 +309,7 @@ static int make_producer(struct npf_engine *e, struct npf_dump *d, const struct 
 	if (retro)
 		rc = npf_dump_retro_init(&d->producer, d->retro_bytes, spec->retro_ns);
 	if (rc == 0 && d->port->n_taps > 1)
-		rc = make_lanes(e, d);
+		rc = join_lanes(d);
 	if (rc < 0)
 		return npf_refuse(err, rc, "the daemon is out of memory");
 	d->producer.now_ns = npf_clock_realtime();
@@ -420,23 +398,73 @@ uint64_t npf_dump_port_missed(const struct npf_dump *d)
 	return st.imissed + st.rx_nombuf;
 }
 
+/* What is charged and made before the dump itself. */
+struct means {
+	struct npf_charge charge;
+	struct npf_memory memory;
+};
+
+static void give_back(struct npf_engine *e, struct means *m)
+{
+	npf_memory_free(e->errands, &m->memory);
+	npf_discharge(&m->charge);
+}
+
+static int get_means(struct npf_engine *e, const struct npf_dump_spec *spec, unsigned int n_taps,
+	struct means *m, struct npf_wire_error *err)
+{
+	struct npf_asker *asker = spec->asker;
+	struct npf_memory_conf conf;
+	int rc = 0;
+
+	*m = (struct means){0};
+	ask_for(e, spec, n_taps, &conf);
+	if (asker != NULL)
+		rc = npf_charge(asker->accounts, asker->uid, NPF_RES_DUMPS, 1, &m->charge, err);
+	if (rc == 0)
+		rc = npf_memory_get(asker, &conf, &m->memory, err);
+	if (rc < 0)
+		npf_discharge(&m->charge);
+	return rc;
+}
+
+static struct npf_dump *new_dump(
+	struct npf_engine *e, struct npf_engine_port *port, const struct means *m)
+{
+	struct npf_dump *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->engine = e;
+	d->port = port;
+	d->charge = m->charge;
+	d->memory = m->memory;
+	d->ring = m->memory.ring;
+	d->buffer = m->memory.buffer;
+	return d;
+}
+
 int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
 	struct npf_wire_error *err)
 {
 	struct npf_engine_port *port = npf_engine_find_port(e, spec->port);
 	struct npf_dump *d;
+	struct means means;
 	int rc;
 
 	if (port == NULL)
 		return npf_refuse(err, -ENODEV, "there is no port %.60s; `npfctl ports` lists them",
 			spec->port);
 	rc = check_spec(e, spec, err);
+	if (rc == 0)
+		rc = get_means(e, spec, port->n_taps, &means, err);
 	if (rc < 0)
 		return rc;
-	d = calloc(1, sizeof(*d));
-	if (d == NULL)
+	d = new_dump(e, port, &means);
+	if (d == NULL) {
+		give_back(e, &means);
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
-	d->port = port;
+	}
 	rc = describe(e, d, spec);
 	if (rc < 0)
 		npf_refuse(err, rc, "the daemon is out of memory");
@@ -444,7 +472,7 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 		rc = npf_session_compile(e, &port->port, spec->insns, spec->n_insns, &d->filter_in,
 			&d->filter_out, err);
 	if (rc == 0)
-		rc = make_producer(e, d, spec, err);
+		rc = make_producer(d, spec, err);
 	if (rc == 0) {
 		rc = make_worker(d, spec);
 		if (rc < 0)

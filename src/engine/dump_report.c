@@ -3,6 +3,7 @@
  * finished file. Keys are only ever added. */
 #include "engine/dumps.h"
 
+#include "engine/access.h"
 #include "engine/dump/retro.h"
 #include "engine/json_text.h"
 #include "engine/lines.h"
@@ -90,12 +91,13 @@ static json_t *describe(struct npf_dump *d)
 	return j;
 }
 
-json_t *npf_dumps_report(struct npf_engine *e)
+json_t *npf_dumps_report(struct npf_engine *e, const struct npf_peer *peer)
 {
 	json_t *list = json_array();
 
 	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		json_array_append_new(list, describe(d));
+		if (npf_access_user(peer, d->uid))
+			json_array_append_new(list, describe(d));
 	return json_pack("{s:o}", "dumps", list);
 }
 

@@ -2,7 +2,8 @@
 /*
  * dump_requests.c - dumps on request.
  *
- * Rights: whoever may capture from a port may dump it into a file that he has opened himself. Files
+ * Rights: whoever may capture from a port may dump it into a file that he has opened himself and
+ * handed over (opened.h). Files
  * that the daemon makes are made with the daemon's rights, which are nobody else's to use: root and
  * the daemon's own user only. A dump is stopped and triggered by who started it, and by these.
  */
@@ -16,10 +17,8 @@
 #include "engine/ports.h"
 #include "engine/refuse.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Ring of a dump that a client asked for without saying how large: it counts as the client's. */
 #define CLIENT_RING (32ull << 20)
@@ -30,68 +29,33 @@ static_assert((int)NPF_WIRE_DUMP_PCAP == (int)NPF_DUMP_PCAP &&
 		      (int)NPF_WIRE_DUMP_PCAPNG == (int)NPF_DUMP_PCAPNG,
 	"formats on the wire are formats");
 
-/* What a client has opened: it is written at positions of ours, with his right to write. */
-static int check_opened(int fd, struct npf_wire_error *err)
+static int check_file(
+	const struct npf_conn *conn, const struct npf_wire_dump *req, struct npf_wire_error *err)
 {
-	int flags = fcntl(fd, F_GETFL);
-	struct stat st;
+	bool has_opened = conn->opener.fd >= 0;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return npf_refuse(err, -EINVAL, "a dump goes into a regular file only");
-	if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_RDONLY)
-		return npf_refuse(err, -EINVAL, "the dump's file is not open for writing");
-	if ((flags & O_APPEND) != 0)
-		return npf_refuse(err, -EINVAL,
-			"the dump's file is open for appending (O_APPEND): a dump is a whole file");
-	return 0;
-}
-
-static int check_file(const struct npf_conn *conn, const struct npf_wire_dump *req,
-	const struct npf_wire_msg *msg, struct npf_wire_error *err)
-{
-	if (req->file[0] != '\0' && msg->n_fds != 0)
+	if (req->file[0] != '\0' && has_opened)
 		return npf_refuse(err, -EINVAL, "either a file's name or an opened file, not both");
 	if (req->file[0] != '\0' && !npf_access_owner(&conn->peer))
 		return npf_refuse(err, -EPERM,
 			"only root and the daemon's own user can let the daemon make files; a dump "
 			"into one file, without rotation, is everybody's");
-	if (req->file[0] != '\0')
-		return 0;
-	if (msg->n_fds != 1)
+	if (req->file[0] == '\0' && !has_opened)
 		return npf_refuse(err, -EINVAL, "a dump needs a file");
-	return check_opened(msg->fds[0], err);
+	return 0;
 }
 
-static int check_limits(struct npf_engine *e, uid_t uid, const struct npf_dump_spec *spec,
-	struct npf_wire_error *err)
+static int check_size(
+	const struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_wire_error *err)
 {
-	const struct npf_config_limits *limits = &e->conf->npf.limits;
-	const struct npf_engine_port *port = npf_engine_find_port(e, spec->port);
-	uint64_t held = npf_dumps_memory(e, uid), memory;
-	unsigned int n = 0;
+	uint64_t size = NPF_MAX(spec->ring, spec->retro_bytes);
+	uint32_t most = e->conf->npf.limits.buffer;
 
-	if (port == NULL)
-		return 0; /* said by who makes it */
-	memory = npf_dump_memory_needed(e, spec, port->n_taps);
-
-	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		n += d->uid == uid && d->life != NPF_DUMP_DONE;
-	if (n >= limits->sessions)
-		return npf_refuse(err, -EDQUOT,
-			"user %u has %u dumps running, the limit (npf.limits.sessions)",
-			(unsigned int)uid, n);
-	if (spec->ring > limits->buffer * MIB || spec->retro_bytes > limits->buffer * MIB)
-		return npf_refuse(err, -E2BIG,
-			"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
-			(unsigned long long)(NPF_MAX(spec->ring, spec->retro_bytes) / MIB),
-			limits->buffer);
-	if (memory > limits->memory * MIB || held > limits->memory * MIB - memory)
-		return npf_refuse(err, -EDQUOT,
-			"user %u's dumps would hold %llu MiB, the limit is %u MiB "
-			"(npf.limits.memory)",
-			(unsigned int)uid, (unsigned long long)(memory / MIB + held / MIB),
-			limits->memory);
-	return 0;
+	if (size <= most * MIB)
+		return 0;
+	return npf_refuse(err, -E2BIG,
+		"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
+		(unsigned long long)(size / MIB), most);
 }
 
 /* *is_newp: the descriptor is the caller's. Return: 0 or -errno: it can't be had. */
@@ -186,7 +150,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 		.filter = req->filter,
 		.comment = req->comment,
 		.file = req->file[0] != '\0' ? req->file : NULL,
-		.fd = msg->n_fds > 0 ? msg->fds[0] : -1,
+		.fd = conn->opener.fd,
 		.format = (enum npf_dump_format)req->format,
 		.snaplen = req->snaplen,
 		.limits = {.file_size = req->file_size,
@@ -205,20 +169,22 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 		.zstd = (req->flags & NPF_WIRE_DUMP_ZSTD) != 0,
 		.insns = npf_wire_tail(msg),
 		.n_insns = req->n_insns,
+		.asker = &conn->asker,
 		.uid = conn->peer.uid,
 	};
 	struct npf_dump *d;
 	bool is_new;
-	int rc = check_file(conn, req, msg, err);
+	int rc = check_file(conn, req, err);
 
 	if (rc == 0)
 		rc = check_source(e, conn, req, &spec, err);
 	if (rc == 0)
-		rc = check_limits(e, conn->peer.uid, &spec, err);
+		rc = check_size(e, &spec, err);
 	if (rc == 0)
 		rc = npf_dump_start(e, &spec, &d, err);
 	if (rc < 0)
 		return rc;
+	npf_opened_end(&conn->opener);
 	return answer(d, reply, fdp, &is_new);
 }
 
@@ -236,7 +202,7 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	if (d == NULL)
 		return npf_refuse(err, -ENOENT,
 			"there is no dump \"%s\"; `npfctl dump list` shows all", req->name);
-	if (!npf_access_owner(&conn->peer) && d->uid != conn->peer.uid)
+	if (!npf_access_user(&conn->peer, d->uid))
 		return npf_refuse(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
 			(unsigned int)d->uid);
 	rc = answer(d, reply, fdp, is_newp);

@@ -403,16 +403,6 @@ void npf_dumps_end_all(struct npf_engine *e)
 	}
 }
 
-uint64_t npf_dumps_memory(const struct npf_engine *e, uid_t uid)
-{
-	uint64_t sum = 0;
-
-	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		if (d->uid == uid)
-			sum += npf_dump_memory(d);
-	return sum;
-}
-
 /* ---- plans ---- */
 
 static bool is_planned(const struct npf_dump *d, const struct npf_engine_port *p)

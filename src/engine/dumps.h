@@ -16,6 +16,7 @@
 #include "engine/dump/producer.h"
 #include "engine/dump/worker.h"
 #include "engine/engine.h"
+#include "engine/supply.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -45,6 +46,7 @@ struct npf_dump_spec {
 	bool zstd;
 	const struct npf_bpf_insn *insns; /* NULL: all packets */
 	uint32_t n_insns;
+	struct npf_asker *asker;     /* is charged; NULL: the daemon itself */
 	uid_t uid;                   /* who asks */
 	struct npf_session *session; /* its filter, snaplen and direction hold; or NULL */
 };
@@ -61,6 +63,7 @@ struct npf_dump {
 	struct npf_dump *next;
 	uint64_t id; /* its place among the clients of a queue */
 	enum npf_dump_life life;
+	struct npf_engine *engine;
 	bool leaving; /* in no new plan; npf_dumps_tick() ends it as soon as there is memory */
 	struct npf_engine_port *port;
 	struct npf_session *session; /* or NULL */
@@ -77,6 +80,8 @@ struct npf_dump {
 	uint64_t started_ns;
 	uint64_t base_missed; /* the port's losses when it started */
 
+	struct npf_charge charge; /* until it is done */
+	struct npf_memory memory; /* ring and buffer */
 	struct npf_dump_ring *ring;
 	struct npf_dump_producer producer;
 	struct npf_dump_worker *worker;
@@ -101,8 +106,8 @@ struct npf_dump {
 
 /*
  * npf_dump_start - begin a dump.
- * Return: 0; -errno with a text in err: -EINVAL, -ENODEV (no such port), -EEXIST (name taken), ...
- * Owns: the dump is the engine's.
+ * Return: 0; -EINPROGRESS: see engine/supply.h; -errno with a text in err: -EINVAL, -ENODEV (no
+ * such port), -EEXIST (name taken), ... Owns: the dump is the engine's.
  */
 int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
 	struct npf_wire_error *err);
@@ -137,9 +142,6 @@ void npf_dump_add_stats(struct npf_dump *d, struct npf_wire_stats *st);
 /* The session has this dump from now on, or none (NULL); what it counted in the last one stays. */
 void npf_dump_assign(struct npf_session *s, struct npf_dump *d);
 
-/* Bytes of memory that this user's dumps hold. */
-uint64_t npf_dumps_memory(const struct npf_engine *e, uid_t uid);
-
 /* ---- For the taps' plans ---- */
 
 /* Running dumps on this port. */
@@ -151,7 +153,10 @@ void npf_dumps_plan(const struct npf_dump **dp, const struct npf_engine_port *p,
 
 /* ---- Reports ---- */
 
-json_t *npf_dumps_report(struct npf_engine *e);
+struct npf_peer;
+
+/* Those that the peer may see. */
+json_t *npf_dumps_report(struct npf_engine *e, const struct npf_peer *peer);
 
 /* Can the daemon append to this index? Makes the file. Return: 0, or -errno with a text in err. */
 int npf_dump_check_index(const char *path, struct npf_wire_error *err);

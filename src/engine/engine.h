@@ -16,6 +16,7 @@
 #define NPF_TAPS_MAX NPF_LANES_MAX
 
 struct npf_accounts;
+struct npf_errands;
 struct npf_session;
 struct npf_dump;
 struct npf_shadow;
@@ -52,19 +53,20 @@ struct npf_engine {
 	unsigned int next_tap;        /* that gets the next queue */
 	struct npf_tap *taps[NPF_TAPS_MAX];
 	unsigned int n_taps;
-	struct npf_accounts *accounts;
 	struct npf_session *sessions; /* in ascending order of id */
 	struct npf_watch *watches;    /* sessions' and standing monitors */
 	struct npf_monitors *monitors;
-	struct npf_dump *dumps;     /* in ascending order of id */
-	uint64_t next_session;      /* id of the next session or dump */
-	uint64_t started_ns;        /* CLOCK_REALTIME */
-	bool hugepages;             /* the EAL has them; sessions' buffers try for them then */
-	struct npf_sender *sender;  /* NULL until somebody has a send lane */
-	int links_fd;               /* where the kernel tells of its interfaces; -1 */
-	bool links_asked;           /* for all of them; the answer has not ended */
-	bool links_again;           /* it must be asked again then */
-	struct npf_standing *sends; /* of the configuration, in its order */
+	struct npf_dump *dumps; /* in ascending order of id */
+	uint64_t next_session;  /* id of the next session or dump */
+	uint64_t started_ns;    /* CLOCK_REALTIME */
+	bool hugepages;         /* the EAL has them; sessions' buffers try for them then */
+	struct npf_accounts *accounts;
+	struct npf_errands *errands; /* NULL while no clients are served */
+	struct npf_sender *sender;   /* NULL until somebody has a send lane */
+	int links_fd;                /* where the kernel tells of its interfaces; -1 */
+	bool links_asked;            /* for all of them; the answer has not ended */
+	bool links_again;            /* it must be asked again then */
+	struct npf_standing *sends;  /* of the configuration, in its order */
 	unsigned int n_sends;
 };
 

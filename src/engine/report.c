@@ -6,6 +6,7 @@
 #include "engine/report.h"
 
 #include "base/clock.h"
+#include "engine/access.h"
 #include "engine/dumps.h"
 #include "engine/sends.h"
 #include "engine/session.h"
@@ -25,29 +26,50 @@ static json_t *u64(uint64_t v)
 	return json_integer((json_int_t)v);
 }
 
-static json_t *status(const struct npf_engine *e)
+static json_t *lcores(const struct npf_engine *e)
 {
-	json_t *lcores = json_array();
-	unsigned int n_sessions = 0;
+	json_t *list = json_array();
 
-	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
-		n_sessions++;
 	for (unsigned int t = 0; t < e->n_taps; t++) {
 		struct npf_tap_load load;
 
 		npf_tap_load(e->taps[t], &load);
 		json_array_append_new(
-			lcores, json_pack("{s:i, s:i, s:s, s:o, s:o, s:o, s:o}", "lcore",
-					(int)load.lcore, "cpu", load.cpu, "role", "tap", "polls",
-					u64(load.polls), "busy_polls", u64(load.busy_polls),
-					"packets", u64(load.packets), "sleeps", u64(load.sleeps)));
+			list, json_pack("{s:i, s:i, s:s, s:o, s:o, s:o, s:o}", "lcore",
+				      (int)load.lcore, "cpu", load.cpu, "role", "tap", "polls",
+				      u64(load.polls), "busy_polls", u64(load.busy_polls),
+				      "packets", u64(load.packets), "sleeps", u64(load.sleeps)));
 	}
+	return list;
+}
+
+static unsigned int count_sessions(const struct npf_engine *e, const struct npf_peer *peer)
+{
+	unsigned int n = 0;
+
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		n += npf_access_user(peer, s->peer.uid);
+	return n;
+}
+
+static unsigned int count_ports(const struct npf_engine *e, const struct npf_peer *peer)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		n += npf_access_port(e->ports[i]->port.conf, peer);
+	return n;
+}
+
+static json_t *status(const struct npf_engine *e, const struct npf_peer *peer)
+{
 	return json_pack("{s:s, s:i, s:i, s:o, s:s, s:s, s:b, s:i, s:i, s:o}", "version",
 		NPF_VERSION, "protocol", NPF_WIRE_VERSION, "pid", (int)getpid(), "uptime_s",
 		u64((npf_clock_realtime() - e->started_ns) / NPF_NS_PER_S), "socket",
 		e->conf->npf.socket, "poll",
 		e->conf->npf.poll == NPF_POLL_BUSY ? "busy" : "adaptive", "hugepages", e->hugepages,
-		"ports", (int)e->n_ports, "sessions", (int)n_sessions, "lcores", lcores);
+		"ports", (int)count_ports(e, peer), "sessions", (int)count_sessions(e, peer),
+		"lcores", npf_access_owner(peer) ? lcores(e) : json_array());
 }
 
 static json_t *port_counters(const struct npf_port *p)
@@ -158,23 +180,25 @@ static json_t *session(const struct npf_session *s)
 	return j;
 }
 
-static json_t *all_ports(
-	const struct npf_engine *e, json_t *(*describe)(const struct npf_engine_port *))
+static json_t *list_ports(const struct npf_engine *e, const struct npf_peer *peer,
+	json_t *(*describe)(const struct npf_engine_port *))
 {
 	json_t *list = json_array();
 
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		json_array_append_new(list, describe(e->ports[i]));
+		if (npf_access_port(e->ports[i]->port.conf, peer))
+			json_array_append_new(list, describe(e->ports[i]));
 	return list;
 }
 
-static json_t *all_sessions(
-	const struct npf_engine *e, json_t *(*describe)(const struct npf_session *))
+static json_t *list_sessions(const struct npf_engine *e, const struct npf_peer *peer,
+	json_t *(*describe)(const struct npf_session *))
 {
 	json_t *list = json_array();
 
 	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
-		json_array_append_new(list, describe(s));
+		if (npf_access_user(peer, s->peer.uid))
+			json_array_append_new(list, describe(s));
 	return list;
 }
 
@@ -183,23 +207,37 @@ static json_t *counters_of_port(const struct npf_engine_port *p)
 	return port_counters(&p->port);
 }
 
-json_t *npf_report(const struct npf_engine *e, const char *what)
+static json_t *stats(const struct npf_engine *e, const struct npf_peer *peer)
 {
+	return json_pack("{s:o, s:o, s:o, s:o}", "time_ns", u64(npf_clock_realtime()), "ports",
+		list_ports(e, peer, counters_of_port), "sessions",
+		list_sessions(e, peer, session_counters), "sends",
+		npf_access_owner(peer) ? npf_sends_counters(e) : json_array());
+}
+
+/* What the configuration watches and sends is the administrator's: an empty report. */
+static json_t *nothing(const char *what)
+{
+	return json_pack("{s:o, s:[]}", "time_ns", u64(npf_clock_realtime()), what);
+}
+
+json_t *npf_report(const struct npf_engine *e, const char *what, const struct npf_peer *peer)
+{
+	bool owner = npf_access_owner(peer);
+
 	if (strcmp(what, "status") == 0)
-		return status(e);
+		return status(e, peer);
 	if (strcmp(what, "ports") == 0)
-		return json_pack("{s:o}", "ports", all_ports(e, port));
+		return json_pack("{s:o}", "ports", list_ports(e, peer, port));
 	if (strcmp(what, "sessions") == 0)
-		return json_pack("{s:o}", "sessions", all_sessions(e, session));
+		return json_pack("{s:o}", "sessions", list_sessions(e, peer, session));
 	if (strcmp(what, "stats") == 0)
-		return json_pack("{s:o, s:o, s:o, s:o}", "time_ns", u64(npf_clock_realtime()),
-			"ports", all_ports(e, counters_of_port), "sessions",
-			all_sessions(e, session_counters), "sends", npf_sends_counters(e));
+		return stats(e, peer);
 	if (strcmp(what, "dumps") == 0)
-		return npf_dumps_report((struct npf_engine *)e);
+		return npf_dumps_report((struct npf_engine *)e, peer);
 	if (strcmp(what, "monitors") == 0)
-		return npf_watch_report(e);
+		return owner ? npf_watch_report(e) : nothing("monitors");
 	if (strcmp(what, "sends") == 0)
-		return npf_sends_report(e);
+		return owner ? npf_sends_report(e) : nothing("sends");
 	return NULL;
 }

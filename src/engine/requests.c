@@ -4,6 +4,8 @@
  *
  * By the time a handler runs, npf_wire_check_request() has vouched for the body's shape. A handler
  * returns 0 with its reply filled in, or -errno with a text; either way exactly one reply goes out.
+ * A handler that needs memory first returns -EINPROGRESS (engine/supply.h), and runs once more
+ * later.
  */
 #include "engine/requests.h"
 
@@ -66,12 +68,17 @@ static void describe_port(
 
 	memset(out, 0, sizeof(*out));
 	snprintf(out->name, sizeof(out->name), "%s", p->conf->name);
+	out->index = p->index;
+	out->linktype = DLT_EN10MB;
+	/* Whoever may not use it need not know more than that the name is taken. */
+	if (!npf_access_port(p->conf, peer))
+		return;
 	snprintf(out->device, sizeof(out->device), "%s", p->conf->device);
 	snprintf(out->driver, sizeof(out->driver), "%s", p->driver);
 	memcpy(out->mac, &p->mac, sizeof(out->mac));
-	out->index = p->index;
 	out->linktype = (uint32_t)p->linktype;
 	out->mtu = p->mtu;
+	out->flags = NPF_WIRE_PORT_CAPTURE;
 	if (npf_port_link(p, &out->speed))
 		out->flags |= NPF_WIRE_PORT_UP;
 	if (ep->shadow != NULL)
@@ -80,9 +87,6 @@ static void describe_port(
 		out->flags |= NPF_WIRE_PORT_PROMISC;
 	if (npf_attend_matters(ep))
 		out->flags |= NPF_WIRE_PORT_ATTENDS;
-	if (!npf_access_port(p->conf, peer))
-		return;
-	out->flags |= NPF_WIRE_PORT_CAPTURE;
 	if (p->conf->send == NPF_SWITCH_ON && npf_port_is_ethernet(p))
 		out->flags |= NPF_WIRE_PORT_SEND;
 }
@@ -113,7 +117,8 @@ static int handle_open(struct npf_engine *e, struct npf_conn *conn, const struct
 			"this connection has a session already; connect once more for another");
 		return -EBUSY;
 	}
-	rc = npf_session_open(e, &conn->peer, msg->body, npf_wire_tail(msg), &s, &r->u.error);
+	rc = npf_session_open(
+		e, &conn->asker, &conn->peer, msg->body, npf_wire_tail(msg), &s, &r->u.error);
 	if (rc < 0)
 		return rc;
 	conn->session = s;
@@ -179,7 +184,7 @@ static int handle_set_buffer(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
 	const struct npf_wire_set_buffer *req = msg->body;
-	int rc = npf_session_set_buffer(e, conn->session, req->size, &r->u.error);
+	int rc = npf_session_set_buffer(e, &conn->asker, conn->session, req->size, &r->u.error);
 
 	if (rc == 0)
 		reply_buffer(conn->session, r);
@@ -189,7 +194,8 @@ static int handle_set_buffer(struct npf_engine *e, struct npf_conn *conn,
 static int handle_set_mode(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
-	int rc = npf_session_set_mode(e, conn->session, msg->body, npf_wire_tail(msg), &r->u.error);
+	int rc = npf_session_set_mode(
+		e, &conn->asker, conn->session, msg->body, npf_wire_tail(msg), &r->u.error);
 
 	if (rc == 0)
 		reply_buffer(conn->session, r);
@@ -224,7 +230,8 @@ static int handle_send_lane(struct npf_engine *e, struct npf_conn *conn,
 {
 	const struct npf_wire_send_lane *req = msg->body;
 	uint64_t size;
-	int rc = npf_session_send_lane(e, conn->session, req->size, r->fds, &size, &r->u.error);
+	int rc = npf_session_send_lane(
+		e, &conn->asker, conn->session, req->size, r->fds, &size, &r->u.error);
 
 	if (rc < 0)
 		return rc;
@@ -239,10 +246,9 @@ static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struc
 	struct reply *r)
 {
 	const struct npf_wire_query *req = msg->body;
-	json_t *j = npf_report(e, req->what);
+	json_t *j = npf_report(e, req->what, &conn->peer);
 	int rc;
 
-	(void)conn;
 	if (j == NULL) {
 		snprintf(r->u.error.text, sizeof(r->u.error.text),
 			"there is no report \"%.40s\"; there are status, ports, sessions, stats, "
@@ -265,6 +271,18 @@ static int handle_dump(struct npf_engine *e, struct npf_conn *conn, const struct
 	int rc = npf_dump_request(e, conn, msg, &r->u.dump, &r->fds[0], &r->u.error);
 
 	r->len = sizeof(r->u.dump);
+	r->n_fds = 1;
+	return rc;
+}
+
+static int handle_file(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	int rc = npf_opened_begin(&conn->opener, &r->own_fd, &r->u.error);
+
+	(void)e;
+	(void)msg;
+	r->fds[0] = r->own_fd;
 	r->n_fds = 1;
 	return rc;
 }
@@ -357,6 +375,7 @@ static const struct handler handlers[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_PORT_ADD] = {handle_port_add, NEEDS_NOTHING},
 	[NPF_WIRE_PORT_DEL] = {handle_port_del, NEEDS_NOTHING},
 	[NPF_WIRE_READ] = {handle_read, NEEDS_PORT},
+	[NPF_WIRE_FILE] = {handle_file, NEEDS_NOTHING},
 };
 
 static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
@@ -368,6 +387,11 @@ static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct n
 	if (rc < 0) {
 		*hang_up = true;
 		return rc;
+	}
+	if (conn->refusal != NULL) {
+		*hang_up = true;
+		r->u.error = *conn->refusal;
+		return -EDQUOT;
 	}
 	h = &handlers[msg->hdr.type];
 	if (!conn->greeted && msg->hdr.type != NPF_WIRE_HELLO) {
@@ -405,6 +429,9 @@ int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wi
 	bool hang_up = false;
 	int rc = carry_out(e, conn, msg, &r, &hang_up);
 
+	if (rc == -EINPROGRESS)
+		return NPF_REQUEST_LATER;
+	npf_asker_settle(&conn->asker);
 	if (rc < 0) {
 		hdr.status = rc;
 		r.len = sizeof(r.u.error);

@@ -58,9 +58,9 @@ struct npf_send_lane {
 	struct npf_pace pace;
 };
 
-/* @budget: for waking the client, see npf_tx_lane_new() */
-int npf_send_lane_init(struct npf_send_lane *s, struct npf_port *port, uint64_t session,
-	uint64_t size, struct npf_doorbell_budget *budget);
+/* @lane: stays the caller's, also when this fails, and must outlive s. */
+int npf_send_lane_init(
+	struct npf_send_lane *s, struct npf_port *port, uint64_t session, struct npf_tx_lane *lane);
 /* The port is removed, and the worker does not serve the lane now: what is in work fails, and so
  * will, once it is served again, all that comes. Lets go of the port and its memory. */
 void npf_send_lane_orphan(struct npf_send_lane *s);

@@ -25,15 +25,13 @@
 #define TELL_DONE  256u                /* ... or so many packets */
 #define VIEWERS_NS (2 * NPF_NS_PER_MS) /* how long a burst waits for those who watch */
 
-int npf_send_lane_init(struct npf_send_lane *s, struct npf_port *port, uint64_t session,
-	uint64_t size, struct npf_doorbell_budget *budget)
+int npf_send_lane_init(
+	struct npf_send_lane *s, struct npf_port *port, uint64_t session, struct npf_tx_lane *lane)
 {
 	*s = (struct npf_send_lane){
-		.port = port, .session = session, .room = npf_port_frame_room(port)};
+		.lane = lane, .port = port, .session = session, .room = npf_port_frame_room(port)};
 	s->copies = calloc(NPF_SEND_COPIES, sizeof(*s->copies));
-	if (s->copies == NULL)
-		return -ENOMEM;
-	return npf_tx_lane_new(size, budget, &s->lane);
+	return s->copies != NULL ? 0 : -ENOMEM;
 }
 
 static void free_spares(struct npf_send_lane *s)
@@ -57,7 +55,6 @@ void npf_send_lane_fini(struct npf_send_lane *s)
 	if (s->copies != NULL)
 		free_copies(s);
 	free(s->copies);
-	npf_tx_lane_free(s->lane);
 }
 
 /* Tells the client what has been sent. */

@@ -148,11 +148,20 @@ int npf_sends_load(struct npf_engine *e, char *err, size_t err_len)
 
 /* ---- Life ---- */
 
+static void free_lane(struct npf_send_lane *s)
+{
+	npf_send_lane_fini(s);
+	s->lane = npf_tx_lane_free(s->lane);
+}
+
 static int begin(struct npf_engine *e, struct npf_standing *s)
 {
-	int rc = npf_send_lane_init(
-		&s->lane, &s->port->port, e->next_session++, NPF_TX_DEFAULT, NULL);
+	struct npf_tx_lane *lane;
+	int rc = npf_tx_lane_new(NPF_TX_DEFAULT, NULL, &lane);
 
+	if (rc < 0)
+		return rc;
+	rc = npf_send_lane_init(&s->lane, &s->port->port, e->next_session++, lane);
 	if (rc == 0)
 		rc = npf_sends_serve(e, &s->lane);
 	if (rc == 0) {
@@ -161,7 +170,7 @@ static int begin(struct npf_engine *e, struct npf_standing *s)
 			npf_sends_drop(e, &s->lane);
 	}
 	if (rc < 0)
-		npf_send_lane_fini(&s->lane);
+		free_lane(&s->lane);
 	return rc;
 }
 
@@ -212,7 +221,7 @@ static void end(struct npf_engine *e, struct npf_standing *s)
 	/* What the worker has in its hands is counted, too. */
 	npf_send_lane_orphan(&s->lane);
 	npf_tx_lane_state(s->lane.lane, &s->last);
-	npf_send_lane_fini(&s->lane);
+	free_lane(&s->lane);
 	s->port = NULL;
 }
 

@@ -26,82 +26,31 @@
 #define PKTTYPE_HOST     0
 #define PKTTYPE_OUTGOING 4
 
-static uint64_t memory_of(const struct npf_buffer *b)
+/* Is a buffer of that size allowed at all? */
+static int check_size(const struct npf_engine *e, uint64_t size, struct npf_wire_error *err)
 {
-	struct npf_buffer_info info;
+	uint32_t most = e->conf->npf.limits.buffer;
 
-	if (b == NULL)
+	if (size <= most * MIB)
 		return 0;
-	npf_buffer_info(b, &info);
-	return info.memory;
+	return npf_refuse(err, -E2BIG,
+		"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
+		(unsigned long long)(size / MIB), most);
 }
 
-static int check_limits(const struct npf_engine *e, uid_t uid, uint64_t size, unsigned int n_lanes,
-	bool opening, struct npf_wire_error *err)
-{
-	const struct npf_config_limits *limits = &e->conf->npf.limits;
-	uint64_t memory = 0;
-	unsigned int n = 0;
-
-	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
-		if (s->peer.uid != uid)
-			continue;
-		n++;
-		memory += memory_of(s->buffer) + npf_session_send_memory(s);
-	}
-	memory += npf_dumps_memory(e, uid);
-	if (opening && n >= limits->sessions)
-		return npf_refuse(err, -EDQUOT,
-			"user %u has %u sessions open, the limit (npf.limits.sessions)",
-			(unsigned int)uid, n);
-	if (size > limits->buffer * MIB)
-		return npf_refuse(err, -E2BIG,
-			"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
-			(unsigned long long)(size / MIB), limits->buffer);
-	if (memory + size * n_lanes > limits->memory * MIB)
-		return npf_refuse(err, -EDQUOT,
-			"user %u would hold %llu MiB of buffers, the limit is %u MiB "
-			"(npf.limits.memory)",
-			(unsigned int)uid, (unsigned long long)((memory + size * n_lanes) / MIB),
-			limits->memory);
-	return 0;
-}
-
-static int make_buffer(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
-	unsigned int n_lanes, struct npf_buffer **bp, struct npf_wire_error *err)
-{
-	struct npf_buffer_conf conf = {
-		.size = size,
-		.n_lanes = (uint16_t)n_lanes,
-		.hugepages = e->hugepages,
-		.overwrite = (s->flags & NPF_WIRE_OPEN_OVERWRITE) != 0,
-	};
-	int rc = npf_buffer_new(&conf, bp);
-
-	if (rc == -EMFILE || rc == -ENFILE)
-		return npf_refuse(err, rc,
-			"the daemon is out of descriptors: its limit of open files can be raised "
-			"(ulimit -n, or LimitNOFILE= of its service)");
-	if (rc < 0)
-		return npf_refuse(err, rc,
-			"a buffer of %llu KiB for each of %u lanes can't be had: %s; ask for a "
-			"smaller one",
-			(unsigned long long)(size / KIB), conf.n_lanes, strerror(-rc));
-	return 0;
-}
-
-int npf_session_check_memory(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
+int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
+	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
 	struct npf_wire_error *err)
 {
-	return check_limits(e, s->peer.uid, size, 1, false, err);
-}
+	struct npf_memory_conf conf = {
+		.buffer = {.size = size,
+			.n_lanes = (uint16_t)n_lanes,
+			.hugepages = e->hugepages,
+			.overwrite = (s->flags & NPF_WIRE_OPEN_OVERWRITE) != 0},
+	};
+	int rc = check_size(e, size, err);
 
-int npf_session_make_buffer(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
-	unsigned int n_lanes, struct npf_buffer **bp, struct npf_wire_error *err)
-{
-	int rc = check_limits(e, s->peer.uid, size, n_lanes, false, err);
-
-	return rc == 0 ? make_buffer(e, s, size, n_lanes, bp, err) : rc;
+	return rc == 0 ? npf_memory_get(asker, &conf, mem, err) : rc;
 }
 
 /* The wake-up rules of params; a buffer that is half full wakes its reader in any case. */
@@ -201,11 +150,12 @@ static void unlink_session(struct npf_engine *e, struct npf_session *s)
 	npf_attend_leave(s);
 }
 
-static void free_session(struct npf_session *s)
+static void free_session(struct npf_engine *e, struct npf_session *s)
 {
 	if (s == NULL)
 		return;
-	npf_buffer_free(s->buffer);
+	npf_memory_free(e->errands, &s->memory);
+	npf_discharge(&s->charge);
 	npf_filter_free(s->filter_in);
 	npf_filter_free(s->filter_out);
 	npf_doorbell_fini(&s->bell);
@@ -219,38 +169,25 @@ static unsigned int n_feeds(const struct npf_engine_port *p)
 	return p->n_taps + 1u;
 }
 
-static int prepare(struct npf_engine *e, struct npf_session *s, const struct npf_wire_open *req,
-	const struct npf_bpf_insn *insns, struct npf_wire_error *err)
+static int prepare_capture(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	struct npf_wire_error *err)
 {
-	uint64_t size = req->buffer_size != 0 ? req->buffer_size : e->conf->npf.buffer * KIB;
-	bool is_idle = (req->flags & NPF_WIRE_OPEN_IDLE) != 0;
-	struct compiled filters;
 	int rc;
 
-	rc = compile(e, &s->port->port, insns, req->n_insns, &filters, err);
+	rc = check_size(e, s->packet_buffer, err);
+	if (rc == 0 && (s->flags & NPF_WIRE_OPEN_IDLE) == 0)
+		rc = npf_session_make_buffer(
+			e, asker, s, s->packet_buffer, s->port->n_taps, &s->memory, err);
 	if (rc < 0)
 		return rc;
-	size = NPF_MAX(size, (uint64_t)NPF_BUFFER_MIN);
-	s->n_insns = req->n_insns;
-	s->packet_buffer = size;
-	s->filter_in = filters.in;
-	s->filter_out = filters.out;
-	if ((req->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
-		return check_limits(e, s->peer.uid, 0, 0, true, err);
-	rc = check_limits(e, s->peer.uid, is_idle ? 0 : size, s->port->n_taps, true, err);
-	if (rc < 0)
-		return rc;
+	s->buffer = s->memory.buffer;
 	rc = npf_doorbell_init(&s->bell, npf_account_wakes(s->account));
 	s->feeds = aligned_alloc(NPF_CACHELINE, n_feeds(s->port) * sizeof(*s->feeds));
 	if (rc < 0 || s->feeds == NULL)
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
 	memset(s->feeds, 0, n_feeds(s->port) * sizeof(*s->feeds));
-	if (is_idle)
-		return 0;
-	rc = make_buffer(e, s, size, s->port->n_taps, &s->buffer, err);
-	if (rc == 0)
-		apply_wake(s);
-	return rc;
+	apply_wake(s);
+	return 0;
 }
 
 /* As libpcap does on the interface itself. */
@@ -271,7 +208,31 @@ static int check_iface(
 	return 0;
 }
 
-int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
+/* Memory comes first: what is before it is done twice. */
+static int prepare(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	const struct npf_wire_open *req, const struct npf_bpf_insn *insns,
+	struct npf_wire_error *err)
+{
+	uint64_t size = req->buffer_size != 0 ? req->buffer_size : e->conf->npf.buffer * KIB;
+	struct compiled filters;
+	int rc = 0;
+
+	s->packet_buffer = NPF_MAX(size, (uint64_t)NPF_BUFFER_MIN);
+	if (asker != NULL)
+		rc = npf_charge(asker->accounts, asker->uid, NPF_RES_SESSIONS, 1, &s->charge, err);
+	if (rc == 0 && (req->flags & NPF_WIRE_OPEN_SEND_ONLY) == 0)
+		rc = prepare_capture(e, asker, s, err);
+	if (rc == 0)
+		rc = compile(e, &s->port->port, insns, req->n_insns, &filters, err);
+	if (rc < 0)
+		return rc;
+	s->n_insns = req->n_insns;
+	s->filter_in = filters.in;
+	s->filter_out = filters.out;
+	return 0;
+}
+
+int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct npf_peer *peer,
 	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
 	struct npf_wire_error *err)
 {
@@ -306,9 +267,9 @@ int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
 	s->bell = NPF_DOORBELL_NONE;
 	s->opened_ns = npf_clock_realtime();
 	s->account = npf_account_get(e->accounts, peer->uid);
-	rc = s->account != NULL ? prepare(e, s, req, insns, err) : -ENOMEM;
+	rc = s->account != NULL ? prepare(e, asker, s, req, insns, err) : -ENOMEM;
 	if (rc < 0) {
-		free_session(s);
+		free_session(e, s);
 		return rc;
 	}
 	s->id = e->next_session++;
@@ -339,7 +300,7 @@ struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *
 		return NULL;
 	}
 	s->watch = npf_watch_end(e, s->watch);
-	free_session(s);
+	free_session(e, s);
 	return NULL;
 }
 
@@ -362,6 +323,14 @@ int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wir
 	return rc;
 }
 
+/* Only the control thread writes it. */
+static void step_generation(struct npf_session *s, int step)
+{
+	uint16_t gen = atomic_load_explicit(&s->filter_gen, memory_order_relaxed);
+
+	atomic_store_explicit(&s->filter_gen, (uint16_t)(gen + step), memory_order_relaxed);
+}
+
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err)
 {
@@ -372,12 +341,12 @@ int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 		return rc;
 	s->filter_in = now.in;
 	s->filter_out = now.out;
-	s->filter_gen++;
+	step_generation(s, 1);
 	rc = npf_engine_replan(e);
 	if (rc < 0) {
 		s->filter_in = old.in;
 		s->filter_out = old.out;
-		s->filter_gen--;
+		step_generation(s, -1);
 		free_compiled(&now);
 		return npf_refuse(
 			err, rc, "the daemon is out of memory; the old filter stays in force");
@@ -443,14 +412,15 @@ void npf_session_end(struct npf_session *s)
 		close_lanes(s, s->buffer);
 }
 
-int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_buffer *buffer,
+int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
 	struct npf_watch *watch, struct npf_wire_error *err)
 {
 	struct npf_buffer *old = s->buffer;
+	struct npf_memory old_memory = s->memory;
 	struct npf_watch *old_watch = s->watch;
 	int rc;
 
-	s->buffer = buffer;
+	s->buffer = memory->buffer;
 	rc = npf_attend_read(s, err);
 	if (rc < 0) {
 		s->buffer = old;
@@ -477,6 +447,8 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_b
 		s->watch = old_watch;
 		return npf_refuse(err, rc, "the daemon is out of memory; all stays as it was");
 	}
+	s->memory = *memory;
+	*memory = (struct npf_memory){0};
 	/* The reader has the old buffer mapped: it drains that to its end, then goes on with the
 	 * new one. */
 	npf_watch_stop(e, old_watch);
@@ -486,14 +458,14 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_b
 	if (old_watch == NULL)
 		add_counters(&s->retired, old);
 	npf_watch_end(e, old_watch);
-	npf_buffer_free(old);
+	npf_memory_free(e->errands, &old_memory);
 	return 0;
 }
 
-int npf_session_set_buffer(
-	struct npf_engine *e, struct npf_session *s, uint64_t size, struct npf_wire_error *err)
+int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	uint64_t size, struct npf_wire_error *err)
 {
-	struct npf_buffer *fresh;
+	struct npf_memory fresh;
 	int rc;
 
 	if (s->buffer == NULL)
@@ -504,12 +476,12 @@ int npf_session_set_buffer(
 			"captures again");
 	if (size < NPF_BUFFER_MIN)
 		size = NPF_BUFFER_MIN;
-	rc = npf_session_make_buffer(e, s, size, s->port->n_taps, &fresh, err);
+	rc = npf_session_make_buffer(e, asker, s, size, s->port->n_taps, &fresh, err);
 	if (rc < 0)
 		return rc;
-	rc = npf_session_switch(e, s, fresh, NULL, err);
+	rc = npf_session_switch(e, s, &fresh, NULL, err);
 	if (rc < 0)
-		npf_buffer_free(fresh);
+		npf_memory_free(e->errands, &fresh);
 	else
 		s->packet_buffer = size;
 	return rc;
@@ -558,9 +530,8 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 	if (s->watch == NULL)
 		add_counters(&c, s->buffer);
 	for (unsigned int i = 0; i < n_feeds(s->port); i++) {
-		st->received += __atomic_load_n(&s->feeds[i].received, __ATOMIC_RELAXED);
-		st->accepted += __atomic_load_n(&s->feeds[i].accepted, __ATOMIC_RELAXED);
-		st->screened += __atomic_load_n(&s->feeds[i].screened, __ATOMIC_RELAXED);
+		npf_feed_add(&s->feeds[i], &st->received, &st->accepted);
+		st->screened += atomic_load_explicit(&s->feeds[i].screened, memory_order_relaxed);
 	}
 	st->captured += c.packets;
 	st->captured_bytes += c.bytes;

@@ -8,6 +8,7 @@
 #define NPF_ENGINE_SESSION_H
 
 #include "engine/engine.h"
+#include "engine/supply.h"
 #include "ringbuf/tx.h"
 
 #include <sys/types.h>
@@ -33,9 +34,11 @@ struct npf_session {
 	bool uses;      /* its port runs for it */
 	struct npf_wire_params params;
 	uint32_t n_insns;
-	uint16_t filter_gen;
+	_Atomic uint16_t filter_gen; /* a monitor's worker reads it, too */
 	struct npf_filter *filter_in, *filter_out;
 	struct npf_buffer *buffer;        /* NULL: send only */
+	struct npf_memory memory;         /* the buffer, and what is charged for it */
+	struct npf_charge charge;         /* for the session */
 	uint64_t packet_buffer;           /* bytes asked for, for packets */
 	struct npf_watch *watch;          /* MONITOR mode, else NULL */
 	struct npf_feed *feeds;           /* one a lane, and one for a monitor's sent packets */
@@ -50,10 +53,12 @@ struct npf_session {
 	struct npf_wire_stats dumped; /* what its dumps before that counted */
 	uint64_t sent, send_failed;   /* by requests; a lane has its own counts */
 	struct npf_send_lane *tx;     /* NULL: none */
-	uint64_t opened_ns;           /* CLOCK_REALTIME */
+	struct npf_charge tx_charge;
+	uint64_t opened_ns; /* CLOCK_REALTIME */
 };
 
-int npf_session_open(struct npf_engine *e, const struct npf_peer *peer,
+/* @asker: NULL: the daemon itself. Return: -EINPROGRESS and the like: see engine/supply.h. */
+int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct npf_peer *peer,
 	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
 	struct npf_wire_error *err);
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s);
@@ -73,19 +78,20 @@ int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err);
 int npf_session_set_params(
 	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params);
-int npf_session_set_buffer(
-	struct npf_engine *e, struct npf_session *s, uint64_t size, struct npf_wire_error *err);
+int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	uint64_t size, struct npf_wire_error *err);
 
 /* For modes: compile a filter for received and for sent packets, */
 int npf_session_compile(const struct npf_engine *e, const struct npf_port *port,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter **inp,
 	struct npf_filter **outp, struct npf_wire_error *err);
 /* make a buffer within the user's limits, */
-int npf_session_make_buffer(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
-	unsigned int n_lanes, struct npf_buffer **bp, struct npf_wire_error *err);
+int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
+	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
+	struct npf_wire_error *err);
 /* and let it and the watch (NULL: packets) take the place of the old ones, which are ended. On
  * failure all stays as it was, and the new ones stay the caller's. */
-int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_buffer *buffer,
+int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
 	struct npf_watch *watch, struct npf_wire_error *err);
 
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
@@ -93,8 +99,8 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 
 /* Make the session's send lane. @size: bytes, 0: the default. The last descriptor is the caller's
  * to close, the others stay the lane's. */
-int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t size,
-	int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err);
+int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err);
 /* The session sends nothing more. */
 void npf_session_end_send(struct npf_engine *e, struct npf_session *s);
 /* The port is being removed: its sessions send nothing more there, and what is in their lanes, now
@@ -104,10 +110,6 @@ void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p
 void npf_session_send_state(const struct npf_session *s, struct npf_tx_state *st);
 uint64_t npf_session_send_memory(const struct npf_session *s);
 int npf_session_send_fault(const struct npf_session *s);
-
-/* May the session's user have so many bytes more? Return: 0, or -errno with a text in err. */
-int npf_session_check_memory(const struct npf_engine *e, const struct npf_session *s, uint64_t size,
-	struct npf_wire_error *err);
 
 /* Is its filter one that its reader runs? Of a monitor and a dump it is run here all the same. */
 bool npf_session_screens(const struct npf_session *s);

@@ -85,6 +85,7 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 	return rc;
 }
 
+/* Its memory stays. */
 static void free_tx(struct npf_send_lane *tx)
 {
 	if (tx != NULL)
@@ -101,10 +102,12 @@ static uint64_t round_up(uint64_t size)
 	return p;
 }
 
-int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t size,
-	int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err)
+int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err)
 {
+	struct npf_memory_conf conf = {.lane = round_up(size != 0 ? size : NPF_TX_DEFAULT)};
 	struct npf_port *port = &s->port->port;
+	struct npf_memory mem;
 	struct npf_send_lane *tx;
 	int rc = may_send(port, err);
 
@@ -112,38 +115,46 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_session *s, uint64_t 
 		return rc;
 	if (s->tx != NULL)
 		return refuse(err, -EBUSY, "this session has a send lane on port %s already", port);
-	size = round_up(size != 0 ? size : NPF_TX_DEFAULT);
-	rc = npf_session_check_memory(e, s, size, err);
-	if (rc == 0)
-		rc = npf_attend_use(e, s, err);
+	rc = npf_memory_get(asker, &conf, &mem, err);
 	if (rc < 0)
 		return rc;
+	rc = npf_attend_use(e, s, err);
+	if (rc < 0) {
+		npf_memory_free(e->errands, &mem);
+		return rc;
+	}
 	tx = calloc(1, sizeof(*tx));
-	rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, size, npf_account_wakes(s->account)) : -ENOMEM;
+	rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, mem.lane) : -ENOMEM;
 	if (rc == 0)
 		rc = npf_sends_serve(e, tx);
 	if (rc < 0) {
 		free_tx(tx);
+		npf_memory_free(e->errands, &mem);
 		snprintf(err->text, sizeof(err->text), "a send lane can't be had: %s",
 			strerror(-rc));
 		return rc;
 	}
+	s->tx_charge = mem.charge;
 	s->tx = tx;
 	npf_tx_lane_fds(tx->lane, fds);
 	npf_tx_lane_give(tx->lane);
-	*sizep = size;
+	*sizep = conf.lane;
 	return 0;
 }
 
 void npf_session_end_send(struct npf_engine *e, struct npf_session *s)
 {
 	struct npf_send_lane *tx = s->tx;
+	struct npf_memory mem = {.uid = s->peer.uid};
 
 	if (tx == NULL)
 		return;
 	s->tx = NULL;
 	npf_sends_drop(e, tx);
+	mem.lane = tx->lane;
+	mem.charge = npf_charge_steal(&s->tx_charge);
 	free_tx(tx);
+	npf_memory_free(e->errands, &mem);
 }
 
 void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p)

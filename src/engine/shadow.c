@@ -118,7 +118,7 @@ static int open_session(
 	int rc;
 
 	snprintf(req.port, sizeof(req.port), "%s", port->port.conf->name);
-	rc = npf_session_open(s->engine, &peer, &req, for_us, &s->session, err);
+	rc = npf_session_open(s->engine, NULL, &peer, &req, for_us, &s->session, err);
 	if (rc < 0)
 		return rc;
 	rc = npf_reader_new(s->session->bell.wait_fd, &s->reader);

@@ -51,11 +51,6 @@ static inline void count(_Atomic uint64_t *c, uint64_t n)
 		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-static inline void count_feed(uint64_t *c, uint64_t n)
-{
-	__atomic_store_n(c, *c + n, __ATOMIC_RELAXED);
-}
-
 static void wake(const struct npf_tap_client *c)
 {
 	if (c->bell != NULL && npf_doorbell_ring(c->bell) > 0)
@@ -103,7 +98,7 @@ static void count_screened(
 
 	for (unsigned int i = 0; i < b->n; i++)
 		wanted += is_wanted(c, b, i);
-	count_feed(&c->feed->screened, wanted - accepted);
+	count(&c->feed->screened, wanted - accepted);
 }
 
 static inline uint32_t keep_bytes(
@@ -146,11 +141,11 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 		if (!npf_dump_put(c->dump, &hdr, b->data[i]))
 			npf_dump_drop(c->dump, 1);
 	}
-	count_feed(&c->feed->received, b->n);
+	count(&c->feed->received, b->n);
 	if (NPF_UNLIKELY(c->screens))
 		count_screened(c, b, accepted);
 	if (accepted > 0)
-		count_feed(&c->feed->accepted, accepted);
+		count(&c->feed->accepted, accepted);
 	if (accepted > 0 || c->is_merged)
 		commit(c, now_ns);
 }
@@ -173,7 +168,7 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 		verdict = (c->screens ? npf_filter_screen : npf_filter_run)(
 			filter, b->data[i], b->len[i], b->caplen[i]);
 	if (verdict == 0 && c->screens && is_wanted(c, b, i))
-		count_feed(&c->feed->screened, 1);
+		count(&c->feed->screened, 1);
 	if (verdict != 0) {
 		hdr.caplen = keep_bytes(c, b, i, verdict);
 		hdr.filter_gen = c->filter_gen;
@@ -189,9 +184,9 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 				return false;
 			npf_lane_drop(c->lane, NPF_DROP_OVERSIZE, 1);
 		}
-		count_feed(&c->feed->accepted, 1);
+		count(&c->feed->accepted, 1);
 	}
-	count_feed(&c->feed->received, 1);
+	count(&c->feed->received, 1);
 	return true;
 }
 

@@ -28,10 +28,18 @@
 /* Counters of one session on one tap lcore: written by that lcore only, read by the control thread.
  */
 struct npf_feed {
-	uint64_t received; /* packets handled, whatever the filter said */
-	uint64_t accepted; /* passed filter and direction, delivered or not */
-	uint64_t screened; /* rejected by what is run here of a filter that the reader runs */
+	_Atomic uint64_t received; /* packets handled, whatever the filter said */
+	_Atomic uint64_t accepted; /* passed filter and direction, delivered or not */
+	_Atomic uint64_t
+		screened; /* rejected by what is run here of a filter that the reader runs */
 } __attribute__((aligned(NPF_CACHELINE)));
+
+/* Add a feed to sums of what a client was shown. Context: any. */
+static inline void npf_feed_add(const struct npf_feed *f, uint64_t *receivedp, uint64_t *acceptedp)
+{
+	*receivedp += atomic_load_explicit(&f->received, memory_order_relaxed);
+	*acceptedp += atomic_load_explicit(&f->accepted, memory_order_relaxed);
+}
 
 /* One session as one lcore sees it. Immutable. */
 struct npf_tap_client {

@@ -39,7 +39,7 @@ static bool tell_session(void *arg, const struct npf_wire_interval *iv, uint64_t
 		.caplen = len,
 		.len = len,
 		.flags = NPF_REC_COUNTS,
-		.filter_gen = __atomic_load_n(&s->filter_gen, __ATOMIC_RELAXED),
+		.filter_gen = atomic_load_explicit(&s->filter_gen, memory_order_relaxed),
 		.port = w->port->port.index,
 	};
 
@@ -182,10 +182,10 @@ static int watch_session(struct npf_engine *e, struct npf_watch *w,
 	return rc;
 }
 
-int npf_session_set_mode(struct npf_engine *e, struct npf_session *s,
+int npf_session_set_mode(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
 	const struct npf_wire_set_mode *req, const void *tail, struct npf_wire_error *err)
 {
-	struct npf_buffer *buffer = NULL;
+	struct npf_memory memory = {0};
 	struct npf_watch *w = NULL;
 	int rc;
 
@@ -194,22 +194,23 @@ int npf_session_set_mode(struct npf_engine *e, struct npf_session *s,
 		return -EINVAL;
 	}
 	if (req->mode == NPF_WIRE_CAPTURE) {
-		rc = npf_session_make_buffer(e, s, s->packet_buffer, s->port->n_taps, &buffer, err);
+		rc = npf_session_make_buffer(
+			e, asker, s, s->packet_buffer, s->port->n_taps, &memory, err);
 	} else {
 		w = new_watch(s->port, s);
 		rc = w != NULL ? watch_session(e, w, req, tail, err) : -ENOMEM;
 		if (rc == 0)
-			rc = npf_session_make_buffer(e, s, NPF_BUFFER_MIN, 1, &buffer, err);
+			rc = npf_session_make_buffer(e, asker, s, NPF_BUFFER_MIN, 1, &memory, err);
 		if (rc == 0) {
-			w->lane = npf_buffer_lane(buffer, 0);
+			w->lane = npf_buffer_lane(memory.buffer, 0);
 			rc = begin(e, w, tell_session);
 		}
 	}
 	if (rc == 0)
-		rc = npf_session_switch(e, s, buffer, w, err);
+		rc = npf_session_switch(e, s, &memory, w, err);
 	if (rc < 0) {
 		npf_watch_end(e, w);
-		npf_buffer_free(buffer);
+		npf_memory_free(e->errands, &memory);
 	}
 	return rc;
 }

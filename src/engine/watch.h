@@ -32,7 +32,7 @@ struct npf_watch {
  * On success the session has a new buffer, and the old one is closed after its last record. Return:
  * 0, or -errno with a text in err.
  */
-int npf_session_set_mode(struct npf_engine *e, struct npf_session *s,
+int npf_session_set_mode(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
 	const struct npf_wire_set_mode *req, const void *tail, struct npf_wire_error *err);
 
 /* Put it on the engine's list, or take it off: the next plan has it, or no longer. */

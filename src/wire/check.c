@@ -222,6 +222,7 @@ static const struct shape shapes[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_PORT_ADD] = {sizeof(struct npf_wire_port_add), check_port_add, NULL},
 	[NPF_WIRE_PORT_DEL] = {sizeof(struct npf_wire_port_name), check_port_del, NULL},
 	[NPF_WIRE_READ] = {0, NULL, NULL},
+	[NPF_WIRE_FILE] = {0, NULL, NULL},
 };
 
 static int refuse(struct npf_wire_error *err, int rc, const char *why)
@@ -246,7 +247,7 @@ int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_wire_error
 	}
 	if (msg->hdr.type == 0 || msg->hdr.type >= NPF_WIRE_N_TYPES)
 		return refuse(err, -EPROTO, "unknown type");
-	if (msg->n_fds > (msg->hdr.type == NPF_WIRE_DUMP))
+	if (msg->n_fds > 0)
 		return refuse(err, -EPROTO, "it carries descriptors");
 	shape = &shapes[msg->hdr.type];
 	if (msg->body_len < shape->fixed)

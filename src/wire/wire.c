@@ -88,7 +88,7 @@ void npf_wire_msg_close(struct npf_wire_msg *msg)
 	msg->n_fds = 0;
 }
 
-/* Takes every descriptor that came along, so that none leaks whatever else is wrong. */
+/* There is room for all that the kernel can bring. */
 static void take_fds(struct msghdr *mh, struct npf_wire_msg *msg)
 {
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm != NULL; cm = CMSG_NXTHDR(mh, cm)) {
@@ -96,23 +96,17 @@ static void take_fds(struct msghdr *mh, struct npf_wire_msg *msg)
 
 		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
 			continue;
-		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(fd));
-			if (msg->n_fds < NPF_WIRE_MAXFDS)
-				msg->fds[msg->n_fds++] = fd;
-			else
-				npf_close(fd);
-		}
+		n = NPF_MIN((cm->cmsg_len - CMSG_LEN(0)) / sizeof(int),
+			NPF_ARRAY_LEN(msg->fds) - msg->n_fds);
+		memcpy(&msg->fds[msg->n_fds], CMSG_DATA(cm), n * sizeof(int));
+		msg->n_fds += (unsigned int)n;
 	}
 }
 
 int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *msg)
 {
 	union {
-		char buf[CMSG_SPACE(sizeof(int) * NPF_WIRE_MAXFDS)];
+		char buf[CMSG_SPACE(sizeof(int) * NPF_WIRE_ANYFDS)];
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = {buf, buf_len};
@@ -122,7 +116,6 @@ int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *ms
 		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf),
 	};
-	int rc = -EPROTO;
 	ssize_t n;
 
 	msg->n_fds = 0;
@@ -132,24 +125,19 @@ int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *ms
 	if (n < 0)
 		return -errno;
 	take_fds(&mh, msg);
-	if (n == 0) {
-		npf_wire_msg_close(msg);
+	if (n == 0)
 		return 0;
-	}
 	/* There is room for all that a message can bring: it was the kernel that had none. */
 	if ((mh.msg_flags & MSG_CTRUNC) != 0)
-		rc = -EMFILE;
-	if ((size_t)n < sizeof(msg->hdr) || (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-		goto refuse;
+		return -EMFILE;
+	if ((size_t)n < sizeof(msg->hdr) || (mh.msg_flags & MSG_TRUNC) != 0)
+		return -EPROTO;
 	memcpy(&msg->hdr, buf, sizeof(msg->hdr));
 	if (msg->hdr.magic != NPF_WIRE_MAGIC)
-		goto refuse;
+		return -EPROTO;
 	msg->body = (const char *)buf + sizeof(msg->hdr);
 	msg->body_len = (size_t)n - sizeof(msg->hdr);
 	return 1;
-refuse:
-	npf_wire_msg_close(msg);
-	return rc;
 }
 
 static int call_error(struct npf_wire_call *call, int rc, const char *text)
@@ -203,6 +191,7 @@ static int receive(int fd, int timeout_ms, char **bufp, struct npf_wire_msg *msg
 	struct msghdr peek = {0};
 	ssize_t len;
 
+	msg->n_fds = 0;
 	if (rc < 0)
 		return rc;
 	/* Only a list of ports is long: room for the longest message would cost each call more
@@ -246,8 +235,8 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 
 	if (!has_room_for(fd, call->min_fds))
 		return call_error(call, -EMFILE, NPF_WIRE_OUT_OF_FDS);
-	rc = npf_wire_send_msg(fd, &hdr, call->body, call->body_len, call->tail, call->tail_len,
-		call->send_fds, call->n_send_fds);
+	rc = npf_wire_send_msg(
+		fd, &hdr, call->body, call->body_len, call->tail, call->tail_len, NULL, 0);
 	if (rc == -EMSGSIZE)
 		return call_error(call, rc, "the request is too long for one message");
 	if (rc < 0)
@@ -257,6 +246,8 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 	do {
 		rc = receive(fd, call->timeout_ms > 0 ? call->timeout_ms : NPF_WIRE_TIMEOUT_MS,
 			&buf, &msg);
+		if (rc <= 0)
+			npf_wire_msg_close(&msg);
 		if (rc == -ETIMEDOUT)
 			return call_error(call, rc, "the npf-dpdk daemon does not answer");
 		if (rc == -ENOMEM)
@@ -287,6 +278,61 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 	}
 	npf_wire_msg_close(&msg);
 	return rc;
+}
+
+static int send_fd(int channel, int fd)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {{0}};
+	char byte = 'F';
+	struct iovec iov = {&byte, 1};
+	struct msghdr mh = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf),
+	};
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
+	ssize_t n;
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	do
+		n = sendmsg(channel, &mh, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+int npf_wire_hand_over(int sock, int fd, struct npf_wire_error *err)
+{
+	npf_autofd int channel = -1;
+	struct npf_wire_file_reply reply = {0};
+	struct npf_wire_call call = {.type = NPF_WIRE_FILE, .fds = &channel, .n_fds = 1};
+	int rc = npf_wire_do(sock, &call);
+
+	if (rc == 0 && call.n_fds != 1)
+		rc = call_error(&call, -EPROTO, "the daemon sent no descriptor");
+	if (rc < 0) {
+		*err = call.err;
+		return rc;
+	}
+	rc = send_fd(channel, fd);
+	if (rc == 0)
+		rc = wait_readable(channel, 2 * NPF_WIRE_TIMEOUT_MS);
+	if (rc == 0 && recv(channel, &reply, sizeof(reply), 0) != sizeof(reply))
+		rc = -EPIPE;
+	if (rc < 0) {
+		snprintf(err->text, sizeof(err->text), "the daemon did not take the file: %s",
+			strerror(-rc));
+		return rc;
+	}
+	*err = reply.error;
+	err->text[sizeof(err->text) - 1] = '\0';
+	return reply.status;
 }
 
 int npf_wire_open_daemon(const char *path, const char *program, struct npf_wire_hello_reply *hello,

@@ -22,7 +22,8 @@
 #define NPF_WIRE_MAGIC      0x3046504eu /* "NPF0" */
 #define NPF_WIRE_VERSION    2
 #define NPF_WIRE_REPLY      0x8000u
-#define NPF_WIRE_MAXFDS     40
+#define NPF_WIRE_MAXFDS     40  /* descriptors that the daemon sends with one message */
+#define NPF_WIRE_ANYFDS     253 /* descriptors that the kernel lets anybody send with one message */
 #define NPF_WIRE_MAXINSNS   49152u       /* instructions of a filter in one message */
 #define NPF_WIRE_MAXBODY    (400u << 10) /* bytes, header not counted */
 #define NPF_WIRE_MAXFRAME   (64u << 10)  /* bytes of a packet sent by NPF_WIRE_SEND */
@@ -50,13 +51,13 @@ enum npf_wire_type {
 	NPF_WIRE_QUERY,      /* npf_wire_query -> no body + descriptor of a JSON text */
 	NPF_WIRE_SET_MODE, /* npf_wire_set_mode + rows + insns -> npf_wire_buffer_reply + buffer fds
 			    */
-	NPF_WIRE_DUMP,     /* npf_wire_dump + insns, may carry the descriptor of a file
-			      -> npf_wire_dump_reply + doorbell */
+	NPF_WIRE_DUMP,     /* npf_wire_dump + insns -> npf_wire_dump_reply + doorbell */
 	NPF_WIRE_DUMP_CONTROL, /* npf_wire_dump_control -> npf_wire_dump_reply + doorbell */
 	NPF_WIRE_DUMP_STATUS,  /* no body -> npf_wire_dump_status, of the session's dump */
 	NPF_WIRE_SEND_LANE,    /* npf_wire_send_lane -> npf_wire_send_lane + descriptors */
 	NPF_WIRE_PORT_ADD,     /* npf_wire_port_add -> npf_wire_port */
 	NPF_WIRE_PORT_DEL,     /* npf_wire_port_name -> npf_wire_port_ended + a doorbell a dump */
+	NPF_WIRE_FILE,         /* no body -> no body + a socket for the descriptor of a file */
 	NPF_WIRE_READ,         /* no body -> no body; of a session that was opened with LOOK */
 	NPF_WIRE_N_TYPES,
 };
@@ -304,14 +305,26 @@ enum npf_wire_dump_format {
 };
 
 /*
- * A dump to disk. Either the client opens the file and sends its descriptor along: a regular file,
- * emptied here, and written to with the client's own right to do so. Or the daemon makes the files:
- * then only root and the daemon's own user may ask.
+ * FILE: the client wants to hand over a file that it has opened, for the DUMP that comes next. The
+ * control socket takes no descriptors, since closing somebody's descriptor may block for ever. So
+ * the reply brings a socket of its own: over it the client sends the descriptor, beside one byte,
+ * within NPF_WIRE_TIMEOUT_MS, and hears npf_wire_file_reply. Nobody waits for that but the client.
+ */
+struct npf_wire_file_reply {
+	int32_t status; /* 0, or -errno and a text */
+	uint32_t reserved;
+	struct npf_wire_error error;
+};
+
+/*
+ * A dump to disk. Either the client opens the file and hands it over (FILE): a regular file on a
+ * local file system, open for writing, emptied here. Or the daemon makes the files: then only root
+ * and the daemon's own user may ask.
  */
 struct npf_wire_dump {
 	char name[NPF_WIRE_NAMELEN]; /* for people; "": the daemon makes one up */
 	char port[NPF_WIRE_NAMELEN]; /* with SESSION: "", the session's */
-	char file[1024];             /* pattern, an absolute path; "": the descriptor */
+	char file[1024];             /* pattern, an absolute path; "": the file handed over */
 	char filter[2048];           /* the expression, for people and for pcapng's header */
 	char comment[1024];          /* for pcapng's header */
 	/* 0: no limit */
@@ -413,7 +426,7 @@ struct npf_wire_msg {
 	struct npf_wire_hdr hdr;
 	const void *body;
 	size_t body_len;
-	int fds[NPF_WIRE_MAXFDS]; /* the receiver's to close: npf_wire_msg_close() */
+	int fds[NPF_WIRE_ANYFDS]; /* the receiver's to close: npf_wire_msg_close() */
 	unsigned int n_fds;
 };
 
@@ -443,7 +456,8 @@ int npf_wire_send_msg(int fd, const struct npf_wire_hdr *hdr, const void *body, 
  * npf_wire_recv_msg - receive one message into buf (NPF_WIRE_BUFLEN bytes are always enough).
  * Return: 1; 0: the peer has closed; -EAGAIN on a non-blocking socket; -EPROTO: no header, wrong
  *         magic, or cut off; -EMFILE: not all descriptors that came along could be had; or -errno.
- *         Descriptors of a refused message are closed.
+ * Owns:   whatever it returns, every descriptor that came along is in msg->fds and the caller's to
+ *         close: none is closed here, since that may block.
  */
 #define NPF_WIRE_BUFLEN (sizeof(struct npf_wire_hdr) + NPF_WIRE_MAXBODY)
 int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *msg);
@@ -472,11 +486,9 @@ struct npf_wire_call {
 	size_t body_len;
 	const void *tail; /* insns or frame */
 	size_t tail_len;
-	void *reply;         /* where the reply's body goes */
-	size_t reply_len;    /* most that fits there (in), bytes received (out) */
-	size_t reply_min;    /* least that a good reply has; less is -EPROTO */
-	const int *send_fds; /* descriptors that go along with the request */
-	unsigned int n_send_fds;
+	void *reply;          /* where the reply's body goes */
+	size_t reply_len;     /* most that fits there (in), bytes received (out) */
+	size_t reply_min;     /* least that a good reply has; less is -EPROTO */
 	int *fds;             /* where the reply's descriptors go: the caller's to close */
 	unsigned int n_fds;   /* most that fit there (in), received (out); excess ones are closed */
 	unsigned int min_fds; /* least that a good reply has: when there is no room for so many,
@@ -492,6 +504,14 @@ struct npf_wire_call {
 /* Return: 0; -errno as the daemon said; -ETIMEDOUT; -EPIPE (daemon gone); -EPROTO (not our daemon);
  * -EMFILE (this process has no descriptors left). */
 int npf_wire_do(int fd, struct npf_wire_call *call);
+
+/*
+ * npf_wire_hand_over - give the daemon a file that is open for writing, for the next DUMP.
+ * @sock: of npf_wire_open_daemon()
+ * @fd:   stays the caller's
+ * Return: 0, or -errno with err filled: the daemon's refusal, or as npf_wire_do().
+ */
+int npf_wire_hand_over(int sock, int fd, struct npf_wire_error *err);
 
 /*
  * npf_wire_open_daemon - connect and say hello.

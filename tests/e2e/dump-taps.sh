@@ -81,7 +81,7 @@ mkdir -m 777 "$t/theirs"
 	fail "32 MiB and lanes are refused"
 ! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w "$t/theirs/x.pcap" --buffer 33MiB -c 100 2>"$t/err" ||
 	fail "33 MiB take 128"
-says "$t/err" 'would hold 128 MiB, the limit is 64' "a ring is counted as large as it is, with its lanes"
+says "$t/err" 'would hold 128 MiB of buffers, the limit is 64 MiB' "a ring is counted as large as it is, with its lanes"
 
 stop_daemon
 clean "$t/daemon.log"

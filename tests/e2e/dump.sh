@@ -222,15 +222,24 @@ offer() {
 		path, file, flags = sys.argv[1:]
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 		s.connect(path)
-		def ask(kind, body, fds=()):
-		    socket.send_fds(s, [struct.pack("=IHHIi", 0x3046504E, 2, kind, 7, 0) + body], fds)
-		    answer = s.recv(65536)
-		    return struct.unpack("=IHHIi", answer[:16])[4], answer[16:].split(b"\0")[0].decode(errors="replace")
+		def text(body):
+		    return body.split(b"\0")[0].decode(errors="replace")
+		def ask(kind, body):
+		    global fds
+		    s.send(struct.pack("=IHHIi", 0x3046504E, 2, kind, 7, 0) + body)
+		    answer, fds, _, _ = socket.recv_fds(s, 65536, 9)
+		    return struct.unpack("=IHHIi", answer[:16])[4], text(answer[16:])
 		ask(1, struct.pack("64s", b"offer"))
 		fd = os.open(file, eval(flags, dict(vars(os))), 0o600)
+		ask(17, b"")
+		with socket.socket(fileno=fds[0]) as channel:
+		    socket.send_fds(channel, [b"F"], [fd])
+		    answer = channel.recv(65536)
+		if struct.unpack("=i", answer[:4])[0] != 0:
+		    sys.exit(print(struct.unpack("=i", answer[:4])[0], text(answer[8:])))
 		body = struct.pack("=64s64s1024s2048s1024s10Q6I", b"offered", b"npf3", b"", b"", b"", 0, 0, 0, 0, 1, *[0] * 11)
-		status, text = ask(11, body, [fd])
-		print(status, text if status else "")
+		status, why = ask(11, body)
+		print(status, why if status else "")
 	PY
 }
 echo kept >"$d/theirs/offered"

@@ -180,8 +180,15 @@ daemon_maps() {
 	grep -c memfd "/proc/$daemon/maps" || true
 }
 
+# A client that has gone is cleared away by and by.
 note_costs() {
+	local before=
 	costs="$(daemon_fds) $(daemon_maps)"
+	until [ "$costs" = "$before" ]; do
+		before=$costs
+		sleep 0.1
+		costs="$(daemon_fds) $(daemon_maps)"
+	done
 }
 
 costs_as_before() {
