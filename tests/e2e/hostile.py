@@ -230,6 +230,11 @@ def linger(expected):
             fail(f"descriptors pass: {through}, expected: {expected}")
         ok("descriptors that do not close " +
            ("are closed where nobody waits" if through[0] else "do not come in"))
+
+
+def linger_in_files(*_):
+    with Bystander():
+        lingering = Lingering()
         with Client() as c:
             channel = file_channel(c)
             channel.sendmsg([b"F"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
@@ -396,8 +401,8 @@ def dump_memory(size):
     """As root, who may let the daemon make files."""
     with Client() as c:
         for retro, what in ((0, "a dump's ring"), (int(size) * MIB // 4, "what a dump remembers")):
-            file = f"/tmp/{os.path.basename(os.path.dirname(path))}/dump-{what[:3]}-%N.pcap"
-            for _ in range(8):
+            for i in range(8):
+                file = f"{os.path.dirname(path)}/dump-{retro}-{i}-%N.pcap"
                 c.say(header(DUMP) + dump_body(int(size) * MIB // 2 if not retro else 0, retro,
                                                file.encode()))
                 ping()
@@ -513,6 +518,6 @@ def in_work(size):
     signal.pause()
 
 
-STORIES = {f.__name__: f for f in (linger, files, connections, memory, dump_memory, one_account,
-                                   questions, in_work)}
+STORIES = {f.__name__: f for f in (linger, linger_in_files, files, connections, memory, dump_memory,
+                                   one_account, questions, in_work)}
 STORIES[sys.argv[3]](*sys.argv[4:5])

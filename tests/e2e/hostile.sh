@@ -57,6 +57,7 @@ ok "no descriptor and no ring is left"
 passrights=through
 python3 -c 'import socket; socket.socket(socket.AF_UNIX).setsockopt(1, 83, 0)' 2>/dev/null && passrights=refused
 hostile linger $passrights
+hostile linger_in_files
 stop_daemon
 
 # ---- memory ----
