@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A client that means harm.
 
-    hostile.py SOCKET PORT STORY [ARGUMENT]
+    hostile.py SOCKET STORY [ARGUMENT...]
 
 Becomes user nobody and tries to keep the daemon from serving others. Beside it runs, as whoever
 started this, a client that asks the daemon something every few milliseconds; in the end it says
-how long the longest answer took. Every structure is packed here by hand, as in rude.py.
+how long the longest answer took.
 """
 import array
 import json
@@ -19,96 +19,17 @@ import struct
 import sys
 import time
 
-MAGIC, VERSION = 0x3046504E, 1
-(HELLO, PORTS, OPEN, SET_FILTER, SET_PARAMS, SET_BUFFER, STATS, SEND, QUERY, SET_MODE, DUMP,
- DUMP_CONTROL, DUMP_STATUS, SEND_LANE, PORT_ADD, PORT_DEL, FILE) = range(1, 18)
-EDQUOT, EINVAL = 122, 22
+sys.dont_write_bytecode = True  # nothing is left beside the sources
+from hostile_client import (Client, DUMP, DUMP_CONTROL, EDQUOT, EINVAL, FILE, HELLO, HungUp, OPEN,
+                            PORTS, SEND_LANE, SET_BUFFER, STATS, dump_body, fail, header, ok,
+                            open_body, text_of)
+
 NOBODY = 65534
 MIB = 1 << 20
 GENEROUS = 2.5  # seconds for an answer, on a machine that has much else to do
-LINGER = 4      # seconds that the old daemon stood still
+LINGER = 4      # seconds that such a socket holds whoever closes it
 
-path, port = sys.argv[1], sys.argv[2].encode()
-
-
-class HungUp(Exception):
-    pass
-
-
-def fail(text):
-    print("FAILED: " + text, flush=True)
-    sys.exit(1)
-
-
-def ok(text):
-    print("ok: " + text, flush=True)
-
-
-def header(kind):
-    return struct.pack("=IHHIi", MAGIC, VERSION, kind, 7, 0)
-
-
-def open_body(size=0, flags=0, name=port):
-    return struct.pack("=64s4IQ4I", name, 0, 1000, 0, 0, size, 65535, flags, 0, 0)
-
-
-def dump_body(buffer=0, retro=0, file=b"", packets=0, name=b""):
-    return struct.pack("=64s64s1024s2048s1024s10Q6I", name, port, file, b"", b"", 0, 0, 0, 0,
-                       packets, 0, 0, buffer, retro, 0, *[0] * 6)
-
-
-def text_of(body):
-    return body.split(b"\0")[0].decode()
-
-
-class Client:
-    def __init__(self, greet=True):
-        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.s.connect(path)
-        self.s.settimeout(60)
-        self.fds = []
-        if greet:
-            self.ask(HELLO, struct.pack("64s", b"hostile"))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        self.s.close()
-        for fd in self.fds:
-            os.close(fd)
-        self.fds = []
-
-    def say(self, data, fds=()):
-        socket.send_fds(self.s, [data], fds)
-
-    def hear(self):
-        try:
-            data, fds, _, _ = socket.recv_fds(self.s, 1 << 20, 64)
-        except ConnectionResetError as e:
-            raise HungUp from e
-        self.fds += fds
-        if not data:
-            raise HungUp
-        return struct.unpack("=IHHIi", data[:16])[4], data[16:]
-
-    def ask(self, kind, body=b""):
-        self.say(header(kind) + body)
-        return self.hear()
-
-    def has_answer(self):
-        return bool(select.select([self.s], [], [], 0)[0])
-
-    def query(self, what):
-        status, _ = self.ask(QUERY, struct.pack("64s", what.encode()))
-        if status != 0:
-            fail(f"QUERY of {what}: {status}")
-        with os.fdopen(self.fds.pop(), "rb") as f:
-            f.seek(0)
-            return json.load(f)
+Client.path = path = sys.argv[1]
 
 
 def ping():
@@ -317,8 +238,8 @@ def connections(limit):
         for c in held:
             c.close()
         flood = [Client(greet=False) for _ in range(100 + 4 * limit)]
-        ping_as_root_goes_on = time.monotonic() + 1
-        while time.monotonic() < ping_as_root_goes_on:
+        enough = time.monotonic() + 1
+        while time.monotonic() < enough:
             time.sleep(0.1)
         for c in flood:
             try:
@@ -355,7 +276,7 @@ def wait_while_others_are_served(what, c, kind, body, good=0):
             return
         if kind in (OPEN, SEND_LANE):
             c.close()
-            c.__init__()
+            c.connect()
             if kind == SEND_LANE:
                 c.ask(OPEN, open_body())
     fail(f"nobody is served while {what}")
@@ -418,7 +339,7 @@ def dump_memory(size):
                 fail(f"nobody is served while {what} is made")
 
 
-def one_account(mib):
+def one_account(mib, directory):
     """Sessions, send lanes and dumps together hold what the limit says, in any order."""
     mib = int(mib)
     become_nobody()
@@ -428,7 +349,7 @@ def one_account(mib):
         b.ask(OPEN, open_body(MIB))
         if b.ask(SEND_LANE, struct.pack("=Q", mib // 4 * MIB))[0] != 0:
             fail("a quarter of the limit")
-        fd = os.open(sys.argv[5] + "/account.pcap", os.O_RDWR | os.O_CREAT, 0o600)
+        fd = os.open(directory + "/account.pcap", os.O_RDWR | os.O_CREAT, 0o600)
         if hand_over(d, fd)[0] != 0:
             fail("a regular file is refused")
         status, body = d.ask(DUMP, dump_body(mib // 2 * MIB))
@@ -520,4 +441,4 @@ def in_work(size):
 
 STORIES = {f.__name__: f for f in (linger, linger_in_files, files, connections, memory, dump_memory,
                                    one_account, questions, in_work)}
-STORIES[sys.argv[3]](*sys.argv[4:5])
+STORIES[sys.argv[2]](*sys.argv[3:])

@@ -9,7 +9,7 @@ need python3 jq
 
 netns a # for sockets on a loopback of our own
 hostile() {
-	on a timeout 150 python3 "$NPF_SRC/tests/e2e/hostile.py" "$NPF_SOCKET" npf0 "$@" ||
+	on a timeout 150 python3 "$NPF_SRC/tests/e2e/hostile.py" "$NPF_SOCKET" "$@" ||
 		fail "see above"
 }
 
@@ -66,7 +66,7 @@ configure '{memory: 600}'
 start_daemon -c "$t/conf.yaml"
 hostile memory 512
 hostile dump_memory 512
-python3 "$NPF_SRC/tests/e2e/hostile.py" "$NPF_SOCKET" npf0 in_work 512 >"$t/in_work" &
+python3 "$NPF_SRC/tests/e2e/hostile.py" "$NPF_SOCKET" in_work 512 >"$t/in_work" &
 add_background
 wait_for 10 grep -q asked "$t/in_work"
 stop_daemon
