@@ -15,8 +15,9 @@
  * their length doubles from trial to trial and begins again. The cost is bounded: after a trial of
  * that length the filter is left alone for ADAPT_SHARE times as many bursts.
  *
- * A part of the timed bursts, the dearest, does not count: an interrupt in the middle says nothing
- * about the form. A wrong verdict, if there is one, lasts until the next trial.
+ * The dearer half of the timed bursts does not count: an interrupt in the middle, or caches that
+ * another program has emptied, say nothing about the form. And a form has to win twice to be put
+ * into use, the second trial coming soon after the first.
  *
  * What is found is kept in the filter, shared by its threads, in relaxed atomics that are only
  * written when a thread looks: the line stays in all caches. Which burst to look at is drawn from
@@ -72,19 +73,23 @@ bool adapt_note(struct adapt_trial *t, uint64_t cycles, uint32_t n)
 	return ++t->n_bursts == 3 * half;
 }
 
-/* Cycles for 1 024 packets, the dearest part left out. */
+/* Cycles for 1 024 packets, the dearer half of the parts left out. */
 static uint64_t cost(const struct adapt_trial *t, uint32_t form)
 {
+	uint64_t c[ADAPT_PARTS];
 	uint64_t sum = 0;
-	uint64_t most = 0;
 
 	for (uint32_t i = 0; i < ADAPT_PARTS; i++) {
-		const uint64_t c = t->spent[form][i] * 1024 / NPF_MAX(t->packets[form][i], 1u);
+		uint64_t v = t->spent[form][i] * 1024 / NPF_MAX(t->packets[form][i], 1u);
+		uint32_t at = i;
 
-		sum += c;
-		most = NPF_MAX(most, c);
+		for (; at > 0 && c[at - 1] > v; at--)
+			c[at] = c[at - 1];
+		c[at] = v;
 	}
-	return (sum - most) / (ADAPT_PARTS - 1);
+	for (uint32_t i = 0; i < ADAPT_PARTS / 2; i++)
+		sum += c[i];
+	return sum / (ADAPT_PARTS / 2);
 }
 
 uint32_t adapt_verdict(const struct adapt_trial *t)
@@ -94,11 +99,24 @@ uint32_t adapt_verdict(const struct adapt_trial *t)
 	return cost(t, other) * 17 < cost(t, t->now) * 16 ? other : t->now;
 }
 
+static void put_off(struct adapt *a, uint32_t length, uint32_t bursts)
+{
+	set(&a->length, length);
+	set(&a->wait, bursts * ADAPT_SHARE / ADAPT_LOOK);
+}
+
 void adapt_settle(struct adapt *a, const struct adapt_trial *t)
 {
-	set(&a->preferred, adapt_verdict(t));
-	set(&a->wait, t->length * ADAPT_SHARE / ADAPT_LOOK);
-	set(&a->length, t->length < ADAPT_LONGEST ? 2 * t->length : ADAPT_SHORTEST);
+	const uint32_t winner = adapt_verdict(t);
+	const bool is_first = winner != t->now && get(&a->won) == 0;
+
+	set(&a->won, is_first);
+	if (is_first) {
+		put_off(a, t->length, ADAPT_SHORTEST);
+		return;
+	}
+	set(&a->preferred, winner);
+	put_off(a, t->length < ADAPT_LONGEST ? 2 * t->length : ADAPT_SHORTEST, t->length);
 }
 
 /* ---- The bursts of a thread ---- */

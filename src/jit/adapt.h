@@ -25,13 +25,15 @@ enum {
 #define ADAPT_SHORTEST  32u   /* bursts that a trial gives the other form */
 #define ADAPT_LONGEST   1024u /* ... twice as many each time up to this, then the shortest again */
 #define ADAPT_SHARE     128u /* of so many bursts one at most is run by the other form for a trial */
-#define ADAPT_PARTS     4u   /* that timed bursts are divided into; the dearest does not count */
+/* Parts that timed bursts are divided into; the dearer half does not count. */
+#define ADAPT_PARTS 4u
 
 /* What a filter knows. All relaxed: hints that any thread may overwrite, not facts. */
 struct adapt {
 	_Atomic uint32_t preferred; /* the form in use */
 	_Atomic uint32_t wait;      /* looks to pass over before the next trial */
 	_Atomic uint32_t length;    /* of the next trial, bursts; 0: the shortest */
+	_Atomic uint32_t won; /* 1: the other form has won the last trial, and needs one more */
 };
 
 /* One trial. Its bursts: length / 2 of the form in use, timed; length / 2 of the other, which
@@ -59,7 +61,9 @@ bool adapt_note(struct adapt_trial *t, uint64_t cycles, uint32_t n);
 /* The form that the trial found to be the better one. The other has to win by a sixteenth. */
 uint32_t adapt_verdict(const struct adapt_trial *t);
 
-/* The trial is over: its verdict decides from now on, and the next one is put off. */
+/* The trial is over, and the next one is put off: for long, or, when the other form has won for the
+ * first time, for a short while. The form that wins twice in a row is the one in use from then on.
+ */
 void adapt_settle(struct adapt *a, const struct adapt_trial *t);
 
 #endif

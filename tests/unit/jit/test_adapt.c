@@ -158,6 +158,24 @@ static void an_interrupt_decides_nothing(void **state)
 	}
 }
 
+static void one_lost_trial_decides_nothing(void **state)
+{
+	static const struct traffic cold = {50, 30, 30, 0};
+	struct thread t = {.drawn = 9};
+
+	(void)state;
+	for (unsigned int i = 0; i < 20; i++) {
+		run(&t, &mixed, SWEEP / 8);
+		/* Until a trial, a whole one, has found logic slower than branches. */
+		while (!t.trying)
+			run(&t, &mixed, 1);
+		while (t.trying)
+			run(&t, &cold, 1);
+		run(&t, &mixed, SWEEP / 8);
+		assert_int_equal(chosen(&t), FORM_FLAT);
+	}
+}
+
 static void forms_that_are_nearly_equal_do_not_take_turns(void **state)
 {
 	static const struct traffic equal = {100, 96, 96, 0};
@@ -259,6 +277,7 @@ int main(void)
 		cmocka_unit_test(traffic_that_changes_is_followed),
 		cmocka_unit_test(trials_cost_what_is_stated_and_no_more),
 		cmocka_unit_test(an_interrupt_decides_nothing),
+		cmocka_unit_test(one_lost_trial_decides_nothing),
 		cmocka_unit_test(forms_that_are_nearly_equal_do_not_take_turns),
 		cmocka_unit_test(a_trial_needs_no_clock_that_works),
 		cmocka_unit_test(filters_of_a_thread_have_their_trials_in_turn),
