@@ -160,7 +160,7 @@ struct npf_wire_open {
 	char port[NPF_WIRE_NAMELEN];
 	struct npf_wire_params params;
 	uint64_t buffer_size; /* bytes; 0 = the daemon's default */
-	uint32_t snaplen;     /* caplen never exceeds it */
+	uint32_t snaplen;     /* caplen never exceeds it, but see NPF_WIRE_FILTER_READER */
 	uint32_t flags;       /* NPF_WIRE_OPEN_* */
 	uint32_t n_insns;     /* of the filter that follows; 0 = accept all */
 	uint32_t reserved;
