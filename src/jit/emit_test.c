@@ -86,6 +86,14 @@ static const struct emit_table *table_for(struct emit *e, const struct ir_val *v
 	return t;
 }
 
+/* Is v the result of an instruction that gives no more than 16 bits? Of those the mov is free. */
+static bool is_half(const struct emit *e, uint32_t v)
+{
+	const enum ir_op op = e->ir->vals[v].op;
+
+	return ir_is_load(op) && ir_load_size(op) <= 2;
+}
+
 static enum x86_cc test_in_set(struct emit *e, const struct step *step, const struct ir_val *val)
 {
 	const struct emit_table *t = table_for(e, val);
@@ -103,8 +111,11 @@ static enum x86_cc test_in_set(struct emit *e, const struct step *step, const st
 			x86_mov(x, RDX, RCX);
 			v = RDX;
 		}
-		/* The low half only: whatever v is, its word is one of the table's. */
-		x86_movzx16(x, RAX, v);
+		/* Whatever is thought of v's range, its word is one of the table's. */
+		if (is_half(e, val->a))
+			x86_mov(x, RAX, v);
+		else
+			x86_movzx16(x, RAX, v);
 		x86_shift_imm(x, SHIFT_SHR, RAX, 5);
 		x86_lea_label(x, RCX, t->slots);
 		x86_load32(x, RAX, X86_SIB(RCX, RAX, 4, 0));

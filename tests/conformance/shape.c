@@ -137,6 +137,9 @@ static void nested(struct maker *m, uint32_t hit, uint32_t miss)
 		insn(m, OP_LDX_MEM, gen_below(m->g, 2));
 		insn(m, PICK(m->g, OP_LD_W_IND, OP_LD_H_IND, OP_LD_B_IND),
 			off + gen_below(m->g, 30));
+		/* No logic is made of a division: what is below becomes a part by itself. */
+		if (i == 0 && one_in(m, 2))
+			insn(m, OP_DIV_K, 3);
 		branch(m, PICK(m->g, OP_JEQ_K, OP_JSET_K, OP_JGT_K),
 			one_in(m, 2) ? gen_below(m->g, 4) : shape_constant(m), NEXT,
 			i == 0 && one_in(m, 2) ? hit : miss);
