@@ -4,7 +4,8 @@
  *
  * On the way to a block lie its dominators; where one of them is entered by a single edge, the
  * branch behind that edge went a known way. Each such fact is held against the predicate in
- * question by itself: no two facts are combined, and the climb is bounded, so a pass stays linear.
+ * question by itself: no two facts are combined, and the climb is bounded, as are all climbs of a
+ * pass together, so it stays linear.
  * Which way a block was entered is as it was when the order was made: the pass may have moved the
  * edge meanwhile, but to a place that lies beyond that block.
  */

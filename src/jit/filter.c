@@ -6,8 +6,9 @@
  * owns is looked at after npf_filter_compile(). It never changes afterwards, but for what adapt.c
  * learns about its speed.
  *
- * AUTO falls back to the interpreter when the system grants no executable memory; a back end that
- * was asked for by name does not fall back.
+ * AUTO falls back to the interpreter when the system grants no executable memory, and when
+ * compiling would take more work than a program of this length may; a back end that was asked for
+ * by name does not fall back.
  */
 #include "jit/filter.h"
 #include "jit/emit.h"
@@ -17,7 +18,7 @@
 /* A program needs about as many steps as instructions; many more means that sharing went wrong. */
 #define SHARED_STEPS(n)   (8 * (n) + 4096)
 #define UNSHARED_STEPS(n) (16 * (n) + 4096)
-/* Work, counted by ir_spend(): filters in use take some hundred steps an instruction. */
+/* Work, counted by ir_spend(): the worst programs known take 800 steps an instruction. */
 #define MAX_WORK(n) (2000 * (uint64_t)(n) + 1000000)
 
 static const char *const backend_names[] = {
