@@ -230,7 +230,7 @@ static void work_grows_no_faster_than_programs(void **state)
 {
 	(void)state;
 	for (size_t s = 0; s < NPF_ARRAY_LEN(shapes); s++) {
-		const uint32_t n = 12288;
+		const uint32_t n = 8192;
 		const uint64_t half = steps_of(s, n);
 		const uint64_t all = steps_of(s, 2 * n);
 
@@ -282,7 +282,7 @@ static void a_filter_takes_less_than_a_page_of_stack(void **state)
 	for (uint32_t i = 0; i < sizeof(pkt); i++)
 		pkt[i] = (uint8_t)scramble(i / 16);
 	for (size_t s = 0; s < NPF_ARRAY_LEN(shapes); s++) {
-		const uint32_t n = shapes[s].fill(49152);
+		const uint32_t n = shapes[s].fill(20000);
 		const uint32_t want = npf_bpf_interpret(p, pkt, sizeof(pkt), sizeof(pkt), NULL);
 		struct npf_filter *f = NULL;
 
