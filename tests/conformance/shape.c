@@ -44,6 +44,22 @@ static void chain(struct maker *m, uint32_t hit, uint32_t miss)
 	jump_always(m, miss);
 }
 
+/* One list, all of it, for two values, which may be of different ranges. */
+static void twins(struct maker *m, uint32_t hit, uint32_t miss)
+{
+	const uint32_t p = gen_below(m->g, N_POOLS);
+
+	for (uint32_t twin = 0; twin < 2; twin++) {
+		if (one_in(m, 2))
+			shape_field(m, &m->fields[twin]);
+		else
+			shape_value(m);
+		for (uint32_t i = 0; i < m->n_pool[p]; i++)
+			branch(m, OP_JEQ_K, m->pool[p][i], hit, NEXT);
+	}
+	jump_always(m, miss);
+}
+
 /* Two values in turn, or one of them loaded again, as `host a or host b` does it. */
 static void mixed_chain(struct maker *m, uint32_t hit, uint32_t miss)
 {
@@ -164,7 +180,7 @@ static uint32_t way_out(struct maker *m)
 	return unit < m->n_units && one_in(m, 3) ? unit : m->n_units + gen_below(m->g, N_RETURNS);
 }
 
-static void unit(struct maker *m) /* 130 instructions at most */
+static void unit(struct maker *m) /* 220 instructions at most */
 {
 	const uint32_t hit_to = way_out(m);
 	const uint32_t miss_to = one_in(m, m->is_dense ? 8 : 3) ? way_out(m) : NEXT;
@@ -174,7 +190,7 @@ static void unit(struct maker *m) /* 130 instructions at most */
 
 	m->n_labels += m->far ? 3 : 0;
 	m->labels[m->unit] = m->n;
-	switch (gen_below(m->g, 11)) {
+	switch (gen_below(m->g, 12)) {
 	case 0:
 	case 1:
 	case 2:
@@ -195,6 +211,9 @@ static void unit(struct maker *m) /* 130 instructions at most */
 		break;
 	case 10:
 		nested(m, hit, miss);
+		break;
+	case 11:
+		twins(m, hit, miss);
 		break;
 	case 7:
 		shape_base(m);

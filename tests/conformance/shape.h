@@ -12,7 +12,7 @@
 
 #include "conformance/gen.h"
 
-#define SHAPE_MAX_INSNS 6144
+#define SHAPE_MAX_INSNS 9216
 
 /* Return: number of instructions at insns, which has room for SHAPE_MAX_INSNS; it is valid. */
 uint32_t shape_program(struct gen *g, struct npf_bpf_insn *insns);
