@@ -18,9 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DATA_ROOM  (2048 + RTE_PKTMBUF_HEADROOM)
-#define SENDS_LEFT 2048 /* mbufs that reading ahead leaves to senders */
-#define CACHED     512  /* mbufs that a tap lcore may keep in its cache */
+#define DATA_ROOM   (2048 + RTE_PKTMBUF_HEADROOM)
+#define QUEUE_MBUFS 1024 /* in work, and in the cache of the lcore that polls it */
 
 struct savefile_port {
 	struct npf_replayed args;
@@ -65,12 +64,7 @@ static int open_files(struct npf_port *p, struct savefile_port *s, char *err, si
 			.port = p->conf->name,
 			.path = s->args.files[i],
 			.linktype = p->linktype,
-			.index = p->index,
-			.queue = i,
 			.pool = p->pool,
-			.n_left = SENDS_LEFT,
-			.n_ahead = p->conf->rx_desc,
-			.socket_id = (int)rte_socket_id(),
 		};
 
 		rc = npf_replayer_new(&conf, &s->files[i], why);
@@ -114,7 +108,7 @@ static int savefile_open(struct npf_port *p, char *err, size_t err_len)
 	}
 	n_queues = settle_queues(p, s);
 	p->n_queues = 1;
-	p->n_kept = (uint32_t)(n_queues - 1) * p->conf->rx_desc + n_queues * CACHED;
+	p->n_kept = (n_queues - 1u) * QUEUE_MBUFS;
 	rc = s->args.has_tx ? npf_ethdev_open(p, s->args.others, err, err_len)
 			    : open_alone(p, err, err_len);
 	p->n_queues = n_queues;

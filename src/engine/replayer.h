@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * replayer.h - one savefile on its way into an rx queue: a thread reads it ahead, into mbufs that
- * wait in a ring for the tap lcore. So no lcore ever waits for a disk, and no file, however long,
- * has more than the ring in memory.
+ * replayer.h - one savefile on its way into an rx queue. It is read ahead (replay/ahead.h), so that
+ * no lcore ever waits for a disk, and no file, however long, has more than that in memory.
  *
  * The control thread makes, starts, stops and frees it.
  */
@@ -19,11 +18,7 @@ struct npf_replayer_conf {
 	const char *port; /* its name, for the log */
 	const char *path; /* Lifetime of both: the replayer's */
 	int linktype;
-	uint16_t index, queue;    /* of the port and its rx queue */
 	struct rte_mempool *pool; /* the port's */
-	unsigned int n_left;      /* mbufs of it that are left to others */
-	unsigned int n_ahead;     /* most packets that wait in the ring */
-	int socket_id;
 };
 
 enum npf_replayer_state {

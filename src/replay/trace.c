@@ -84,6 +84,9 @@ static int begin(struct npf_trace *t, int fd, const char *path, char *err)
 	}
 	setvbuf(t->file, t->buf, _IOFBF, sizeof(t->buf));
 	__fsetlocking(t->file, FSETLOCKING_BYCALLER); /* one thread reads it */
+	/* From now on stdio knows where it is: ftello() makes no system call. */
+	if (fseeko(t->file, 0, SEEK_SET) < 0)
+		return complain(err, path, -errno, strerror(errno));
 	t->pcap =
 		pcap_fopen_offline_with_tstamp_precision(t->file, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (t->pcap == NULL)
