@@ -80,8 +80,10 @@ static int set(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-static int make_ring(struct npf_iface_ring *r, unsigned int n_slots)
+/* As much memory with slots for jumbo frames as with small ones. */
+static int make_ring(struct npf_iface_ring *r, unsigned int n_small)
 {
+	const unsigned int n_slots = n_small / (unsigned int)(r->slot_size / SLOT_SMALL);
 	const unsigned int per_block = BLOCK / (unsigned int)r->slot_size;
 	struct tpacket_req req = {
 		.tp_block_size = BLOCK,

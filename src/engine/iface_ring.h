@@ -71,7 +71,7 @@ int npf_iface_linktype(uint16_t arphrd);
 
 /*
  * npf_iface_ring_open - a ring for such an interface; it is not bound yet.
- * @n_slots: frames that wait there at most, of up to about 1950 bytes, or of an MTU up to 9000
+ * @n_slots: frames that wait there at most; an eighth where the MTU is more than 1900, up to 16000
  * Return:   0; -EPERM: CAP_NET_RAW is needed; -errno. After a failure close() is fine.
  */
 int npf_iface_ring_open(

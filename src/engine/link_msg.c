@@ -16,6 +16,9 @@ static void read_attribute(struct npf_link *l, uint16_t type, const uint8_t *val
 		memcpy(l->name, value, len);
 		l->name[len] = '\0';
 		break;
+	case IFLA_NEW_NETNSID:
+		l->moved = true;
+		break;
 	case IFLA_MTU:
 		if (len == sizeof(l->mtu))
 			memcpy(&l->mtu, value, sizeof(l->mtu));

@@ -14,6 +14,7 @@ struct npf_link {
 	uint16_t arphrd;
 	bool up;      /* IFF_UP: somebody wants it up */
 	bool carrier; /* IFF_LOWER_UP: a frame that is sent has a way to go */
+	bool moved;   /* gone: into another network namespace */
 	uint32_t mtu; /* 0: not said */
 	bool has_mac;
 	uint8_t mac[6];

@@ -141,6 +141,18 @@ static void is(struct npf_engine *e, struct npf_engine_port *p, const struct npf
 	tell(port, before);
 }
 
+/* It is gone from here. */
+static void go(struct npf_engine *e, struct npf_engine_port *p, bool maybe_moved)
+{
+	if (!p->port.iface.is_held || !maybe_moved) {
+		vanish(e, p);
+		return;
+	}
+	npf_info("port %s: interface %s is in another network namespace now: its link is not known",
+		p->port.conf->name, p->port.iface.name);
+	npf_port_iface_forget(&p->port);
+}
+
 static void handle(struct npf_engine *e, enum npf_link_event event, const struct npf_link *l)
 {
 	if (event == NPF_LINK_DUMPED) {
@@ -160,7 +172,7 @@ static void handle(struct npf_engine *e, enum npf_link_event event, const struct
 			is(e, p, l);
 		else if (iface->state != NPF_IFACE_GONE &&
 			 (event == NPF_LINK_GONE ? iface->index == l->index : !iface->is_told))
-			vanish(e, p);
+			go(e, p, event == NPF_LINK_DUMPED || l->moved);
 	}
 }
 

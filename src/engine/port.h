@@ -45,6 +45,7 @@ struct npf_iface_of {
 	char name[16];
 	int index;
 	enum npf_iface_state state;
+	bool is_held; /* by the device (net_tap), in whichever namespace it is */
 	bool is_told; /* by the kernel, since it was asked for all */
 };
 
@@ -61,7 +62,7 @@ struct npf_port;
  * A kind of device. The control thread calls all but rx and tx.
  *
  * Packets are mbufs of the port's pool. A packet whose end is not there (the device cut it) has its
- * original length in pkt_len, one segment, and the bytes that are there in data_len.
+ * original length in pkt_len, and the bytes that are there in its segments.
  */
 struct npf_port_device {
 	/* Is this device, as the configuration names it, of this kind? */
@@ -187,6 +188,7 @@ bool npf_port_link(const struct npf_port *p, uint32_t *mbps);
 void npf_port_iface_look(struct npf_port *p);
 void npf_port_iface_is(struct npf_port *p, const struct npf_link *l);
 void npf_port_iface_gone(struct npf_port *p);
+void npf_port_iface_forget(struct npf_port *p); /* it can't be known from here any more */
 
 /*
  * npf_port_reopen - close the device and open it again; the packets, counters and whoever uses the

@@ -217,9 +217,8 @@ static bool fill(struct npf_port *p, struct rte_mbuf *m, const struct npf_iface_
 	last = append(p, m, last, f->data + before, f->caplen - before);
 	if (last == NULL)
 		return false;
-	/* Its end is not there: see struct npf_port_device. A long one is as long as what is there.
-	 */
-	if (f->len > f->caplen && m->nb_segs == 1)
+	/* Its end is not there: see struct npf_port_device. */
+	if (f->len > f->caplen)
 		m->pkt_len += f->len - f->caplen;
 	*RTE_MBUF_DYNFIELD(m, npf_port_stamp_offset, rte_mbuf_timestamp_t *) = f->ts_ns;
 	m->ol_flags |= npf_port_stamp_flag;

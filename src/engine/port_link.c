@@ -10,7 +10,8 @@
 static void set_state(struct npf_port *p, enum npf_iface_state state)
 {
 	p->iface.state = state;
-	atomic_store_explicit(&p->link_down, state != NPF_IFACE_UP, memory_order_relaxed);
+	atomic_store_explicit(&p->link_down, state != NPF_IFACE_NONE && state != NPF_IFACE_UP,
+		memory_order_relaxed);
 }
 
 void npf_port_iface_look(struct npf_port *p)
@@ -23,6 +24,7 @@ void npf_port_iface_look(struct npf_port *p)
 	memcpy(p->iface.name, l.name, sizeof(p->iface.name));
 	p->iface.index = l.index = info.index;
 	p->iface.is_told = true;
+	p->iface.is_held = strncmp(p->conf->device, "net_tap", 7) == 0;
 	l.up = info.up;
 	l.arphrd = info.arphrd;
 	npf_port_iface_is(p, &l);
@@ -45,4 +47,9 @@ void npf_port_iface_gone(struct npf_port *p)
 {
 	p->iface.index = 0;
 	set_state(p, NPF_IFACE_GONE);
+}
+
+void npf_port_iface_forget(struct npf_port *p)
+{
+	set_state(p, NPF_IFACE_NONE);
 }

@@ -149,10 +149,11 @@ static int check_free(
 			return -EEXIST;
 		}
 		if (npf_config_port_same_device(conf, other)) {
-			snprintf(err, err_len,
-				"device \"%.*s\" is already used by port %s; number them: "
-				"net_pcap0, net_pcap1",
-				(int)strcspn(conf->device, ","), conf->device, other->name);
+			snprintf(err, err_len, "device \"%.*s\" is already used by port %s%s",
+				(int)strcspn(conf->device, ","), conf->device, other->name,
+				strncmp(conf->device, "net_", 4) == 0
+					? "; number them: net_pcap0, net_pcap1"
+					: "");
 			return -EBUSY;
 		}
 	}

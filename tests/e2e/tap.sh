@@ -22,6 +22,7 @@ config '{name: npf0, device: "net_tap0,iface=wa", send: true}' \
 start_daemon "$id-d:" -c "$t/conf.yaml"
 # The send worker comes with the first frame that is sent, and stays.
 "$npfctl" send npf0 -r "$corpus/ping.pcap" >/dev/null || fail "nothing can be sent"
+wait_for 10 has_sessions 0 || fail "the sender's session stays"
 note_costs
 for side in a:1 b:2; do
 	ns=$id-${side%:*}

@@ -90,6 +90,22 @@ static void messages_are_read_in_order_and_others_passed_over(void **state)
 	assert_false(r.interrupted);
 }
 
+static void a_move_is_told_from_a_deletion(void **state)
+{
+	struct npf_link_reader r = {.at = buf};
+	struct npf_link l;
+	int32_t ns = 3;
+
+	(void)state;
+	attribute(message(RTM_DELLINK, AF_UNSPEC, 0), IFLA_NEW_NETNSID, &ns, sizeof(ns));
+	message(RTM_DELLINK, AF_UNSPEC, 0);
+	r.left = used;
+	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_GONE);
+	assert_true(l.moved);
+	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_GONE);
+	assert_false(l.moved);
+}
+
 static void an_answer_that_was_overtaken_is_marked(void **state)
 {
 	struct npf_link_reader r = {.at = buf};
@@ -134,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(an_interface_is_read_whole, setup),
 		cmocka_unit_test_setup(messages_are_read_in_order_and_others_passed_over, setup),
+		cmocka_unit_test_setup(a_move_is_told_from_a_deletion, setup),
 		cmocka_unit_test_setup(an_answer_that_was_overtaken_is_marked, setup),
 		cmocka_unit_test_setup(no_length_is_believed, setup),
 	};
