@@ -142,6 +142,19 @@ on a ping -q -c 5 -i 0.05 10.76.0.2 >/dev/null
 	fail "the port counts other than the 5 replies as received"
 ok "the kernel's own sends are not counted as received"
 
+"$npfctl" monitor npf0 -i 50ms --json icmp >"$t/monitor" 2>&1 &
+monitor=$!
+add_background
+wait_for 10 test -s "$t/monitor" || fail "the monitor does not start"
+on a ping -q -c 5 -i 0.05 10.76.0.2 >/dev/null
+counts_ten() {
+	[ "$(jq -s 'map(.rows[0].packets) | add' "$t/monitor")" -eq 10 ]
+}
+wait_for 10 counts_ten || fail "a monitor counts other than 5 requests and 5 replies: $(cat "$t/monitor")"
+kill $monitor
+wait $monitor || true
+ok "a monitor counts what comes and what goes"
+
 # ---- MTU ----
 for n in a b; do ip -n "$id-$n" link set wire mtu 9000; done
 begin jumbo npf0 wire
