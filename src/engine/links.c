@@ -63,36 +63,47 @@ int npf_links_open(struct npf_engine *e)
 
 /* ---- what it means for a port ---- */
 
-static void vanish(struct npf_engine *e, struct npf_engine_port *p)
+/* Captures of a port whose interface has disappeared: as libpcap's, they end. */
+static void end_captures(struct npf_engine *e, struct npf_engine_port *p)
 {
-	unsigned int n = 0;
-
-	npf_port_iface_gone(&p->port);
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
-		if (s->port == p && s->buffer != NULL && s->watch == NULL && s->dump_id == 0 &&
-			!s->ended) {
+		if (s->port == p && s->buffer != NULL && s->watch == NULL && s->dump_id == 0)
 			s->ended = true;
-			n++;
-		}
-	npf_warn("port %s: interface %s has disappeared; %u capture%s end%s, and the port goes on "
-		 "when it comes back",
-		p->port.conf->name, p->port.iface.name, n, n == 1 ? "" : "s", n == 1 ? "s" : "");
-	if (n == 0)
-		return;
 	if (npf_engine_replan(e) < 0) {
-		npf_err("out of memory: captures of port %s do not end", p->port.conf->name);
+		npf_err("out of memory: captures of port %s do not end yet", p->port.conf->name);
 		return;
 	}
+	p->port.iface.is_ending = false;
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
 		if (s->port == p && s->ended)
 			npf_session_end(s);
 }
 
+static void vanish(struct npf_engine_port *p)
+{
+	npf_port_iface_gone(&p->port);
+	/* A little later: what had come until now is on its way through the tap. */
+	p->port.iface.is_ending = true;
+	npf_warn("port %s: interface %s has disappeared; captures end, and the port goes on when "
+		 "it comes back",
+		p->port.conf->name, p->port.iface.name);
+}
+
+void npf_links_tick(struct npf_engine *e)
+{
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		if (e->ports[i]->port.iface.is_ending)
+			end_captures(e, e->ports[i]);
+}
+
 static void come_back(struct npf_engine *e, struct npf_engine_port *p, const struct npf_link *l)
 {
 	char err[512] = "out of memory";
-	int rc = npf_ports_reopen(e, p, err, sizeof(err));
+	int rc;
 
+	if (p->port.iface.is_ending)
+		end_captures(e, p);
+	rc = npf_ports_reopen(e, p, err, sizeof(err));
 	/* Also of one that can't be used: it is tried once. */
 	p->port.iface.index = l->index;
 	if (rc == 0) {
@@ -131,7 +142,7 @@ static void is(struct npf_engine *e, struct npf_engine_port *p, const struct npf
 	port->iface.is_told = true;
 	if (!is_mine) {
 		if (port->iface.state != NPF_IFACE_GONE)
-			vanish(e, p);
+			vanish(p);
 		come_back(e, p, l);
 	}
 	if (port->iface.state == NPF_IFACE_GONE)
@@ -142,10 +153,10 @@ static void is(struct npf_engine *e, struct npf_engine_port *p, const struct npf
 }
 
 /* It is gone from here. */
-static void go(struct npf_engine *e, struct npf_engine_port *p, bool maybe_moved)
+static void go(struct npf_engine_port *p, bool maybe_moved)
 {
 	if (!p->port.iface.is_held || !maybe_moved) {
-		vanish(e, p);
+		vanish(p);
 		return;
 	}
 	npf_info("port %s: interface %s is in another network namespace now: its link is not known",
@@ -172,7 +183,7 @@ static void handle(struct npf_engine *e, enum npf_link_event event, const struct
 			is(e, p, l);
 		else if (iface->state != NPF_IFACE_GONE &&
 			 (event == NPF_LINK_GONE ? iface->index == l->index : !iface->is_told))
-			go(e, p, event == NPF_LINK_DUMPED || l->moved);
+			go(p, event == NPF_LINK_DUMPED || l->moved);
 	}
 }
 

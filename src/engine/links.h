@@ -20,4 +20,7 @@ int npf_links_open(struct npf_engine *e);
 /* Take the news in; what there is none of costs one system call. */
 void npf_links_serve(struct npf_engine *e);
 
+/* End captures whose interface has disappeared. To be called now and then. */
+void npf_links_tick(struct npf_engine *e);
+
 #endif

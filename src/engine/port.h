@@ -45,8 +45,9 @@ struct npf_iface_of {
 	char name[16];
 	int index;
 	enum npf_iface_state state;
-	bool is_held; /* by the device (net_tap), in whichever namespace it is */
-	bool is_told; /* by the kernel, since it was asked for all */
+	bool is_held;   /* by the device (net_tap), in whichever namespace it is */
+	bool is_ending; /* it has gone; captures have not ended yet */
+	bool is_told;   /* by the kernel, since it was asked for all */
 };
 
 /* Whose packets somebody wants to see when they are sent; else the id of the only session whose own

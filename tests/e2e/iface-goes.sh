@@ -111,6 +111,7 @@ ended() {
 }
 
 again() {
+	on a ping -q -c 3 -i 0.01 10.76.0.2 >/dev/null
 	ip -n "$id-a" link del wire
 	for p in stock $all_ports; do
 		ended "$p"
@@ -121,6 +122,10 @@ again() {
 	wire a b
 }
 again
+for p in stock $all_ports; do
+	[ "$(grep -c 'echo reply' "$t/$p.out")" -eq "$(grep -c 'echo reply' "$t/stock.out")" ] ||
+		fail "$p has not all that came"
+done
 ok "captures end as stock tcpdump ends when the interface is deleted"
 wait_for 10 links '[true,true,true]' || fail "ports do not come back: $(ctl ports)"
 [ "$(grep -c 'interface wire is back' "$t/daemon.log")" -eq 3 ] || fail "not each port says that it is back"
