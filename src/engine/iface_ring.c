@@ -7,9 +7,11 @@
  */
 #include "engine/iface_ring.h"
 
+#include <linux/ethtool.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <pcap/dlt.h>
@@ -53,6 +55,22 @@ int npf_iface_look(const char *name, struct npf_iface_info *info)
 	info->arphrd = ifr.ifr_hwaddr.sa_family;
 	memcpy(info->mac, ifr.ifr_hwaddr.sa_data, sizeof(info->mac));
 	return 0;
+}
+
+uint32_t npf_iface_speed(const char *name)
+{
+	npf_autofd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_cmd cmd = {.cmd = ETHTOOL_GSET};
+	struct ifreq ifr = {.ifr_data = (void *)&cmd};
+	uint32_t speed;
+
+	if (fd < 0 || strlen(name) >= sizeof(ifr.ifr_name))
+		return 0;
+	strcpy(ifr.ifr_name, name);
+	if (ioctl(fd, SIOCETHTOOL, &ifr) < 0)
+		return 0;
+	speed = ethtool_cmd_speed(&cmd);
+	return speed != (uint32_t)SPEED_UNKNOWN ? speed : 0;
 }
 
 int npf_iface_linktype(uint16_t arphrd)

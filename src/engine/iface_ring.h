@@ -66,6 +66,9 @@ struct npf_iface_frame {
 /* npf_iface_look - what the kernel says of the interface now. Return: 0; -ENODEV: there is none. */
 int npf_iface_look(const char *name, struct npf_iface_info *info);
 
+/* Megabits a second, as the interface says; 0: it does not. */
+uint32_t npf_iface_speed(const char *name);
+
 /* The DLT_* of an interface's frames, as libpcap has it; -ENOTSUP: none that is known here. */
 int npf_iface_linktype(uint16_t arphrd);
 

@@ -172,10 +172,11 @@ static void iface_stats(const struct npf_port *p, struct rte_eth_stats *st)
 
 static bool iface_link(const struct npf_port *p, uint32_t *mbps)
 {
+	const char *name = p->conf->device + strlen(NPF_DEVARGS_IFACE);
 	struct npf_iface_info info;
 
-	(void)mbps;
-	return npf_iface_look(p->conf->device + strlen(NPF_DEVARGS_IFACE), &info) == 0 && info.up;
+	*mbps = npf_iface_speed(name);
+	return npf_iface_look(name, &info) == 0 && info.up;
 }
 
 /* ---- frames that came ---- */

@@ -205,6 +205,16 @@ ip -n "$id-a" link set wire promisc on
 ip -n "$id-a" link set wire promisc off
 stop_daemon
 [ "$(promiscuity)" = "promiscuity 0" ] || fail "the stop leaves the interface promiscuous"
+config '{name: npf0, device: "iface:wire", start: attach, overflow: wait}' >"$t/conf.yaml"
+start_daemon "$id-a:" -c "$t/conf.yaml"
+[ "$(promiscuity)" = "promiscuity 0" ] || fail "a port that waits for a client is promiscuous"
+begin attach npf0 wire
+[ "$(promiscuity)" = "promiscuity 2" ] || fail "the port or stock tcpdump is not promiscuous"
+on a ping -q -c 3 -i 0.05 10.76.0.2 >/dev/null
+same_as_truth attach 6 "a port that starts with its client, and waits for it"
+wait_for 10 has_sessions 0 || fail "the session stays"
+[ "$(promiscuity)" = "promiscuity 0" ] || fail "a port that has stopped is promiscuous"
+stop_daemon
 start_daemon "$id-a:" --iface wire
 kill -9 "$daemon"
 wait "$daemon" || true
