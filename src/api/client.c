@@ -399,6 +399,28 @@ int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms
 	return 0;
 }
 
+bool npf_client_find_port(struct npf_client *c, struct npf_wire_port *now)
+{
+	npf_autofree struct npf_wire_port *ports = NULL;
+	struct npf_wire_call call = {
+		.type = NPF_WIRE_PORTS,
+		.reply_len = sizeof(*ports) * NPF_WIRE_MAXPORTS,
+	};
+	struct npf_wire_error err;
+
+	call.reply = ports = malloc(call.reply_len);
+	if (ports == NULL || npf_client_call(c, &call, &err) < 0)
+		return false;
+	for (size_t i = 0; i < call.reply_len / sizeof(*ports); i++) {
+		if (ports[i].index != c->port.index)
+			continue;
+		if (now != NULL)
+			*now = ports[i];
+		return true;
+	}
+	return false;
+}
+
 int npf_client_ping(struct npf_client *c, struct npf_wire_error *err)
 {
 	struct npf_wire_stats stats;

@@ -116,6 +116,9 @@ void npf_client_settle(struct npf_client *c);
  * knows: npf_client_settle() was not called since. */
 bool npf_client_is_armed(const struct npf_client *c);
 
+/* Did npf_client_next() break off after many rejected records, with more to look at? */
+bool npf_client_is_paused(const struct npf_client *c);
+
 /* Records so far that npf_client_next() has passed over: another filter or direction, or another
  * mode, had let them in. Context: the reading thread. */
 uint64_t npf_client_passed(const struct npf_client *c);

@@ -65,4 +65,12 @@ int npf_client_call(struct npf_client *c, struct npf_wire_call *call, struct npf
 /* Is the session still there? 0 or -errno with *err filled. */
 int npf_client_ping(struct npf_client *c, struct npf_wire_error *err);
 
+/*
+ * npf_client_find_port - the session's port as the daemon describes it now. One that is removed and
+ * added again has another index, and is not it.
+ * @now: filled in; or NULL
+ * Return: false: it is not there any more, or the daemon does not answer.
+ */
+bool npf_client_find_port(struct npf_client *c, struct npf_wire_port *now);
+
 #endif

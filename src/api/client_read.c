@@ -159,6 +159,11 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 	return rc == -ENODATA && c->hangup ? -EPIPE : rc;
 }
 
+bool npf_client_is_paused(const struct npf_client *c)
+{
+	return c->paused;
+}
+
 uint64_t npf_client_passed(const struct npf_client *c)
 {
 	return c->passed;
@@ -303,25 +308,6 @@ void npf_client_settle(struct npf_client *c)
 	signal_self(c, true);
 }
 
-/* Is the port there still? One that is removed and added again has another index. */
-static bool has_port(struct npf_client *c)
-{
-	npf_autofree struct npf_wire_port *ports = NULL;
-	struct npf_wire_call call = {
-		.type = NPF_WIRE_PORTS,
-		.reply_len = sizeof(*ports) * NPF_WIRE_MAXPORTS,
-	};
-	struct npf_wire_error err;
-
-	call.reply = ports = malloc(call.reply_len);
-	if (ports == NULL || npf_client_call(c, &call, &err) < 0)
-		return false;
-	for (size_t i = 0; i < call.reply_len / sizeof(*ports); i++)
-		if (ports[i].index == c->port.index)
-			return true;
-	return false;
-}
-
 void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size)
 {
 	struct npf_wire_error err;
@@ -331,7 +317,7 @@ void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size)
 		rc = npf_client_ping(c, &err);
 	switch (rc) {
 	case 0:
-		if (has_port(c)) /* in libpcap's words */
+		if (npf_client_find_port(c, NULL)) /* in libpcap's words */
 			snprintf(text, size, "The interface disappeared");
 		else
 			snprintf(text, size, "port %s was removed", c->port.name);

@@ -122,6 +122,20 @@ static int put_later(struct npf_client_batch *b, const void *frame, uint32_t len
 	return rc;
 }
 
+/* The daemon compares frames with the MTU that the port has now, but not before they were copied,
+ * and a caller may be wrong about how much there is to copy. */
+static bool is_too_long(struct npf_client *c, uint32_t len)
+{
+	const uint32_t tags = 2 * NPF_WIRE_TAG_LEN;
+	struct npf_wire_port now;
+
+	if (NPF_LIKELY(len <= NPF_WIRE_FRAME_MAX(c->port.mtu) + tags))
+		return false;
+	if (npf_client_find_port(c, &now))
+		c->port.mtu = now.mtu; /* it was raised */
+	return len > NPF_WIRE_FRAME_MAX(c->port.mtu) + tags;
+}
+
 int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t len,
 	uint32_t repeat, uint64_t at_ns)
 {
@@ -129,11 +143,9 @@ int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t
 
 	if (NPF_UNLIKELY(b->error < 0))
 		return b->error;
-	/* The daemon compares it with the MTU that the port has now. It would refuse these as well,
-	 * but a caller may be wrong about how much there is to copy. */
 	b->len = len;
 	b->n_put++;
-	if (len < NPF_WIRE_FRAME_MIN || len > NPF_WIRE_MAXFRAME)
+	if (len < NPF_WIRE_FRAME_MIN || len > NPF_WIRE_MAXFRAME || is_too_long(b->c, len))
 		rc = -EMSGSIZE;
 	else
 		rc = npf_tx_put(b->tx, frame, len, repeat, at_ns, b->flags);

@@ -20,6 +20,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAX_TURNS 64u /* of npf_client_next(), in a read that finds nothing for its caller */
+
 /* One read: where its packets go, and what it met on the way. */
 struct reading {
 	int max;
@@ -266,6 +268,22 @@ void npf_handle_settle(struct npf_handle *h)
 		npf_client_settle(h->client);
 }
 
+/* As take_all(), and on after many records in a row that a filter rejects here: a read that
+ * returned in their midst would say that nothing is there. But not for ever. */
+static int take_on(struct npf_handle *h, struct reading *rd)
+{
+	int n;
+
+	for (unsigned int turn = 0; turn < MAX_TURNS; turn++) {
+		n = take_all(h, rd);
+		if (n != 0 || !npf_client_is_paused(h->client))
+			break;
+		if (NPF_UNLIKELY(atomic_load_explicit(&h->break_loop, memory_order_relaxed)))
+			return broken(h);
+	}
+	return n;
+}
+
 /* What is there, or what a wait brings. Return: packets, or a pcap error. */
 static int read_out(struct npf_handle *h, struct reading *rd)
 {
@@ -273,7 +291,7 @@ static int read_out(struct npf_handle *h, struct reading *rd)
 	int n;
 
 	for (;;) {
-		n = take_all(h, rd);
+		n = take_on(h, rd);
 		if (n != 0 || !rd->drained || ends_empty(h, rd, told))
 			break;
 		n = await(h);

@@ -81,7 +81,7 @@ says "$t/said" 'That device is not up' "nor does tcpdump on the port"
 for p in $all_ports; do
 	before=$(ctl stats | jq --arg p $p '.ports[] | select(.name == $p) | .tx_packets')
 	timeout 20 "$npfctl" send $p -r "$corpus/dns.pcap" >"$t/said" 2>&1 && fail "$p sends"
-	grep -q 'link is down' "$t/said" || fail "$p: $(cat "$t/said")"
+	grep -q 'network is down' "$t/said" || fail "$p: $(cat "$t/said")"
 	[ "$(ctl stats | jq --arg p $p '.ports[] | select(.name == $p) | .tx_packets')" -eq "$before" ] ||
 		fail "$p counts as sent what did not go"
 done

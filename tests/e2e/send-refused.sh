@@ -24,8 +24,9 @@ savefile() {
 }
 
 cat >"$t/inject.py" <<-'PY'
-	# inject.py PORT TYPES BYTES: TYPES, in hex, stand behind the MAC addresses.
-	import ctypes, sys
+	# inject.py PORT TYPES BYTES [COMMAND]: TYPES, in hex, stand behind the MAC addresses; COMMAND
+	# runs between the opening and the frame.
+	import ctypes, os, sys
 	pcap = ctypes.CDLL("libpcap.so.0.8")
 	pcap.pcap_create.restype = ctypes.c_void_p
 	pcap.pcap_geterr.restype = ctypes.c_char_p
@@ -36,6 +37,8 @@ cat >"$t/inject.py" <<-'PY'
 	p = pcap.pcap_create(sys.argv[1].encode(), err)
 	if not p or pcap.pcap_activate(p) < 0:
 	    sys.exit("open: " + pcap.pcap_geterr(p).decode())
+	if len(sys.argv) > 4 and os.system(sys.argv[4]) != 0:
+	    sys.exit("failed: " + sys.argv[4])
 	size = int(sys.argv[3])
 	frame = (b"\x02" * 12 + bytes.fromhex(sys.argv[2])).ljust(size, b"\x55")
 	n = pcap.pcap_inject(p, frame, size)
@@ -94,8 +97,7 @@ for device in net_af_packet0,iface=wire net_pcap0,iface=wire; do
 	arrives 6 "nothing around it is lost"
 
 	# Down at the kernel: by every way to send.
-	ip -n "$id-a" link set wire down
-	inject npf0 $plain 60
+	inject npf0 $plain 60 "ip link set wire down"
 	says "$t/said" '^-1 .*network is down' "$driver: a frame for an interface that is down is refused"
 	savefile "$t/three.pcap" 60 60 60
 	! timeout 20 "$npfctl" send npf0 -r "$t/three.pcap" >"$t/out" 2>"$t/err" ||

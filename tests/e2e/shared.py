@@ -24,7 +24,7 @@ import sys
 import time
 
 MAGIC, VERSION = 0x3046504E, 2
-HELLO, PORTS, OPEN, SEND_LANE, QUERY, DUMP, DUMP_CONTROL = 1, 2, 3, 14, 9, 11, 12
+HELLO, PORTS, OPEN, SEND_LANE, QUERY, DUMP, DUMP_CONTROL, FILE = 1, 2, 3, 14, 9, 11, 12, 17
 IMMEDIATE, MANY = 2, 1 << 20
 MADV_REMOVE = 9
 ETHERTYPE = 0x88B5  # of frames that are ours: nobody counts them
@@ -49,10 +49,9 @@ class Client:
         self.s.connect(path)
         self.ask(HELLO, struct.pack("64s", b"shared"))
 
-    def ask(self, kind, body=b"", fds=(), may_fail=False):
+    def ask(self, kind, body=b"", may_fail=False):
         """The descriptors that come with the reply, and its body."""
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        self.s.sendmsg([struct.pack("=IHHIi", MAGIC, VERSION, kind, 7, 0) + body], rights)
+        self.s.send(struct.pack("=IHHIi", MAGIC, VERSION, kind, 7, 0) + body)
         data, ancillary, _, _ = self.s.recvmsg(MANY, socket.CMSG_SPACE(64 * 4))
         got = array.array("i")
         for _, _, payload in ancillary:
@@ -88,8 +87,14 @@ def dump(name, of):
     """(its connection, the descriptor that tells of its end)"""
     c = Client()
     file = os.open(f"{folder}/{name}.pcap", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    channel, _ = c.ask(FILE)
+    expect("FILE", channel, ["socket"])
+    with socket.socket(fileno=channel[0]) as s:
+        socket.send_fds(s, [b"F"], [file])
+        if struct.unpack("=i", s.recv(4096)[:4])[0] != 0:
+            fail("the file for a dump is not taken")
     fds, _ = c.ask(DUMP, struct.pack("=64s64s1024s2048s1024s10Q6I", name.encode(), of.encode(), b"",
-                                     b"", b"", *[0] * 7, 1 << 20, 0, 0, *[0] * 6), [file])
+                                     b"", b"", *[0] * 7, 1 << 20, 0, 0, *[0] * 6))
     os.close(file)
     expect("DUMP", fds, ["socket"])
     return c, fds[0]

@@ -19,7 +19,7 @@ struct npf_gen_port {
 	bool hw_csum;
 	bool has_mtu;         /* what the driver calls its MTU means something */
 	unsigned int ifindex; /* the kernel's interface that it sends through; 0: none */
-	bool promiscuous; /* made so, to be undone */
+	bool promiscuous;     /* made so, to be undone */
 	char name[RTE_ETH_NAME_MAX_LEN];
 	struct rte_ether_addr mac;
 	struct rte_mempool *rx_pool;
