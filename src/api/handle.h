@@ -8,7 +8,7 @@
 #ifndef NPF_API_HANDLE_H
 #define NPF_API_HANDLE_H
 
-#include "api/client.h"
+#include "client/client.h"
 #include "api/genuine.h"
 #include "npfdp.h"
 

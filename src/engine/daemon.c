@@ -8,19 +8,19 @@
  */
 #include "engine/daemon.h"
 
-#include "engine/config.h"
-#include "engine/control.h"
-#include "engine/devargs.h"
-#include "engine/dumps.h"
-#include "engine/eal.h"
-#include "engine/engine.h"
-#include "engine/iface_ring.h"
-#include "engine/log.h"
+#include "engine/config/config.h"
+#include "engine/control/control.h"
+#include "device/devargs.h"
+#include "engine/dump/dump.h"
+#include "engine/port/eal.h"
+#include "engine/core/engine.h"
+#include "device/iface_ring.h"
+#include "base/log.h"
 #include "engine/privileges.h"
-#include "engine/replayed.h"
-#include "engine/sends.h"
-#include "engine/sends.h"
-#include "engine/watch.h"
+#include "engine/config/replayed.h"
+#include "engine/send/configured.h"
+#include "engine/send/configured.h"
+#include "engine/monitor/monitor.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef NPF_ENGINE_PRIVILEGES_H
 #define NPF_ENGINE_PRIVILEGES_H
 
-#include "engine/config.h"
+#include "engine/config/config.h"
 
 /* Is there such a user, and may we become it? To be asked before anything is opened. Return: 0, or
  * -errno with a text in err. */

@@ -11,7 +11,7 @@
  * by name does not fall back.
  */
 #include "jit/filter.h"
-#include "jit/emit.h"
+#include "jit/x86/emit.h"
 
 #include <string.h>
 

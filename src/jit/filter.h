@@ -5,9 +5,9 @@
 
 #include "jit/adapt.h"
 #include "jit/bpf.h"
-#include "jit/code.h"
-#include "jit/debug.h"
-#include "jit/emit.h"
+#include "jit/x86/code.h"
+#include "jit/x86/debug.h"
+#include "jit/x86/emit.h"
 
 struct generated {
 	struct x86 x;

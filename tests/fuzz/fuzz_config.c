@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The configuration file: whatever it holds, it is taken or refused with words, and nothing leaks.
  */
-#include "engine/config.h"
+#include "engine/config/config.h"
 
 #include <assert.h>
 #include <stdio.h>

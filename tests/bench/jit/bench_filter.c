@@ -10,16 +10,16 @@
  * ("gcc"), and with the loop over the burst compiled around it, so that it is inlined
  * ("gcc-burst").
  *
- * Traffic: tools/mix.c, 65 536 packets in random order, and one packet repeated (--one). Rounds
- * of all contenders are interleaved and each round gives one ratio; printed are the least, the
- * median and the greatest. Time is that of the thread on the core, so what runs beside does not
+ * Traffic: tools/npf-filter/mix.c, 65 536 packets in random order, and one packet repeated (--one).
+ * Rounds of all contenders are interleaved and each round gives one ratio; printed are the least,
+ * the median and the greatest. Time is that of the thread on the core, so what runs beside does not
  * count. Every contender's results are compared with bpf_filter()'s.
  */
 #include "peers.h"
 #include "base/clock.h"
 #include "filters.h"
 #include "jit/bpf.h"
-#include "mix.h"
+#include "npf-filter/mix.h"
 
 #include <getopt.h>
 #include <math.h>

@@ -5,7 +5,7 @@
  * usage: bench_forms [--rounds N] [--cpu N] [--only TEXT]
  *
  * Traffic: one TCP packet repeated; 512 and 2 048 packets in turn, as replays have them, which a
- * branch predictor can learn; and a random mix, which it can't (tools/mix.c).
+ * branch predictor can learn; and a random mix, which it can't (tools/npf-filter/mix.c).
  *
  * Contenders: the filter as logic, the filter with its branches, and the filter left to choose,
  * which has seen the traffic for some ten million packets before. A round gives each of them the
@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "filters.h"
 #include "jit/filter.h"
-#include "mix.h"
+#include "npf-filter/mix.h"
 
 #include <getopt.h>
 #include <sched.h>

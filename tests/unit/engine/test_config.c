@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The configuration: what is taken, what is filled in, and that each mistake is named with its
  * place. */
-#include "engine/config.h"
+#include "engine/config/config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

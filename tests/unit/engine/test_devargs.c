@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Device arguments: left alone, except where a PMD's default would cut packets. */
-#include "engine/devargs.h"
-#include "engine/kernel_link.h"
+#include "device/devargs.h"
+#include "device/kernel_link.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

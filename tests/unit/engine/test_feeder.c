@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The feeder of a standing send, against a lane whose worker is the test: whatever the port takes
  * and when, each packet goes exactly once a round. */
-#include "engine/feeder.h"
+#include "engine/send/feeder.h"
 
 #include "base/clock.h"
 

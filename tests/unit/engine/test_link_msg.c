@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the kernel says of interfaces, read; and what no kernel says, without harm. */
-#include "engine/link_msg.h"
+#include "device/link_msg.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

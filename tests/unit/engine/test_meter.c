@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Monitors: whatever the lcores and the worker do when, what is told adds up to what was counted,
  * interval by interval, on the schedule. */
-#include "engine/monitor.h"
+#include "engine/monitor/worker.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which files of clients a dump is written into. */
-#include "engine/opened.h"
+#include "engine/control/opened.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Schedules: absolute, without drift, without a burst after an interruption. */
-#include "engine/pace.h"
+#include "engine/send/pace.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory for clients: ordered, taken in a second go, and charged until it is free. */
-#include "engine/supply.h"
+#include "engine/core/supply.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

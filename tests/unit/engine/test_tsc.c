@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The disciplined TSC: near the wall clock, even from a wrong start, and never going back. */
-#include "engine/tsc.h"
+#include "engine/datapath/tsc.h"
 
 #include "base/base.h"
 

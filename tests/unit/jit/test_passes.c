@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_passes.c - each pass by itself does what it is for, on the smallest program that shows it.
  */
-#include "jit/ir.h"
+#include "jit/ir/ir.h"
 #include "jit/opcode.h"
 
 #include <pcap/pcap.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_sets.c - lookup tables hold exactly their set; set files mean what pcap's words mean. */
-#include "jit/lookup.h"
+#include "jit/x86/lookup.h"
 #include "jit/opcode.h"
 #include "jit/setfile.h"
 

@@ -6,7 +6,7 @@
  * The expected text is put together from the names of registers here, so that a wrong byte in any
  * prefix, ModRM, SIB or displacement shows.
  */
-#include "jit/x86.h"
+#include "jit/x86/x86.h"
 
 #include <capstone/capstone.h>
 #include <setjmp.h>

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* config_dump.c - sizes, times, modes and owners of dumps, read once and for all. */
+#include "engine/config/dump.h"
+
+#include "base/units.h"
+#include "writer/disk/name.h"
+#include "writer/feed/ring.h"
+#include "engine/config/expression.h"
+#include "ringbuf/ring.h"
+
+#include <cyaml/cyaml.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define TEXT(name, member, max)                                                                    \
+	CYAML_FIELD_STRING_PTR(name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,                     \
+		struct npf_config_dump, member, 1, max)
+
+static const cyaml_strval_t format_names[] = {
+	{"pcap", NPF_DUMP_PCAP},
+	{"pcap-ns", NPF_DUMP_PCAP_NS},
+	{"pcapng", NPF_DUMP_PCAPNG},
+};
+static const cyaml_strval_t compress_names[] = {
+	{"none", NPF_COMPRESS_NONE},
+	{"zstd", NPF_COMPRESS_ZSTD},
+};
+
+typedef __typeof__(((struct npf_config_dump *)0)->rotate) rotate_t;
+typedef __typeof__(((struct npf_config_dump *)0)->limit) limit_t;
+typedef __typeof__(((struct npf_config_dump *)0)->retrospective) retrospective_t;
+
+#define SUB_TEXT(name, type, member)                                                               \
+	CYAML_FIELD_STRING_PTR(name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1, 31)
+
+static const cyaml_schema_field_t rotate_fields[] = {
+	SUB_TEXT("size", rotate_t, size),
+	SUB_TEXT("time", rotate_t, time),
+	CYAML_FIELD_UINT("packets", CYAML_FLAG_OPTIONAL, rotate_t, packets),
+	CYAML_FIELD_UINT("keep", CYAML_FLAG_OPTIONAL, rotate_t, keep),
+	SUB_TEXT("keep_size", rotate_t, keep_size),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t limit_fields[] = {
+	SUB_TEXT("size", limit_t, size),
+	CYAML_FIELD_UINT("packets", CYAML_FLAG_OPTIONAL, limit_t, packets),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t retrospective_fields[] = {
+	SUB_TEXT("size", retrospective_t, size),
+	SUB_TEXT("time", retrospective_t, time),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t dump_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct npf_config_dump, name, 1, 63),
+	CYAML_FIELD_STRING_PTR("port", CYAML_FLAG_POINTER, struct npf_config_dump, port, 1, 15),
+	CYAML_FIELD_STRING_PTR("filter", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_dump, filter, 0, 65535),
+	CYAML_FIELD_STRING_PTR("file", CYAML_FLAG_POINTER, struct npf_config_dump, file, 1, 4095),
+	CYAML_FIELD_ENUM("format", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_dump,
+		format, format_names, NPF_ARRAY_LEN(format_names)),
+	CYAML_FIELD_UINT("snaplen", CYAML_FLAG_OPTIONAL, struct npf_config_dump, snaplen),
+	CYAML_FIELD_ENUM("compress", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
+		struct npf_config_dump, compress, compress_names, NPF_ARRAY_LEN(compress_names)),
+	TEXT("comment", comment, 4095),
+	TEXT("index", index, 4095),
+	TEXT("buffer", buffer, 31),
+	TEXT("mode", mode, 7),
+	TEXT("owner", owner, 127),
+	CYAML_FIELD_MAPPING(
+		"rotate", CYAML_FLAG_OPTIONAL, struct npf_config_dump, rotate, rotate_fields),
+	CYAML_FIELD_MAPPING(
+		"limit", CYAML_FLAG_OPTIONAL, struct npf_config_dump, limit, limit_fields),
+	CYAML_FIELD_MAPPING("retrospective", CYAML_FLAG_OPTIONAL, struct npf_config_dump,
+		retrospective, retrospective_fields),
+	CYAML_FIELD_END,
+};
+
+const struct cyaml_schema_value npf_config_dump_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_dump, dump_fields),
+};
+
+struct complaint {
+	char *buf;
+	size_t len;
+};
+
+static int complain(const struct complaint *c, const char *fmt, ...) NPF_PRINTF(2, 3);
+
+static int complain(const struct complaint *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->buf, c->len, fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+static int size(const char *key, const char *written, uint64_t *vp, const struct complaint *c)
+{
+	if (written == NULL || (npf_parse_size(written, vp) == 0 && *vp > 0 && *vp <= INT64_MAX))
+		return 0;
+	return complain(c, "%s: \"%s\" is no size: write 64MiB, 1GiB, 1500000", key, written);
+}
+
+static int duration(const char *key, const char *written, uint64_t *vp, const struct complaint *c)
+{
+	if (written == NULL ||
+		(npf_parse_duration(written, vp) == 0 && *vp > 0 && *vp <= INT64_MAX))
+		return 0;
+	return complain(c, "%s: \"%s\" is no duration: write 60s, 5min, 1h", key, written);
+}
+
+/* Reports have no number beyond that. */
+static int number(const char *key, uint64_t v, const struct complaint *c)
+{
+	return v <= INT64_MAX ? 0
+			      : complain(c, "%s: %llu is too large", key, (unsigned long long)v);
+}
+
+static int mode(struct npf_config_dump *d, const struct complaint *c)
+{
+	unsigned long v;
+	char *end;
+
+	if (d->mode == NULL)
+		return 0;
+	v = strtoul(d->mode, &end, 8);
+	if (*end != '\0' || v == 0 || v > 0777)
+		return complain(c, "mode: \"%s\" is no octal file mode such as 0640", d->mode);
+	d->file_mode = (mode_t)v;
+	return 0;
+}
+
+/* "USER", "USER:GROUP" or ":GROUP". */
+static int owner(struct npf_config_dump *d, const struct complaint *c)
+{
+	npf_autofree char *user = NULL;
+	char *group;
+
+	d->uid = (uid_t)-1;
+	d->gid = (gid_t)-1;
+	if (d->owner == NULL)
+		return 0;
+	user = strdup(d->owner);
+	if (user == NULL)
+		return -ENOMEM;
+	group = strchr(user, ':');
+	if (group != NULL)
+		*group++ = '\0';
+	if (user[0] != '\0') {
+		const struct passwd *pw = getpwnam(user);
+
+		if (pw == NULL)
+			return complain(c, "owner: there is no user \"%s\"", user);
+		d->uid = pw->pw_uid;
+	}
+	if (group != NULL) {
+		const struct group *gr = getgrnam(group);
+
+		if (gr == NULL)
+			return complain(c, "owner: there is no group \"%s\"", group);
+		d->gid = gr->gr_gid;
+	}
+	return 0;
+}
+
+static int sizes(struct npf_config_dump *d, const struct complaint *c)
+{
+	int rc = size("buffer", d->buffer, &d->ring, c);
+
+	if (rc == 0)
+		rc = size("rotate.size", d->rotate.size, &d->limits.file_size, c);
+	if (rc == 0)
+		rc = duration("rotate.time", d->rotate.time, &d->limits.file_time_ns, c);
+	if (rc == 0)
+		rc = size("rotate.keep_size", d->rotate.keep_size, &d->keep_size, c);
+	if (rc == 0)
+		rc = size("limit.size", d->limit.size, &d->limits.max_size, c);
+	if (rc == 0)
+		rc = size("retrospective.size", d->retrospective.size, &d->retro_bytes, c);
+	if (rc == 0)
+		rc = duration("retrospective.time", d->retrospective.time, &d->retro_ns, c);
+	if (rc == 0)
+		rc = number("rotate.packets", d->rotate.packets, c);
+	if (rc == 0)
+		rc = number("rotate.keep", d->rotate.keep, c);
+	if (rc == 0)
+		rc = number("limit.packets", d->limit.packets, c);
+	d->limits.file_packets = d->rotate.packets;
+	d->limits.max_packets = d->limit.packets;
+	if (rc == 0 && (d->ring > NPF_DUMP_RING_MAX || d->retro_bytes > NPF_DUMP_RING_MAX / 2))
+		return complain(c, "buffer: more than %llu GiB", NPF_DUMP_RING_MAX >> 30);
+	return rc;
+}
+
+const char *npf_config_dump_clash(const struct npf_dump_limits *limits, bool retrospective)
+{
+	bool limited = limits->file_size != 0 || limits->file_packets != 0 ||
+		       limits->file_time_ns != 0 || limits->max_size != 0 ||
+		       limits->max_packets != 0;
+
+	return retrospective && limited ? "a retrospective dump makes one file a trigger: it does "
+					  "not go with limits and rotation"
+					: NULL;
+}
+
+/* Do the header and the trailer of a file fit? Of pcapng's header the port's device is missing
+ * here: the daemon, which knows it, checks again. */
+static int fits(const struct npf_config_dump *d, const char *key,
+	const struct npf_dump_limits *limits, const struct complaint *c)
+{
+	const struct npf_dump_head head = {
+		.format = d->format,
+		.if_name = d->port,
+		.filter = d->filter,
+		.comment = d->comment,
+	};
+	uint32_t trailer = npf_dump_trailer_size(d->format);
+	npf_autofree void *bytes = NULL;
+	struct npf_dump_cut cut;
+	int n = npf_dump_format_head(&head, &bytes);
+
+	if (n < 0)
+		return n;
+	return npf_dump_cut_init(&cut, limits, (uint32_t)n, trailer, NULL) == 0
+		       ? 0
+		       : complain(c, "%s: smaller than the header of a file, %u bytes", key,
+				 (uint32_t)n + trailer);
+}
+
+static int limits(const struct npf_config_dump *d, const struct complaint *c)
+{
+	const char *clash =
+		npf_config_dump_clash(&d->limits, d->retro_bytes != 0 || d->retro_ns != 0);
+	int rc = fits(
+		d, "rotate.size", &(struct npf_dump_limits){.file_size = d->limits.file_size}, c);
+
+	if (rc == 0)
+		rc = fits(d, "limit.size",
+			&(struct npf_dump_limits){.max_size = d->limits.max_size}, c);
+	return rc == 0 && clash != NULL ? complain(c, "retrospective: %s", clash) : rc;
+}
+
+int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, size_t err_len)
+{
+	struct complaint c = {err, err_len};
+	struct npf_bpf_insn *insns;
+	uint32_t n_insns;
+	int rc;
+
+	rc = sizes(d, &c);
+	if (rc == 0)
+		rc = limits(d, &c);
+	if (rc == 0)
+		rc = mode(d, &c);
+	if (rc == 0)
+		rc = owner(d, &c);
+	if (rc < 0)
+		return rc;
+	if (d->file[0] != '/')
+		return complain(&c, "file: \"%s\" is not an absolute path", d->file);
+	if (d->index != NULL && d->index[0] != '/')
+		return complain(&c, "index: \"%s\" is not an absolute path", d->index);
+	rc = snprintf(err, err_len, "file: ");
+	if (npf_dump_name_check(d->file, err + rc, err_len - (size_t)rc) < 0 ||
+		npf_dump_name_free(d->file, err + rc, err_len - (size_t)rc) < 0)
+		return -EINVAL;
+	rc = npf_expression_compile(
+		d->filter, linktype, NPF_REC_MAXCAP, &insns, &n_insns, err, err_len);
+	free(insns);
+	return rc;
+}

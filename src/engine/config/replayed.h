@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * replayed.h - which savefiles a net_pcap device replays, and what can be said of them before it is
+ * opened. No DPDK in here.
+ */
+#ifndef NPF_ENGINE_CONFIG_REPLAYED_H
+#define NPF_ENGINE_CONFIG_REPLAYED_H
+
+#include "engine/config/port.h"
+
+struct npf_config;
+
+#define NPF_REPLAYED_DEVICE 256 /* bytes of a device in the configuration */
+#define NPF_REPLAYED_FILES  32
+#define NPF_REPLAYED_ERR    640 /* bytes that any error text fits in */
+
+struct npf_replayed {
+	unsigned int n_files;                  /* 0: the device replays no savefile */
+	const char *files[NPF_REPLAYED_FILES]; /* one for each rx queue; in words */
+	bool endless;                          /* infinite_rx: net_pcap's own, again and again */
+	bool has_tx;                           /* tx_pcap or tx_iface beside them */
+	char others[NPF_REPLAYED_DEVICE];      /* the device without rx_pcap and infinite_rx */
+	char words[NPF_REPLAYED_DEVICE];
+};
+
+/* What the device's arguments say. One with `iface` or `rx_iface` replays none: those win. */
+void npf_replayed_parse(const char *device, struct npf_replayed *r);
+
+/*
+ * npf_replayed_look - can the port's savefiles be replayed? Reads their headers.
+ * @linktypep: gets their link type; Ethernet's for a port that replays none
+ * Return: 0; -errno of open(2); -EINVAL: not a savefile, or not one that goes with the rest; with a
+ *         text in err (NPF_REPLAYED_ERR bytes).
+ */
+int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, char *err);
+
+/* The link type that the port will have, as far as its savefiles can be read now. */
+int npf_replayed_linktype(const struct npf_config_port *conf);
+
+/*
+ * npf_replayed_check - the savefiles of all ports. One that exists and that this user may not read
+ * is passed over: the daemon may.
+ * Return: 0, or -errno with a text in err.
+ */
+int npf_replayed_check(const struct npf_config *conf, char *err, size_t err_len);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* config_send.c - a standing send as written, and what it means. The file is not looked into here:
+ * npf_sends_check() does. */
+#include "engine/config/send.h"
+
+#include <cyaml/cyaml.h>
+#include <stdio.h>
+
+static const cyaml_schema_field_t send_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct npf_config_send, name, 1, 63),
+	CYAML_FIELD_STRING_PTR("port", CYAML_FLAG_POINTER, struct npf_config_send, port, 1, 15),
+	CYAML_FIELD_STRING_PTR("file", CYAML_FLAG_POINTER, struct npf_config_send, file, 1, 4095),
+	CYAML_FIELD_STRING_PTR("rate", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_config_send, rate, 1, 31),
+	CYAML_FIELD_UINT("loop", CYAML_FLAG_OPTIONAL, struct npf_config_send, loop),
+	CYAML_FIELD_UINT("repeat", CYAML_FLAG_OPTIONAL, struct npf_config_send, repeat),
+	CYAML_FIELD_END,
+};
+
+const struct cyaml_schema_value npf_config_send_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_send, send_fields),
+};
+
+int npf_config_send_check(struct npf_config_send *s, char *err, size_t err_len)
+{
+	const char *rate = s->rate != NULL ? s->rate : "original";
+
+	if (npf_replay_parse_rate(rate, &s->meant) < 0) {
+		snprintf(err, err_len,
+			"rate: \"%s\" is no rate: write original, x2, 100kpps, 1Gbps or asap",
+			rate);
+		return -EINVAL;
+	}
+	if (s->file[0] != '/') {
+		snprintf(err, err_len, "file: \"%s\" is not an absolute path", s->file);
+		return -EINVAL;
+	}
+	if (s->repeat == 0)
+		s->repeat = 1;
+	return 0;
+}

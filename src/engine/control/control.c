@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * control.c - connections and the loop that serves them.
+ *
+ * A connection is hung up on when it breaks the protocol, does not take its replies, says nothing,
+ * or was caught lying in shared memory; hanging up, from either side, ends its session. What a
+ * request means is requests.c's business.
+ *
+ * Nothing here closes what a client may have put something into: a socket takes with it the
+ * descriptors that lie unread in it, and closing those may block. So the connection itself is an
+ * errand at its end, and counts as its user's until its socket is closed.
+ */
+#include "engine/control/control.h"
+
+#include "base/clock.h"
+#include "engine/core/access.h"
+#include "engine/dump/dump.h"
+#include "engine/lifecycle/links.h"
+#include "engine/control/listen.h"
+#include "base/log.h"
+#include "engine/lifecycle/ports.h"
+#include "engine/base/refuse.h"
+#include "engine/control/requests.h"
+#include "engine/session/session.h"
+#include "engine/session/shadow.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+
+#define MAX_CLIENTS    4096
+#define OWNERS_RESERVE 64 /* of these, for root and the daemon's own user ... */
+#define REFUSAL_ROOM   32 /* ... or so many of them to tell others that there are too many */
+#define FAULT_CHECK_MS 100
+#define HELLO_NS       (5 * NPF_NS_PER_S)
+#define LEAVE_MS       1000
+
+struct npf_control {
+	struct npf_listen listen;
+	int epoll_fd, signal_fd, timer_fd;
+	struct npf_engine *engine;
+	struct npf_errands *errands;
+	char *path;
+	struct npf_conn *conns;
+	unsigned int n_conns; /* whose sockets are not closed yet */
+	bool accepting;       /* false: no descriptors left, until a client goes */
+	void *buf;            /* NPF_WIRE_BUFLEN */
+};
+
+/* ---- connections ---- */
+
+static int watch(struct npf_control *c, int fd, void *tag)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = tag};
+
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static void watch_listen(struct npf_control *c, bool on)
+{
+	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = &c->listen};
+
+	epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, c->listen.fd, &ev);
+	c->accepting = on;
+}
+
+static void run_close(struct npf_errand *errand)
+{
+	struct npf_conn *conn = (struct npf_conn *)errand;
+
+	npf_wire_msg_close(&conn->msg);
+	npf_close(conn->fd);
+}
+
+static void forget(struct npf_errand *errand)
+{
+	struct npf_conn *conn = (struct npf_conn *)errand;
+	struct npf_control *c = conn->home;
+
+	npf_discharge(&conn->charge);
+	free(conn->peer.groups);
+	free(conn->refusal);
+	free(conn->held);
+	free(conn);
+	c->n_conns--;
+	if (!c->accepting)
+		watch_listen(c, true);
+}
+
+/* In no list any more, nor waited for. */
+static void dispose(struct npf_control *c, struct npf_conn *conn)
+{
+	conn->errand.uid = conn->peer.uid;
+	conn->errand.run = run_close;
+	conn->errand.done = forget;
+	npf_errands_send(c->errands, &conn->errand);
+}
+
+static void hang_up(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
+{
+	struct npf_conn **at = &c->conns;
+
+	while (*at != conn)
+		at = &(*at)->next;
+	*at = conn->next;
+	if (conn->session != NULL)
+		npf_session_close(e, conn->session);
+	npf_asker_leave(&conn->asker);
+	npf_opened_end(&conn->opener);
+	epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
+	/* The client hears it now, though the socket may be closed later. */
+	shutdown(conn->fd, SHUT_RDWR);
+	dispose(c, conn);
+}
+
+/* ---- who comes ---- */
+
+static int charge(struct npf_control *c, struct npf_conn *conn, struct npf_wire_error *why)
+{
+	unsigned int reserve = npf_access_owner(&conn->peer) ? 0 : OWNERS_RESERVE;
+
+	if (c->n_conns > MAX_CLIENTS - reserve)
+		return npf_refuse(why, -EDQUOT,
+			"the daemon has %u connections and takes no more but root's", c->n_conns);
+	return npf_charge(
+		c->engine->accounts, conn->peer.uid, NPF_RES_CONNECTIONS, 1, &conn->charge, why);
+}
+
+/* One too many is told so when it says hello, if those who are told so are few. */
+static int charge_refusal(
+	struct npf_control *c, struct npf_conn *conn, const struct npf_wire_error *why)
+{
+	struct npf_wire_error ignored;
+
+	if (c->n_conns > MAX_CLIENTS - REFUSAL_ROOM)
+		return -EDQUOT;
+	conn->refusal = malloc(sizeof(*conn->refusal));
+	if (conn->refusal == NULL)
+		return -ENOMEM;
+	*conn->refusal = *why;
+	return npf_charge(
+		c->engine->accounts, conn->peer.uid, NPF_RES_REFUSALS, 1, &conn->charge, &ignored);
+}
+
+static void request_ready(struct npf_asker *asker);
+
+static int admit(struct npf_control *c, struct npf_conn *conn)
+{
+	struct npf_wire_error why;
+	int rc = npf_access_peer(conn->fd, &conn->peer);
+
+	if (rc < 0)
+		return rc;
+	rc = charge(c, conn, &why);
+	if (rc < 0)
+		rc = charge_refusal(c, conn, &why);
+	if (rc < 0)
+		return rc;
+	conn->asker = (struct npf_asker){.accounts = c->engine->accounts,
+		.errands = c->errands,
+		.uid = conn->peer.uid,
+		.ready = request_ready};
+	conn->opener.errands = c->errands;
+	conn->opener.uid = conn->peer.uid;
+	return watch(c, conn->fd, conn);
+}
+
+static void come(struct npf_control *c, int fd)
+{
+	struct npf_conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL) {
+		/* Nothing was received from it, but something may lie in it. */
+		npf_err("out of memory: a client's socket stays open");
+		return;
+	}
+	conn->home = c;
+	conn->fd = fd;
+	conn->opener.fd = -1;
+	conn->since_ns = npf_clock_monotonic();
+	c->n_conns++;
+	if (admit(c, conn) < 0) {
+		shutdown(fd, SHUT_RDWR);
+		dispose(c, conn);
+		return;
+	}
+	conn->next = c->conns;
+	c->conns = conn;
+}
+
+static void accept_all(struct npf_control *c)
+{
+	for (;;) {
+		int fd = accept4(c->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			come(c, fd);
+			continue;
+		}
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		if (errno == EMFILE || errno == ENFILE) {
+			npf_warn("out of file descriptors: new clients wait until one goes; raise "
+				 "the limit (ulimit -n)");
+			watch_listen(c, false);
+		}
+		return;
+	}
+}
+
+/* ---- requests ---- */
+
+/* Put the request aside: its body outlives the buffer, and what else the client has sent waits. */
+static int hold(struct npf_control *c, struct npf_conn *conn)
+{
+	struct epoll_event ev = {.events = EPOLLRDHUP, .data.ptr = conn};
+
+	if (conn->held != NULL)
+		return 0;
+	conn->held = malloc(NPF_MAX(conn->msg.body_len, (size_t)1));
+	if (conn->held == NULL)
+		return -ENOMEM;
+	memcpy(conn->held, conn->msg.body, conn->msg.body_len);
+	conn->msg.body = conn->held;
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, conn->fd, &ev) < 0 ? -errno : 0;
+}
+
+static int release(struct npf_control *c, struct npf_conn *conn)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = conn};
+
+	if (conn->held == NULL)
+		return 0;
+	free(npf_steal_ptr(&conn->held));
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, conn->fd, &ev) < 0 ? -errno : 0;
+}
+
+static void carry_out(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
+{
+	int rc = npf_request(e, conn, &conn->msg);
+
+	if (rc == NPF_REQUEST_LATER)
+		rc = hold(c, conn);
+	else if (rc == 0)
+		rc = release(c, conn);
+	if (rc < 0)
+		hang_up(c, e, conn);
+}
+
+static void request_ready(struct npf_asker *asker)
+{
+	struct npf_conn *conn =
+		(struct npf_conn *)((char *)asker - offsetof(struct npf_conn, asker));
+
+	carry_out(conn->home, conn->home->engine, conn);
+}
+
+/* One message of a client. */
+static void serve(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
+{
+	int rc;
+
+	if (conn->held != NULL) {
+		hang_up(c, e, conn); /* it does not wait for the reply */
+		return;
+	}
+	rc = npf_wire_recv_msg(conn->fd, c->buf, NPF_WIRE_BUFLEN, &conn->msg);
+	if (rc == -EAGAIN)
+		return;
+	if (rc <= 0) {
+		hang_up(c, e, conn);
+		return;
+	}
+	/* Answers know what an interface is like now. */
+	npf_links_serve(e);
+	carry_out(c, e, conn);
+}
+
+static void hang_up_on_liars(struct npf_control *c, struct npf_engine *e)
+{
+	for (struct npf_conn *conn = c->conns, *next; conn != NULL; conn = next) {
+		next = conn->next;
+		if (conn->session == NULL || npf_session_fault(conn->session) == 0)
+			continue;
+		npf_warn("session %llu (%s, pid %d, uid %u): its position in the ring makes no "
+			 "sense; ended",
+			(unsigned long long)conn->session->id, conn->peer.program,
+			(int)conn->peer.pid, (unsigned int)conn->peer.uid);
+		hang_up(c, e, conn);
+	}
+}
+
+static void hang_up_on_silent(struct npf_control *c, struct npf_engine *e)
+{
+	uint64_t now = npf_clock_monotonic();
+
+	for (struct npf_conn *conn = c->conns, *next; conn != NULL; conn = next) {
+		next = conn->next;
+		if (!conn->greeted && now - conn->since_ns > HELLO_NS)
+			hang_up(c, e, conn);
+	}
+}
+
+static void every_while(struct npf_control *c, struct npf_engine *e)
+{
+	uint64_t expirations;
+
+	if (read(c->timer_fd, &expirations, sizeof(expirations)) < 0)
+		return;
+	hang_up_on_liars(c, e);
+	hang_up_on_silent(c, e);
+	npf_sessions_remind(e);
+	npf_links_tick(e);
+	npf_dumps_tick(e);
+	npf_ports_forget(e);
+}
+
+/* ---- life ---- */
+
+int npf_control_listen(
+	const struct npf_config *conf, struct npf_control **cp, char *err, size_t err_len)
+{
+	struct itimerspec every = {
+		.it_interval.tv_nsec = FAULT_CHECK_MS * 1000000l,
+		.it_value.tv_nsec = FAULT_CHECK_MS * 1000000l,
+	};
+	struct npf_control *c = calloc(1, sizeof(*c));
+	sigset_t stop;
+	int rc;
+
+	if (c == NULL)
+		return -ENOMEM;
+	c->listen.fd = c->epoll_fd = c->signal_fd = c->timer_fd = -1;
+	c->accepting = true;
+	c->path = strdup(conf->npf.socket);
+	c->buf = malloc(NPF_WIRE_BUFLEN);
+	rc = c->path != NULL && c->buf != NULL
+		     ? npf_listen_open(&c->listen, c->path, conf->npf.group, err, err_len)
+		     : -ENOMEM;
+	if (rc < 0) {
+		npf_control_free(c);
+		return rc;
+	}
+	/* Blocked before any other thread exists, so that all inherit it. */
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGINT);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
+	c->signal_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->signal_fd < 0 || c->epoll_fd < 0 || c->timer_fd < 0 ||
+		timerfd_settime(c->timer_fd, 0, &every, NULL) < 0 ||
+		watch(c, c->listen.fd, &c->listen) < 0 ||
+		watch(c, c->signal_fd, &c->signal_fd) < 0 ||
+		watch(c, c->timer_fd, &c->timer_fd) < 0) {
+		rc = -errno;
+		snprintf(err, err_len, "can't wait for clients: %s", strerror(-rc));
+		npf_control_free(c);
+		return rc;
+	}
+	*cp = c;
+	return 0;
+}
+
+/* Is this what an event of a port's shadow interface points to? Then serve it. */
+static bool serve_shadow(struct npf_engine *e, const void *tag)
+{
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		if (e->ports[i]->shadow == NULL || e->ports[i]->shadow != tag)
+			continue;
+		npf_shadow_serve(e->ports[i]->shadow);
+		return true;
+	}
+	return false;
+}
+
+/* Wait for the shadows that have come since. One that is closed leaves by itself. */
+static void watch_shadows(struct npf_control *c, struct npf_engine *e)
+{
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		struct npf_engine_port *p = e->ports[i];
+
+		if (p->shadow == NULL || p->shadow_served)
+			continue;
+		if (watch(c, npf_shadow_fd(p->shadow), p->shadow) < 0)
+			npf_err("port %s: its shadow interface can't be waited for: %s",
+				p->port.conf->name, strerror(errno));
+		p->shadow_served = true;
+	}
+}
+
+static int loop(struct npf_control *c, struct npf_engine *e)
+{
+	int rc = watch(c, e->links_fd, &e->links_fd);
+
+	if (rc < 0)
+		return rc;
+	for (;;) {
+		/* One at a time: serving one client may hang up on another, whose event would then
+		 * point nowhere. */
+		struct epoll_event ev;
+		int n;
+
+		watch_shadows(c, e);
+		n = epoll_wait(c->epoll_fd, &ev, 1, -1);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n <= 0)
+			continue;
+		if (ev.data.ptr == &c->signal_fd)
+			return 0;
+		if (ev.data.ptr == &c->listen)
+			accept_all(c);
+		else if (ev.data.ptr == &c->timer_fd)
+			every_while(c, e);
+		else if (ev.data.ptr == &e->links_fd)
+			npf_links_serve(e);
+		else if (ev.data.ptr == c->errands)
+			npf_errands_reap(c->errands);
+		else if (!serve_shadow(e, ev.data.ptr))
+			serve(c, e, ev.data.ptr);
+	}
+}
+
+/* Everybody is hung up on, and what is on errands comes back or is left. */
+static void end(struct npf_control *c, struct npf_engine *e)
+{
+	unsigned int left;
+
+	c->accepting = true; /* whoever goes makes room for nobody */
+	while (c->conns != NULL)
+		hang_up(c, e, c->conns);
+	left = npf_errands_free(c->errands, LEAVE_MS);
+	if (left > 0)
+		npf_warn(
+			"%u errands for clients have not come back (descriptors that do not close, "
+			"or memory being cleared): left alone",
+			left);
+	c->errands = e->errands = NULL;
+}
+
+int npf_control_run(struct npf_control *c, struct npf_engine *e)
+{
+	int rc;
+
+	c->engine = e;
+	c->errands = e->errands = npf_errands_new();
+	if (c->errands == NULL)
+		return -ENOMEM;
+	rc = watch(c, npf_errands_fd(c->errands), c->errands);
+	if (rc == 0)
+		rc = loop(c, e);
+	end(c, e);
+	return rc;
+}
+
+struct npf_control *npf_control_free(struct npf_control *c)
+{
+	if (c == NULL)
+		return NULL;
+	npf_listen_close(&c->listen);
+	npf_close(c->epoll_fd);
+	npf_close(c->signal_fd);
+	npf_close(c->timer_fd);
+	free(c->path);
+	free(c->buf);
+	free(c);
+	return NULL;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dump_requests.c - dumps on request.
+ *
+ * Rights: whoever may capture from a port may dump it into a file that he has opened himself and
+ * handed over (opened.h). Files
+ * that the daemon makes are made with the daemon's rights, which are nobody else's to use: root and
+ * the daemon's own user only. A dump is stopped and triggered by who started it, and by these.
+ */
+#include "engine/control/dump_requests.h"
+
+#include "engine/core/access.h"
+#include "engine/session/attend.h"
+#include "writer/feed/retro.h"
+#include "engine/dump/make.h"
+#include "engine/dump/dump.h"
+#include "engine/lifecycle/ports.h"
+#include "engine/base/refuse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Ring of a dump that a client asked for without saying how large: it counts as the client's. */
+#define CLIENT_RING (32ull << 20)
+#define MIB         (1ull << 20)
+
+static_assert((int)NPF_WIRE_DUMP_PCAP == (int)NPF_DUMP_PCAP &&
+		      (int)NPF_WIRE_DUMP_PCAP_NS == (int)NPF_DUMP_PCAP_NS &&
+		      (int)NPF_WIRE_DUMP_PCAPNG == (int)NPF_DUMP_PCAPNG,
+	"formats on the wire are formats");
+
+static int check_file(
+	const struct npf_conn *conn, const struct npf_wire_dump *req, struct npf_wire_error *err)
+{
+	bool has_opened = conn->opener.fd >= 0;
+
+	if (req->file[0] != '\0' && has_opened)
+		return npf_refuse(err, -EINVAL, "either a file's name or an opened file, not both");
+	if (req->file[0] != '\0' && !npf_access_owner(&conn->peer))
+		return npf_refuse(err, -EPERM,
+			"only root and the daemon's own user can let the daemon make files; a dump "
+			"into one file, without rotation, is everybody's");
+	if (req->file[0] == '\0' && !has_opened)
+		return npf_refuse(err, -EINVAL, "a dump needs a file");
+	return 0;
+}
+
+static int check_size(
+	const struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_wire_error *err)
+{
+	uint64_t size = NPF_MAX(spec->ring, spec->retro_bytes);
+	uint32_t most = e->conf->npf.limits.buffer;
+
+	if (size <= most * MIB)
+		return 0;
+	return npf_refuse(err, -E2BIG,
+		"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
+		(unsigned long long)(size / MIB), most);
+}
+
+/* *is_newp: the descriptor is the caller's. Return: 0 or -errno: it can't be had. */
+static int answer(
+	const struct npf_dump *d, struct npf_wire_dump_reply *reply, int *fdp, bool *is_newp)
+{
+	struct npf_doorbell over;
+	int rc;
+
+	*reply = (struct npf_wire_dump_reply){.id = d->id};
+	snprintf(reply->name, sizeof(reply->name), "%s", d->name);
+	*is_newp = d->life == NPF_DUMP_DONE;
+	*fdp = d->done.wait_fd;
+	if (!*is_newp)
+		return 0;
+	rc = npf_doorbell_init(&over, NULL);
+	if (rc == 0) {
+		npf_doorbell_ring(&over);
+		*fdp = npf_steal_fd(&over.wait_fd);
+	}
+	*is_newp = rc == 0;
+	npf_doorbell_fini(&over);
+	return rc;
+}
+
+static struct npf_dump *find_by_id(const struct npf_engine *e, uint64_t id)
+{
+	struct npf_dump *d = e->dumps;
+
+	while (d != NULL && d->id != id)
+		d = d->next;
+	return d;
+}
+
+/* Will nothing more be put into its file? */
+static bool is_over(const struct npf_dump *d)
+{
+	return d->life != NPF_DUMP_RUNNING || atomic_load(&d->ring->over);
+}
+
+/* A session has one dump at a time. One that has reached its limit makes room for the next. */
+static int end_last(struct npf_engine *e, const struct npf_session *s, struct npf_wire_error *err)
+{
+	struct npf_dump *d = s->dump_id != 0 ? find_by_id(e, s->dump_id) : NULL;
+
+	if (d == NULL)
+		return 0;
+	if (!is_over(d))
+		return npf_refuse(err, -EBUSY, "this session has a dump already");
+	return npf_dump_stop(e, d) < 0 ? npf_refuse(err, -ENOMEM, "the daemon is out of memory")
+				       : 0;
+}
+
+static int check_source(struct npf_engine *e, const struct npf_conn *conn,
+	const struct npf_wire_dump *req, struct npf_dump_spec *spec, struct npf_wire_error *err)
+{
+	struct npf_engine_port *port;
+	int rc;
+
+	if ((req->flags & NPF_WIRE_DUMP_SESSION) != 0) {
+		if (conn->session == NULL || (conn->session->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
+			return npf_refuse(err, -EINVAL, "no session is open that could be dumped");
+		rc = end_last(e, conn->session, err);
+		if (rc < 0)
+			return rc;
+		if (conn->session->port->gone)
+			return npf_refuse(err, -ENODEV, NPF_PORT_REMOVED,
+				conn->session->port->port.conf->name);
+		/* Its port goes on when the dump has ended and the session captures again. */
+		rc = npf_attend_use(e, conn->session, err);
+		if (rc < 0)
+			return rc;
+		spec->session = conn->session;
+		spec->port = conn->session->port->port.conf->name;
+		spec->snaplen = conn->session->snaplen;
+		return 0;
+	}
+	port = npf_engine_find_port(e, req->port);
+	if (port != NULL && !npf_access_port(port->port.conf, &conn->peer))
+		return npf_refuse(err, -EACCES, "user %u may not use port %s",
+			(unsigned int)conn->peer.uid, req->port);
+	return 0;
+}
+
+int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct npf_wire_dump_reply *reply, int *fdp, struct npf_wire_error *err)
+{
+	const struct npf_wire_dump *req = msg->body;
+	struct npf_dump_spec spec = {
+		.name = req->name[0] != '\0' ? req->name : NULL,
+		.port = req->port,
+		.filter = req->filter,
+		.comment = req->comment,
+		.file = req->file[0] != '\0' ? req->file : NULL,
+		.fd = conn->opener.fd,
+		.format = (enum npf_dump_format)req->format,
+		.snaplen = req->snaplen,
+		.limits = {.file_size = req->file_size,
+			.file_packets = req->file_packets,
+			.file_time_ns = req->file_time_ns,
+			.max_size = req->max_size,
+			.max_packets = req->max_packets},
+		.keep = req->keep,
+		.keep_size = req->keep_size,
+		.ring = req->buffer != 0 ? req->buffer : CLIENT_RING,
+		.retro_bytes = req->retro_size,
+		.retro_ns = req->retro_ns,
+		.mode = (mode_t)req->mode,
+		.file_uid = (uid_t)-1,
+		.file_gid = (gid_t)-1,
+		.zstd = (req->flags & NPF_WIRE_DUMP_ZSTD) != 0,
+		.insns = npf_wire_tail(msg),
+		.n_insns = req->n_insns,
+		.asker = &conn->asker,
+		.uid = conn->peer.uid,
+	};
+	struct npf_dump *d;
+	bool is_new;
+	int rc = check_file(conn, req, err);
+
+	if (rc == 0)
+		rc = check_source(e, conn, req, &spec, err);
+	if (rc == 0)
+		rc = check_size(e, &spec, err);
+	if (rc == 0)
+		rc = npf_dump_start(e, &spec, &d, err);
+	if (rc < 0)
+		return rc;
+	npf_opened_end(&conn->opener);
+	return answer(d, reply, fdp, &is_new);
+}
+
+int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
+	bool *is_newp, struct npf_wire_error *err)
+{
+	struct npf_dump *d;
+	int rc;
+
+	if (req->name[0] == '\0')
+		d = conn->session != NULL ? find_by_id(e, conn->session->dump_id) : NULL;
+	else
+		d = npf_dump_find(e, req->name);
+	if (d == NULL)
+		return npf_refuse(err, -ENOENT,
+			"there is no dump \"%s\"; `npfctl dump list` shows all", req->name);
+	if (!npf_access_user(&conn->peer, d->uid))
+		return npf_refuse(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
+			(unsigned int)d->uid);
+	rc = answer(d, reply, fdp, is_newp);
+	if (rc < 0)
+		return npf_refuse(
+			err, rc, "no descriptor to tell of the end by: %s", strerror(-rc));
+	if (req->op == NPF_WIRE_DUMP_STOP) {
+		rc = npf_dump_stop(e, d);
+		if (rc == 0 && conn->session != NULL && conn->session->dump_id == d->id)
+			npf_dump_assign(conn->session, NULL);
+		if (rc == 0)
+			rc = npf_engine_replan(e);
+		return rc < 0 ? npf_refuse(err, rc, "the daemon is out of memory") : 0;
+	}
+	if (d->life != NPF_DUMP_RUNNING || d->producer.retro == NULL)
+		return npf_refuse(err, -EINVAL,
+			"dump \"%s\" is not a running retrospective one: there is nothing to "
+			"trigger",
+			d->name);
+	rc = npf_dump_retro_trigger(&d->producer, req->after_ns);
+	return rc < 0 ? npf_refuse(err, rc, "the file of the last trigger is still being written")
+		      : 0;
+}
+
+int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
+	struct npf_wire_dump_status *st, struct npf_wire_error *err)
+{
+	struct npf_dump *d;
+
+	*st = (struct npf_wire_dump_status){.ended = 2};
+	if (conn->session->dump_id == 0)
+		return npf_refuse(err, -ENOENT, "this session has no dump");
+	d = find_by_id(e, conn->session->dump_id);
+	if (d == NULL)
+		return 0; /* it has ended so long ago that it is forgotten */
+	npf_dump_look(d);
+	st->packets = d->counters.written;
+	st->bytes = d->counters.bytes;
+	st->dropped = d->counters.drop_disk + d->counters.drop_oversize;
+	st->error = d->state.error;
+	snprintf(st->text.text, sizeof(st->text.text), "%s", d->state.error_text);
+	if (d->life != NPF_DUMP_DONE)
+		st->ended = is_over(d);
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dump_requests.h - what clients may ask of dumps, and who may ask it.
+ *
+ * Each returns 0, or -errno with a text in err. *fdp is what tells of the end, to be passed on: the
+ * dump's own, or, when *is_newp, the caller's to close.
+ */
+#ifndef NPF_ENGINE_CONTROL_DUMP_REQUESTS_H
+#define NPF_ENGINE_CONTROL_DUMP_REQUESTS_H
+
+#include "engine/control/requests.h"
+
+int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct npf_wire_dump_reply *reply, int *fdp, struct npf_wire_error *err);
+
+int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
+	bool *is_newp, struct npf_wire_error *err);
+
+int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
+	struct npf_wire_dump_status *st, struct npf_wire_error *err);
+
+#endif

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * requests.c - a row for each request: is a session needed, and who handles it.
+ *
+ * By the time a handler runs, npf_wire_check_request() has vouched for the body's shape. A handler
+ * returns 0 with its reply filled in, or -errno with a text; either way exactly one reply goes out.
+ * A handler that needs memory first returns -EINPROGRESS (engine/supply.h), and runs once more
+ * later.
+ */
+#include "engine/control/requests.h"
+
+#include "engine/core/access.h"
+#include "engine/session/attend.h"
+#include "engine/control/dump_requests.h"
+#include "engine/control/port_requests.h"
+#include "engine/control/report.h"
+#include "engine/monitor/monitor.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct reply {
+	union {
+		struct npf_wire_error error;
+		struct npf_wire_hello_reply hello;
+		struct npf_wire_open_reply open;
+		struct npf_wire_filter_reply filter;
+		struct npf_wire_buffer_reply buffer;
+		struct npf_wire_stats stats;
+		struct npf_wire_send_reply send;
+		struct npf_wire_dump_reply dump;
+		struct npf_wire_dump_status dump_status;
+		struct npf_wire_send_lane lane;
+		struct npf_wire_port port;
+		struct npf_wire_port_ended ended;
+	} u;
+	size_t len;
+	void *tail; /* malloc'ed, or NULL */
+	size_t tail_len;
+	int fds[NPF_WIRE_MAXFDS];
+	unsigned int n_fds;
+	int own_fd; /* closed once the reply is out; -1: none */
+};
+static_assert(1 + NPF_BUFFER_NFDS <= NPF_WIRE_MAXFDS, "a session's descriptors fit one message");
+
+static int handle_hello(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	const struct npf_wire_hello *req = msg->body;
+
+	(void)e;
+	conn->greeted = true;
+	for (unsigned int i = 0; i < sizeof(conn->peer.program) - 1 && req->program[i] != '\0'; i++)
+		conn->peer.program[i] =
+			(char)(req->program[i] >= ' ' && req->program[i] < 0x7f ? req->program[i]
+										: '?');
+	snprintf(r->u.hello.version, sizeof(r->u.hello.version), "%s", NPF_VERSION);
+	r->u.hello.pid = (uint32_t)getpid();
+	r->len = sizeof(r->u.hello);
+	return 0;
+}
+
+static void describe_port(
+	const struct npf_engine_port *ep, const struct npf_peer *peer, struct npf_wire_port *out)
+{
+	const struct npf_port *p = &ep->port;
+
+	memset(out, 0, sizeof(*out));
+	snprintf(out->name, sizeof(out->name), "%s", p->conf->name);
+	out->index = p->index;
+	out->linktype = DLT_EN10MB;
+	/* Whoever may not use it need not know more than that the name is taken. */
+	if (!npf_access_port(p->conf, peer))
+		return;
+	snprintf(out->device, sizeof(out->device), "%s", p->conf->device);
+	snprintf(out->driver, sizeof(out->driver), "%s", p->driver);
+	memcpy(out->mac, &p->mac, sizeof(out->mac));
+	out->linktype = (uint32_t)p->linktype;
+	out->mtu = p->mtu;
+	out->flags = NPF_WIRE_PORT_CAPTURE;
+	if (npf_port_link(p, &out->speed))
+		out->flags |= NPF_WIRE_PORT_UP;
+	if (ep->shadow != NULL)
+		out->flags |= NPF_WIRE_PORT_SHADOW;
+	if (p->promiscuous)
+		out->flags |= NPF_WIRE_PORT_PROMISC;
+	if (npf_attend_matters(ep))
+		out->flags |= NPF_WIRE_PORT_ATTENDS;
+	if (p->conf->send == NPF_SWITCH_ON && npf_port_is_ethernet(p))
+		out->flags |= NPF_WIRE_PORT_SEND;
+}
+
+static int handle_ports(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	struct npf_wire_port *ports = calloc(e->n_ports, sizeof(*ports));
+
+	(void)msg;
+	if (ports == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		describe_port(e->ports[i], &conn->peer, &ports[i]);
+	r->tail = ports;
+	r->tail_len = e->n_ports * sizeof(*ports);
+	return 0;
+}
+
+static int handle_open(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	struct npf_session *s;
+	int rc;
+
+	if (conn->session != NULL) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text),
+			"this connection has a session already; connect once more for another");
+		return -EBUSY;
+	}
+	rc = npf_session_open(
+		e, &conn->asker, &conn->peer, msg->body, npf_wire_tail(msg), &s, &r->u.error);
+	if (rc < 0)
+		return rc;
+	conn->session = s;
+	r->u.open = (struct npf_wire_open_reply){.session = s->id, .filter_gen = s->filter_gen};
+	describe_port(s->port, &conn->peer, &r->u.open.port);
+	r->len = sizeof(r->u.open);
+	if (s->buffer != NULL) {
+		struct npf_buffer_info info;
+
+		npf_buffer_info(s->buffer, &info);
+		r->u.open.buffer_size = info.size;
+		r->u.open.page_size = info.page_size;
+		r->u.open.n_lanes = info.n_lanes;
+		r->n_fds = npf_buffer_fds(s->buffer, r->fds + 1);
+	}
+	if (s->bell.wait_fd >= 0) {
+		r->fds[0] = r->own_fd = npf_steal_fd(&s->bell.wait_fd);
+		r->n_fds++;
+	}
+	return 0;
+}
+
+static int handle_set_filter(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	const struct npf_wire_filter *req = msg->body;
+	int rc = npf_session_set_filter(
+		e, conn->session, npf_wire_tail(msg), req->n_insns, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	r->u.filter = (struct npf_wire_filter_reply){
+		.filter_gen = conn->session->filter_gen,
+		.flags = npf_session_screens(conn->session) ? NPF_WIRE_FILTER_READER : 0,
+	};
+	r->len = sizeof(r->u.filter);
+	return 0;
+}
+
+static int handle_set_params(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	(void)r;
+	return npf_session_set_params(e, conn->session, msg->body);
+}
+
+/* Tells of the session's new buffer. */
+static void reply_buffer(const struct npf_session *s, struct reply *r)
+{
+	struct npf_buffer_info info;
+
+	npf_buffer_info(s->buffer, &info);
+	r->u.buffer = (struct npf_wire_buffer_reply){
+		.size = info.size,
+		.page_size = info.page_size,
+		.n_lanes = info.n_lanes,
+	};
+	r->len = sizeof(r->u.buffer);
+	r->n_fds = npf_buffer_fds(s->buffer, r->fds);
+}
+
+static int handle_set_buffer(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	const struct npf_wire_set_buffer *req = msg->body;
+	int rc = npf_session_set_buffer(e, &conn->asker, conn->session, req->size, &r->u.error);
+
+	if (rc == 0)
+		reply_buffer(conn->session, r);
+	return rc;
+}
+
+static int handle_set_mode(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	int rc = npf_session_set_mode(
+		e, &conn->asker, conn->session, msg->body, npf_wire_tail(msg), &r->u.error);
+
+	if (rc == 0)
+		reply_buffer(conn->session, r);
+	return rc;
+}
+
+static int handle_stats(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	(void)e;
+	(void)msg;
+	npf_session_stats(conn->session, &r->u.stats);
+	r->len = sizeof(r->u.stats);
+	return 0;
+}
+
+static int handle_send(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	const struct npf_wire_send *req = msg->body;
+	int rc = npf_session_send(e, conn->session, npf_wire_tail(msg), req->len, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	r->u.send = (struct npf_wire_send_reply){.sent = 1};
+	r->len = sizeof(r->u.send);
+	return 0;
+}
+
+static int handle_send_lane(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	const struct npf_wire_send_lane *req = msg->body;
+	uint64_t size;
+	int rc = npf_session_send_lane(
+		e, &conn->asker, conn->session, req->size, r->fds, &size, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	r->u.lane = (struct npf_wire_send_lane){.size = size};
+	r->len = sizeof(r->u.lane);
+	r->n_fds = NPF_TX_NFDS;
+	r->own_fd = r->fds[NPF_TX_NFDS - 1];
+	return 0;
+}
+
+static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	const struct npf_wire_query *req = msg->body;
+	json_t *j = npf_report(e, req->what, &conn->peer);
+	int rc;
+
+	if (j == NULL) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text),
+			"there is no report \"%.40s\"; there are status, ports, sessions, stats, "
+			"dumps, "
+			"monitors, sends",
+			req->what);
+		return -EINVAL;
+	}
+	r->own_fd = memfd_create("npf-report", MFD_CLOEXEC);
+	rc = r->own_fd >= 0 && json_dumpfd(j, r->own_fd, JSON_INDENT(2)) == 0 ? 0 : -ENOMEM;
+	json_decref(j);
+	r->fds[0] = r->own_fd;
+	r->n_fds = 1;
+	return rc;
+}
+
+static int handle_dump(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	int rc = npf_dump_request(e, conn, msg, &r->u.dump, &r->fds[0], &r->u.error);
+
+	r->len = sizeof(r->u.dump);
+	r->n_fds = 1;
+	return rc;
+}
+
+static int handle_file(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	int rc = npf_opened_begin(&conn->opener, &r->own_fd, &r->u.error);
+
+	(void)e;
+	(void)msg;
+	r->fds[0] = r->own_fd;
+	r->n_fds = 1;
+	return rc;
+}
+
+static int handle_dump_control(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	bool is_new = false;
+	int rc = npf_dump_request_control(
+		e, conn, msg->body, &r->u.dump, &r->fds[0], &is_new, &r->u.error);
+
+	r->len = sizeof(r->u.dump);
+	r->n_fds = 1;
+	if (is_new)
+		r->own_fd = r->fds[0];
+	return rc;
+}
+
+static int handle_dump_status(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	(void)msg;
+	r->len = sizeof(r->u.dump_status);
+	return npf_dump_request_status(e, conn, &r->u.dump_status, &r->u.error);
+}
+
+static int handle_port_add(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	struct npf_engine_port *p;
+	int rc = npf_port_request_add(e, conn, msg->body, &p, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	describe_port(p, &conn->peer, &r->u.port);
+	r->len = sizeof(r->u.port);
+	return 0;
+}
+
+static int handle_port_del(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_wire_msg *msg, struct reply *r)
+{
+	struct npf_ports_ended ended;
+	int rc = npf_port_request_del(e, conn, msg->body, &ended, &r->u.error);
+
+	if (rc < 0)
+		return rc;
+	r->u.ended = (struct npf_wire_port_ended){.sessions = ended.n_sessions,
+		.monitors = ended.n_monitors,
+		.dumps = ended.n_dumps,
+		.sends = ended.n_sends};
+	r->len = sizeof(r->u.ended);
+	memcpy(r->fds, ended.done, sizeof(ended.done));
+	r->n_fds = ended.n_done;
+	return 0;
+}
+
+static int handle_read(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r)
+{
+	(void)msg;
+	return npf_session_read(e, conn->session, &r->u.error);
+}
+
+struct handler {
+	int (*run)(struct npf_engine *, struct npf_conn *, const struct npf_wire_msg *,
+		struct reply *);
+	enum {
+		NEEDS_NOTHING,
+		NEEDS_SESSION,
+		NEEDS_PORT /* a session whose port is there */
+	} needs;
+};
+
+static const struct handler handlers[NPF_WIRE_N_TYPES] = {
+	[NPF_WIRE_HELLO] = {handle_hello, NEEDS_NOTHING},
+	[NPF_WIRE_PORTS] = {handle_ports, NEEDS_NOTHING},
+	[NPF_WIRE_OPEN] = {handle_open, NEEDS_NOTHING},
+	[NPF_WIRE_SET_FILTER] = {handle_set_filter, NEEDS_PORT},
+	[NPF_WIRE_SET_PARAMS] = {handle_set_params, NEEDS_PORT},
+	[NPF_WIRE_SET_BUFFER] = {handle_set_buffer, NEEDS_PORT},
+	[NPF_WIRE_STATS] = {handle_stats, NEEDS_SESSION},
+	[NPF_WIRE_SEND] = {handle_send, NEEDS_SESSION},
+	[NPF_WIRE_QUERY] = {handle_query, NEEDS_NOTHING},
+	[NPF_WIRE_DUMP] = {handle_dump, NEEDS_NOTHING},
+	[NPF_WIRE_DUMP_CONTROL] = {handle_dump_control, NEEDS_NOTHING},
+	[NPF_WIRE_DUMP_STATUS] = {handle_dump_status, NEEDS_SESSION},
+	[NPF_WIRE_SET_MODE] = {handle_set_mode, NEEDS_PORT},
+	[NPF_WIRE_SEND_LANE] = {handle_send_lane, NEEDS_PORT},
+	[NPF_WIRE_PORT_ADD] = {handle_port_add, NEEDS_NOTHING},
+	[NPF_WIRE_PORT_DEL] = {handle_port_del, NEEDS_NOTHING},
+	[NPF_WIRE_READ] = {handle_read, NEEDS_PORT},
+	[NPF_WIRE_FILE] = {handle_file, NEEDS_NOTHING},
+};
+
+static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+	struct reply *r, bool *hang_up)
+{
+	const struct handler *h;
+	int rc = npf_wire_check_request(msg, &r->u.error);
+
+	if (rc < 0) {
+		*hang_up = true;
+		return rc;
+	}
+	if (conn->refusal != NULL) {
+		*hang_up = true;
+		r->u.error = *conn->refusal;
+		return -EDQUOT;
+	}
+	h = &handlers[msg->hdr.type];
+	if (!conn->greeted && msg->hdr.type != NPF_WIRE_HELLO) {
+		*hang_up = true;
+		snprintf(r->u.error.text, sizeof(r->u.error.text),
+			"bad request: HELLO must come first");
+		return -EPROTO;
+	}
+	if (h->needs != NEEDS_NOTHING && conn->session == NULL) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text),
+			"bad request: no session is open on this connection");
+		return -EPROTO;
+	}
+	if (h->needs == NEEDS_PORT && conn->session->port->gone) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text), NPF_PORT_REMOVED,
+			conn->session->port->port.conf->name);
+		return -ENODEV;
+	}
+	if (h->needs == NEEDS_PORT && conn->session->ended) {
+		snprintf(r->u.error.text, sizeof(r->u.error.text), "The interface disappeared");
+		return -ENODEV;
+	}
+	return h->run(e, conn, msg, r);
+}
+
+int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg)
+{
+	struct reply r = {.own_fd = -1};
+	struct npf_wire_hdr hdr = {
+		.magic = NPF_WIRE_MAGIC,
+		.version = NPF_WIRE_VERSION,
+		.type = msg->hdr.type | NPF_WIRE_REPLY,
+		.seq = msg->hdr.seq,
+	};
+	bool hang_up = false;
+	int rc = carry_out(e, conn, msg, &r, &hang_up);
+
+	if (rc == -EINPROGRESS)
+		return NPF_REQUEST_LATER;
+	npf_asker_settle(&conn->asker);
+	if (rc < 0) {
+		hdr.status = rc;
+		r.len = sizeof(r.u.error);
+		r.tail_len = 0;
+		r.n_fds = 0;
+		if (r.u.error.text[0] == '\0')
+			snprintf(r.u.error.text, sizeof(r.u.error.text), "%s", strerror(-rc));
+	}
+	/* The socket does not block: a client that lets its replies pile up is hung up on. */
+	rc = npf_wire_send_msg(conn->fd, &hdr, &r.u, r.len, r.tail, r.tail_len, r.fds, r.n_fds);
+	free(r.tail);
+	npf_close(r.own_fd);
+	return rc < 0 || hang_up ? -EPIPE : 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* requests.h - what each request of the control protocol does. */
+#ifndef NPF_ENGINE_CONTROL_REQUESTS_H
+#define NPF_ENGINE_CONTROL_REQUESTS_H
+
+#include "engine/control/opened.h"
+#include "engine/session/session.h"
+
+struct npf_control;
+
+struct npf_conn {
+	struct npf_errand errand; /* first: what closes its descriptors, at the end */
+	struct npf_conn *next;
+	struct npf_control *home;
+	int fd;
+	bool greeted;                   /* HELLO has come */
+	struct npf_wire_error *refusal; /* it is only to hear this; or NULL */
+	uint64_t since_ns;              /* CLOCK_MONOTONIC */
+	struct npf_peer peer;
+	struct npf_session *session; /* or NULL */
+	struct npf_charge charge;    /* until its socket has been closed */
+	struct npf_asker asker;
+	struct npf_opener opener;
+	struct npf_wire_msg msg; /* the last that was received, with its descriptors */
+	void *held;              /* its body, while the request is put aside; else NULL */
+};
+
+#define NPF_REQUEST_LATER 1
+
+/*
+ * npf_request - carry one request out and reply.
+ * Return: 0; NPF_REQUEST_LATER: there is no reply yet, call again with the same message once the
+ *         asker is ready; anything else: hang up.
+ */
+int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg);
+
+#endif

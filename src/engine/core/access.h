@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * access.h - who may do what. Peers are known by the kernel's word (SO_PEERCRED, SO_PEERGROUPS),
+ * never by their own.
+ */
+#ifndef NPF_ENGINE_CORE_ACCESS_H
+#define NPF_ENGINE_CORE_ACCESS_H
+
+#include "engine/session/session.h"
+
+/* Fill in *peer from a connected socket. Return: 0 or -errno. Owns: peer->groups is the caller's to
+ * free. */
+int npf_access_peer(int fd, struct npf_peer *peer);
+
+/* Root, or the daemon's own user? */
+bool npf_access_owner(const struct npf_peer *peer);
+
+/* May the peer see, and end, what user @uid has? Its own; root and the daemon's own user anybody's.
+ */
+bool npf_access_user(const struct npf_peer *peer, uid_t uid);
+
+/* May the peer use this port at all? root and the daemon's own user always; else the port's allow
+ * list; an empty one admits all. */
+bool npf_access_port(const struct npf_config_port *port, const struct npf_peer *peer);
+
+#endif

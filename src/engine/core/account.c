@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * account.c - sums by user and resource. A user is known here from the first charge to the last
+ * discharge, or until his wake-ups are paid for, so users who hold nothing cost nothing.
+ */
+#include "engine/core/account.h"
+
+#include "base/clock.h"
+#include "engine/base/refuse.h"
+
+#include <assert.h>
+
+#define MIB (1ull << 20)
+
+struct npf_account {
+	struct npf_account *next;
+	struct npf_accounts *home;
+	uid_t uid;
+	unsigned int n_charges;
+	unsigned int n_users; /* that npf_account_get() returned it to */
+	struct npf_doorbell_budget wakes;
+	uint64_t held[NPF_N_RESOURCES];
+	uint64_t leaving[NPF_N_RESOURCES]; /* of these */
+};
+
+struct npf_accounts {
+	const struct npf_config_limits *limits;
+	struct npf_account *first;
+};
+
+struct npf_accounts *npf_accounts_new(const struct npf_config_limits *limits)
+{
+	struct npf_accounts *a = calloc(1, sizeof(*a));
+
+	if (a != NULL)
+		a->limits = limits;
+	return a;
+}
+
+struct npf_accounts *npf_accounts_free(struct npf_accounts *a)
+{
+	while (a != NULL && a->first != NULL) {
+		struct npf_account *of = a->first;
+
+		a->first = of->next;
+		free(of);
+	}
+	free(a);
+	return NULL;
+}
+
+static struct npf_account *find(const struct npf_accounts *a, uid_t uid)
+{
+	struct npf_account *of = a->first;
+
+	while (of != NULL && of->uid != uid)
+		of = of->next;
+	return of;
+}
+
+/* Nothing is held, nobody has it, and no wake-up is still to be paid for. */
+static bool is_over(const struct npf_account *of)
+{
+	return of->n_charges == 0 && of->n_users == 0 &&
+	       atomic_load_explicit(&of->wakes.used_until_ns, memory_order_relaxed) <=
+		       npf_clock_monotonic();
+}
+
+static void sweep(struct npf_accounts *a)
+{
+	for (struct npf_account **at = &a->first; *at != NULL;) {
+		struct npf_account *of = *at;
+
+		if (!is_over(of)) {
+			at = &of->next;
+			continue;
+		}
+		*at = of->next;
+		free(of);
+	}
+}
+
+static struct npf_account *add(struct npf_accounts *a, uid_t uid)
+{
+	struct npf_account *of;
+
+	sweep(a);
+	of = calloc(1, sizeof(*of));
+	if (of == NULL)
+		return NULL;
+	of->home = a;
+	of->uid = uid;
+	of->next = a->first;
+	a->first = of;
+	return of;
+}
+
+static uint64_t limit_of(const struct npf_accounts *a, enum npf_resource what)
+{
+	switch (what) {
+	case NPF_RES_CONNECTIONS:
+		return a->limits->connections;
+	case NPF_RES_REFUSALS:
+		return NPF_REFUSALS_MAX;
+	case NPF_RES_SESSIONS:
+	case NPF_RES_DUMPS:
+		return a->limits->sessions;
+	case NPF_RES_MEMORY:
+		return a->limits->memory * MIB;
+	case NPF_N_RESOURCES:
+		break;
+	}
+	return 0;
+}
+
+static int refuse(const struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t held,
+	uint64_t n, struct npf_wire_error *err)
+{
+	unsigned int user = (unsigned int)uid;
+	unsigned long long has = held;
+
+	switch (what) {
+	case NPF_RES_CONNECTIONS:
+	case NPF_RES_REFUSALS:
+		return npf_refuse(err, -EDQUOT,
+			"user %u has %llu connections, the limit (npf.limits.connections)", user,
+			has);
+	case NPF_RES_SESSIONS:
+		return npf_refuse(err, -EDQUOT,
+			"user %u has %llu sessions open, the limit (npf.limits.sessions)", user,
+			has);
+	case NPF_RES_DUMPS:
+		return npf_refuse(err, -EDQUOT,
+			"user %u has %llu dumps running, the limit (npf.limits.sessions)", user,
+			has);
+	case NPF_RES_MEMORY:
+	case NPF_N_RESOURCES:
+		break;
+	}
+	return npf_refuse(err, -EDQUOT,
+		"user %u would hold %llu MiB of buffers, the limit is %u MiB (npf.limits.memory)",
+		user, (unsigned long long)(held / MIB + n / MIB), a->limits->memory);
+}
+
+int npf_charge(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t n,
+	struct npf_charge *c, struct npf_wire_error *err)
+{
+	struct npf_account *of = find(a, uid);
+	uint64_t held = of != NULL ? of->held[what] : 0, limit = limit_of(a, what);
+
+	assert(c->account == NULL);
+	if (n > limit || held > limit - n) {
+		bool will_fit = n <= limit && of != NULL && held - of->leaving[what] <= limit - n;
+		int rc = refuse(a, uid, what, held, n, err);
+
+		return will_fit ? -EAGAIN : rc;
+	}
+	if (of == NULL)
+		of = add(a, uid);
+	if (of == NULL)
+		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+	of->held[what] += n;
+	of->n_charges++;
+	*c = (struct npf_charge){.account = of, .what = what, .n = n};
+	return 0;
+}
+
+void npf_charge_settle(struct npf_charge *c, uint64_t n)
+{
+	if (c->account == NULL)
+		return;
+	assert(!c->is_leaving);
+	c->account->held[c->what] += n - c->n;
+	c->n = n;
+}
+
+struct npf_charge npf_charge_steal(struct npf_charge *c)
+{
+	struct npf_charge taken = *c;
+
+	*c = (struct npf_charge){0};
+	return taken;
+}
+
+void npf_charge_leave(struct npf_charge *c)
+{
+	if (c->account == NULL || c->is_leaving)
+		return;
+	c->account->leaving[c->what] += c->n;
+	c->is_leaving = true;
+}
+
+void npf_discharge(struct npf_charge *c)
+{
+	struct npf_charge gone = npf_charge_steal(c);
+
+	if (gone.account == NULL)
+		return;
+	assert(gone.account->held[gone.what] >= gone.n);
+	gone.account->held[gone.what] -= gone.n;
+	if (gone.is_leaving)
+		gone.account->leaving[gone.what] -= gone.n;
+	if (--gone.account->n_charges == 0)
+		sweep(gone.account->home);
+}
+
+struct npf_account *npf_account_get(struct npf_accounts *a, uid_t uid)
+{
+	struct npf_account *of = find(a, uid);
+
+	if (of == NULL)
+		of = add(a, uid);
+	if (of != NULL)
+		of->n_users++;
+	return of;
+}
+
+void npf_account_put(struct npf_account *of)
+{
+	if (of == NULL)
+		return;
+	if (--of->n_users == 0)
+		sweep(of->home);
+}
+
+struct npf_doorbell_budget *npf_account_wakes(struct npf_account *of)
+{
+	return &of->wakes;
+}
+
+uint64_t npf_accounts_held(const struct npf_accounts *a, uid_t uid, enum npf_resource what)
+{
+	const struct npf_account *of = find(a, uid);
+
+	return of != NULL ? of->held[what] : 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * account.h - one account for each user: what a user holds of the daemon, and how much of it he
+ * may.
+ *
+ * Whoever takes something for a client charges it first and discharges it when it has gone. A
+ * charge is a small structure beside the thing that it pays for, so a thing and its charge are
+ * made, moved and freed together. An empty charge ({0}) pays for nothing, and may be discharged.
+ *
+ * Every function belongs to the control thread.
+ */
+#ifndef NPF_ENGINE_CORE_ACCOUNT_H
+#define NPF_ENGINE_CORE_ACCOUNT_H
+
+#include "base/doorbell.h"
+#include "engine/config/config.h"
+#include "wire/wire.h"
+
+#include <sys/types.h>
+
+enum npf_resource {
+	NPF_RES_CONNECTIONS, /* npf.limits.connections */
+	NPF_RES_REFUSALS,    /* connections that are only to be told that they are too many */
+	NPF_RES_SESSIONS,    /* npf.limits.sessions */
+	NPF_RES_DUMPS,       /* npf.limits.sessions */
+	NPF_RES_MEMORY,      /* bytes that clients' packets are kept in: npf.limits.memory */
+	NPF_N_RESOURCES,
+};
+
+#define NPF_REFUSALS_MAX 8 /* of one user at a time */
+
+struct npf_accounts;
+struct npf_account;
+
+struct npf_charge {
+	struct npf_account *account; /* NULL: it pays for nothing */
+	enum npf_resource what;
+	uint64_t n;
+	bool is_leaving;
+};
+
+/* @limits: must outlive the accounts. Return: NULL: no memory. */
+struct npf_accounts *npf_accounts_new(const struct npf_config_limits *limits);
+
+/* Charges that are still held must not be discharged any more. NULL is fine; returns NULL. */
+struct npf_accounts *npf_accounts_free(struct npf_accounts *a);
+
+/*
+ * npf_charge - let user @uid hold @n more.
+ * @c:   an empty charge, filled in
+ * Return: 0; -EDQUOT: more than the limit; -EAGAIN: more than the limit, but not when what is
+ *         leaving has gone; -ENOMEM; with a text for the client in err.
+ */
+int npf_charge(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t n,
+	struct npf_charge *c, struct npf_wire_error *err);
+
+/* What was charged for turned out to be @n. It is there, so no limit is asked. */
+void npf_charge_settle(struct npf_charge *c, uint64_t n);
+
+/* Take a charge out of its place, for another one. */
+struct npf_charge npf_charge_steal(struct npf_charge *c);
+
+/* What it pays for is being freed, which takes a while. It counts until it is discharged. */
+void npf_charge_leave(struct npf_charge *c);
+
+/* What it paid for has gone. */
+void npf_discharge(struct npf_charge *c);
+
+/*
+ * npf_account_get - the user's account itself, for what has no limit but a price: the wake-ups of
+ * his readers and senders, which all his sessions pay from one budget.
+ * An account outlives the last session of its user as long as it holds something against the user:
+ * who leaves and comes back starts where it was.
+ * Return: NULL: no memory. Owns: the caller gives it back by npf_account_put().
+ */
+struct npf_account *npf_account_get(struct npf_accounts *a, uid_t uid);
+void npf_account_put(struct npf_account *of); /* NULL is fine */
+
+/* Lifetime: until the account is given back. Any thread may ring by it. */
+struct npf_doorbell_budget *npf_account_wakes(struct npf_account *of);
+
+/* What the user holds now. */
+uint64_t npf_accounts_held(const struct npf_accounts *a, uid_t uid, enum npf_resource what);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * errands.c - a pool of threads that grows while its threads are busy, and shrinks when they are
+ * not.
+ *
+ * One lock guards two lists: what waits, in the order in which it came, and what is done. A thread
+ * takes the first errand whose user may have another thread. A thread that finds nothing ends,
+ * unless it would be the last one that is idle.
+ */
+#include "engine/core/errands.h"
+
+#include "base/clock.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+struct list {
+	struct npf_errand *first, **end;
+};
+
+struct npf_errands {
+	pthread_mutex_t lock;
+	pthread_cond_t come;
+	struct list waiting, done;
+	struct running {
+		struct running *next;
+		uid_t uid;
+	} * running; /* one for each thread at work, on its stack */
+	unsigned int n_threads;
+	unsigned int n_idle, n_called; /* threads that wait; those of them that were sent for */
+	unsigned int n_out;            /* sent and not reaped: the control thread's */
+	bool stop;
+	int fd; /* eventfd, private to the daemon */
+};
+
+static void append(struct list *l, struct npf_errand *errand)
+{
+	errand->next = NULL;
+	*l->end = errand;
+	l->end = &errand->next;
+}
+
+static void empty(struct list *l)
+{
+	l->first = NULL;
+	l->end = &l->first;
+}
+
+static unsigned int threads_for(uid_t uid)
+{
+	bool owner = uid == 0 || uid == geteuid();
+
+	return NPF_ERRANDS_THREADS + (owner ? NPF_ERRANDS_RESERVE : 0);
+}
+
+static bool may_run(const struct npf_errands *p, uid_t uid)
+{
+	unsigned int n_all = 0, n = 0;
+
+	for (const struct running *r = p->running; r != NULL; r = r->next) {
+		n_all++;
+		n += r->uid == uid;
+	}
+	return n < NPF_ERRANDS_PER_USER && n_all < threads_for(uid);
+}
+
+/* The first whose user may have another thread, or NULL. */
+static struct npf_errand *take(struct npf_errands *p)
+{
+	for (struct npf_errand **at = &p->waiting.first; *at != NULL; at = &(*at)->next) {
+		struct npf_errand *errand = *at;
+
+		if (!may_run(p, errand->uid))
+			continue;
+		*at = errand->next;
+		if (errand->next == NULL)
+			p->waiting.end = at;
+		return errand;
+	}
+	return NULL;
+}
+
+/* The lock is held, but for run(). */
+static void do_one(struct npf_errands *p, struct npf_errand *errand)
+{
+	struct running me = {.next = p->running, .uid = errand->uid};
+	struct running **at = &p->running;
+	uint64_t one = 1;
+
+	p->running = &me;
+	pthread_mutex_unlock(&p->lock);
+	errand->run(errand);
+	pthread_mutex_lock(&p->lock);
+	while (*at != &me)
+		at = &(*at)->next;
+	*at = me.next;
+	append(&p->done, errand);
+	if (write(p->fd, &one, sizeof(one)) < 0)
+		return; /* it is readable already */
+}
+
+static void *work(void *arg)
+{
+	struct npf_errands *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	for (;;) {
+		struct npf_errand *errand = take(p);
+
+		if (errand != NULL) {
+			do_one(p, errand);
+			continue;
+		}
+		if (p->stop || p->n_idle > 0)
+			break;
+		p->n_idle++;
+		while (!p->stop && p->n_called == 0)
+			pthread_cond_wait(&p->come, &p->lock);
+		if (!p->stop)
+			p->n_called--;
+	}
+	p->n_threads--;
+	pthread_cond_broadcast(&p->come);
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* The lock is held. */
+static int start_thread(struct npf_errands *p)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int rc;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	rc = pthread_create(&thread, &attr, work, p);
+	pthread_attr_destroy(&attr);
+	if (rc == 0)
+		p->n_threads++;
+	return -rc;
+}
+
+struct npf_errands *npf_errands_new(void)
+{
+	struct npf_errands *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->come, NULL);
+	empty(&p->waiting);
+	empty(&p->done);
+	p->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->fd < 0 || start_thread(p) < 0) {
+		npf_close(p->fd);
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void npf_errands_send(struct npf_errands *p, struct npf_errand *errand)
+{
+	p->n_out++;
+	pthread_mutex_lock(&p->lock);
+	append(&p->waiting, errand);
+	if (p->n_idle > 0) {
+		/* It is not idle from now on: the next errand needs another thread. */
+		p->n_idle--;
+		p->n_called++;
+		pthread_cond_signal(&p->come);
+	} else if (may_run(p, errand->uid) && p->n_threads < threads_for(errand->uid)) {
+		start_thread(p); /* without one, those at work come to it */
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+int npf_errands_fd(const struct npf_errands *p)
+{
+	return p->fd;
+}
+
+void npf_errands_reap(struct npf_errands *p)
+{
+	struct npf_errand *errand;
+	uint64_t n;
+
+	if (read(p->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		return;
+	pthread_mutex_lock(&p->lock);
+	errand = p->done.first;
+	empty(&p->done);
+	pthread_mutex_unlock(&p->lock);
+	while (errand != NULL) {
+		struct npf_errand *next = errand->next;
+
+		p->n_out--;
+		errand->done(errand);
+		errand = next;
+	}
+}
+
+unsigned int npf_errands_free(struct npf_errands *p, int timeout_ms)
+{
+	uint64_t end = npf_clock_monotonic() + (uint64_t)timeout_ms * NPF_NS_PER_MS;
+	unsigned int left;
+
+	if (p == NULL)
+		return 0;
+	while (p->n_out > 0 && npf_clock_monotonic() < end) {
+		struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
+
+		poll(&pfd, 1, 10);
+		npf_errands_reap(p);
+	}
+	left = p->n_out;
+	pthread_mutex_lock(&p->lock);
+	p->stop = true;
+	pthread_cond_broadcast(&p->come);
+	/* Whoever is at work may never come back; then all stays where it is. */
+	while (left == 0 && p->n_threads > 0)
+		pthread_cond_wait(&p->come, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+	if (left > 0)
+		return left;
+	pthread_mutex_destroy(&p->lock);
+	pthread_cond_destroy(&p->come);
+	close(p->fd);
+	free(p);
+	return 0;
+}

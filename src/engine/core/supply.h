@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * supply.h - memory for clients' packets: charged to who asks, made and freed by an errand.
+ *
+ * Pages are cleared when they are made, which takes seconds for the largest buffers. So a request
+ * that needs memory is carried out in two goes: in the first one npf_memory_get() returns
+ * -EINPROGRESS, and the request is put aside; when the memory is there the request is carried out
+ * once more from its beginning, and npf_memory_get() hands it out. What comes before
+ * npf_memory_get() in a request is done twice, so it must change nothing.
+ *
+ * Context: the control thread.
+ */
+#ifndef NPF_ENGINE_CORE_SUPPLY_H
+#define NPF_ENGINE_CORE_SUPPLY_H
+
+#include "engine/core/account.h"
+#include "writer/feed/ring.h"
+#include "engine/core/errands.h"
+#include "ringbuf/ring.h"
+#include "ringbuf/tx.h"
+
+/* What is wanted; each part may be absent (0). */
+struct npf_memory_conf {
+	struct npf_buffer_conf buffer; /* n_lanes 0: none */
+	uint64_t ring;                 /* of a dump, bytes */
+	bool ring_hugepages;
+	uint64_t lane; /* to send through, bytes */
+};
+
+struct npf_memory {
+	struct npf_buffer *buffer;
+	struct npf_dump_ring *ring;
+	struct npf_tx_lane *lane;
+	struct npf_charge charge;
+	uid_t uid;
+};
+
+struct npf_order;
+
+/* Who asks for memory: a connection. In place of one, NULL stands for the daemon itself, which is
+ * charged nothing and waits. */
+struct npf_asker {
+	struct npf_accounts *accounts;
+	struct npf_errands *errands;
+	uid_t uid;
+	struct npf_order *order;           /* in work, or ready to be taken */
+	void (*ready)(struct npf_asker *); /* the request can be carried out now */
+};
+
+/* Bytes that such memory will hold, its small parts left out. UINT64_MAX: more than can be. */
+uint64_t npf_memory_needed(const struct npf_memory_conf *conf);
+
+/*
+ * npf_memory_get - memory for a request of a client.
+ * Return: 0; -EINPROGRESS: see above; or -errno with a text in err.
+ * Owns:   *mem is the caller's, for npf_memory_free().
+ */
+int npf_memory_get(struct npf_asker *asker, const struct npf_memory_conf *conf,
+	struct npf_memory *mem, struct npf_wire_error *err);
+
+/* Free it, and discharge it when it is free. @errands: NULL: now. Empties *mem; what is empty
+ * already is fine. */
+void npf_memory_free(struct npf_errands *errands, struct npf_memory *mem);
+
+/* The memory for the request that is being carried out, if the request did not take it. */
+void npf_asker_settle(struct npf_asker *asker);
+
+/* The asker goes away; an order in work is freed when it has been made. */
+void npf_asker_leave(struct npf_asker *asker);
+
+#endif

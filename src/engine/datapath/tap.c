@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tap.c - the tap loop: rx_burst, filter, one copy into each accepting lane, publish, free.
+ *
+ * Two ways to deliver a burst. Ports that drop: client by client, so that a filter runs over the
+ * whole burst at once. Ports that wait (replays): packet by packet, so that the first full lane
+ * stops the burst at a point from which it resumes with nothing lost or doubled.
+ */
+#include "engine/datapath/tap.h"
+
+#include "base/clock.h"
+#include "engine/datapath/burst.h"
+#include "engine/datapath/count.h"
+#include "engine/datapath/tsc.h"
+
+#include <rte_cycles.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_pause.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define TICK_NS      (500 * NPF_NS_PER_US) /* wake-ups by time, watermarks, clock */
+#define CLOCK_GAP_NS (2 * NPF_NS_PER_US)
+#define SPIN_POLLS   2000 /* empty polls in a row before the lcore pauses between them */
+#define PAUSE_POLLS  4000 /* ... and before it sleeps */
+#define SLEEP_MIN_NS (20 * NPF_NS_PER_US)
+#define SLEEP_MAX_NS (200 * NPF_NS_PER_US) /* the stated bound of `poll: adaptive` */
+
+struct npf_tap {
+	_Atomic(struct npf_plan *) plan;         /* control thread -> lcore */
+	_Atomic(struct npf_plan *) running_plan; /* lcore -> control thread: this one is in use */
+	_Atomic bool stop;
+	unsigned int lcore;
+	enum npf_poll poll;
+	struct npf_tsc tsc;
+	uint64_t to_mono; /* what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, as of the last tick */
+	struct npf_burst burst;
+	/* written by the lcore, read for npf_tap_load() */
+	_Atomic uint64_t polls, busy_polls, packets, sleeps;
+} __attribute__((aligned(NPF_CACHELINE)));
+
+/* A counter with one writer: no locked instruction is needed, only that readers see no torn value.
+ */
+static inline void count(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static void wake(const struct npf_tap_client *c)
+{
+	if (c->bell != NULL && npf_doorbell_ring(c->bell) > 0)
+		npf_lane_wake_later(c->lane);
+}
+
+static void commit(const struct npf_tap_client *c, uint64_t now_ns)
+{
+	if (c->dump != NULL)
+		npf_dump_commit(c->dump);
+	else if (npf_lane_commit(c->lane, now_ns))
+		wake(c);
+}
+
+/* Is this packet, whatever its filter says, one that the client wants to see? */
+static inline bool is_wanted(
+	const struct npf_tap_client *c, const struct npf_burst *b, unsigned int i)
+{
+	if (!b->sent)
+		return c->want_in;
+	return c->want_out && (c->want_own || b->sender[i] != c->owner);
+}
+
+static inline const struct npf_filter *filter_for(
+	const struct npf_tap_client *c, const struct npf_burst *b)
+{
+	return b->sent ? c->filter_out : c->filter_in;
+}
+
+/* What the filter says of the burst, in b->keep. */
+static inline void judge(
+	const struct npf_tap_client *c, const struct npf_filter *filter, struct npf_burst *b)
+{
+	if (NPF_UNLIKELY(c->screens))
+		npf_filter_screen_burst(filter, b->data, b->len, b->caplen, b->n, b->keep);
+	else
+		npf_filter_run_burst(filter, b->data, b->len, b->caplen, b->n, b->keep);
+}
+
+/* libpcap counts what it rejects itself as received. */
+static void count_screened(
+	const struct npf_tap_client *c, const struct npf_burst *b, uint64_t accepted)
+{
+	uint64_t wanted = 0;
+
+	for (unsigned int i = 0; i < b->n; i++)
+		wanted += is_wanted(c, b, i);
+	count(&c->feed->screened, wanted - accepted);
+}
+
+static inline uint32_t keep_bytes(
+	const struct npf_tap_client *c, const struct npf_burst *b, unsigned int i, uint32_t verdict)
+{
+	uint32_t keep = NPF_MIN(verdict, c->snaplen);
+
+	return NPF_MIN(keep, b->caplen[i]);
+}
+
+/*
+ * All packets of the burst to one client; a full lane drops.
+ *
+ * A lane that got nothing is not committed: its watermark can wait for the tick, unless
+ * other lanes of the session wait for it.
+ */
+static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b, uint64_t now_ns)
+{
+	const struct npf_filter *filter = filter_for(c, b);
+	uint64_t accepted = 0;
+
+	if (c->dump != NULL)
+		npf_dump_begin(c->dump, b->n);
+	if (filter != NULL)
+		judge(c, filter, b);
+	for (unsigned int i = 0; i < b->n; i++) {
+		struct npf_rec hdr;
+
+		if ((filter != NULL && b->keep[i] == 0) || !is_wanted(c, b, i))
+			continue;
+		accepted++;
+		hdr = b->hdr[i];
+		hdr.caplen = keep_bytes(c, b, i, filter != NULL ? b->keep[i] : UINT32_MAX);
+		hdr.filter_gen = c->filter_gen;
+		if (c->dump == NULL) {
+			npf_lane_put(c->lane, &hdr, b->data[i]);
+			continue;
+		}
+		npf_dump_behind(c->dump, b->n - i);
+		if (!npf_dump_put(c->dump, &hdr, b->data[i]))
+			npf_dump_drop(c->dump, 1);
+	}
+	count(&c->feed->received, b->n);
+	if (NPF_UNLIKELY(c->screens))
+		count_screened(c, b, accepted);
+	if (accepted > 0)
+		count(&c->feed->accepted, accepted);
+	if (accepted > 0 || c->is_merged)
+		commit(c, now_ns);
+}
+
+/*
+ * Packet i to one client of a port that waits.
+ * Return: false: no room, try again later.
+ */
+static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b, unsigned int i)
+{
+	const struct npf_filter *filter = filter_for(c, b);
+	uint32_t verdict = UINT32_MAX;
+	struct npf_rec hdr = b->hdr[i];
+
+	if (c->dump != NULL)
+		npf_dump_begin(c->dump, 1);
+	if (!is_wanted(c, b, i))
+		verdict = 0;
+	else if (filter != NULL)
+		verdict = (c->screens ? npf_filter_screen : npf_filter_run)(
+			filter, b->data[i], b->len[i], b->caplen[i]);
+	if (verdict == 0 && c->screens && is_wanted(c, b, i))
+		count(&c->feed->screened, 1);
+	if (verdict != 0) {
+		hdr.caplen = keep_bytes(c, b, i, verdict);
+		hdr.filter_gen = c->filter_gen;
+		if (c->dump != NULL) {
+			if (!npf_dump_put(c->dump, &hdr, b->data[i])) {
+				npf_dump_unbegin(c->dump);
+				return false;
+			}
+		} else if (!npf_lane_try(c->lane, &hdr, b->data[i])) {
+			/* Neither a liar nor a packet larger than the lane will ever find room. */
+			if (npf_lane_fault(c->lane) == 0 &&
+				npf_rec_space(hdr.caplen) <= c->lane_size)
+				return false;
+			npf_lane_drop(c->lane, NPF_DROP_OVERSIZE, 1);
+		}
+		count(&c->feed->accepted, 1);
+	}
+	count(&c->feed->received, 1);
+	return true;
+}
+
+/* Goes on with the burst in q->stall as far as there is room. */
+static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
+{
+	struct npf_tap_stall *s = q->stall;
+	struct npf_burst *b = &t->burst;
+	const struct npf_count_place from = {.session = s->next_session};
+	unsigned int first = s->next, c = 0;
+
+	npf_burst_load(b, q->port->rx_sent, s->mbufs + first, s->n - first);
+	npf_burst_describe(b, q->port, q->queue, s->mbufs + first, s->ts_ns);
+	while (c < q->n_clients && q->clients[c].session < s->next_session)
+		c++;
+	for (; s->next < s->n; s->next++, c = 0) {
+		for (; c < q->n_clients; c++) {
+			if (!deliver_waiting(&q->clients[c], b, s->next - first)) {
+				s->next_session = q->clients[c].session;
+				goto out;
+			}
+		}
+		s->next_session = 0;
+	}
+out:
+	if (q->n_meters > 0)
+		npf_count_part(q, b, from,
+			(struct npf_count_place){s->next - first, s->next_session}, s->ts_ns,
+			npf_tsc_now(&t->tsc) - t->to_mono);
+	if (s->next > first)
+		rte_pktmbuf_free_bulk(&s->mbufs[first], s->next - first);
+	if (s->next == s->n)
+		s->n = s->next = 0;
+	for (c = 0; c < q->n_clients; c++)
+		commit(&q->clients[c], s->ts_ns);
+}
+
+/*
+ * A burst of a port that drops, to monitors and clients.
+ * @sent:    it went out through the port
+ * @counted: monitors have counted it already, when it was sent
+ */
+static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, bool counted,
+	struct rte_mbuf *const *mbufs, unsigned int n)
+{
+	uint64_t now = npf_tsc_now(&t->tsc);
+
+	npf_burst_load(&t->burst, sent, mbufs, n);
+	if (!counted)
+		npf_count(q, &t->burst, now, now - t->to_mono);
+	if (q->n_clients == 0)
+		return;
+	npf_burst_describe(&t->burst, q->port, q->queue, mbufs, now);
+	for (unsigned int i = 0; i < q->n_clients; i++)
+		deliver_dropping(&q->clients[i], &t->burst, now);
+}
+
+/* What was sent through the port, for those who want to see it. */
+static unsigned int poll_sent(struct npf_tap *t, const struct npf_tap_queue *q)
+{
+	struct rte_mbuf *mbufs[NPF_TAP_BURST];
+	unsigned int n;
+
+	n = rte_ring_dequeue_burst(q->port->sent, (void **)mbufs, NPF_TAP_BURST, NULL);
+	if (n == 0)
+		return 0;
+	serve(t, q, true, true, mbufs, n);
+	rte_pktmbuf_free_bulk(mbufs, n);
+	return n;
+}
+
+static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
+{
+	struct npf_tap_stall *s = q->stall;
+	struct rte_mbuf *mbufs[NPF_TAP_BURST];
+	uint16_t n;
+
+	if (q->wait) {
+		if (s->n == 0) {
+			s->n = npf_port_rx(q->port, q->queue, s->mbufs, NPF_TAP_BURST);
+			s->next = 0;
+			s->next_session = 0;
+			s->ts_ns = npf_tsc_now(&t->tsc);
+			count(&t->packets, s->n);
+		}
+		n = s->n;
+		if (n > 0) {
+			uint16_t before = s->next;
+
+			resume(t, q);
+			return s->n == 0 || s->next != before;
+		}
+		return 0;
+	}
+	n = npf_port_rx(q->port, q->queue, mbufs, NPF_TAP_BURST);
+	if (n == 0)
+		return 0;
+	count(&t->packets, n);
+	if (q->n_clients + q->n_meters > 0)
+		serve(t, q, q->port->rx_sent, false, mbufs, n);
+	rte_pktmbuf_free_bulk(mbufs, n);
+	return n;
+}
+
+/* What time brings: watermarks, readers whose timeout has passed, the clock's correction. */
+static void tick(struct npf_tap *t, const struct npf_plan *plan, uint64_t *next_sync)
+{
+	uint64_t mono = npf_clock_monotonic();
+	uint64_t now = npf_tsc_now(&t->tsc);
+
+	/* Not when something came between the two readings. */
+	if (npf_clock_monotonic() - mono < CLOCK_GAP_NS)
+		t->to_mono = now - mono;
+	for (unsigned int i = 0; i < plan->n_queues; i++) {
+		const struct npf_tap_queue *q = &plan->queues[i];
+		/* A burst that waits for room will be written with its own, earlier stamp. */
+		uint64_t mark = q->wait && q->stall->n > 0 ? q->stall->ts_ns : now;
+
+		for (unsigned int c = 0; c < q->n_clients; c++)
+			if (q->clients[c].dump != NULL)
+				npf_dump_tick(q->clients[c].dump, now);
+			else if (npf_lane_tick(q->clients[c].lane, mark, mono))
+				wake(&q->clients[c]);
+		npf_count_tick(q, now - t->to_mono);
+	}
+	if (mono >= *next_sync) {
+		/* When the clock was set, CLOCK_MONOTONIC goes on as if nothing had happened. */
+		t->to_mono += (uint64_t)npf_tsc_sync(&t->tsc);
+		*next_sync = mono + NPF_TSC_SYNC_NS;
+	}
+}
+
+static void idle(struct npf_tap *t, uint64_t empty)
+{
+	uint64_t ns;
+
+	if (t->poll == NPF_POLL_BUSY || empty < SPIN_POLLS)
+		return;
+	if (empty < PAUSE_POLLS) {
+		rte_pause();
+		return;
+	}
+	ns = NPF_MIN(SLEEP_MIN_NS * (1 + (empty - PAUSE_POLLS) / 16), SLEEP_MAX_NS);
+	nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+	count(&t->sleeps, 1);
+}
+
+static int tap_main(void *arg)
+{
+	const uint64_t tick_tsc = rte_get_tsc_hz() * TICK_NS / NPF_NS_PER_S;
+	uint64_t next_tick = 0, next_sync = 0, empty = 0;
+	struct npf_tap *t = arg;
+
+	prctl(PR_SET_TIMERSLACK, 1ul); /* else a sleep of 20 us lasts 70 */
+	npf_tsc_init(&t->tsc, rte_get_tsc_hz());
+	t->to_mono = npf_tsc_now(&t->tsc) - npf_clock_monotonic();
+	while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
+		/* P1: acquire, pairs with the release in npf_tap_publish(): the plan is whole
+		 * before it is used. */
+		struct npf_plan *plan = atomic_load_explicit(&t->plan, memory_order_acquire);
+		unsigned int work = 0;
+		uint64_t tsc;
+
+		/* P2: release, pairs with the acquire there: all use of the old plan is over before
+		 * it is freed. */
+		if (atomic_load_explicit(&t->running_plan, memory_order_relaxed) != plan)
+			atomic_store_explicit(&t->running_plan, plan, memory_order_release);
+		for (unsigned int i = 0; i < plan->n_queues; i++) {
+			work += poll_queue(t, &plan->queues[i]);
+			if (plan->queues[i].queue == 0)
+				work += poll_sent(t, &plan->queues[i]);
+		}
+		tsc = __rdtsc();
+		if (tsc >= next_tick) {
+			tick(t, plan, &next_sync);
+			next_tick = tsc + tick_tsc;
+		}
+		count(&t->polls, 1);
+		if (work > 0) {
+			count(&t->busy_polls, 1);
+			empty = 0;
+		} else {
+			idle(t, ++empty);
+		}
+	}
+	return 0;
+}
+
+void npf_tap_stall_drop(struct npf_tap_stall *s)
+{
+	if (s->next < s->n)
+		rte_pktmbuf_free_bulk(&s->mbufs[s->next], s->n - s->next);
+	s->n = s->next = 0;
+}
+
+static struct npf_plan empty_plan;
+
+int npf_tap_start(unsigned int lcore, enum npf_poll poll, struct npf_tap **tp)
+{
+	struct npf_tap *t = rte_zmalloc(NULL, sizeof(*t), NPF_CACHELINE);
+	int rc;
+
+	if (t == NULL)
+		return -ENOMEM;
+	if (npf_burst_init(&t->burst) < 0) {
+		rte_free(t);
+		return -ENOMEM;
+	}
+	t->lcore = lcore;
+	t->poll = poll;
+	atomic_init(&t->plan, &empty_plan);
+	atomic_init(&t->running_plan, &empty_plan);
+	rc = rte_eal_remote_launch(tap_main, t, lcore);
+	if (rc < 0) {
+		npf_burst_fini(&t->burst);
+		rte_free(t);
+		return rc;
+	}
+	*tp = t;
+	return 0;
+}
+
+struct npf_plan *npf_tap_publish(struct npf_tap *t, struct npf_plan *plan)
+{
+	struct npf_plan *old = atomic_load_explicit(&t->plan, memory_order_relaxed);
+
+	if (plan == NULL)
+		plan = &empty_plan;
+	atomic_store_explicit(&t->plan, plan, memory_order_release);
+	while (atomic_load_explicit(&t->running_plan, memory_order_acquire) != plan)
+		nanosleep(&(struct timespec){.tv_nsec = 10000}, NULL);
+	return old == &empty_plan ? NULL : old;
+}
+
+struct npf_tap *npf_tap_stop(struct npf_tap *t)
+{
+	if (t == NULL)
+		return NULL;
+	atomic_store_explicit(&t->stop, true, memory_order_relaxed);
+	rte_eal_wait_lcore(t->lcore);
+	npf_burst_fini(&t->burst);
+	rte_free(t);
+	return NULL;
+}
+
+void npf_tap_load(const struct npf_tap *t, struct npf_tap_load *load)
+{
+	*load = (struct npf_tap_load){
+		.lcore = t->lcore,
+		.cpu = rte_lcore_to_cpu_id((int)t->lcore),
+		.polls = atomic_load_explicit(&t->polls, memory_order_relaxed),
+		.busy_polls = atomic_load_explicit(&t->busy_polls, memory_order_relaxed),
+		.packets = atomic_load_explicit(&t->packets, memory_order_relaxed),
+		.sleeps = atomic_load_explicit(&t->sleeps, memory_order_relaxed),
+	};
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port_tx.c - frames into mbufs, mbufs to the port, copies to those who watch.
+ *
+ * Copies are made before the port gets the originals, which may be gone afterwards, and
+ * only of what it took and did not lose are they shown. One that finds no mbuf or no room is
+ * counted. Monitors need no copy: the originals are held until they are counted.
+ */
+#include "engine/datapath/tx.h"
+
+#include "engine/datapath/count.h"
+
+#include <string.h>
+
+struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t len)
+{
+	struct rte_mbuf *head = NULL;
+	const char *from = frame;
+
+	/* A frame longer than one mbuf becomes a chain of them. */
+	while (len > 0 || head == NULL) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(p->pool);
+		uint16_t n;
+
+		if (m == NULL || (head != NULL && rte_pktmbuf_chain(head, m) < 0)) {
+			rte_pktmbuf_free(m);
+			rte_pktmbuf_free(head);
+			return NULL;
+		}
+		head = head != NULL ? head : m;
+		n = (uint16_t)NPF_MIN(len, (uint32_t)rte_pktmbuf_tailroom(m));
+		memcpy(rte_pktmbuf_mtod(m, char *), from, n);
+		m->data_len = n;
+		if (m != head)
+			head->pkt_len += n;
+		else
+			head->pkt_len = n;
+		from += n;
+		len -= n;
+	}
+	return head;
+}
+
+static struct rte_mbuf *copy_for_viewers(
+	struct npf_port *p, const struct rte_mbuf *m, uint64_t sender)
+{
+	struct rte_mbuf *copy = rte_pktmbuf_copy(m, p->pool, 0, UINT32_MAX);
+
+	if (copy != NULL)
+		((struct npf_mbuf_priv *)rte_mbuf_to_priv(copy))->sender = sender;
+	return copy;
+}
+
+/* Shows the first n_sent of n copies, and drops the rest. */
+static void show(struct npf_port *p, struct rte_mbuf **copies, unsigned int n, unsigned int n_sent)
+{
+	uint64_t unseen = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (i < n_sent && copies[i] != NULL && rte_ring_enqueue(p->sent, copies[i]) == 0)
+			continue;
+		unseen += i < n_sent;
+		rte_pktmbuf_free(copies[i]);
+	}
+	if (unseen > 0)
+		atomic_fetch_add_explicit(&p->unseen, unseen, memory_order_relaxed);
+}
+
+/* Does anybody want to see what this session sends? */
+static bool is_shown(const struct npf_port *p, uint64_t sender)
+{
+	uint64_t shown = atomic_load_explicit(&p->shown, memory_order_relaxed);
+
+	return shown != NPF_SHOWN_NONE && shown != sender;
+}
+
+/* One reference to each segment more, or less. */
+static void hold(struct rte_mbuf *m, int16_t n)
+{
+	for (; m != NULL; m = m->next)
+		rte_mbuf_refcnt_update(m, n);
+}
+
+static uint64_t sent_so_far(const struct npf_port *p)
+{
+	struct rte_eth_stats st;
+
+	return rte_eth_stats_get(p->id, &st) == 0 ? st.opackets : 0;
+}
+
+static int hand_over(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n)
+{
+	if (NPF_LIKELY(p->device->tx == NULL))
+		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
+	return p->device->tx(p, mbufs, (uint16_t)n);
+}
+
+/*
+ * Sends a burst. net_af_packet takes frames into its ring, calls sendto() then, and counts none of
+ * them when that fails: so its counter is asked. Nobody else sends there meanwhile. The other
+ * drivers of kernel interfaces leave to us what the kernel does not take; net_pcap, if asked so
+ * often, would lose count of what it missed, and a NIC's counters cost more than the burst. Devices
+ * of our own take only what goes.
+ */
+static int tx_burst(
+	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, unsigned int *lostp)
+{
+	uint64_t before, went;
+	int taken;
+
+	*lostp = 0;
+	if (!p->tx_asked)
+		return hand_over(p, mbufs, n);
+	before = sent_so_far(p);
+	taken = hand_over(p, mbufs, n);
+	went = sent_so_far(p) - before;
+	*lostp = taken > 0 && went < (unsigned int)taken ? (unsigned int)(taken - (int)went) : 0;
+	return taken;
+}
+
+/* ..., for monitors as well. */
+static int tx_counted(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
+	unsigned int *lostp)
+{
+	struct rte_mbuf *held[NPF_PORT_TX_BURST];
+	unsigned int taken;
+	int rc;
+
+	if (p->sent_meters == NULL)
+		return tx_burst(p, mbufs, n, lostp);
+	for (unsigned int i = 0; i < n; i++) {
+		held[i] = mbufs[i];
+		hold(held[i], 1);
+	}
+	rc = tx_burst(p, mbufs, n, lostp);
+	taken = rc > 0 ? (unsigned int)rc : 0;
+	npf_count_sent(p->sent_meters, held, taken - *lostp, sender);
+	rte_pktmbuf_free_bulk(held, taken);
+	for (unsigned int i = taken; i < n; i++)
+		hold(held[i], -1);
+	return rc;
+}
+
+static int tx_locked(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
+	unsigned int *lostp)
+{
+	struct rte_mbuf *copies[NPF_PORT_TX_BURST];
+	int taken;
+
+	if (!is_shown(p, sender))
+		return tx_counted(p, mbufs, n, sender, lostp);
+	for (unsigned int i = 0; i < n; i++)
+		copies[i] = copy_for_viewers(p, mbufs[i], sender);
+	taken = tx_counted(p, mbufs, n, sender, lostp);
+	show(p, copies, n, taken > 0 ? (unsigned int)taken - *lostp : 0);
+	return taken;
+}
+
+struct npf_sent_meters *npf_port_swap_sent_meters(struct npf_port *p, struct npf_sent_meters *fresh)
+{
+	struct npf_sent_meters *old;
+
+	pthread_mutex_lock(&p->tx_lock);
+	old = p->sent_meters;
+	p->sent_meters = fresh;
+	pthread_mutex_unlock(&p->tx_lock);
+	return old;
+}
+
+int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
+	unsigned int *lostp)
+{
+	int taken = -ENETDOWN;
+
+	*lostp = 0;
+	pthread_mutex_lock(&p->tx_lock);
+	if (p->tx_open && !atomic_load_explicit(&p->link_down, memory_order_relaxed) &&
+		!npf_port_is_down(p))
+		taken = tx_locked(
+			p, mbufs, NPF_MIN(n, (unsigned int)NPF_PORT_TX_BURST), sender, lostp);
+	pthread_mutex_unlock(&p->tx_lock);
+	return taken;
+}
+
+bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_t sender)
+{
+	return !is_shown(p, sender) || rte_ring_free_count(p->sent) >= n;
+}
+
+int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender)
+{
+	unsigned int lost;
+	struct rte_mbuf *m;
+	int rc;
+
+	if (!npf_port_can_send(p, frame, len))
+		return -EMSGSIZE;
+	m = npf_port_frame(p, frame, len);
+	if (m == NULL)
+		return -ENOBUFS;
+	rc = npf_port_tx(p, &m, 1, sender, &lost);
+	if (rc == 1)
+		return lost > 0 ? -EIO : 0;
+	rte_pktmbuf_free(m);
+	return rc < 0 ? rc : -ENOBUFS;
+}

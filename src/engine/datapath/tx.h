@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port_tx.h - sending on a port, from the control thread and from the send worker.
+ *
+ * A port has one tx queue and one ring of copies for those who watch what is sent; a lock makes the
+ * two threads take turns at both. No tap ever takes it.
+ */
+#ifndef NPF_ENGINE_DATAPATH_TX_H
+#define NPF_ENGINE_DATAPATH_TX_H
+
+#include "base/copy.h"
+#include "device/kernel_link.h"
+#include "engine/port/port.h"
+#include "wire/wire.h"
+
+#include <string.h>
+
+#define NPF_PORT_TX_BURST 64 /* most packets sent at once */
+
+#define NPF_PORT_NOT_ETHERNET                                                                      \
+	"port %s replays packets of another link type than Ethernet: nothing can be sent there"
+
+/* The kernel lets a frame be longer than the MTU by one 802.1Q tag alone, and drops others without
+ * a word to the driver. */
+static inline bool npf_port_kernel_takes(
+	const struct npf_port *p, const uint8_t *frame, uint32_t len)
+{
+	return len <= NPF_WIRE_FRAME_MAX(p->mtu) + NPF_WIRE_TAG_LEN &&
+	       frame[NPF_WIRE_MACS_LEN] == 0x81;
+}
+
+/* Can this frame be sent there at all? Frames of shared memory may change meanwhile: that harms
+ * nobody but their sender. */
+static inline bool npf_port_can_send(const struct npf_port *p, const void *frame, uint32_t len)
+{
+	return npf_wire_can_send(p->mtu, frame, len) &&
+	       (len <= NPF_WIRE_FRAME_MAX(p->mtu) || !p->tx_socket ||
+		       npf_port_kernel_takes(p, frame, len));
+}
+
+/* Can nothing be sent there now, as the kernel's interface behind the port is down or gone?
+ * (net_tap's may live in another network namespace.) */
+static inline bool npf_port_is_down(const struct npf_port *p)
+{
+	int rc = npf_kernel_link_state(p->tx_ifindex);
+
+	return rc == -ENETDOWN || (rc == -ENODEV && p->tx_socket);
+}
+
+/* A frame in an mbuf, or a chain of them, of the port's pool. Each byte is read once. NULL: none is
+ * left. */
+struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t len);
+
+/* Bytes of a frame that one mbuf of the port holds. */
+static inline uint32_t npf_port_frame_room(const struct npf_port *p)
+{
+	return rte_pktmbuf_data_room_size(p->pool) - RTE_PKTMBUF_HEADROOM;
+}
+
+/* A frame into a fresh mbuf that has room for it; returns that. */
+static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *frame, uint16_t len)
+{
+	if (len <= NPF_COPY_CACHED_MAX)
+		npf_copy_cached(rte_pktmbuf_mtod(m, uint8_t *), frame, len);
+	else
+		memcpy(rte_pktmbuf_mtod(m, void *), frame, len);
+	m->data_len = len;
+	m->pkt_len = len;
+	return m;
+}
+
+/*
+ * npf_port_tx - send a burst.
+ * @sender: id of the session; sessions that watch what is sent get copies
+ * @lostp:  how many of those taken the driver then lost, by its own count (of net_af_packet, see
+ *          port_tx.c). Which ones it does not say: the last ones count as lost.
+ * Return:  how many were taken from mbufs[]; -ENETDOWN: the port is stopped, or the interface
+ *          behind it down; another -errno: the first one can't be sent there. The rest stays the
+ *          caller's.
+ */
+int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
+	unsigned int *lostp);
+
+/* Who counts what is sent from now on; NULL: nobody. Return: who did, to be freed by the caller. */
+struct npf_sent_meters *npf_port_swap_sent_meters(
+	struct npf_port *p, struct npf_sent_meters *fresh);
+
+/* Would copies of n packets of this sender for those who watch find room? True when nobody does. */
+bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_t sender);
+
+/*
+ * npf_port_send - send one frame now.
+ * Return: 0; -EMSGSIZE: not a length that the port can send; -ENOBUFS: no mbuf or the tx queue is
+ * full; -ENETDOWN: stopped, or the interface behind it down; -EIO: the driver took it and lost it.
+ */
+int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender);
+
+#endif

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dumps.c - the life of a dump: made whole or not at all, put into the plans, taken out, reaped.
+ *
+ * The producer changes hands: the creator's until the first plan, then the tap's (or, with several
+ * taps, the worker's, in feed_merged()), then, once no plan has the dump, ours again to end it.
+ */
+#include "engine/dump/dump.h"
+
+#include "base/clock.h"
+#include "engine/session/attend.h"
+#include "writer/feed/retro.h"
+#include "engine/dump/make.h"
+#include "engine/config/expression.h"
+#include "base/log.h"
+#include "engine/base/refuse.h"
+#include "engine/session/session.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GRACE_NS   (10 * NPF_NS_PER_S) /* for a disk that is busy, when the daemon ends ... */
+#define REFUSED_NS (2 * NPF_NS_PER_S)  /* ... and for one that refuses */
+
+static void append(struct npf_engine *e, struct npf_dump *d)
+{
+	struct npf_dump **at = &e->dumps;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = d;
+	npf_attend_dump(d->port, 1);
+}
+
+static bool is_taken(const struct npf_engine *e, const char *name)
+{
+	for (unsigned int i = 0; i < e->conf->n_dumps; i++)
+		if (strcmp(name, e->conf->dumps[i].name) == 0)
+			return true; /* though its port may not be there now */
+	return npf_dump_find(e, name) != NULL;
+}
+
+static void make_name(const struct npf_engine *e, char *name, size_t size)
+{
+	uint64_t n = e->next_session;
+
+	do
+		snprintf(name, size, "dump-%llu", (unsigned long long)n++);
+	while (is_taken(e, name));
+}
+
+/* Everything but the start of the port and new plans. */
+static int prepare(struct npf_engine *e, const struct npf_dump_spec *asked, struct npf_dump **dp,
+	struct npf_wire_error *err)
+{
+	bool retro = asked->retro_bytes != 0 || asked->retro_ns != 0;
+	const char *clash = npf_config_dump_clash(&asked->limits, retro);
+	struct npf_dump_spec spec = *asked;
+	char name[NPF_WIRE_NAMELEN];
+	int rc = 0;
+
+	if (spec.name == NULL || spec.name[0] == '\0') {
+		make_name(e, name, sizeof(name));
+		spec.name = name;
+	}
+	if (clash != NULL)
+		return npf_refuse(err, -EINVAL, "%s", clash);
+	if (spec.index != NULL)
+		rc = npf_dump_check_index(spec.index, err);
+	if (rc == 0)
+		rc = npf_dump_make(e, &spec, dp, err);
+	if (rc == 0)
+		append(e, *dp);
+	return rc;
+}
+
+static int start_port(const struct npf_dump *d, struct npf_wire_error *err)
+{
+	int rc = npf_port_start(&d->port->port);
+
+	return rc < 0 ? npf_refuse(err, rc, "port %s can't be started: %s", d->port_name,
+				strerror(-rc))
+		      : 0;
+}
+
+/* Stop it whatever happens: its session may be gone when there is memory again. */
+static void leave(struct npf_engine *e, struct npf_dump *d)
+{
+	d->session = NULL;
+	d->leaving = true;
+	npf_dump_stop(e, d);
+}
+
+int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
+	struct npf_wire_error *err)
+{
+	struct npf_session *s = spec->session;
+	uint64_t before = s != NULL ? s->dump_id : 0; /* one that is over */
+	struct npf_dump *d;
+	int rc = prepare(e, spec, &d, err);
+
+	if (rc < 0)
+		return rc;
+	if (s != NULL)
+		s->dump_id = d->id;
+	rc = start_port(d, err);
+	if (rc == 0) {
+		rc = npf_engine_replan(e);
+		if (rc < 0)
+			npf_refuse(err, rc, "the daemon is out of memory");
+	}
+	if (rc < 0) {
+		if (s != NULL)
+			s->dump_id = before;
+		leave(e, d);
+		return rc;
+	}
+	if (s != NULL)
+		npf_dump_assign(s, d);
+	*dp = d;
+	return 0;
+}
+
+static int prepare_standing(
+	struct npf_engine *e, const struct npf_config_dump *c, struct npf_wire_error *err)
+{
+	npf_autofree struct npf_bpf_insn *insns = NULL;
+	struct npf_dump_spec spec = {
+		.name = c->name,
+		.port = c->port,
+		.filter = c->filter,
+		.comment = c->comment,
+		.file = c->file,
+		.index = c->index,
+		.fd = -1,
+		.format = c->format,
+		.snaplen = c->snaplen,
+		.limits = c->limits,
+		.keep = c->rotate.keep,
+		.keep_size = c->keep_size,
+		.ring = c->ring,
+		.retro_bytes = c->retro_bytes,
+		.retro_ns = c->retro_ns,
+		.mode = c->file_mode,
+		.file_uid = c->uid,
+		.file_gid = c->gid,
+		.zstd = c->compress == NPF_COMPRESS_ZSTD,
+		.uid = geteuid(),
+	};
+	struct npf_dump *d;
+	int rc;
+
+	rc = npf_expression_compile(c->filter, npf_engine_find_port(e, c->port)->port.linktype,
+		NPF_REC_MAXCAP, &insns, &spec.n_insns, err->text, sizeof(err->text));
+	spec.insns = insns;
+	return rc == 0 ? prepare(e, &spec, &d, err) : rc;
+}
+
+int npf_dumps_standing(
+	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len)
+{
+	struct npf_wire_error why = {""};
+	int rc = 0;
+
+	for (unsigned int i = 0; i < e->conf->n_dumps; i++) {
+		if (only != NULL && strcmp(e->conf->dumps[i].port, only->port.conf->name) != 0)
+			continue;
+		rc = prepare_standing(e, &e->conf->dumps[i], &why);
+		if (rc < 0) {
+			snprintf(err, err_len, "dump %s: %s", e->conf->dumps[i].name,
+				why.text[0] != '\0' ? why.text : strerror(-rc));
+			return rc;
+		}
+	}
+	/* All at once, so that of a replay none misses the beginning. */
+	for (struct npf_dump *d = e->dumps; d != NULL && rc == 0; d = d->next)
+		if (only == NULL || (d->port == only && d->life == NPF_DUMP_RUNNING))
+			rc = start_port(d, &why);
+	if (rc < 0)
+		snprintf(err, err_len, "%s", why.text);
+	return rc == 0 && e->dumps != NULL ? npf_engine_replan(e) : rc;
+}
+
+/* ---- ending one ---- */
+
+int npf_dump_stop(struct npf_engine *e, struct npf_dump *d)
+{
+	int rc;
+
+	if (d->life != NPF_DUMP_RUNNING)
+		return 0;
+	d->life = NPF_DUMP_ENDING;
+	npf_attend_dump(d->port, -1);
+	rc = npf_engine_leave(e, d->port);
+	if (rc < 0) {
+		/* No memory for a plan without it: it goes on, and is asked again. */
+		npf_attend_dump(d->port, 1);
+		d->life = NPF_DUMP_RUNNING;
+		return rc;
+	}
+	d->session = NULL;
+	if (d->buffer != NULL) {
+		for (unsigned int i = 0; i < d->port->n_taps; i++)
+			npf_lane_close(npf_buffer_lane(d->buffer, i));
+		return 0;
+	}
+	npf_dump_end(&d->producer);
+	return 0;
+}
+
+void npf_dump_stop_session(struct npf_engine *e, struct npf_session *s)
+{
+	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		if (d->session == s)
+			leave(e, d);
+}
+
+struct npf_dump *npf_dump_find(const struct npf_engine *e, const char *name)
+{
+	struct npf_dump *found = NULL;
+
+	/* A running one before one that is only remembered. */
+	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		if (strcmp(d->name, name) == 0 && (found == NULL || d->life != NPF_DUMP_DONE))
+			found = d;
+	return found;
+}
+
+void npf_dump_look(struct npf_dump *d)
+{
+	const struct npf_dump_counters *c = &d->producer.counters;
+
+	if (d->life == NPF_DUMP_DONE)
+		return;
+	npf_dump_worker_state(d->worker, &d->state);
+	d->counters.received = atomic_load_explicit(&c->received, memory_order_relaxed);
+	d->counters.written = atomic_load_explicit(&c->written, memory_order_relaxed);
+	d->counters.bytes = atomic_load_explicit(&c->bytes, memory_order_relaxed);
+	d->counters.drop_disk = atomic_load_explicit(&c->drop_disk, memory_order_relaxed);
+	d->counters.drop_oversize = atomic_load_explicit(&c->drop_oversize, memory_order_relaxed);
+	if (d->life == NPF_DUMP_RUNNING) {
+		d->counters.missed = npf_dump_port_missed(d) - d->base_missed;
+		atomic_store_explicit(
+			&d->producer.missed, d->counters.missed, memory_order_relaxed);
+	}
+}
+
+void npf_dump_add_stats(struct npf_dump *d, struct npf_wire_stats *st)
+{
+	uint64_t framing;
+
+	if (d == NULL)
+		return;
+	npf_dump_look(d);
+	framing = d->producer.cut.head + d->counters.written * NPF_DUMP_PCAP_RECORD;
+	st->received += d->counters.received;
+	st->accepted += d->counters.written + d->counters.drop_disk + d->counters.drop_oversize;
+	st->captured += d->counters.written;
+	st->captured_bytes += d->counters.bytes - NPF_MIN(framing, d->counters.bytes);
+	st->drop_full += d->counters.drop_disk;
+	st->drop_other += d->counters.drop_oversize;
+}
+
+void npf_dump_assign(struct npf_session *s, struct npf_dump *d)
+{
+	npf_dump_add_stats(s->dump, &s->dumped);
+	s->dump = d;
+	s->dump_id = d != NULL ? d->id : 0;
+}
+
+static bool has_exited(const struct npf_dump *d, int timeout_ms)
+{
+	struct pollfd pfd = {.fd = npf_dump_worker_fd(d->worker), .events = POLLIN};
+
+	return poll(&pfd, 1, timeout_ms) > 0;
+}
+
+static void reap(struct npf_dump *d)
+{
+	npf_dump_look(d);
+	d->worker = npf_dump_worker_join(d->worker);
+	d->life = NPF_DUMP_DONE;
+	npf_dump_free_works(d);
+	npf_doorbell_ring(&d->done); /* whoever waits has the other end */
+	npf_doorbell_fini(&d->done);
+}
+
+/* Does a session still ask how far it came? */
+static bool is_asked_for(const struct npf_engine *e, const struct npf_dump *d)
+{
+	const struct npf_session *s = e->sessions;
+
+	while (s != NULL && s->dump_id != d->id)
+		s = s->next;
+	return s != NULL;
+}
+
+/* Forget the oldest of those that are only remembered. */
+static void forget(struct npf_engine *e)
+{
+	unsigned int n_done = 0;
+
+	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		n_done += d->life == NPF_DUMP_DONE && !is_asked_for(e, d);
+	for (struct npf_dump **at = &e->dumps; *at != NULL && n_done > NPF_DUMPS_DONE_MAX;) {
+		struct npf_dump *d = *at;
+
+		if (d->life != NPF_DUMP_DONE || is_asked_for(e, d)) {
+			at = &d->next;
+			continue;
+		}
+		*at = d->next;
+		npf_dump_free(d);
+		n_done--;
+	}
+}
+
+void npf_dumps_tick(struct npf_engine *e)
+{
+	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next) {
+		if (d->life == NPF_DUMP_DONE)
+			continue;
+		npf_dump_look(d);
+		if (d->life == NPF_DUMP_RUNNING &&
+			(d->leaving || atomic_load_explicit(&d->ring->over, memory_order_acquire)))
+			npf_dump_stop(e, d);
+		if (d->life == NPF_DUMP_ENDING && has_exited(d, 0))
+			reap(d);
+	}
+	forget(e);
+}
+
+/* Is all on disk? Not waited for longer than there is hope. */
+static bool wait_for_disk(struct npf_dump *d, uint64_t since_ns)
+{
+	for (;;) {
+		uint64_t waited = npf_clock_monotonic() - since_ns;
+
+		if (has_exited(d, waited < GRACE_NS ? 50 : 0))
+			return true;
+		npf_dump_look(d);
+		if (waited >= GRACE_NS || (d->state.error != 0 && waited >= REFUSED_NS))
+			return false;
+	}
+}
+
+/* Several taps: packets that they accepted and the worker has not merged. */
+static uint64_t unmerged(const struct npf_dump *d)
+{
+	uint64_t merged = d->counters.written + d->counters.drop_disk + d->counters.drop_oversize;
+	uint64_t accepted = 0;
+
+	for (unsigned int i = 0; d->buffer != NULL && i < d->port->n_taps; i++)
+		accepted += __atomic_load_n(&d->feeds[i].accepted, __ATOMIC_RELAXED);
+	return accepted > merged ? accepted - merged : 0;
+}
+
+/* Ends a dump whose disk may not have taken all. Return: false: the disk holds its worker. */
+static bool end_abandoned(struct npf_dump *d, uint64_t end_ns)
+{
+	uint64_t now = npf_clock_monotonic();
+
+	if (!has_exited(d, now < end_ns ? (int)((end_ns - now) / NPF_NS_PER_MS) : 0)) {
+		npf_dump_look(d);
+		npf_err("dump %s: the disk does not answer: what it has not taken, up to %llu "
+			"bytes, is lost, and the kernel keeps this process until it answers",
+			d->name,
+			(unsigned long long)(d->counters.bytes -
+					     NPF_MIN(d->state.bytes, d->counters.bytes)));
+		return false;
+	}
+	npf_dump_look(d);
+	npf_warn("dump %s: the disk did not take what was left: %s; %llu packets are lost by it",
+		d->name, d->state.error != 0 ? d->state.error_text : "it is too slow",
+		(unsigned long long)(d->state.lost + unmerged(d)));
+	reap(d);
+	return true;
+}
+
+void npf_dumps_end_all(struct npf_engine *e)
+{
+	uint64_t now = npf_clock_monotonic();
+
+	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		npf_dump_stop(e, d);
+	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next) {
+		if (d->life == NPF_DUMP_DONE)
+			continue;
+		if (wait_for_disk(d, now))
+			reap(d);
+		else
+			npf_dump_worker_abandon(d->worker);
+	}
+	now = npf_clock_monotonic();
+	while (e->dumps != NULL) {
+		struct npf_dump *d = e->dumps;
+
+		e->dumps = d->next;
+		/* One that is held keeps its memory: its worker is still there. */
+		if (d->life == NPF_DUMP_DONE || end_abandoned(d, now + NPF_NS_PER_S))
+			npf_dump_free(d);
+	}
+}
+
+/* ---- plans ---- */
+
+static bool is_planned(const struct npf_dump *d, const struct npf_engine_port *p)
+{
+	return d->life == NPF_DUMP_RUNNING && !d->leaving && d->port == p;
+}
+
+unsigned int npf_dumps_on(const struct npf_engine *e, const struct npf_engine_port *p)
+{
+	unsigned int n = 0;
+
+	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		n += is_planned(d, p);
+	return n;
+}
+
+static void plan_one(const struct npf_dump *d, unsigned int lane, struct npf_tap_client *c)
+{
+	const struct npf_session *s = d->session;
+
+	*c = (struct npf_tap_client){
+		.session = d->id,
+		.owner = s != NULL ? s->id : 0,
+		.feed = &d->feeds[lane],
+		.filter_in = s != NULL ? s->filter_in : d->filter_in,
+		.filter_out = s != NULL ? s->filter_out : d->filter_out,
+		.snaplen = d->snaplen,
+		.want_in = s == NULL || s->params.direction != NPF_WIRE_OUT,
+		.want_out = s == NULL || s->params.direction != NPF_WIRE_IN,
+		.want_own = s == NULL || (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0,
+	};
+	if (d->buffer != NULL) {
+		c->lane = npf_buffer_lane(d->buffer, lane);
+		c->lane_size = d->lane_size;
+		c->is_merged = true;
+	} else {
+		c->dump = (struct npf_dump_producer *)&d->producer;
+	}
+}
+
+void npf_dumps_plan(const struct npf_dump **dp, const struct npf_engine_port *p, unsigned int lane,
+	uint64_t below, struct npf_tap_queue *queue, struct npf_tap_client **clients)
+{
+	for (; *dp != NULL && (*dp)->id < below; *dp = (*dp)->next) {
+		if (!is_planned(*dp, p))
+			continue;
+		plan_one(*dp, lane, (*clients)++);
+		queue->n_clients++;
+	}
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dumps.h - dumps as the control thread sees them: started, watched, triggered, ended.
+ *
+ * A dump is fed like a session. With one tap lcore on its port, that lcore writes files into the
+ * dump's ring; with several, each fills a lane of an ordinary buffer, and the dump's worker merges
+ * these in time order, at the price of one more copy.
+ *
+ * A dump that has reached its limit, or was stopped, leaves the taps' plans at once; its worker
+ * writes out what is left and ends in its own time. Nothing here waits for a disk.
+ */
+#ifndef NPF_ENGINE_DUMP_DUMP_H
+#define NPF_ENGINE_DUMP_DUMP_H
+
+#include "base/doorbell.h"
+#include "writer/feed/producer.h"
+#include "writer/disk/worker.h"
+#include "engine/core/engine.h"
+#include "engine/core/supply.h"
+
+#include <jansson.h>
+#include <pthread.h>
+
+#define NPF_DUMPS_DONE_MAX 64 /* finished dumps that are remembered for the report */
+
+struct npf_session;
+
+/* What is asked for. Everything is copied. */
+struct npf_dump_spec {
+	const char *name; /* NULL or "": one is made up that no other dump has */
+	const char *port;
+	const char *filter;  /* the expression, for people */
+	const char *comment; /* in pcapng's header; or NULL */
+	const char *file;    /* pattern (dump/name.h); NULL: fd */
+	const char *index;   /* file that gets a line for each finished file; NULL: the log does */
+	int fd;              /* an opened file, which stays the caller's; -1: none */
+	enum npf_dump_format format;
+	uint32_t snaplen; /* 0: all */
+	struct npf_dump_limits limits;
+	uint64_t keep, keep_size;       /* ring of files */
+	uint64_t ring;                  /* bytes; 0: NPF_DUMP_RING_DEFAULT */
+	uint64_t retro_bytes, retro_ns; /* retrospective: memory and time; both 0: it is not */
+	mode_t mode;                    /* 0: 0640 */
+	uid_t file_uid;                 /* -1: the daemon's */
+	gid_t file_gid;
+	bool zstd;
+	const struct npf_bpf_insn *insns; /* NULL: all packets */
+	uint32_t n_insns;
+	struct npf_asker *asker;     /* is charged; NULL: the daemon itself */
+	uid_t uid;                   /* who asks */
+	struct npf_session *session; /* its filter, snaplen and direction hold; or NULL */
+};
+
+#define NPF_DUMP_RING_DEFAULT (64ull << 20)
+
+enum npf_dump_life {
+	NPF_DUMP_RUNNING,
+	NPF_DUMP_ENDING, /* in no plan any more; the worker writes out what is left */
+	NPF_DUMP_DONE,   /* all is on disk; only remembered */
+};
+
+struct npf_dump {
+	struct npf_dump *next;
+	uint64_t id; /* its place among the clients of a queue */
+	enum npf_dump_life life;
+	struct npf_engine *engine;
+	bool leaving; /* in no new plan; npf_dumps_tick() ends it as soon as there is memory */
+	struct npf_engine_port *port;
+	struct npf_session *session; /* or NULL */
+	uid_t uid;
+	char *name, *filter, *file, *index;
+	char port_name[NPF_WIRE_NAMELEN];
+	enum npf_dump_format format;
+	uint32_t snaplen;
+	struct npf_dump_limits limits;
+	uint64_t keep, keep_size, retro_bytes, retro_ns;
+	bool zstd;
+	struct npf_filter *filter_in, *filter_out; /* of its own; a session's are the session's */
+	void *head;
+	uint64_t started_ns;
+	uint64_t base_missed; /* the port's losses when it started */
+
+	struct npf_charge charge; /* until it is done */
+	struct npf_memory memory; /* ring and buffer */
+	struct npf_dump_ring *ring;
+	struct npf_dump_producer producer;
+	struct npf_dump_worker *worker;
+	struct npf_dump_state state; /* as last seen */
+	struct npf_dump_counters_seen {
+		uint64_t received, written, bytes, drop_disk, drop_oversize, missed;
+	} counters; /* as last seen */
+
+	/* several taps; else NULL */
+	struct npf_buffer *buffer;
+	struct npf_reader *reader; /* the worker's */
+	struct npf_feed *feeds;
+	uint64_t lane_size;
+
+	int fd;                   /* an opened file, until the worker has it; -1 */
+	struct npf_doorbell done; /* rung, then closed, once all is on disk */
+
+	pthread_mutex_t lock; /* of what follows: the worker writes it */
+	char last_file[PATH_MAX];
+	int index_error; /* of the last line for the index: 0 or -errno */
+};
+
+/*
+ * npf_dump_start - begin a dump.
+ * Return: 0; -EINPROGRESS: see engine/supply.h; -errno with a text in err: -EINVAL, -ENODEV (no
+ * such port), -EEXIST (name taken), ... Owns: the dump is the engine's.
+ */
+int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
+	struct npf_wire_error *err);
+
+/* Begin the dumps of the configuration, or only those of one port. Return: 0 or -errno with a text
+ * in err. */
+int npf_dumps_standing(
+	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len);
+
+/* End it: what was accepted so far is still written. Return: 0 or -ENOMEM. */
+int npf_dump_stop(struct npf_engine *e, struct npf_dump *d);
+
+/* The session goes away, or back to capture: so does its dump, at the latest when there is memory
+ * for new plans; the session is not looked at any more. */
+void npf_dump_stop_session(struct npf_engine *e, struct npf_session *s);
+
+struct npf_dump *npf_dump_find(const struct npf_engine *e, const char *name);
+
+/* To be called some ten times a second: dumps that are over leave. */
+void npf_dumps_tick(struct npf_engine *e);
+
+/* The taps have stopped, or use none of them: ends all, waits a while for the disk. */
+void npf_dumps_end_all(struct npf_engine *e);
+
+/* Fresh counters and state of a dump, in d->counters and d->state. */
+void npf_dump_look(struct npf_dump *d);
+
+/* Adds what a session's dump has counted to what the session has. captured_bytes is exact for one
+ * pcap file: the header of a file and those of packets are no packets' bytes. NULL is fine. */
+void npf_dump_add_stats(struct npf_dump *d, struct npf_wire_stats *st);
+
+/* The session has this dump from now on, or none (NULL); what it counted in the last one stays. */
+void npf_dump_assign(struct npf_session *s, struct npf_dump *d);
+
+/* ---- For the taps' plans ---- */
+
+/* Running dumps on this port. */
+unsigned int npf_dumps_on(const struct npf_engine *e, const struct npf_engine_port *p);
+
+/* Adds, to the clients of a queue, those dumps of *dp and after whose id is below @below. */
+void npf_dumps_plan(const struct npf_dump **dp, const struct npf_engine_port *p, unsigned int lane,
+	uint64_t below, struct npf_tap_queue *queue, struct npf_tap_client **clients);
+
+/* ---- Reports ---- */
+
+struct npf_peer;
+
+/* Those that the peer may see. */
+json_t *npf_dumps_report(struct npf_engine *e, const struct npf_peer *peer);
+
+/* Can the daemon append to this index? Makes the file. Return: 0, or -errno with a text in err. */
+int npf_dump_check_index(const char *path, struct npf_wire_error *err);
+
+/* A line for each finished file. Context: the worker. */
+void npf_dump_tell_file(struct npf_dump *d, const struct npf_dump_summary *s);
+
+#endif

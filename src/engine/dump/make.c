@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dump_make.c - a dump is made whole or not at all: what is asked for is checked, memory and thread
+ * are there, before any tap hears of it.
+ */
+#include "engine/dump/make.h"
+
+#include "base/clock.h"
+#include "writer/disk/name.h"
+#include "writer/feed/retro.h"
+#include "engine/base/refuse.h"
+#include "engine/session/session.h"
+#include "replay/trace.h"
+
+#include <fcntl.h>
+#include <rte_lcore.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SNAPLEN_ALL   NPF_REC_MAXCAP
+#define MERGE_BATCH   4096           /* records that the worker merges in one turn */
+#define RESERVE_MAX   (256ull << 20) /* disk space reserved ahead of a file's end */
+#define RETRO_DEFAULT (64ull << 20)  /* memory where only a time was asked for */
+#define GROUPS_MAX    64
+
+/* ---- several taps: the worker merges ---- */
+
+static void look_at_taps(struct npf_dump *d)
+{
+	uint64_t received = 0, accepted = 0;
+
+	for (unsigned int i = 0; i < d->port->n_taps; i++)
+		npf_feed_add(&d->feeds[i], &received, &accepted);
+	npf_dump_seen(&d->producer, received, accepted);
+}
+
+static bool feed_merged(void *ctx)
+{
+	struct npf_dump *d = ctx;
+	struct npf_dump_producer *p = &d->producer;
+	unsigned int n = 0;
+	struct npf_view v;
+	int rc = 0;
+
+	if (d->buffer == NULL || p->over)
+		return false;
+	look_at_taps(d);
+	npf_dump_tick(p, npf_clock_realtime());
+	for (; n < MERGE_BATCH; n++) {
+		struct npf_rec hdr;
+
+		/* Room for any record first: what was handed out can't be put back. */
+		if (!npf_dump_has_room(p))
+			break;
+		rc = npf_reader_next(d->reader, &v);
+		if (rc <= 0)
+			break;
+		npf_dump_begin(p, (unsigned int)v.gap);
+		npf_dump_drop(p, v.gap);
+		npf_dump_begin(p, 1);
+		hdr = (struct npf_rec){
+			.ts_ns = v.ts_ns, .caplen = v.caplen, .len = v.len, .flags = v.flags};
+		if (!npf_dump_put(p, &hdr, v.data))
+			npf_dump_drop(p, 1);
+	}
+	npf_reader_release(d->reader);
+	if (rc < 0) {
+		/* Every lane was closed and is drained; the taps count no more, so two looks see
+		 * the same. */
+		p->behind = 0;
+		look_at_taps(d);
+		look_at_taps(d);
+		npf_dump_seen_last(p);
+		npf_dump_end(p);
+	} else {
+		npf_dump_commit(p);
+	}
+	return n > 0;
+}
+
+static int join_lanes(struct npf_dump *d)
+{
+	struct npf_buffer_info info;
+	int fds[NPF_BUFFER_NFDS];
+	int rc;
+
+	npf_buffer_info(d->buffer, &info);
+	d->lane_size = info.size;
+	rc = npf_reader_new(-1, &d->reader);
+	if (rc < 0)
+		return rc;
+	return npf_reader_add(d->reader, fds, npf_buffer_fds(d->buffer, fds));
+}
+
+/* ---- memory ---- */
+
+static bool is_retro(const struct npf_dump_spec *spec)
+{
+	return spec->retro_bytes != 0 || spec->retro_ns != 0;
+}
+
+/* Bytes to remember; 0: it is not retrospective. */
+static uint64_t retro_wanted(const struct npf_dump_spec *spec)
+{
+	if (spec->retro_bytes != 0)
+		return spec->retro_bytes;
+	return is_retro(spec) ? RETRO_DEFAULT : 0;
+}
+
+static uint64_t ring_wanted(const struct npf_dump_spec *spec)
+{
+	if (is_retro(spec))
+		return npf_dump_retro_ring_size(retro_wanted(spec));
+	return spec->ring != 0 ? spec->ring : NPF_DUMP_RING_DEFAULT;
+}
+
+/* With several taps, their lanes beside the ring. */
+static void ask_for(const struct npf_engine *e, const struct npf_dump_spec *spec,
+	unsigned int n_taps, struct npf_memory_conf *conf)
+{
+	uint64_t ring = ring_wanted(spec);
+
+	*conf = (struct npf_memory_conf){.ring = ring, .ring_hugepages = e->hugepages};
+	if (n_taps > 1)
+		conf->buffer = (struct npf_buffer_conf){
+			.size = npf_dump_ring_size(ring) / n_taps,
+			.n_lanes = (uint16_t)n_taps,
+			.hugepages = e->hugepages,
+			.mintocopy = UINT64_MAX,
+		};
+}
+
+/* ---- making one ---- */
+
+static void finished(void *ctx, const struct npf_dump_summary *s)
+{
+	struct npf_dump *d = ctx;
+
+	pthread_mutex_lock(&d->lock);
+	snprintf(d->last_file, sizeof(d->last_file), "%s", s->path);
+	pthread_mutex_unlock(&d->lock);
+	npf_dump_tell_file(d, s);
+}
+
+void npf_dump_free_works(struct npf_dump *d)
+{
+	d->reader = npf_reader_free(d->reader);
+	npf_memory_free(d->engine->errands, &d->memory);
+	npf_discharge(&d->charge);
+	d->ring = NULL;
+	d->buffer = NULL;
+	d->filter_in = npf_filter_free(d->filter_in);
+	d->filter_out = npf_filter_free(d->filter_out);
+	free(d->feeds);
+	free(d->head);
+	free(d->producer.retro);
+	npf_dump_zone_free(d->producer.cut.zone);
+	d->feeds = NULL;
+	d->head = NULL;
+	d->producer.retro = NULL;
+	d->producer.cut.zone = NULL;
+}
+
+void npf_dump_free(struct npf_dump *d)
+{
+	if (d == NULL)
+		return;
+	npf_dump_free_works(d);
+	npf_doorbell_fini(&d->done);
+	npf_close(d->fd);
+	pthread_mutex_destroy(&d->lock);
+	free(d->name);
+	free(d->filter);
+	free(d->file);
+	free(d->index);
+	free(d);
+}
+
+static char *copy(const char *s)
+{
+	return s != NULL && s[0] != '\0' ? strdup(s) : NULL;
+}
+
+static bool is_member(gid_t gid)
+{
+	gid_t groups[GROUPS_MAX];
+	int n = getgroups(GROUPS_MAX, groups);
+
+	for (int i = 0; i < n; i++)
+		if (groups[i] == gid)
+			return true;
+	return gid == getegid();
+}
+
+/* Can the daemon, as the user that it is by now, make such files? A disk that only fails later is
+ * tried again and again; this would never get better. */
+static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error *err)
+{
+	char folder[PATH_MAX];
+
+	if (npf_dump_name_dir(spec->file, folder, sizeof(folder)) < 0)
+		return npf_refuse(err, -ENAMETOOLONG, "the file's name is too long");
+	if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0) {
+		int rc = -errno;
+
+		return npf_refuse(err, rc, "the daemon (user %u) can't make files in %.100s: %s",
+			(unsigned int)geteuid(), folder, strerror(-rc));
+	}
+	if (geteuid() == 0)
+		return 0;
+	if (spec->file_uid != (uid_t)-1 && spec->file_uid != geteuid())
+		return npf_refuse(err, -EPERM,
+			"owner: the daemon runs as user %u (npf.user), which can't give files to "
+			"user %u",
+			(unsigned int)geteuid(), (unsigned int)spec->file_uid);
+	if (spec->file_gid != (gid_t)-1 && !is_member(spec->file_gid))
+		return npf_refuse(err, -EPERM,
+			"owner: the daemon runs as user %u (npf.user), which is not in group %u",
+			(unsigned int)geteuid(), (unsigned int)spec->file_gid);
+	return 0;
+}
+
+/* Could one take the other's files for its own? */
+static int check_apart(
+	const struct npf_dump_spec *spec, const struct npf_dump *d, struct npf_wire_error *err)
+{
+	bool deletes = spec->keep != 0 || spec->keep_size != 0 || d->keep != 0 || d->keep_size != 0;
+
+	if (!npf_dump_name_shares_dir(spec->file, d->file))
+		return 0;
+	if (npf_dump_name_collide(spec->file, d->file, false))
+		return npf_refuse(
+			err, -EEXIST, "dump \"%.60s\" writes to %.100s already", d->name, d->file);
+	if (deletes && npf_dump_name_collide(spec->file, d->file, true))
+		return npf_refuse(err, -EEXIST,
+			"dump \"%.60s\" writes to %.100s: one of the two would delete files of the "
+			"other (keep); let its names begin in another way, or use another "
+			"directory",
+			d->name, d->file);
+	return 0;
+}
+
+static int check_spec(
+	const struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_wire_error *err)
+{
+	bool rotates = spec->limits.file_size != 0 || spec->limits.file_packets != 0 ||
+		       spec->limits.file_time_ns != 0;
+
+	if (spec->file == NULL && spec->fd < 0)
+		return npf_refuse(err, -EINVAL, "a dump needs a file");
+	if (spec->file == NULL &&
+		(rotates || is_retro(spec) || spec->keep != 0 || spec->keep_size != 0))
+		return npf_refuse(err, -EINVAL,
+			"a dump into several files needs a name pattern, not one opened file");
+	if (spec->file != NULL && npf_dump_name_check(spec->file, err->text, sizeof(err->text)) < 0)
+		return -EINVAL;
+	if (spec->file != NULL && npf_dump_name_free(spec->file, err->text, sizeof(err->text)) < 0)
+		return -EEXIST;
+	if (spec->file != NULL && spec->file[0] != '/')
+		return npf_refuse(err, -EINVAL, "\"%.100s\" is not an absolute path", spec->file);
+	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next) {
+		if (d->life == NPF_DUMP_DONE)
+			continue;
+		if (strcmp(spec->name, d->name) == 0)
+			return npf_refuse(
+				err, -EEXIST, "there is a dump \"%.60s\" already", spec->name);
+		if (spec->file != NULL && d->file != NULL && check_apart(spec, d, err) < 0)
+			return -EEXIST;
+	}
+	return spec->file != NULL ? check_rights(spec, err) : 0;
+}
+
+static int make_producer(
+	struct npf_dump *d, const struct npf_dump_spec *spec, struct npf_wire_error *err)
+{
+	bool retro = is_retro(spec);
+	struct npf_dump_head head = {
+		.format = spec->format,
+		.linktype = npf_trace_file_linktype(d->port->port.linktype),
+		.snaplen = d->snaplen,
+		.if_name = d->port_name,
+		.if_description = d->port->port.conf->device,
+		.filter = spec->filter,
+		.comment = spec->comment,
+	};
+	struct npf_dump_producer_conf conf = {
+		.format = spec->format,
+		.limits = spec->limits,
+	};
+	struct npf_dump_zone *zone = NULL;
+	int rc = npf_dump_format_head(&head, &d->head);
+
+	if (rc < 0)
+		return npf_refuse(err, rc, "the daemon is out of memory");
+	conf.head = d->head;
+	conf.head_size = (uint32_t)rc;
+	d->retro_bytes = retro_wanted(spec);
+	conf.ring = d->ring;
+	if (spec->limits.file_time_ns != 0 && npf_dump_zone_new(&zone) < 0)
+		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+	conf.zone = zone;
+	rc = npf_dump_producer_init(&d->producer, &conf);
+	if (rc < 0)
+		npf_dump_zone_free(zone);
+	if (rc < 0)
+		return npf_refuse(err, rc,
+			"the limit is smaller than the header of a file, %u bytes",
+			conf.head_size + npf_dump_trailer_size(spec->format));
+	if (retro)
+		rc = npf_dump_retro_init(&d->producer, d->retro_bytes, spec->retro_ns);
+	if (rc == 0 && d->port->n_taps > 1)
+		rc = join_lanes(d);
+	if (rc < 0)
+		return npf_refuse(err, rc, "the daemon is out of memory");
+	d->producer.now_ns = npf_clock_realtime();
+	/* One file whose name says no time is there from the start. */
+	if (!retro && spec->limits.file_time_ns == 0 &&
+		(spec->file == NULL || !npf_dump_name_varies(spec->file)))
+		npf_dump_open_now(&d->producer, d->producer.now_ns);
+	return 0;
+}
+
+static int make_worker(struct npf_dump *d, const struct npf_dump_spec *spec)
+{
+	struct npf_dump_worker_conf conf = {
+		.ring = d->ring,
+		.format = d->format,
+		.head = d->head,
+		.head_size = d->producer.cut.head,
+		.retro = d->producer.retro != NULL,
+		.zstd = d->zstd,
+		.target = {.pattern = d->file,
+			.fd = d->fd,
+			.mode = spec->mode != 0 ? spec->mode : 0640,
+			.uid = spec->file_uid,
+			.gid = spec->file_gid,
+			.direct = true},
+		.keep = d->keep,
+		.keep_size = d->keep_size,
+		.cpu = rte_lcore_to_cpu_id((int)rte_get_main_lcore()),
+		.feed = d->buffer != NULL ? feed_merged : NULL,
+		.finished = finished,
+		.ctx = d,
+	};
+
+	int rc;
+
+	/* Never more than a file can grow to: what is reserved is nobody else's. */
+	conf.target.reserve = RESERVE_MAX;
+	if (d->limits.file_size != 0)
+		conf.target.reserve = NPF_MIN(conf.target.reserve, d->limits.file_size);
+	if (d->limits.max_size != 0)
+		conf.target.reserve = NPF_MIN(conf.target.reserve, d->limits.max_size);
+	rc = npf_dump_worker_start(&conf, &d->worker);
+	if (rc == 0)
+		d->fd = -1;
+	return rc;
+}
+
+static int describe(struct npf_engine *e, struct npf_dump *d, const struct npf_dump_spec *spec)
+{
+	int rc;
+
+	d->id = e->next_session++;
+	d->uid = spec->uid;
+	d->session = spec->session;
+	d->format = spec->format;
+	d->snaplen = spec->snaplen != 0 ? NPF_MIN(spec->snaplen, SNAPLEN_ALL) : SNAPLEN_ALL;
+	d->limits = spec->limits;
+	d->keep = spec->keep;
+	d->keep_size = spec->keep_size;
+	d->retro_ns = spec->retro_ns;
+	d->zstd = spec->zstd;
+	d->started_ns = npf_clock_realtime();
+	d->fd = spec->fd >= 0 ? fcntl(spec->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	rc = npf_doorbell_init(&d->done, NULL);
+	pthread_mutex_init(&d->lock, NULL);
+	snprintf(d->port_name, sizeof(d->port_name), "%s", d->port->port.conf->name);
+	d->filter = copy(spec->filter);
+	d->file = copy(spec->file);
+	d->index = copy(spec->index);
+	d->feeds = aligned_alloc(NPF_CACHELINE, d->port->n_taps * sizeof(*d->feeds));
+	if (d->feeds == NULL)
+		return -ENOMEM;
+	memset(d->feeds, 0, d->port->n_taps * sizeof(*d->feeds));
+	d->name = copy(spec->name);
+	if (rc < 0 || (spec->fd >= 0 && d->fd < 0) || d->name == NULL ||
+		(spec->file != NULL && d->file == NULL))
+		return -ENOMEM;
+	return 0;
+}
+
+uint64_t npf_dump_port_missed(const struct npf_dump *d)
+{
+	struct rte_eth_stats st;
+
+	npf_port_stats(&d->port->port, &st);
+	return st.imissed + st.rx_nombuf;
+}
+
+/* What is charged and made before the dump itself. */
+struct means {
+	struct npf_charge charge;
+	struct npf_memory memory;
+};
+
+static void give_back(struct npf_engine *e, struct means *m)
+{
+	npf_memory_free(e->errands, &m->memory);
+	npf_discharge(&m->charge);
+}
+
+static int get_means(struct npf_engine *e, const struct npf_dump_spec *spec, unsigned int n_taps,
+	struct means *m, struct npf_wire_error *err)
+{
+	struct npf_asker *asker = spec->asker;
+	struct npf_memory_conf conf;
+	int rc = 0;
+
+	*m = (struct means){0};
+	ask_for(e, spec, n_taps, &conf);
+	if (asker != NULL)
+		rc = npf_charge(asker->accounts, asker->uid, NPF_RES_DUMPS, 1, &m->charge, err);
+	if (rc == 0)
+		rc = npf_memory_get(asker, &conf, &m->memory, err);
+	if (rc < 0)
+		npf_discharge(&m->charge);
+	return rc;
+}
+
+static struct npf_dump *new_dump(
+	struct npf_engine *e, struct npf_engine_port *port, const struct means *m)
+{
+	struct npf_dump *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->engine = e;
+	d->port = port;
+	d->charge = m->charge;
+	d->memory = m->memory;
+	d->ring = m->memory.ring;
+	d->buffer = m->memory.buffer;
+	return d;
+}
+
+int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
+	struct npf_wire_error *err)
+{
+	struct npf_engine_port *port = npf_engine_find_port(e, spec->port);
+	struct npf_dump *d;
+	struct means means;
+	int rc;
+
+	if (port == NULL)
+		return npf_refuse(err, -ENODEV, "there is no port %.60s; `npfctl ports` lists them",
+			spec->port);
+	rc = check_spec(e, spec, err);
+	if (rc == 0)
+		rc = get_means(e, spec, port->n_taps, &means, err);
+	if (rc < 0)
+		return rc;
+	d = new_dump(e, port, &means);
+	if (d == NULL) {
+		give_back(e, &means);
+		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+	}
+	rc = describe(e, d, spec);
+	if (rc < 0)
+		npf_refuse(err, rc, "the daemon is out of memory");
+	if (rc == 0)
+		rc = npf_session_compile(e, &port->port, spec->insns, spec->n_insns, &d->filter_in,
+			&d->filter_out, err);
+	if (rc == 0)
+		rc = make_producer(d, spec, err);
+	if (rc == 0) {
+		rc = make_worker(d, spec);
+		if (rc < 0)
+			npf_refuse(err, rc, "no thread for the dump: %s", strerror(-rc));
+	}
+	if (rc < 0) {
+		npf_dump_free(d);
+		return rc;
+	}
+	d->base_missed = npf_dump_port_missed(d);
+	*dp = d;
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dump_make.h - dumps made and unmade, for dumps.c, which has them live.
+ *
+ * With several taps on the port, a dump's worker is also its producer: it merges what they put into
+ * lanes.
+ */
+#ifndef NPF_ENGINE_DUMP_MAKE_H
+#define NPF_ENGINE_DUMP_MAKE_H
+
+#include "engine/dump/dump.h"
+
+/*
+ * npf_dump_make - everything but its place among the dumps, the start of the port and new plans.
+ * @spec: has a name; npf_config_dump_clash() has nothing against it
+ * Return: 0; -EINPROGRESS: see engine/supply.h; -errno with a text in err. From then on it has a
+ * thread, so it is ended like any other before it is freed.
+ */
+int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
+	struct npf_wire_error *err);
+
+/* What can be freed once the worker has been joined: all but what the report shows. */
+void npf_dump_free_works(struct npf_dump *d);
+void npf_dump_free(struct npf_dump *d); /* NULL is fine */
+
+/* The port's own losses since it was opened, packets. */
+uint64_t npf_dump_port_missed(const struct npf_dump *d);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* dump_report.c - what dumps do, as JSON: all of them for `npfctl dump list`, and a line for each
+ * finished file. Keys are only ever added. */
+#include "engine/dump/dump.h"
+
+#include "engine/core/access.h"
+#include "writer/feed/retro.h"
+#include "engine/base/json_text.h"
+#include "engine/base/lines.h"
+#include "base/log.h"
+#include "engine/base/refuse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define INDEX_MODE 0640
+
+static const char *const life_names[] = {
+	[NPF_DUMP_RUNNING] = "running",
+	[NPF_DUMP_ENDING] = "ending",
+	[NPF_DUMP_DONE] = "done",
+};
+
+static json_t *u64(uint64_t v)
+{
+	return json_integer((json_int_t)v);
+}
+
+static json_t *limits(const struct npf_dump *d)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file_size",
+		u64(d->limits.file_size), "file_packets", u64(d->limits.file_packets),
+		"file_time_ns", u64(d->limits.file_time_ns), "size", u64(d->limits.max_size),
+		"packets", u64(d->limits.max_packets), "keep", u64(d->keep), "keep_size",
+		u64(d->keep_size));
+}
+
+/* How full the ring is: what was put and is not yet on disk. */
+static uint64_t waiting(const struct npf_dump *d)
+{
+	uint64_t head, tail;
+
+	if (d->ring == NULL || d->producer.retro != NULL)
+		return 0;
+	tail = atomic_load_explicit(&d->ring->tail, memory_order_relaxed);
+	head = atomic_load_explicit(&d->ring->head, memory_order_relaxed);
+	return head > tail ? head - tail : 0;
+}
+
+static json_t *describe(struct npf_dump *d)
+{
+	char last[PATH_MAX];
+	int index_error;
+	json_t *j;
+
+	npf_dump_look(d);
+	pthread_mutex_lock(&d->lock);
+	snprintf(last, sizeof(last), "%s", d->last_file);
+	index_error = d->index_error;
+	pthread_mutex_unlock(&d->lock);
+	j = json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
+		npf_json_text(d->name), "id", u64(d->id), "port", d->port_name, "state",
+		life_names[d->life], "format", npf_dump_format_names[d->format], "filter",
+		npf_json_text(d->filter), "file", npf_json_text(d->file), "uid", u64(d->uid),
+		"snaplen", u64(d->snaplen), "zstd", d->zstd, "limits", limits(d));
+	json_object_update_new(j,
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "received", u64(d->counters.received),
+			"written", u64(d->counters.written), "bytes", u64(d->counters.bytes),
+			"drop_disk", u64(d->counters.drop_disk), "drop_oversize",
+			u64(d->counters.drop_oversize), "port_missed", u64(d->counters.missed)));
+	json_object_update_new(j,
+		json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "files",
+			u64(d->state.files), "files_deleted", u64(d->state.deleted), "disk_bytes",
+			u64(d->state.bytes), "worker_cpu_ns", u64(d->state.busy_ns), "direct",
+			d->state.direct, "current", npf_json_text(d->state.file), "last",
+			npf_json_text(last), "ring", u64(d->ring != NULL ? d->ring->size : 0),
+			"ring_used", u64(waiting(d)), "errors", u64(d->state.errors), "error",
+			npf_json_text(d->state.error != 0 ? d->state.error_text : NULL)));
+	json_object_update_new(
+		j, json_pack("{s:o, s:o}", "index", npf_json_text(d->index), "index_error",
+			   npf_json_text(index_error != 0 ? strerror(-index_error) : NULL)));
+	if (d->retro_bytes != 0 || d->retro_ns != 0)
+		json_object_set_new(j, "retrospective",
+			json_pack("{s:o, s:o, s:o}", "size", u64(d->retro_bytes), "time_ns",
+				u64(d->retro_ns), "remembered",
+				u64(d->producer.retro != NULL
+						? atomic_load_explicit(
+							  &d->producer.retro->remembered,
+							  memory_order_relaxed)
+						: 0)));
+	return j;
+}
+
+json_t *npf_dumps_report(struct npf_engine *e, const struct npf_peer *peer)
+{
+	json_t *list = json_array();
+
+	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		if (npf_access_user(peer, d->uid))
+			json_array_append_new(list, describe(d));
+	return json_pack("{s:o}", "dumps", list);
+}
+
+static json_t *summary(const struct npf_dump *d, const struct npf_dump_summary *s)
+{
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"dump", npf_json_text(d->name), "port", d->port_name, "file",
+		npf_json_text(s->path), "number", u64(s->number), "bytes", u64(s->size), "packets",
+		u64(s->sums.delivered), "first_ns", u64(s->sums.first_ns), "last_ns",
+		u64(s->sums.last_ns), "received", u64(s->sums.received), "accepted",
+		u64(s->sums.accepted), "dropped", u64(s->sums.dropped), "port_missed",
+		u64(s->sums.missed), "error",
+		npf_json_text(s->error != 0 ? strerror(-s->error) : NULL));
+}
+
+int npf_dump_check_index(const char *path, struct npf_wire_error *err)
+{
+	npf_autofd int fd = npf_lines_open(path, INDEX_MODE);
+
+	return fd < 0 ? npf_refuse(err, fd,
+				"index: the daemon (user %u) can't append to %.100s: %s",
+				(unsigned int)geteuid(), path,
+				fd == -ENOTSUP ? "not a regular file" : strerror(-fd))
+		      : 0;
+}
+
+static int append_line(const char *path, const char *line)
+{
+	npf_autofd int fd = npf_lines_open(path, INDEX_MODE);
+
+	return fd < 0 ? fd : npf_lines_append(fd, line);
+}
+
+void npf_dump_tell_file(struct npf_dump *d, const struct npf_dump_summary *s)
+{
+	json_t *j = summary(d, s);
+	npf_autofree char *line = json_dumps(j, JSON_COMPACT);
+	int rc;
+
+	json_decref(j);
+	if (line == NULL)
+		return;
+	if (d->index == NULL) {
+		npf_info("dump: %s", line);
+		return;
+	}
+	rc = append_line(d->index, line);
+	pthread_mutex_lock(&d->lock);
+	d->index_error = rc;
+	pthread_mutex_unlock(&d->lock);
+	if (rc < 0)
+		npf_warn(
+			"dump %s: %s: %s; the line was %s", d->name, d->index, strerror(-rc), line);
+}

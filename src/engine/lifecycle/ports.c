@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ports.c - the life of ports, from the device's probing to the last pointer to one that is gone.
+ *
+ * Removal goes from the fast threads outwards: out of the taps' plans, so that no lcore polls the
+ * port; out of the sender's hands; then whatever has read from it is ended, each after all that it
+ * was given; then the device is closed. Other ports' taps meanwhile go on, but for the exchange of
+ * a plan. What is left is a name and counters for the sessions whose clients have not gone yet.
+ *
+ * Queues are dealt to the taps in turn.
+ */
+#include "engine/lifecycle/ports.h"
+
+#include "engine/datapath/count.h"
+#include "engine/dump/dump.h"
+#include "base/log.h"
+#include "engine/datapath/tx.h"
+#include "engine/send/configured.h"
+#include "engine/session/session.h"
+#include "engine/session/shadow.h"
+#include "engine/monitor/monitor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void deal_queues(struct npf_engine *e, struct npf_engine_port *p)
+{
+	bool seen[NPF_TAPS_MAX] = {false};
+
+	for (uint16_t q = 0; q < p->port.n_queues; q++) {
+		uint8_t t = (uint8_t)(e->next_tap++ % e->n_taps);
+
+		p->queue_tap[q] = t;
+		if (!seen[t])
+			p->taps[p->n_taps++] = t;
+		seen[t] = true;
+	}
+}
+
+static bool has_index(const struct npf_engine *e, uint16_t index)
+{
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		if (e->ports[i]->port.index == index)
+			return true;
+	for (const struct npf_engine_port *p = e->gone; p != NULL; p = p->next)
+		if (p->port.index == index)
+			return true;
+	return false;
+}
+
+/* An index that no port has, nor one of which somebody may still read. */
+static uint16_t take_index(struct npf_engine *e)
+{
+	while (has_index(e, e->next_index))
+		e->next_index++;
+	return e->next_index++;
+}
+
+static void free_port(struct npf_engine_port *p)
+{
+	npf_config_port_free(p->own_conf);
+	free(p);
+}
+
+static void close_device(struct npf_engine_port *p)
+{
+	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
+		npf_tap_stall_drop(&p->stalls[q]);
+	npf_sent_meters_free(npf_port_swap_sent_meters(&p->port, NULL));
+	npf_port_close(&p->port);
+}
+
+/* The device is there, and runs unless it waits for a client; no plan has it yet. */
+static int open_port(struct npf_engine *e, const struct npf_config_port *conf,
+	struct npf_config_port *own_conf, struct npf_engine_port **pp, char *err, size_t err_len)
+{
+	struct npf_engine_port *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (p == NULL) {
+		npf_config_port_free(own_conf);
+		return -ENOMEM;
+	}
+	p->own_conf = own_conf;
+	rc = npf_port_open(&p->port, conf, take_index(e), err, err_len);
+	if (rc == 0 && conf->start != NPF_START_ATTACH) {
+		rc = npf_port_start(&p->port);
+		if (rc < 0)
+			snprintf(err, err_len, "port %s: can't start: %s", conf->name,
+				strerror(-rc));
+	}
+	if (rc < 0) {
+		close_device(p);
+		free_port(p);
+		return rc;
+	}
+	deal_queues(e, p);
+	e->ports[e->n_ports++] = p;
+	*pp = p;
+	return 0;
+}
+
+static int open_shadow(struct npf_engine *e, struct npf_engine_port *p, char *err, size_t err_len)
+{
+	if (p->port.conf->shadow != NPF_SWITCH_ON)
+		return 0;
+	return npf_shadow_open(e, p, &p->shadow, err, err_len);
+}
+
+int npf_ports_open(struct npf_engine *e, char *err, size_t err_len)
+{
+	struct npf_engine_port *p;
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < e->conf->n_ports; i++)
+		rc = open_port(e, &e->conf->ports[i], NULL, &p, err, err_len);
+	if (rc == 0)
+		rc = npf_engine_replan(e);
+	for (unsigned int i = 0; rc == 0 && i < e->n_ports; i++)
+		rc = open_shadow(e, e->ports[i], err, err_len);
+	return rc;
+}
+
+void npf_ports_close(struct npf_engine *e)
+{
+	while (e->n_ports > 0) {
+		struct npf_engine_port *p = e->ports[--e->n_ports];
+
+		close_device(p);
+		free_port(p);
+	}
+	npf_ports_forget(e);
+}
+
+/* ---- coming ---- */
+
+static int check_free(
+	const struct npf_engine *e, const struct npf_config_port *conf, char *err, size_t err_len)
+{
+	if (e->n_ports == NPF_WIRE_MAXPORTS) {
+		snprintf(err, err_len, "there are %u ports: more can't be had", e->n_ports);
+		return -ENOSPC;
+	}
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		const struct npf_config_port *other = e->ports[i]->port.conf;
+
+		if (strcmp(conf->name, other->name) == 0) {
+			snprintf(err, err_len, "there is a port %s already", conf->name);
+			return -EEXIST;
+		}
+		if (npf_config_port_same_device(conf, other)) {
+			snprintf(err, err_len, "device \"%.*s\" is already used by port %s%s",
+				(int)strcspn(conf->device, ","), conf->device, other->name,
+				strncmp(conf->device, "net_", 4) == 0
+					? "; number them: net_pcap0, net_pcap1"
+					: "");
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf_engine_port **pp,
+	char *err, size_t err_len)
+{
+	struct npf_ports_ended ended;
+	struct npf_engine_port *p;
+	int rc = check_free(e, conf, err, err_len);
+
+	if (rc < 0) {
+		npf_config_port_free(conf);
+		return rc;
+	}
+	/* What is left of a port of that name must not stand in the way. */
+	npf_dumps_tick(e);
+	rc = open_port(e, conf, conf, &p, err, err_len);
+	if (rc < 0)
+		return rc;
+	rc = npf_engine_replan(e);
+	if (rc == 0)
+		rc = open_shadow(e, p, err, err_len);
+	if (rc == 0)
+		rc = npf_watch_standing(e, p, err, err_len);
+	if (rc == 0)
+		rc = npf_dumps_standing(e, p, err, err_len);
+	if (rc == 0)
+		rc = npf_sends_standing(e, p, err, err_len);
+	if (rc == 0)
+		*pp = p;
+	else if (npf_ports_del(e, p, &ended) < 0)
+		npf_err("out of memory: port %s stays", p->port.conf->name);
+	return rc;
+}
+
+/* ---- coming back ---- */
+
+int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, char *err, size_t err_len)
+{
+	int rc = 0, planned;
+
+	if (p->port.device->reattach != NULL) {
+		if (p->port.running)
+			rc = p->port.device->reattach(&p->port);
+		if (rc < 0)
+			snprintf(err, err_len, "%s",
+				rc == -EPROTOTYPE ? "its link type is another one" : strerror(-rc));
+		return rc;
+	}
+	p->gone = true; /* out of the plans */
+	rc = npf_engine_replan(e);
+	p->gone = false;
+	if (rc < 0)
+		return rc;
+	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
+		npf_tap_stall_drop(&p->stalls[q]);
+	rc = npf_port_reopen(&p->port, err, err_len);
+	planned = npf_engine_replan(e);
+	return rc < 0 ? rc : planned;
+}
+
+/* ---- going ---- */
+
+static void take_out(struct npf_engine *e, const struct npf_engine_port *p)
+{
+	unsigned int i = 0;
+
+	while (e->ports[i] != p)
+		i++;
+	e->n_ports--;
+	memmove(&e->ports[i], &e->ports[i + 1], (e->n_ports - i) * sizeof(e->ports[0]));
+}
+
+static void end_dumps(
+	struct npf_engine *e, const struct npf_engine_port *p, struct npf_ports_ended *ended)
+{
+	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next) {
+		if (d->port != p || d->life != NPF_DUMP_RUNNING)
+			continue;
+		npf_dump_look(d); /* the port's counters are still there */
+		npf_dump_stop(e, d);
+		ended->n_dumps++;
+		if (ended->n_done < NPF_WIRE_MAXFDS)
+			ended->done[ended->n_done++] = d->done.wait_fd;
+	}
+}
+
+int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_ports_ended *ended)
+{
+	int rc;
+
+	*ended = (struct npf_ports_ended){0};
+	p->gone = true;
+	rc = npf_engine_replan(e);
+	if (rc < 0) {
+		p->gone = false;
+		return rc;
+	}
+	take_out(e, p);
+	p->shadow = npf_shadow_close(p->shadow);
+	ended->n_sends = npf_sends_leave_port(e, p);
+	npf_session_cut_sends(e, p);
+	end_dumps(e, p, ended);
+	ended->n_monitors = npf_watch_leave_port(e, p);
+	for (struct npf_session *s = e->sessions; s != NULL; s = s->next) {
+		if (s->port != p)
+			continue;
+		ended->n_sessions++;
+		npf_session_end(s);
+	}
+	close_device(p);
+	p->next = e->gone;
+	e->gone = p;
+	return 0;
+}
+
+static bool is_referred_to(const struct npf_engine *e, const struct npf_engine_port *p)
+{
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		if (s->port == p)
+			return true;
+	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		if (d->port == p && d->life != NPF_DUMP_DONE)
+			return true;
+	return false;
+}
+
+void npf_ports_forget(struct npf_engine *e)
+{
+	for (struct npf_engine_port **at = &e->gone; *at != NULL;) {
+		struct npf_engine_port *p = *at;
+
+		if (is_referred_to(e, p)) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		free_port(p);
+	}
+}

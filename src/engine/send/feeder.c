@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * feeder.c - the thread of a standing send.
+ *
+ * It sleeps whenever the lane is full, the port does not run or a stall lasts; a pipe whose other
+ * end is closed ends each of these sleeps. Where it is in the replay is told by the lane's count of
+ * sent packets alone, which is exact once all of a batch is settled.
+ */
+#include "engine/send/feeder.h"
+
+#include "base/clock.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+
+#define RETRY_MS 1000 /* how often a port that takes nothing is tried */
+
+struct npf_feeder {
+	struct npf_replay replay;
+	struct npf_tx *tx;
+	pthread_t thread;
+	int ending[2]; /* closing [1] ends the thread */
+	int wake;      /* eventfd: live has changed */
+	_Atomic bool live, end;
+	_Atomic int state, error;
+	_Atomic uint64_t stalls;
+};
+
+static void set_state(struct npf_feeder *f, enum npf_feeder_state state)
+{
+	atomic_store_explicit(&f->state, (int)state, memory_order_relaxed);
+}
+
+/* Sleeps until live changes or the time is over (-1: never). Return: false: end. */
+static bool doze(struct npf_feeder *f, int timeout_ms)
+{
+	struct pollfd pfds[2] = {
+		{.fd = f->wake, .events = POLLIN}, {.fd = f->ending[0], .events = POLLRDHUP}};
+	uint64_t n;
+
+	poll(pfds, 2, timeout_ms);
+	if (pfds[1].revents != 0)
+		return false;
+	if (pfds[0].revents != 0 && read(f->wake, &n, sizeof(n)) < 0)
+		return true; /* somebody has changed it back and forth: look at it again */
+	return true;
+}
+
+static bool is_ending(const struct npf_feeder *f)
+{
+	return atomic_load_explicit(&f->end, memory_order_relaxed);
+}
+
+/* Waits until no more than pending bytes are unsettled. Return: 0; -EPIPE: end; or why a packet has
+ * failed since there were that many. */
+static int settle(struct npf_feeder *f, uint64_t pending, uint64_t failed)
+{
+	struct npf_tx_state st;
+	int rc;
+
+	do
+		rc = is_ending(f) ? -EPIPE : npf_tx_wait(f->tx, pending, f->ending[0], -1);
+	while (rc == -EINTR);
+	if (rc < 0)
+		return rc;
+	npf_tx_state(f->tx, &st);
+	return st.failed == failed ? 0 : st.error;
+}
+
+static int put(
+	struct npf_feeder *f, const struct npf_replay_item *it, uint32_t flags, uint64_t failed)
+{
+	int rc;
+
+	if (it->timed)
+		flags |= NPF_TX_TIMED;
+	while ((rc = npf_tx_put(f->tx, it->frame, it->len, it->repeat, it->at_ns, flags)) ==
+		-EAGAIN) {
+		rc = settle(f, npf_tx_size(f->tx) / 2, failed);
+		if (rc < 0)
+			break;
+	}
+	return rc;
+}
+
+/* One batch: all that is left, or up to where the port takes nothing. Return: 0: all was sent;
+ * -EPIPE: end; else why the next packet failed. */
+static int run(struct npf_feeder *f, bool stalled)
+{
+	/* A port that has kept the worker waiting for a second is not to do so again and again. */
+	const uint32_t start = NPF_TX_START | (stalled ? NPF_TX_NOWAIT : 0);
+	struct npf_replay_item it;
+	struct npf_tx_state st;
+	bool first = true;
+	int rc = 0, end;
+
+	npf_tx_state(f->tx, &st);
+	npf_replay_seek(&f->replay, st.sent);
+	while (rc == 0 && !is_ending(f) && npf_replay_next(&f->replay, &it)) {
+		rc = put(f, &it, first ? start : 0, st.failed);
+		npf_replay_advance(&f->replay);
+		/* The first one shows whether the port takes any. */
+		if (rc == 0 && first)
+			rc = settle(f, 0, st.failed);
+		if (rc == 0 && first)
+			set_state(f, NPF_FEEDER_SENDING);
+		first = false;
+	}
+	/* Once all of the batch is settled the count is final, also when a packet has failed. */
+	end = settle(f, 0, st.failed);
+	return end != 0 ? end : rc;
+}
+
+static void *feed(void *arg)
+{
+	struct npf_feeder *f = arg;
+	bool stalled = false;
+
+	prctl(PR_SET_NAME, "npf-feed");
+	for (;;) {
+		int rc;
+
+		if (!atomic_load_explicit(&f->live, memory_order_relaxed)) {
+			set_state(f, NPF_FEEDER_WAITING);
+			stalled = false;
+			if (!doze(f, -1))
+				return NULL;
+			continue;
+		}
+		rc = run(f, stalled);
+		if (rc == 0)
+			set_state(f, NPF_FEEDER_DONE);
+		if (rc == 0 || rc == -EPIPE)
+			return NULL;
+		/* A port that has just been stopped is no news. */
+		if (!atomic_load_explicit(&f->live, memory_order_relaxed))
+			continue;
+		/* One that was tried without waiting says nothing new. */
+		stalled = stalled && rc == -EAGAIN;
+		if (!stalled) {
+			atomic_store_explicit(&f->error, rc, memory_order_relaxed);
+			atomic_fetch_add_explicit(&f->stalls, 1, memory_order_relaxed);
+		}
+		stalled = true;
+		set_state(f, NPF_FEEDER_STALLED);
+		if (!doze(f, RETRY_MS))
+			return NULL;
+	}
+}
+
+static int map(const struct npf_tx_lane *lane, struct npf_tx **txp)
+{
+	int fds[NPF_TX_NFDS], rc = 0;
+
+	npf_tx_lane_fds(lane, fds);
+	for (int i = 0; i < NPF_TX_NFDS; i++) {
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+		if (fds[i] < 0)
+			rc = -errno;
+	}
+	if (rc == 0)
+		rc = npf_tx_map(fds, txp);
+	for (int i = 0; rc < 0 && i < NPF_TX_NFDS; i++)
+		npf_close(fds[i]);
+	return rc;
+}
+
+static void free_feeder(struct npf_feeder *f)
+{
+	npf_tx_unmap(f->tx);
+	npf_close(f->ending[0]);
+	npf_close(f->ending[1]);
+	npf_close(f->wake);
+	free(f);
+}
+
+int npf_feeder_start(
+	const struct npf_replay *replay, const struct npf_tx_lane *lane, struct npf_feeder **fp)
+{
+	struct npf_feeder *f = calloc(1, sizeof(*f));
+	int rc;
+
+	if (f == NULL)
+		return -ENOMEM;
+	f->replay = *replay;
+	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	f->ending[0] = f->ending[1] = -1;
+	rc = f->wake >= 0 && pipe2(f->ending, O_CLOEXEC) == 0 ? map(lane, &f->tx) : -errno;
+	if (rc == 0)
+		rc = -pthread_create(&f->thread, NULL, feed, f);
+	if (rc < 0) {
+		free_feeder(f);
+		return rc;
+	}
+	*fp = f;
+	return 0;
+}
+
+struct npf_feeder *npf_feeder_stop(struct npf_feeder *f)
+{
+	if (f == NULL)
+		return NULL;
+	atomic_store_explicit(&f->end, true, memory_order_relaxed);
+	npf_close(f->ending[1]);
+	f->ending[1] = -1;
+	pthread_join(f->thread, NULL);
+	free_feeder(f);
+	return NULL;
+}
+
+void npf_feeder_set_live(struct npf_feeder *f, bool live)
+{
+	uint64_t one = 1;
+
+	if (atomic_exchange_explicit(&f->live, live, memory_order_relaxed) == live)
+		return;
+	if (write(f->wake, &one, sizeof(one)) < 0)
+		return; /* at its limit: it is readable */
+}
+
+void npf_feeder_view(const struct npf_feeder *f, struct npf_feeder_view *v)
+{
+	v->state = (enum npf_feeder_state)atomic_load_explicit(&f->state, memory_order_relaxed);
+	v->error = atomic_load_explicit(&f->error, memory_order_relaxed);
+	v->stalls = atomic_load_explicit(&f->stalls, memory_order_relaxed);
+}

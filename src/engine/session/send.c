@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * session_send.c - what a session sends: a frame in a request, or a lane full of them.
+ *
+ * The right to send is checked when a lane is made; from then on the worker serves it until
+ * the session ends.
+ */
+#include "engine/session/session.h"
+
+#include "engine/core/account.h"
+#include "engine/session/attend.h"
+#include "engine/datapath/tx.h"
+#include "engine/lifecycle/ports.h"
+#include "engine/send/configured.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int refuse(struct npf_wire_error *err, int rc, const char *why, const struct npf_port *port)
+{
+	snprintf(err->text, sizeof(err->text), why, port->conf->name);
+	return rc;
+}
+
+/* Return: 0 or -errno with a text in err. */
+static int may_send(const struct npf_port *port, struct npf_wire_error *err)
+{
+	if (port->conf->send != NPF_SWITCH_ON)
+		return refuse(err, -EPERM,
+			"sending is not allowed on port %s; `send: true` in the daemon's "
+			"configuration allows it",
+			port);
+	if (!npf_port_is_ethernet(port))
+		return refuse(err, -EOPNOTSUPP, NPF_PORT_NOT_ETHERNET, port);
+	return 0;
+}
+
+static void explain(int rc, uint32_t len, const struct npf_port *port, struct npf_wire_error *err)
+{
+	switch (rc) {
+	case -EMSGSIZE:
+		snprintf(err->text, sizeof(err->text),
+			"a frame of %u bytes can't be sent on port %s: %u to %u are possible (MTU "
+			"%u), and 4 more for each VLAN tag in it",
+			len, port->conf->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu),
+			port->mtu);
+		break;
+	case -ENETDOWN:
+		refuse(err, rc,
+			port->running ? "network is down: the interface behind port %s is down"
+				      : "port %s is not running (start: attach, and nobody reads)",
+			port);
+		break;
+	case -EIO:
+		refuse(err, rc, "port %s took the frame, and its driver lost it", port);
+		break;
+	default:
+		refuse(err, rc, "port %s did not take the frame: its transmit queue is full", port);
+		break;
+	}
+}
+
+int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
+	struct npf_wire_error *err)
+{
+	struct npf_port *port = &s->port->port;
+	int rc;
+
+	if (s->port->gone) {
+		s->send_failed++;
+		return refuse(err, -ENODEV, NPF_PORT_REMOVED, port);
+	}
+	rc = may_send(port, err);
+	if (rc == 0)
+		rc = npf_attend_use(e, s, err);
+	if (rc < 0)
+		return rc;
+	rc = npf_port_send(port, frame, len, s->id);
+	if (rc == 0) {
+		s->sent++;
+		return 0;
+	}
+	s->send_failed++;
+	explain(rc, len, port, err);
+	return rc;
+}
+
+/* Its memory stays. */
+static void free_tx(struct npf_send_lane *tx)
+{
+	if (tx != NULL)
+		npf_send_lane_fini(tx);
+	free(tx);
+}
+
+static uint64_t round_up(uint64_t size)
+{
+	uint64_t p = NPF_TX_MIN;
+
+	while (p < size && p < NPF_TX_MAX)
+		p *= 2;
+	return p;
+}
+
+int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err)
+{
+	struct npf_memory_conf conf = {.lane = round_up(size != 0 ? size : NPF_TX_DEFAULT)};
+	struct npf_port *port = &s->port->port;
+	struct npf_memory mem;
+	struct npf_send_lane *tx;
+	int rc = may_send(port, err);
+
+	if (rc < 0)
+		return rc;
+	if (s->tx != NULL)
+		return refuse(err, -EBUSY, "this session has a send lane on port %s already", port);
+	rc = npf_memory_get(asker, &conf, &mem, err);
+	if (rc < 0)
+		return rc;
+	rc = npf_attend_use(e, s, err);
+	if (rc < 0) {
+		npf_memory_free(e->errands, &mem);
+		return rc;
+	}
+	tx = calloc(1, sizeof(*tx));
+	rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, mem.lane) : -ENOMEM;
+	if (rc == 0)
+		rc = npf_sends_serve(e, tx);
+	if (rc < 0) {
+		free_tx(tx);
+		npf_memory_free(e->errands, &mem);
+		snprintf(err->text, sizeof(err->text), "a send lane can't be had: %s",
+			strerror(-rc));
+		return rc;
+	}
+	s->tx_charge = mem.charge;
+	s->tx = tx;
+	npf_tx_lane_fds(tx->lane, fds);
+	npf_tx_lane_give(tx->lane);
+	*sizep = conf.lane;
+	return 0;
+}
+
+void npf_session_end_send(struct npf_engine *e, struct npf_session *s)
+{
+	struct npf_send_lane *tx = s->tx;
+	struct npf_memory mem = {.uid = s->peer.uid};
+
+	if (tx == NULL)
+		return;
+	s->tx = NULL;
+	npf_sends_drop(e, tx);
+	mem.lane = tx->lane;
+	mem.charge = npf_charge_steal(&s->tx_charge);
+	free_tx(tx);
+	npf_memory_free(e->errands, &mem);
+}
+
+void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p)
+{
+	struct npf_send_plan *plan;
+
+	if (e->sender == NULL)
+		return;
+	/* The lanes are ours while the worker has none. */
+	plan = npf_sender_publish(e->sender, NULL);
+	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		if (s->port == p && s->tx != NULL)
+			npf_send_lane_orphan(s->tx);
+	npf_sender_publish(e->sender, plan);
+}
+
+void npf_session_send_state(const struct npf_session *s, struct npf_tx_state *st)
+{
+	if (s->tx != NULL)
+		npf_tx_lane_state(s->tx->lane, st);
+	else
+		*st = (struct npf_tx_state){0};
+	st->sent += s->sent;
+	st->failed += s->send_failed;
+}
+
+uint64_t npf_session_send_memory(const struct npf_session *s)
+{
+	return s->tx != NULL ? npf_tx_lane_memory(s->tx->lane) : 0;
+}
+
+int npf_session_send_fault(const struct npf_session *s)
+{
+	return s->tx != NULL ? npf_tx_lane_fault(s->tx->lane) : 0;
+}

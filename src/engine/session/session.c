@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * session.c - sessions come, change and go; each change is made whole or not at all.
+ *
+ * The order is always the same: make what is new, put it into the session, replan, and only then
+ * free what was replaced, since npf_engine_replan() returns when no tap uses it any more.
+ */
+#include "engine/session/session.h"
+
+#include "base/clock.h"
+#include "engine/core/access.h"
+#include "engine/core/account.h"
+#include "engine/session/attend.h"
+#include "engine/dump/dump.h"
+#include "base/log.h"
+#include "engine/base/refuse.h"
+#include "engine/monitor/monitor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+
+/* What Linux's SKF_AD_PKTTYPE says of a packet. */
+#define PKTTYPE_HOST     0
+#define PKTTYPE_OUTGOING 4
+
+/* Is a buffer of that size allowed at all? */
+static int check_size(const struct npf_engine *e, uint64_t size, struct npf_wire_error *err)
+{
+	uint32_t most = e->conf->npf.limits.buffer;
+
+	if (size <= most * MIB)
+		return 0;
+	return npf_refuse(err, -E2BIG,
+		"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
+		(unsigned long long)(size / MIB), most);
+}
+
+int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
+	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
+	struct npf_wire_error *err)
+{
+	struct npf_memory_conf conf = {
+		.buffer = {.size = size,
+			.n_lanes = (uint16_t)n_lanes,
+			.hugepages = e->hugepages,
+			.overwrite = (s->flags & NPF_WIRE_OPEN_OVERWRITE) != 0},
+	};
+	int rc = check_size(e, size, err);
+
+	return rc == 0 ? npf_memory_get(asker, &conf, mem, err) : rc;
+}
+
+/* The wake-up rules of params; a buffer that is half full wakes its reader in any case. */
+static void apply_wake(struct npf_session *s)
+{
+	struct npf_buffer_info info;
+	uint64_t mintocopy = s->params.mintocopy;
+
+	if (s->buffer == NULL)
+		return;
+	npf_buffer_info(s->buffer, &info);
+	/* Counts are not held back: there is one record an interval. */
+	if ((s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0 || s->watch != NULL)
+		mintocopy = 0;
+	npf_buffer_set_wake(
+		s->buffer, NPF_MIN(mintocopy, info.size / 2), s->params.timeout_ms * NPF_NS_PER_MS);
+}
+
+struct compiled {
+	struct npf_filter *in, *out;
+};
+
+static void free_compiled(struct compiled *c)
+{
+	c->in = npf_filter_free(c->in);
+	c->out = npf_filter_free(c->out);
+}
+
+/* A filter is compiled twice: direction and port are constants then (`inbound`, `ifindex`). */
+static int compile(const struct npf_engine *e, const struct npf_port *port,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct compiled *c,
+	struct npf_wire_error *err)
+{
+	struct npf_bpf_aux in = {PKTTYPE_HOST, port->index}, out = {PKTTYPE_OUTGOING, port->index};
+	struct npf_filter_opts opts = {.aux = &in, .loose = true};
+	struct npf_bpf_error bad = {0};
+	int rc;
+
+	*c = (struct compiled){0};
+	if (n_insns == 0)
+		return 0;
+	if (n_insns > e->conf->npf.limits.filter)
+		return npf_refuse(err, -E2BIG,
+			"a filter of %u instructions is longer than the limit of %u "
+			"(npf.limits.filter)",
+			n_insns, e->conf->npf.limits.filter);
+	npf_backend_from_env(&opts.backend);
+	rc = npf_filter_compile(insns, n_insns, &opts, &c->in, &bad);
+	opts.aux = &out;
+	if (rc == 0)
+		rc = npf_filter_compile(insns, n_insns, &opts, &c->out, &bad);
+	if (rc == 0)
+		return 0;
+	free_compiled(c);
+	if (rc == -EINVAL)
+		return npf_refuse(err, rc,
+			"the filter is not a valid BPF program: instruction %u: %s", bad.pc,
+			bad.reason);
+	return npf_refuse(err, rc, "the filter can't be compiled: %s", strerror(-rc));
+}
+
+int npf_session_compile(const struct npf_engine *e, const struct npf_port *port,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter **inp,
+	struct npf_filter **outp, struct npf_wire_error *err)
+{
+	struct compiled c;
+	int rc = compile(e, port, insns, n_insns, &c, err);
+
+	*inp = c.in;
+	*outp = c.out;
+	return rc;
+}
+
+static void append(struct npf_engine *e, struct npf_session *s)
+{
+	struct npf_session **at = &e->sessions;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = s;
+	s->next = NULL;
+	if (s->buffer != NULL)
+		s->port->n_captures++;
+}
+
+static void unlink_session(struct npf_engine *e, struct npf_session *s)
+{
+	struct npf_session **at = &e->sessions;
+
+	while (*at != NULL && *at != s)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return;
+	*at = s->next;
+	if (s->buffer != NULL)
+		s->port->n_captures--;
+	npf_attend_leave(s);
+}
+
+static void free_session(struct npf_engine *e, struct npf_session *s)
+{
+	if (s == NULL)
+		return;
+	npf_memory_free(e->errands, &s->memory);
+	npf_discharge(&s->charge);
+	npf_filter_free(s->filter_in);
+	npf_filter_free(s->filter_out);
+	npf_doorbell_fini(&s->bell);
+	npf_account_put(s->account);
+	free(s->feeds);
+	free(s);
+}
+
+static unsigned int n_feeds(const struct npf_engine_port *p)
+{
+	return p->n_taps + 1u;
+}
+
+static int prepare_capture(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	struct npf_wire_error *err)
+{
+	int rc;
+
+	rc = check_size(e, s->packet_buffer, err);
+	if (rc == 0 && (s->flags & NPF_WIRE_OPEN_IDLE) == 0)
+		rc = npf_session_make_buffer(
+			e, asker, s, s->packet_buffer, s->port->n_taps, &s->memory, err);
+	if (rc < 0)
+		return rc;
+	s->buffer = s->memory.buffer;
+	rc = npf_doorbell_init(&s->bell, npf_account_wakes(s->account));
+	s->feeds = aligned_alloc(NPF_CACHELINE, n_feeds(s->port) * sizeof(*s->feeds));
+	if (rc < 0 || s->feeds == NULL)
+		return npf_refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
+	memset(s->feeds, 0, n_feeds(s->port) * sizeof(*s->feeds));
+	apply_wake(s);
+	return 0;
+}
+
+/* As libpcap does on the interface itself. */
+static int check_iface(
+	const struct npf_port *port, const struct npf_wire_open *req, struct npf_wire_error *err)
+{
+	const uint32_t no_capture = NPF_WIRE_OPEN_IDLE | NPF_WIRE_OPEN_SEND_ONLY;
+
+	if (port->iface.state == NPF_IFACE_GONE)
+		return npf_refuse(err, -ENODEV,
+			"port %s: its interface %s has disappeared; the port goes on when it comes "
+			"back",
+			req->port, port->iface.name);
+	if (port->iface.state == NPF_IFACE_DOWN && (req->flags & no_capture) == 0)
+		return npf_refuse(err, -ENETDOWN,
+			"port %s: its interface %s is down; `ip link set %s up` lets it run",
+			req->port, port->iface.name, port->iface.name);
+	return 0;
+}
+
+/* Memory comes first: what is before it is done twice. */
+static int prepare(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	const struct npf_wire_open *req, const struct npf_bpf_insn *insns,
+	struct npf_wire_error *err)
+{
+	uint64_t size = req->buffer_size != 0 ? req->buffer_size : e->conf->npf.buffer * KIB;
+	struct compiled filters;
+	int rc = 0;
+
+	s->packet_buffer = NPF_MAX(size, (uint64_t)NPF_BUFFER_MIN);
+	if (asker != NULL)
+		rc = npf_charge(asker->accounts, asker->uid, NPF_RES_SESSIONS, 1, &s->charge, err);
+	if (rc == 0 && (req->flags & NPF_WIRE_OPEN_SEND_ONLY) == 0)
+		rc = prepare_capture(e, asker, s, err);
+	if (rc == 0)
+		rc = compile(e, &s->port->port, insns, req->n_insns, &filters, err);
+	if (rc < 0)
+		return rc;
+	s->n_insns = req->n_insns;
+	s->filter_in = filters.in;
+	s->filter_out = filters.out;
+	return 0;
+}
+
+int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct npf_peer *peer,
+	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
+	struct npf_wire_error *err)
+{
+	struct npf_engine_port *port = npf_engine_find_port(e, req->port);
+	struct npf_session *s;
+	int rc;
+
+	if (port == NULL)
+		return npf_refuse(
+			err, -ENODEV, "there is no port %s; `npfctl ports` lists them", req->port);
+	if (!npf_access_port(port->port.conf, peer))
+		return npf_refuse(err, -EACCES,
+			"user %u may not use port %s; its `allow` list in the daemon's "
+			"configuration says who may",
+			(unsigned int)peer->uid, req->port);
+	rc = check_iface(&port->port, req, err);
+	if (rc < 0)
+		return rc;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+	s->port = port;
+	s->peer = *peer;
+	s->peer.groups = NULL;
+	s->peer.n_groups = 0;
+	s->snaplen = NPF_MIN(req->snaplen, NPF_REC_MAXCAP);
+	s->flags = req->flags;
+	if (!npf_attend_matters(port))
+		s->flags &= ~NPF_WIRE_OPEN_LOOK;
+	s->params = req->params;
+	s->params.flags |= req->flags & (NPF_WIRE_OPEN_IMMEDIATE | NPF_WIRE_OPEN_NO_OWN);
+	s->bell = NPF_DOORBELL_NONE;
+	s->opened_ns = npf_clock_realtime();
+	s->account = npf_account_get(e->accounts, peer->uid);
+	rc = s->account != NULL ? prepare(e, asker, s, req, insns, err) : -ENOMEM;
+	if (rc < 0) {
+		free_session(e, s);
+		return rc;
+	}
+	s->id = e->next_session++;
+	npf_port_stats(&port->port, &s->port_base);
+	append(e, s);
+	rc = npf_attend_read(s, err);
+	if (rc == 0)
+		rc = npf_engine_replan(e);
+	if (rc < 0) {
+		npf_session_close(e, s);
+		return rc;
+	}
+	*sp = s;
+	return 0;
+}
+
+struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s)
+{
+	npf_dump_stop_session(e, s);
+	unlink_session(e, s);
+	npf_session_end_send(e, s);
+	if (s->watch != NULL)
+		npf_watch_unlink(e, s->watch);
+	if (npf_engine_leave(e, s->port) < 0) {
+		/* No memory for a plan without it: it stays in the taps' plans, so it must stay
+		 * whole. */
+		npf_err("out of memory: session %llu can't be freed", (unsigned long long)s->id);
+		return NULL;
+	}
+	s->watch = npf_watch_end(e, s->watch);
+	free_session(e, s);
+	return NULL;
+}
+
+int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wire_error *err)
+{
+	int rc;
+
+	if ((s->flags & NPF_WIRE_OPEN_LOOK) == 0)
+		return 0;
+	s->flags &= ~NPF_WIRE_OPEN_LOOK;
+	rc = npf_attend_read(s, err);
+	if (rc == 0) {
+		rc = npf_engine_replan(e);
+		if (rc == 0)
+			return 0;
+		npf_refuse(err, rc, "the daemon is out of memory");
+		npf_attend_leave(s);
+	}
+	s->flags |= NPF_WIRE_OPEN_LOOK;
+	return rc;
+}
+
+/* Only the control thread writes it. */
+static void step_generation(struct npf_session *s, int step)
+{
+	uint16_t gen = atomic_load_explicit(&s->filter_gen, memory_order_relaxed);
+
+	atomic_store_explicit(&s->filter_gen, (uint16_t)(gen + step), memory_order_relaxed);
+}
+
+int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err)
+{
+	struct compiled now, old = {s->filter_in, s->filter_out};
+	int rc = compile(e, &s->port->port, insns, n_insns, &now, err);
+
+	if (rc < 0)
+		return rc;
+	s->filter_in = now.in;
+	s->filter_out = now.out;
+	step_generation(s, 1);
+	rc = npf_engine_replan(e);
+	if (rc < 0) {
+		s->filter_in = old.in;
+		s->filter_out = old.out;
+		step_generation(s, -1);
+		free_compiled(&now);
+		return npf_refuse(
+			err, rc, "the daemon is out of memory; the old filter stays in force");
+	}
+	s->n_insns = n_insns;
+	free_compiled(&old);
+	return 0;
+}
+
+int npf_session_set_params(
+	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params)
+{
+	struct npf_wire_params old = s->params;
+	int rc;
+
+	s->params = *params;
+	rc = npf_engine_replan(e);
+	if (rc < 0)
+		s->params = old;
+	else
+		apply_wake(s);
+	return rc;
+}
+
+static void add_counters(struct npf_ring_counters *sum, const struct npf_buffer *b)
+{
+	struct npf_ring_counters c;
+
+	npf_buffer_counters(b, &c);
+	sum->packets += c.packets;
+	sum->bytes += c.bytes;
+	for (unsigned int i = 0; i < NPF_N_DROP; i++)
+		sum->drop[i] += c.drop[i];
+}
+
+static unsigned int lanes_of(const struct npf_buffer *b)
+{
+	struct npf_buffer_info info;
+
+	npf_buffer_info(b, &info);
+	return info.n_lanes;
+}
+
+static void close_lanes(struct npf_session *s, struct npf_buffer *b)
+{
+	for (unsigned int i = 0; i < lanes_of(b); i++)
+		npf_lane_close(npf_buffer_lane(b, i));
+	if (npf_doorbell_ring(&s->bell) > 0)
+		s->owes_ring = true;
+}
+
+void npf_sessions_remind(struct npf_engine *e)
+{
+	/* First taken back, so that what a monitor's worker says meanwhile is not lost. */
+	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		if (atomic_exchange(&s->owes_ring, false) && npf_doorbell_ring(&s->bell) > 0)
+			s->owes_ring = true;
+}
+
+void npf_session_end(struct npf_session *s)
+{
+	if (s->buffer != NULL)
+		close_lanes(s, s->buffer);
+}
+
+int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
+	struct npf_watch *watch, struct npf_wire_error *err)
+{
+	struct npf_buffer *old = s->buffer;
+	struct npf_memory old_memory = s->memory;
+	struct npf_watch *old_watch = s->watch;
+	int rc;
+
+	s->buffer = memory->buffer;
+	rc = npf_attend_read(s, err);
+	if (rc < 0) {
+		s->buffer = old;
+		return rc;
+	}
+	s->port->n_captures += old == NULL;
+	s->watch = watch;
+	if (old_watch != NULL)
+		npf_watch_unlink(e, old_watch);
+	if (watch != NULL)
+		npf_watch_link(e, watch);
+	apply_wake(s);
+	rc = npf_engine_replan(e);
+	if (rc < 0) {
+		if (old == NULL) {
+			s->port->n_captures--;
+			npf_attend_leave(s);
+		}
+		if (watch != NULL)
+			npf_watch_unlink(e, watch);
+		if (old_watch != NULL)
+			npf_watch_link(e, old_watch);
+		s->buffer = old;
+		s->watch = old_watch;
+		return npf_refuse(err, rc, "the daemon is out of memory; all stays as it was");
+	}
+	s->memory = *memory;
+	*memory = (struct npf_memory){0};
+	/* The reader has the old buffer mapped: it drains that to its end, then goes on with the
+	 * new one. */
+	npf_watch_stop(e, old_watch);
+	if (old == NULL)
+		return 0;
+	close_lanes(s, old);
+	if (old_watch == NULL)
+		add_counters(&s->retired, old);
+	npf_watch_end(e, old_watch);
+	npf_memory_free(e->errands, &old_memory);
+	return 0;
+}
+
+int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	uint64_t size, struct npf_wire_error *err)
+{
+	struct npf_memory fresh;
+	int rc;
+
+	if (s->buffer == NULL)
+		return npf_refuse(err, -EINVAL, "this session captures nothing: it has no buffer");
+	if (s->watch != NULL)
+		return npf_refuse(err, -EBUSY,
+			"a session that monitors has no buffer for packets: set it when it "
+			"captures again");
+	if (size < NPF_BUFFER_MIN)
+		size = NPF_BUFFER_MIN;
+	rc = npf_session_make_buffer(e, asker, s, size, s->port->n_taps, &fresh, err);
+	if (rc < 0)
+		return rc;
+	rc = npf_session_switch(e, s, &fresh, NULL, err);
+	if (rc < 0)
+		npf_memory_free(e->errands, &fresh);
+	else
+		s->packet_buffer = size;
+	return rc;
+}
+
+uint64_t npf_session_shown(const struct npf_engine *e, const struct npf_engine_port *port)
+{
+	uint64_t shown = NPF_SHOWN_NONE;
+
+	if (npf_dumps_on(e, port) > 0)
+		return NPF_SHOWN_ALL;
+	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
+		if (s->port != port || s->buffer == NULL || s->watch != NULL ||
+			s->params.direction == NPF_WIRE_IN || !npf_attend_is_served(s))
+			continue;
+		if (shown != NPF_SHOWN_NONE || (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0)
+			return NPF_SHOWN_ALL;
+		shown = s->id;
+	}
+	return shown;
+}
+
+bool npf_session_screens(const struct npf_session *s)
+{
+	return s->filter_in != NULL && npf_filter_is_loose(s->filter_in);
+}
+
+void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
+{
+	struct npf_ring_counters c = s->retired;
+	struct rte_eth_stats now;
+	struct npf_tx_state tx;
+
+	npf_session_send_state(s, &tx);
+	*st = s->dumped;
+	st->sent = tx.sent;
+	st->send_failed = tx.failed;
+	npf_dump_add_stats(s->dump, st);
+	npf_port_stats(&s->port->port, &now);
+	st->port_missed =
+		now.imissed + now.rx_nombuf - s->port_base.imissed - s->port_base.rx_nombuf;
+	st->port_errors = now.ierrors - s->port_base.ierrors;
+	if (s->buffer == NULL)
+		return;
+	/* Records of a monitor are no packets. */
+	if (s->watch == NULL)
+		add_counters(&c, s->buffer);
+	for (unsigned int i = 0; i < n_feeds(s->port); i++) {
+		npf_feed_add(&s->feeds[i], &st->received, &st->accepted);
+		st->screened += atomic_load_explicit(&s->feeds[i].screened, memory_order_relaxed);
+	}
+	st->captured += c.packets;
+	st->captured_bytes += c.bytes;
+	st->drop_full += c.drop[NPF_DROP_FULL];
+	st->drop_overwritten += c.drop[NPF_DROP_OVERWRITTEN];
+	st->drop_other += c.drop[NPF_DROP_OVERSIZE];
+}
+
+int npf_session_fault(const struct npf_session *s)
+{
+	for (unsigned int i = 0; s->buffer != NULL && i < lanes_of(s->buffer); i++)
+		if (npf_lane_fault(npf_buffer_lane(s->buffer, i)) < 0)
+			return -EPROTO;
+	return npf_session_send_fault(s);
+}

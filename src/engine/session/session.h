@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * session.h - one opened handle of a client: its filter, its buffer, its counters.
+ *
+ * Each call that fails leaves the session as it was and puts a text for the client into err.
+ */
+#ifndef NPF_ENGINE_SESSION_SESSION_H
+#define NPF_ENGINE_SESSION_SESSION_H
+
+#include "engine/core/engine.h"
+#include "engine/core/supply.h"
+#include "ringbuf/tx.h"
+
+#include <sys/types.h>
+
+/* Who is at the other end of a connection, as the kernel says. */
+struct npf_peer {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups; /* supplementary */
+	unsigned int n_groups;
+	char program[NPF_WIRE_NAMELEN]; /* as the client says: for people only */
+};
+
+struct npf_session {
+	struct npf_session *next;
+	uint64_t id;
+	struct npf_engine_port *port;
+	struct npf_peer peer; /* groups is NULL: rights are checked when the session is opened */
+	uint32_t snaplen;
+	uint32_t flags; /* NPF_WIRE_OPEN_* */
+	bool reads;     /* its port delivers to it, and waits for it; see attend.h */
+	bool uses;      /* its port runs for it */
+	struct npf_wire_params params;
+	uint32_t n_insns;
+	_Atomic uint16_t filter_gen; /* a monitor's worker reads it, too */
+	struct npf_filter *filter_in, *filter_out;
+	struct npf_buffer *buffer;        /* NULL: send only */
+	struct npf_memory memory;         /* the buffer, and what is charged for it */
+	struct npf_charge charge;         /* for the session */
+	uint64_t packet_buffer;           /* bytes asked for, for packets */
+	struct npf_watch *watch;          /* MONITOR mode, else NULL */
+	struct npf_feed *feeds;           /* one a lane, and one for a monitor's sent packets */
+	struct npf_account *account;      /* its user's */
+	struct npf_doorbell bell;         /* the reader's; the client has its wait_fd */
+	_Atomic bool owes_ring;           /* the reader is due to be woken, and was not yet */
+	struct npf_ring_counters retired; /* of buffers that were replaced */
+	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
+	bool ended;                       /* its interface has disappeared: nothing more comes */
+	uint64_t dump_id;      /* of its dump: what it accepts goes there; 0: it has none */
+	struct npf_dump *dump; /* the same: what it counts is the session's; NULL: it has none */
+	struct npf_wire_stats dumped; /* what its dumps before that counted */
+	uint64_t sent, send_failed;   /* by requests; a lane has its own counts */
+	struct npf_send_lane *tx;     /* NULL: none */
+	struct npf_charge tx_charge;
+	uint64_t opened_ns; /* CLOCK_REALTIME */
+};
+
+/* @asker: NULL: the daemon itself. Return: -EINPROGRESS and the like: see engine/supply.h. */
+int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct npf_peer *peer,
+	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
+	struct npf_wire_error *err);
+struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s);
+
+/* Its client begins to read: from the next packet on, of the first one when it starts the port. */
+int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wire_error *err);
+
+/* Its port is gone: the reader drains what is there and then sees the end. The session stays until
+ * its client leaves. */
+void npf_session_end(struct npf_session *s);
+
+/* To be called some ten times a second: wakes readers that could not be woken when they
+ * were due; those that a tap wakes have its own tick for that. */
+void npf_sessions_remind(struct npf_engine *e);
+
+int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err);
+int npf_session_set_params(
+	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params);
+int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	uint64_t size, struct npf_wire_error *err);
+
+/* For modes: compile a filter for received and for sent packets, */
+int npf_session_compile(const struct npf_engine *e, const struct npf_port *port,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter **inp,
+	struct npf_filter **outp, struct npf_wire_error *err);
+/* make a buffer within the user's limits, */
+int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
+	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
+	struct npf_wire_error *err);
+/* and let it and the watch (NULL: packets) take the place of the old ones, which are ended. On
+ * failure all stays as it was, and the new ones stay the caller's. */
+int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
+	struct npf_watch *watch, struct npf_wire_error *err);
+
+int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
+	struct npf_wire_error *err);
+
+/* Make the session's send lane. @size: bytes, 0: the default. The last descriptor is the caller's
+ * to close, the others stay the lane's. */
+int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err);
+/* The session sends nothing more. */
+void npf_session_end_send(struct npf_engine *e, struct npf_session *s);
+/* The port is being removed: its sessions send nothing more there, and what is in their lanes, now
+ * and later, fails. */
+void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p);
+/* What it has sent, by requests and by its lane. */
+void npf_session_send_state(const struct npf_session *s, struct npf_tx_state *st);
+uint64_t npf_session_send_memory(const struct npf_session *s);
+int npf_session_send_fault(const struct npf_session *s);
+
+/* Is its filter one that its reader runs? Of a monitor and a dump it is run here all the same. */
+bool npf_session_screens(const struct npf_session *s);
+
+void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st);
+
+/* 0, or -EPROTO once its client was caught lying in shared memory. */
+int npf_session_fault(const struct npf_session *s);
+
+/* Whose sent packets are to be shown to anybody on this port? For npf_port.shown. */
+uint64_t npf_session_shown(const struct npf_engine *e, const struct npf_engine_port *port);
+
+#endif

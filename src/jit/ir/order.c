@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * order.c - topological order and dominators of the DAG of blocks.
+ *
+ * Both in one sweep each, since there are no loops: the immediate dominator of a block is the
+ * nearest common ancestor, in the tree built so far, of the blocks that lead to it. A list of
+ * hosts gives one block thousands of predecessors, each deeper than the one before; the jump
+ * pointers (Myers' skew-binary scheme) keep each climb logarithmic.
+ */
+#include "jit/ir/ir.h"
+
+#include <string.h>
+
+int ir_order_init(struct ir_order *o, const struct ir *ir)
+{
+	const size_t n = ir->n_blocks;
+	npf_autofree uint32_t *stack = malloc(n * sizeof(*stack));
+	npf_autofree uint8_t *side = calloc(n, 1);
+	uint32_t depth = 0;
+	uint32_t left = (uint32_t)n;
+
+	*o = (struct ir_order){
+		.block = malloc(n * sizeof(uint32_t)),
+		.pos = malloc(n * sizeof(uint32_t)),
+		.n_pred = calloc(n, sizeof(uint32_t)),
+		.by_true = calloc(n, sizeof(bool)),
+		.idom = calloc(n, sizeof(uint32_t)),
+		.depth = calloc(n, sizeof(uint32_t)),
+		.jump = calloc(n, sizeof(uint32_t)),
+	};
+	if (stack == NULL || side == NULL || o->block == NULL || o->pos == NULL ||
+		o->n_pred == NULL || o->by_true == NULL || o->idom == NULL || o->depth == NULL ||
+		o->jump == NULL) {
+		ir_order_fini(o);
+		return -ENOMEM;
+	}
+
+	/* Depth first, f before t: in reverse postorder t then comes right after its branch. */
+	memset(o->pos, 0xff, n * sizeof(*o->pos));
+	stack[depth++] = ir->entry;
+	side[ir->entry] = 1;
+	while (depth > 0) {
+		const uint32_t b = stack[depth - 1];
+		const struct ir_block *bl = &ir->blocks[b];
+		uint32_t to = 0;
+
+		if (side[b] == 1 && bl->term == IR_BR)
+			to = bl->f;
+		else if (side[b] <= 2 && bl->term != IR_RET)
+			to = bl->t;
+		side[b] = (uint8_t)(to == 0 ? 4 : to == bl->t ? 3 : 2);
+		if (to == 0) {
+			depth--;
+			o->block[--left] = b;
+		} else if (side[to] == 0) {
+			side[to] = 1;
+			stack[depth++] = to;
+		}
+	}
+	o->n = (uint32_t)n - left;
+	memmove(o->block, o->block + left, o->n * sizeof(*o->block));
+	ir_spend(ir, 2 * (uint64_t)o->n);
+
+	for (uint32_t i = 0; i < o->n; i++)
+		o->pos[o->block[i]] = i;
+	for (uint32_t i = 0; i < o->n; i++) {
+		const uint32_t b = o->block[i];
+		const struct ir_block *bl = &ir->blocks[b];
+		const uint32_t to[2] = {bl->t, bl->f};
+		const uint32_t n_to = bl->term == IR_BR ? 2 : bl->term == IR_JMP ? 1 : 0;
+
+		/* All that leads here has been seen: idom is final. Now its place in the tree. */
+		if (b == ir->entry) {
+			o->jump[b] = b;
+		} else {
+			const uint32_t p = o->idom[b];
+			const uint32_t q = o->jump[p];
+
+			o->depth[b] = o->depth[p] + 1;
+			o->jump[b] = o->depth[p] - o->depth[q] == o->depth[q] - o->depth[o->jump[q]]
+					     ? o->jump[q]
+					     : p;
+		}
+		for (uint32_t j = 0; j < n_to; j++) {
+			uint32_t x = o->idom[to[j]];
+			uint32_t y = b;
+
+			o->by_true[to[j]] = j == 0;
+			if (o->n_pred[to[j]]++ == 0)
+				x = b;
+			while (x != y) {
+				ir_spend(ir, 1);
+				if (o->depth[x] < o->depth[y]) {
+					uint32_t swap = x;
+
+					x = y;
+					y = swap;
+				}
+				/* x is the deeper, or both are equally deep. */
+				if (o->depth[x] > o->depth[y])
+					x = o->depth[o->jump[x]] >= o->depth[y] ? o->jump[x]
+										: o->idom[x];
+				else if (o->jump[x] != o->jump[y]) {
+					x = o->jump[x];
+					y = o->jump[y];
+				} else {
+					x = o->idom[x];
+					y = o->idom[y];
+				}
+			}
+			o->idom[to[j]] = x;
+		}
+	}
+	return 0;
+}
+
+void ir_order_fini(struct ir_order *o)
+{
+	free(o->block);
+	free(o->pos);
+	free(o->n_pred);
+	free(o->by_true);
+	free(o->idom);
+	free(o->depth);
+	free(o->jump);
+	*o = (struct ir_order){0};
+}
+
+bool ir_dominates(const struct ir_order *o, uint32_t a, uint32_t b)
+{
+	while (o->depth[b] > o->depth[a])
+		b = o->depth[o->jump[b]] >= o->depth[a] ? o->jump[b] : o->idom[b];
+	return a == b;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * bytes.c - templates from files: hex text and savefiles.
+ *
+ * A hex file holds packets of hex digits in pairs, with white space, ':' and '-' wherever they
+ * please; '#' begins a comment, an empty line ends a packet. A savefile is known by its magic
+ * number, whatever its name.
+ */
+#include "txgen/packet/source.h"
+#include "txgen/packet/template.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define HEX_FILE_MAX (16u << 20)
+#define LOAD_MAX     65536u /* templates of one argument */
+
+static int digit(int c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = tolower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int npf_hex_parse(const char *text, size_t text_len, uint8_t **datap, size_t *lenp)
+{
+	npf_autofree uint8_t *data = malloc(text_len / 2 + 1);
+	size_t len = 0;
+	int high = -1;
+
+	if (!data)
+		return -ENOMEM;
+	for (size_t i = 0; i < text_len; i++) {
+		int c = (unsigned char)text[i], d = digit(c);
+
+		if (c == '#') {
+			while (i < text_len && text[i] != '\n')
+				i++;
+		} else if (d >= 0 && high < 0) {
+			high = d;
+		} else if (d >= 0) {
+			data[len++] = (uint8_t)(high << 4 | d);
+			high = -1;
+		} else if (high >= 0 || !(isspace(c) || c == ':' || c == '-')) {
+			return -EINVAL;
+		}
+	}
+	if (high >= 0)
+		return -EINVAL;
+	*datap = npf_steal_ptr(&data);
+	*lenp = len;
+	return 0;
+}
+
+static int read_text(const char *path, char **textp, char *err)
+{
+	npf_autofree char *text = malloc(HEX_FILE_MAX + 1);
+	FILE *f = fopen(path, "r");
+	size_t len;
+
+	if (!f || !text) {
+		int rc = f ? -ENOMEM : -errno;
+
+		snprintf(err, NPF_TMPL_ERR, "%.150s: %s", path, strerror(-rc));
+		if (f)
+			fclose(f);
+		return rc;
+	}
+	len = fread(text, 1, HEX_FILE_MAX, f);
+	fclose(f);
+	text[len] = '\0';
+	*textp = npf_steal_ptr(&text);
+	return 0;
+}
+
+/* Is there anything on this line but white space? A line of comment alone ends no packet. */
+static bool is_blank(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!isspace((unsigned char)s[i]))
+			return false;
+	}
+	return true;
+}
+
+/* The next packet of a hex text: up to an empty line. Returns its length, 0 at the end. */
+static size_t next_packet(const char **sp)
+{
+	const char *s = *sp, *begin;
+
+	while (*s && is_blank(s, strcspn(s, "\n"))) {
+		s += strcspn(s, "\n");
+		s += *s == '\n';
+	}
+	begin = s;
+	while (*s && !is_blank(s, strcspn(s, "\n"))) {
+		s += strcspn(s, "\n");
+		s += *s == '\n';
+	}
+	*sp = begin;
+	return (size_t)(s - begin);
+}
+
+struct sink {
+	unsigned long first, last; /* packets wanted, from 1 */
+	struct npf_tmpl **ts;
+	unsigned int n;
+};
+
+static int keep(struct sink *k, const void *data, size_t len, char *err)
+{
+	void *more;
+	int rc;
+
+	if (k->n == LOAD_MAX) {
+		snprintf(err, NPF_TMPL_ERR,
+			"more than %u packets: replay such a file with --pcap instead", LOAD_MAX);
+		return -ERANGE;
+	}
+	more = reallocarray(k->ts, k->n + 1, sizeof(struct npf_tmpl *));
+	if (!more) {
+		snprintf(err, NPF_TMPL_ERR, "out of memory");
+		return -ENOMEM;
+	}
+	k->ts = more;
+	rc = npf_tmpl_from_bytes(data, len, &k->ts[k->n], err);
+	k->n += !rc;
+	return rc;
+}
+
+static int load_savefile(const char *path, struct sink *k, char *err)
+{
+	struct npf_savefile *s;
+	char why[NPF_SAVEFILE_ERR];
+	int rc = npf_source_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, why);
+
+	if (rc) {
+		snprintf(err, NPF_TMPL_ERR, "%.250s", why);
+		return rc;
+	}
+	for (size_t i = k->first - 1; i < s->n_packets && i < k->last && !rc; i++)
+		rc = keep(k, s->data + s->packets[i].off, s->packets[i].len, err);
+	npf_savefile_free(s);
+	return rc;
+}
+
+static int load_hex(const char *path, struct sink *k, char *err)
+{
+	npf_autofree char *text = NULL;
+	const char *s;
+	size_t len;
+	unsigned long i = 0;
+	int rc = read_text(path, &text, err);
+
+	if (rc)
+		return rc;
+	for (s = text; !rc && (len = next_packet(&s)); s += len) {
+		npf_autofree uint8_t *data = NULL;
+		size_t data_len;
+
+		rc = npf_hex_parse(s, len, &data, &data_len);
+		if (rc)
+			snprintf(err, NPF_TMPL_ERR, "%.150s: packet %lu is not hex digits in pairs",
+				path, i + 1);
+		else if (data_len && ++i >= k->first && i <= k->last) /* else only a comment */
+			rc = keep(k, data, data_len, err);
+	}
+	return rc;
+}
+
+static int load_file(const char *path, struct sink *k, char *err)
+{
+	int rc = npf_savefile_is(path) ? load_savefile(path, k, err) : load_hex(path, k, err);
+
+	if (!rc && !k->n) {
+		snprintf(err, NPF_TMPL_ERR, "%.150s has no packet %lu", path, k->first);
+		rc = -ENODATA;
+	}
+	if (rc) {
+		npf_tmpl_list_free(k->ts, k->n);
+		k->ts = NULL;
+		k->n = 0;
+	}
+	return rc;
+}
+
+int npf_tmpl_read_file(const char *path, unsigned long n, uint8_t **datap, size_t *lenp, char *err)
+{
+	struct sink k = {.first = n, .last = n};
+	int rc = load_file(path, &k, err);
+
+	if (rc)
+		return rc;
+	*datap = npf_steal_ptr(&k.ts[0]->base);
+	*lenp = k.ts[0]->base_len;
+	npf_tmpl_list_free(k.ts, k.n);
+	return 0;
+}
+
+/* Split FILE#3-7; false when arg names no file. */
+static bool find_file(const char *arg, char *path, size_t path_len, struct sink *k)
+{
+	struct stat st;
+	char *hash, *end;
+
+	*k = (struct sink){.first = 1, .last = -1ul};
+	if ((size_t)snprintf(path, path_len, "%s", arg) >= path_len)
+		return false;
+	if (!stat(path, &st))
+		return !S_ISDIR(st.st_mode);
+	hash = strrchr(path, '#');
+	if (!hash)
+		return false;
+	*hash = '\0';
+	k->first = k->last = strtoul(hash + 1, &end, 10);
+	if (*end == '-')
+		k->last = strtoul(end + 1, &end, 10);
+	return !*end && k->first && k->last >= k->first && !stat(path, &st);
+}
+
+/* The digits of a whole packet, written out where a template or a file name could stand. */
+static int parse_text(const char *arg, struct npf_tmpl **tp, char *err)
+{
+	size_t len = strlen(arg), data_len;
+	npf_autofree uint8_t *data = NULL;
+
+	if (len >= 2 * NPF_TMPL_SIZE_MIN && strspn(arg, "0123456789abcdefABCDEF: ") == len &&
+		!npf_hex_parse(arg, len, &data, &data_len))
+		return npf_tmpl_from_bytes(data, data_len, tp, err);
+	return npf_tmpl_parse(arg, tp, err);
+}
+
+int npf_tmpl_load(const char *arg, struct npf_tmpl ***tsp, unsigned int *np, char *err)
+{
+	char path[4096];
+	struct sink k;
+	struct npf_tmpl **ts;
+	int rc;
+
+	if (find_file(arg + (*arg == '@'), path, sizeof(path), &k)) {
+		rc = load_file(path, &k, err);
+		if (!rc) {
+			*tsp = k.ts;
+			*np = k.n;
+		}
+		return rc;
+	}
+	ts = calloc(1, sizeof(struct npf_tmpl *));
+	if (!ts) {
+		snprintf(err, NPF_TMPL_ERR, "out of memory");
+		return -ENOMEM;
+	}
+	rc = parse_text(arg, &ts[0], err);
+	if (rc) {
+		free(ts);
+		return rc;
+	}
+	*tsp = ts;
+	*np = 1;
+	return 0;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * source.c - stepping through a sequence of templates or a savefile.
+ *
+ * Nothing is divided per packet: positions wrap by comparison, and a program of a sequence shared
+ * by several queues is skipped ahead once a cycle.
+ */
+#include "txgen/packet/source.h"
+
+#include <stdio.h>
+
+struct npf_source {
+	struct npf_prog **progs;
+	uint32_t *weights;
+	unsigned int n_progs;
+	unsigned int n_queues;
+	unsigned int prog; /* templates: whose turn it is */
+	uint32_t left;     /* ... for how many packets more */
+	uint16_t max_len;
+
+	const struct npf_savefile *file;
+	size_t pos;
+	uint64_t base_ns; /* of the present round */
+};
+
+static int add_savefile(struct npf_source *s, const struct npf_source_conf *conf)
+{
+	const struct npf_savefile *f = conf->savefile;
+
+	s->file = f;
+	s->max_len = (uint16_t)f->max_len;
+	s->pos = conf->queue;
+	while (s->pos >= f->n_packets) {
+		s->pos -= f->n_packets;
+		s->base_ns += f->span_ns;
+	}
+	return 0;
+}
+
+static int add_templates(struct npf_source *s, const struct npf_source_conf *conf, char *err)
+{
+	bool alone = conf->n_tmpls == 1;
+
+	s->progs = calloc(conf->n_tmpls, sizeof(struct npf_prog *));
+	s->weights = calloc(conf->n_tmpls, sizeof(*s->weights));
+	if (!s->progs || !s->weights)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < conf->n_tmpls; i++) {
+		uint32_t weight = conf->weights && !alone ? NPF_MAX(conf->weights[i], 1u) : 1;
+		struct npf_prog_conf pc = {
+			.at = alone ? conf->queue : (uint64_t)conf->queue * weight,
+			.stride = alone ? conf->n_queues : 1,
+			.seed = conf->seed + i,
+			.mac = conf->mac,
+			.sign = conf->sign,
+			.hw_csum = conf->hw_csum,
+		};
+		uint16_t len;
+		int rc = npf_prog_new(conf->tmpls[i], &pc, &s->progs[i], err);
+
+		if (rc)
+			return rc;
+		s->n_progs++;
+		s->weights[i] = weight;
+		npf_prog_image(s->progs[i], &len);
+		s->max_len = NPF_MAX(s->max_len, len);
+	}
+	s->left = s->weights[0];
+	return 0;
+}
+
+int npf_source_new(const struct npf_source_conf *conf, struct npf_source **sp, char *err)
+{
+	struct npf_source *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s) {
+		snprintf(err, NPF_TMPL_ERR, "out of memory");
+		return -ENOMEM;
+	}
+	s->n_queues = conf->n_queues;
+	rc = conf->savefile ? add_savefile(s, conf) : add_templates(s, conf, err);
+	if (rc) {
+		if (rc == -ENOMEM)
+			snprintf(err, NPF_TMPL_ERR, "out of memory");
+		npf_source_free(s);
+		return rc;
+	}
+	*sp = s;
+	return 0;
+}
+
+int npf_source_load(const char *path, size_t limit, struct npf_savefile **sp, char *err)
+{
+	const struct npf_savefile_want want = {
+		.limit = limit,
+		.min_len = NPF_TMPL_SIZE_MIN,
+		.max_len = NPF_TMPL_SIZE_MAX,
+	};
+
+	return npf_savefile_load(path, &want, sp, err);
+}
+
+struct npf_source *npf_source_free(struct npf_source *s)
+{
+	if (!s)
+		return NULL;
+	for (unsigned int i = 0; i < s->n_progs; i++)
+		npf_prog_free(s->progs[i]);
+	free(s->progs);
+	free(s->weights);
+	free(s);
+	return NULL;
+}
+
+uint16_t npf_source_max_len(const struct npf_source *s)
+{
+	return s->max_len;
+}
+
+unsigned int npf_source_n_progs(const struct npf_source *s)
+{
+	return s->n_progs;
+}
+
+struct npf_prog *npf_source_prog(struct npf_source *s, unsigned int i)
+{
+	return s->progs[i];
+}
+
+static void next_prog(struct npf_source *s)
+{
+	if (s->n_queues > 1)
+		npf_prog_skip(s->progs[s->prog], (uint64_t)(s->n_queues - 1) * s->weights[s->prog]);
+	if (++s->prog == s->n_progs)
+		s->prog = 0;
+	s->left = s->weights[s->prog];
+}
+
+unsigned int npf_source_take(struct npf_source *s, unsigned int max, unsigned int *progp)
+{
+	unsigned int n;
+
+	if (s->n_progs == 1) {
+		*progp = 0;
+		return max;
+	}
+	if (!s->left) /* only now: the caller has run the packets taken before */
+		next_prog(s);
+	n = NPF_MIN(max, s->left);
+	*progp = s->prog;
+	s->left -= n;
+	return n;
+}
+
+const struct npf_saved *npf_source_saved(struct npf_source *s, uint64_t *offset_ns)
+{
+	const struct npf_saved *p = &s->file->packets[s->pos];
+
+	*offset_ns = s->base_ns + p->at_ns;
+	s->pos += s->n_queues;
+	while (s->pos >= s->file->n_packets) {
+		s->pos -= s->file->n_packets;
+		s->base_ns += s->file->span_ns;
+	}
+	return p;
+}

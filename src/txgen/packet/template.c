@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * template.c - the parser of packet templates.
+ *
+ * Two steps: the text is cut into parts and the headers are laid out (supplying those that are
+ * missing), then the fields are set on the laid-out bytes. A varying field leaves its bits zero
+ * in the base, so that checksums can be made of the base's sum plus the value. An error names the
+ * part that is wrong and, where that helps, what there is to choose from.
+ */
+#include "txgen/packet/template.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define TEXT_MAX  8192
+#define PARTS_MAX 32
+
+struct part {
+	char *name;
+	char *args;  /* what the parentheses hold, or NULL */
+	char *value; /* of name=value */
+	int layer;   /* enum npf_layer, or -1 */
+	int index;   /* of t->layers */
+};
+
+static NPF_PRINTF(3, 4) int fail(char *err, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err, NPF_TMPL_ERR, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+static char *trim(char *s)
+{
+	char *end;
+
+	while (isspace((unsigned char)*s))
+		s++;
+	end = s + strlen(s);
+	while (end > s && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	return s;
+}
+
+/* Cut at the first sep outside parentheses; returns what follows, NULL when there is none. */
+static char *cut(char *s, char sep)
+{
+	int depth = 0;
+
+	for (; *s; s++) {
+		if (*s == '(')
+			depth++;
+		else if (*s == ')')
+			depth--;
+		else if (*s == sep && depth <= 0) {
+			*s = '\0';
+			return s + 1;
+		}
+	}
+	return NULL;
+}
+
+static int parse_part(char *s, struct part *p, char *err)
+{
+	char *open, *eq;
+
+	*p = (struct part){.layer = -1, .index = -1};
+	s = trim(s);
+	open = strchr(s, '(');
+	eq = strchr(s, '=');
+	if (eq && (!open || eq < open)) {
+		*eq = '\0';
+		p->name = trim(s);
+		p->value = trim(eq + 1);
+		return 0;
+	}
+	if (open) {
+		char *close = strrchr(open, ')');
+
+		if (!close || *trim(close + 1))
+			return fail(err, -EINVAL, "'%s': a closing parenthesis is missing", s);
+		*close = '\0';
+		*open = '\0';
+		p->args = open + 1;
+	}
+	p->name = trim(s);
+	if (!*p->name)
+		return fail(err, -EINVAL, "a header's name is missing between two '/'");
+	return 0;
+}
+
+static int add_layer(struct npf_tmpl *t, enum npf_layer kind, char *err)
+{
+	const struct npf_layer_def *def = &npf_layers[kind];
+	uint8_t *base;
+
+	if (t->n_layers == NPF_TMPL_LAYERS)
+		return fail(err, -EINVAL, "more than %d headers", NPF_TMPL_LAYERS);
+	base = realloc(t->base, t->base_len + def->size);
+	if (!base)
+		return fail(err, -ENOMEM, "out of memory");
+	memcpy(base + t->base_len, def->defaults, def->size);
+	t->layers[t->n_layers] =
+		(struct npf_tmpl_layer){.kind = (uint8_t)kind, .off = (uint16_t)t->base_len};
+	if (kind == NPF_LAYER_IP4 || kind == NPF_LAYER_IP6)
+		t->l3 = (int)t->n_layers;
+	if (npf_layer_is_l4((int)kind))
+		t->l4 = (int)t->n_layers;
+	t->n_layers++;
+	t->base = base;
+	t->base_len += def->size;
+	t->hdr_len = (uint16_t)t->base_len;
+	return 0;
+}
+
+/* The headers in order, with those that a later one needs put in before it. */
+static int lay_out(struct npf_tmpl *t, struct part *parts, unsigned int n, char *err)
+{
+	unsigned int rank = 0;
+	int rc;
+
+	for (unsigned int i = 0; i < n; i++) {
+		int kind = parts[i].layer;
+
+		if (kind < 0)
+			continue;
+		if (kind != NPF_LAYER_ETH && !t->n_layers) {
+			rc = add_layer(t, NPF_LAYER_ETH, err);
+			if (rc)
+				return rc;
+			rank = 2;
+		}
+		if (npf_layer_is_l4(kind) && t->l3 < 0 &&
+			t->layers[t->n_layers - 1].kind != NPF_LAYER_ARP) {
+			rc = add_layer(
+				t, kind == NPF_LAYER_ICMP6 ? NPF_LAYER_IP6 : NPF_LAYER_IP4, err);
+			if (rc)
+				return rc;
+			rank = 3;
+		}
+		if (npf_layers[kind].rank < rank || (kind == NPF_LAYER_ETH && t->n_layers) ||
+			(kind != NPF_LAYER_VLAN && npf_layers[kind].rank == rank && rank > 2) ||
+			(t->n_layers && t->layers[t->n_layers - 1].kind == NPF_LAYER_ARP))
+			return fail(err, -EINVAL, "%s cannot follow %s", npf_layers[kind].name,
+				t->n_layers ? npf_layers[t->layers[t->n_layers - 1].kind].name
+					    : "nothing");
+		rank = npf_layers[kind].rank;
+		parts[i].index = (int)t->n_layers;
+		rc = add_layer(t, (enum npf_layer)kind, err);
+		if (rc)
+			return rc;
+	}
+	return t->n_layers ? 0 : add_layer(t, NPF_LAYER_ETH, err);
+}
+
+/* On raw bytes a header's name means the first (or next) of that kind that is there. */
+static int find_layers(struct npf_tmpl *t, struct part *parts, unsigned int n, char *err)
+{
+	unsigned int from = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (parts[i].layer < 0)
+			continue;
+		while (from < t->n_layers && t->layers[from].kind != parts[i].layer)
+			from++;
+		if (from == t->n_layers)
+			return fail(
+				err, -EINVAL, "the packet has no %s header there", parts[i].name);
+		parts[i].index = (int)from++;
+	}
+	return 0;
+}
+
+static void put_word(uint8_t *at, unsigned int width, uint64_t v)
+{
+	for (unsigned int i = width; i-- > 0; v >>= 8)
+		at[i] = (uint8_t)v;
+}
+
+static uint64_t get_word(const uint8_t *at, unsigned int width)
+{
+	uint64_t v = 0;
+
+	for (unsigned int i = 0; i < width; i++)
+		v = v << 8 | at[i];
+	return v;
+}
+
+static uint8_t sums_of(const struct npf_tmpl *t, int kind, const struct npf_field_def *f)
+{
+	bool pseudo = f->pseudo && t->l4 >= 0 && t->layers[t->l4].kind != NPF_LAYER_ICMP;
+	uint8_t sums = pseudo ? NPF_SUM_L4 | NPF_SUM_PSEUDO : 0;
+
+	if (f->self == NPF_AUTO_CSUM)
+		return 0;
+	if (kind == NPF_LAYER_IP4)
+		sums |= NPF_SUM_IP;
+	else if (npf_layer_is_l4(kind))
+		sums |= NPF_SUM_L4;
+	return sums;
+}
+
+static void mark_given(struct npf_tmpl *t, int kind, const struct npf_field_def *f, uint16_t off)
+{
+	bool l4 = npf_layer_is_l4(kind);
+
+	switch (f->self) {
+	case NPF_AUTO_LEN:
+		*(l4 ? &t->keep_l4_len : &t->keep_ip_len) = true;
+		break;
+	case NPF_AUTO_CSUM:
+		*(l4 ? &t->keep_l4_csum : &t->keep_ip_csum) = true;
+		break;
+	case NPF_AUTO_SRC_MAC:
+		for (unsigned int i = 0; i < t->n_mac; i++) {
+			if (t->mac_off[i] == off)
+				t->mac_off[i] = t->mac_off[--t->n_mac];
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+static int set_field(struct npf_tmpl *t, const struct npf_tmpl_layer *layer,
+	const struct npf_field_def *f, const char *text, char *err)
+{
+	struct npf_values_rule rule = {
+		.scalar = f->scalar,
+		.max = f->bits == 64 ? UINT64_MAX : (1ull << f->bits) - 1,
+		.random_min = f->random_min,
+		.random_max = f->random_max,
+	};
+	char why[NPF_TMPL_ERR / 2];
+	struct npf_values v;
+	uint64_t high = 0, mask;
+	uint16_t off = layer->off + f->off;
+	uint8_t width = f->width;
+	int rc = npf_values_parse(text, &rule, &v, &high, why, sizeof(why));
+
+	if (rc)
+		return fail(err, rc, "%s(%s=...): %s", npf_layers[layer->kind].name, f->name, why);
+	if (f->self == NPF_AUTO_TPID)
+		off = layer->off - 2; /* the type field of the header before */
+	if (width == 16) {
+		put_word(t->base + off, 8, high);
+		off += 8;
+		width = 8;
+	}
+	mask = rule.max << f->shift;
+	put_word(t->base + off, width,
+		(get_word(t->base + off, width) & ~mask) |
+			(npf_values_vary(&v) ? 0 : v.first << f->shift));
+	mark_given(t, layer->kind, f, off);
+	if (!npf_values_vary(&v))
+		return 0;
+
+	for (unsigned int i = 0; i < t->n_vary; i++) {
+		const struct npf_vary *o = &t->vary[i];
+
+		if (o->off == off &&
+			(o->width != width || (((1ull << o->bits) - 1) << o->shift & mask))) {
+			npf_values_fini(&v);
+			return fail(err, -EINVAL, "%s(%s=...): varies twice",
+				npf_layers[layer->kind].name, f->name);
+		}
+	}
+	if (t->n_vary == NPF_TMPL_VARY) {
+		npf_values_fini(&v);
+		return fail(err, -EINVAL, "more than %d varying fields", NPF_TMPL_VARY);
+	}
+	t->vary[t->n_vary++] = (struct npf_vary){
+		.off = off,
+		.width = width,
+		.shift = f->shift,
+		.bits = f->bits,
+		.sums = sums_of(t, layer->kind, f),
+		.sum_shift = width == 1 && (f->off & 1) == 0 ? 8 : 0,
+		.values = v,
+	};
+	return 0;
+}
+
+static int set_fields(struct npf_tmpl *t, const struct part *p, char *err)
+{
+	const struct npf_tmpl_layer *layer = &t->layers[p->index];
+	const struct npf_layer_def *def = &npf_layers[layer->kind];
+	char *arg = p->args;
+
+	while (arg && *trim(arg)) {
+		char *next = cut(arg, ','), *eq = strchr(arg, '=');
+		const struct npf_field_def *f;
+		int rc;
+
+		if (!eq)
+			return fail(
+				err, -EINVAL, "%s(%s): write field=value", def->name, trim(arg));
+		*eq = '\0';
+		arg = trim(arg);
+		f = npf_field_find((enum npf_layer)layer->kind, arg, strlen(arg));
+		if (!f) {
+			char names[NPF_TMPL_ERR / 2] = "";
+			size_t at = 0;
+
+			for (unsigned int i = 0; i < def->n_fields; i++)
+				at += (size_t)snprintf(
+					names + at, sizeof(names) - at, " %s", def->fields[i].name);
+			return fail(err, -EINVAL, "%s has no field '%.40s'; it has:%s", def->name,
+				arg, names);
+		}
+		rc = set_field(t, layer, f, trim(eq + 1), err);
+		if (rc)
+			return rc;
+		arg = next;
+	}
+	return 0;
+}
+
+static int set_payload(struct npf_tmpl *t, char *text, char *err)
+{
+	size_t len = strlen(text);
+
+	if (!strcasecmp(text, "zero")) {
+		t->payload = NPF_PAYLOAD_ZERO;
+	} else if (!strcasecmp(text, "inc")) {
+		t->payload = NPF_PAYLOAD_COUNT;
+	} else if (!strcasecmp(text, "random")) {
+		t->payload = NPF_PAYLOAD_RANDOM;
+	} else if (len > 2 && text[0] == '"' && text[len - 1] == '"') {
+		t->payload_bytes = (uint8_t *)strndup(text + 1, len - 2);
+		t->payload_len = len - 2;
+		t->payload = NPF_PAYLOAD_BYTES;
+	} else if (!strncasecmp(text, "hex:", 4) &&
+		   !npf_hex_parse(text + 4, len - 4, &t->payload_bytes, &t->payload_len) &&
+		   t->payload_len) {
+		t->payload = NPF_PAYLOAD_BYTES;
+	} else {
+		return fail(err, -EINVAL,
+			"payload=%.60s: write zero, inc, random, hex:0123ab or \"text\"", text);
+	}
+	return t->payload == NPF_PAYLOAD_BYTES && !t->payload_bytes
+		       ? fail(err, -ENOMEM, "out of memory")
+		       : 0;
+}
+
+static int set_option(struct npf_tmpl *t, const struct part *p, char *err)
+{
+	struct npf_values sizes;
+	int rc;
+
+	if (!strcasecmp(p->name, "payload"))
+		return set_payload(t, p->value, err);
+	rc = npf_sizes_parse(p->value, &sizes, err);
+	if (rc)
+		return rc;
+	t->has_size = false;
+	rc = npf_tmpl_set_size(t, &sizes, err);
+	npf_values_fini(&sizes);
+	return rc;
+}
+
+/* raw(hex=...) or raw(file=NAME,n=N) */
+static int take_raw(struct npf_tmpl *t, const struct part *p, char *err)
+{
+	char *arg = p->args, *file = NULL, *hex = NULL;
+	unsigned long n = 1;
+	int rc = 0;
+
+	while (arg && *trim(arg)) {
+		char *next = cut(arg, ','), *eq = strchr(arg, '='), *end;
+
+		if (!eq)
+			return fail(err, -EINVAL, "raw: write raw(hex=...) or raw(file=NAME,n=1)");
+		*eq = '\0';
+		arg = trim(arg);
+		if (!strcasecmp(arg, "file")) {
+			file = trim(eq + 1);
+		} else if (!strcasecmp(arg, "hex")) {
+			hex = trim(eq + 1);
+		} else if (!strcasecmp(arg, "n")) {
+			n = strtoul(eq + 1, &end, 10);
+			if (*trim(end) || !n)
+				return fail(err, -EINVAL, "raw(n=...): packets count from 1");
+		} else {
+			return fail(err, -EINVAL, "raw has no '%.40s'; it has: hex file n", arg);
+		}
+		arg = next;
+	}
+	if (!file == !hex)
+		return fail(err, -EINVAL, "raw: write raw(hex=...) or raw(file=NAME,n=1)");
+	if (file)
+		rc = npf_tmpl_read_file(file, n, &t->base, &t->base_len, err);
+	else if (npf_hex_parse(hex, strlen(hex), &t->base, &t->base_len))
+		rc = fail(err, -EINVAL, "raw(hex=...): pairs of hex digits are wanted");
+	if (rc)
+		return rc;
+	if (t->base_len < NPF_TMPL_SIZE_MIN || t->base_len > NPF_TMPL_SIZE_MAX)
+		return fail(err, -ERANGE, "a packet of %zu bytes cannot be sent (%d to %d can)",
+			t->base_len, NPF_TMPL_SIZE_MIN, NPF_TMPL_SIZE_MAX);
+	t->raw = true;
+	npf_tmpl_dissect(t);
+	return 0;
+}
+
+static int build(struct npf_tmpl *t, struct part *parts, unsigned int n, char *err)
+{
+	bool raw = !strcasecmp(parts[0].name, "raw");
+	int rc;
+
+	for (unsigned int i = raw; i < n; i++) {
+		if (parts[i].value) {
+			if (strcasecmp(parts[i].name, "size") &&
+				strcasecmp(parts[i].name, "payload"))
+				return fail(err, -EINVAL,
+					"'%.40s=' is neither size= nor payload=", parts[i].name);
+			continue;
+		}
+		parts[i].layer = npf_layer_find(parts[i].name, strlen(parts[i].name));
+		if (parts[i].layer < 0)
+			return fail(err, -EINVAL,
+				"no header '%.40s'; there are: eth vlan arp ip ip6 udp tcp icmp "
+				"icmp6, and raw in the first place",
+				parts[i].name);
+	}
+	rc = raw ? take_raw(t, &parts[0], err) : lay_out(t, parts, n, err);
+	if (!rc && raw)
+		rc = find_layers(t, parts, n, err);
+	if (rc)
+		return rc;
+	if (!raw) {
+		npf_tmpl_chain(t);
+		t->mac_off[t->n_mac++] = 6;
+		if (t->layers[t->n_layers - 1].kind == NPF_LAYER_ARP)
+			t->mac_off[t->n_mac++] = t->layers[t->n_layers - 1].off + 8;
+	}
+	for (unsigned int i = 0; i < n && !rc; i++) {
+		if (parts[i].layer >= 0)
+			rc = set_fields(t, &parts[i], err);
+	}
+	for (unsigned int i = 0; i < n && !rc; i++) {
+		if (parts[i].value)
+			rc = set_option(t, &parts[i], err);
+	}
+	if (!rc && !t->has_size && !raw && t->hdr_len > NPF_TMPL_SIZE_DEFAULT)
+		npf_values_const(&t->size, t->hdr_len);
+	if (!rc && raw) {
+		t->verbatim = n == 1;
+		if (!t->has_size)
+			npf_values_const(&t->size, t->base_len);
+		t->has_size = true;
+	}
+	return rc;
+}
+
+int npf_tmpl_parse(const char *text, struct npf_tmpl **tp, char *err)
+{
+	npf_autofree char *copy = strdup(text);
+	struct npf_tmpl *t = calloc(1, sizeof(*t));
+	struct part parts[PARTS_MAX];
+	unsigned int n = 0;
+	int rc = 0;
+
+	if (!copy || !t) {
+		free(t);
+		return fail(err, -ENOMEM, "out of memory");
+	}
+	t->l3 = t->l4 = -1;
+	npf_values_const(&t->size, NPF_TMPL_SIZE_DEFAULT);
+	if (strlen(text) > TEXT_MAX)
+		rc = fail(err, -EINVAL, "a template has at most %d characters", TEXT_MAX);
+	for (char *s = copy, *next; s && !rc; s = next) {
+		next = cut(s, '/');
+		if (n == PARTS_MAX)
+			rc = fail(err, -EINVAL, "more than %d parts", PARTS_MAX);
+		else
+			rc = parse_part(s, &parts[n++], err);
+	}
+	if (!rc)
+		rc = build(t, parts, n, err);
+	if (rc) {
+		npf_tmpl_free(t);
+		return rc;
+	}
+	*tp = t;
+	return 0;
+}

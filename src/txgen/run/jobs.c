@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * jobs.c - from what a run is to do to the jobs that do it.
+ *
+ * Counts and rates are those of a port; its queues share them, the counts to the packet. Signed
+ * packets of any queue are looked for on every port, since only the tested device knows where it
+ * sends them; all rx queues of a port are one job, so that one thread sees a stream's order.
+ */
+#include "txgen/run/run.h"
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LATE_NS 100000000u /* what is due before the end may leave so much after it */
+
+static void *new_array(unsigned int n, size_t size)
+{
+	return n ? aligned_alloc(NPF_CACHELINE, NPF_ALIGN_UP(n * size, (size_t)NPF_CACHELINE))
+		 : NULL;
+}
+
+static struct npf_hist *new_hist(void)
+{
+	struct npf_hist *h = malloc(sizeof(*h));
+
+	if (h)
+		npf_hist_init(h);
+	return h;
+}
+
+static bool generates(const struct npf_gen_run *c)
+{
+	return c->mode == NPF_GEN_TXONLY || c->mode == NPF_GEN_FLOWGEN || c->tx_first;
+}
+
+static bool forwards(const struct npf_gen_run *c)
+{
+	return c->mode == NPF_GEN_IO || c->mode == NPF_GEN_MACSWAP;
+}
+
+/* Packets that one port is to send; UINT64_MAX: no limit. */
+static uint64_t port_limit(const struct npf_run *r)
+{
+	const struct npf_gen_run *c = &r->conf;
+	uint64_t limit = c->count ? c->count : UINT64_MAX, rate_limit;
+
+	if (forwards(c))
+		return c->burst; /* tx-first */
+	if (c->savefile && c->loop)
+		limit = NPF_MIN(limit, c->loop * c->savefile->n_packets);
+	rate_limit =
+		c->duration_ns && !c->train ? npf_txgen_pace_total(&c->rate, c->duration_ns) : 0;
+	return rate_limit ? NPF_MIN(limit, rate_limit) : limit;
+}
+
+static int init_tx(struct npf_run *r, struct npf_tx_job *j, struct npf_gen_port *p, uint16_t q,
+	uint64_t limit, char *err)
+{
+	const struct npf_gen_run *c = &r->conf;
+	struct npf_source_conf sc = {
+		.tmpls = c->tmpls,
+		.weights = c->weights,
+		.n_tmpls = c->n_tmpls,
+		.savefile = c->savefile,
+		.queue = q,
+		.n_queues = p->n_txq,
+		.seed = c->seed,
+		.mac = p->mac.addr_bytes,
+		.sign = c->check && !c->savefile,
+		.hw_csum = p->hw_csum,
+	};
+
+	*j = (struct npf_tx_job){
+		.port = p->id,
+		.queue = q,
+		.stream = (uint8_t)(j - r->tx),
+		.run = r->id,
+		.burst = c->burst,
+		.sign = sc.sign,
+		.paced = !forwards(c) && (c->rate.kind != NPF_RATE_ASAP || c->train),
+		.original = c->rate.kind == NPF_RATE_ORIGINAL,
+		.mtu = npf_port_mtu(p),
+		.pool = p->tx_pool[q],
+		.left = limit == UINT64_MAX ? limit : (limit + p->n_txq - 1 - q) / p->n_txq,
+		.end = UINT64_MAX,
+		.cycles_per_ns =
+			r->hz / 1e9 / (c->rate.kind == NPF_RATE_ORIGINAL ? c->rate.value : 1),
+	};
+	j->off = new_hist();
+	j->late = new_hist();
+	if (!j->off || !j->late) {
+		snprintf(err, NPF_GEN_ERR, "out of memory");
+		return -ENOMEM;
+	}
+	return npf_tx_job_init(j, &sc, err);
+}
+
+/* Known only when the run begins: times in cycles. */
+void npf_run_set_begin(struct npf_run *r, struct npf_tx_job *j, uint64_t t0)
+{
+	const struct npf_gen_run *c = &r->conf;
+	struct npf_gen_port *p = NULL;
+	struct npf_txgen_pace_conf pc = {
+		.rate = c->rate,
+		.hz = (uint64_t)r->hz,
+		.queue = j->queue,
+		.train = forwards(c) ? 0 : c->train,
+		.gap_ns = c->gap_ns,
+	};
+
+	for (unsigned int i = 0; i < r->n_ports; i++) {
+		if (r->ports[i].id == j->port)
+			p = &r->ports[i];
+	}
+	pc.n_queues = p->n_txq;
+	if (forwards(c))
+		pc.rate.kind = NPF_RATE_ASAP;
+	if (pc.rate.kind == NPF_RATE_PERCENT) {
+		pc.rate.kind = NPF_RATE_BPS_L1;
+		pc.rate.value = npf_port_speed(p) * c->rate.value / 100;
+	}
+	npf_txgen_pace_init(&j->pace, &pc, t0);
+	j->t0 = t0;
+	if (c->duration_ns)
+		j->end = t0 + (uint64_t)((double)c->duration_ns * r->hz / 1e9);
+	j->give_up = (uint64_t)(LATE_NS * r->hz / 1e9);
+}
+
+static int make_tx(struct npf_run *r, char *err)
+{
+	uint64_t limit = port_limit(r);
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < r->n_ports; i++)
+		n += r->ports[i].n_txq;
+	if (n > 256) {
+		snprintf(err, NPF_GEN_ERR, "more than 256 tx queues");
+		return -EINVAL;
+	}
+	r->tx = new_array(n, sizeof(*r->tx));
+	if (n && !r->tx)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < r->n_ports; i++) {
+		for (uint16_t q = 0; q < r->ports[i].n_txq; q++) {
+			int rc = init_tx(r, &r->tx[r->n_tx], &r->ports[i], q, limit, err);
+
+			r->n_tx++; /* whatever came of it, it is to be ended */
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+static int make_rx(struct npf_run *r)
+{
+	r->rx = new_array(r->n_ports, sizeof(*r->rx));
+	if (!r->rx)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < r->n_ports; i++) {
+		struct npf_rx_job *j = &r->rx[r->n_rx++];
+
+		*j = (struct npf_rx_job){
+			.port = r->ports[i].id,
+			.n_queues = r->ports[i].n_rxq,
+			.run = r->id,
+			.check = r->conf.check && !r->conf.savefile,
+			.latency = new_hist(),
+		};
+		j->tracks = calloc(r->n_tx + 1, sizeof(struct npf_track *));
+		if (!j->latency || !j->tracks)
+			return -ENOMEM;
+		for (; j->check && j->n_streams < r->n_tx; j->n_streams++) {
+			struct npf_track *t = malloc(sizeof(*t));
+
+			if (!t)
+				return -ENOMEM;
+			npf_track_init(t);
+			j->tracks[j->n_streams] = t;
+		}
+	}
+	return 0;
+}
+
+static int make_fwd(struct npf_run *r)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < r->n_ports; i++)
+		n += r->ports[i].n_rxq;
+	r->fwd = new_array(n, sizeof(*r->fwd));
+	if (!r->fwd)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < r->n_ports; i++) {
+		unsigned int peer = (i ^ 1) < r->n_ports ? i ^ 1 : i;
+
+		for (uint16_t q = 0; q < r->ports[i].n_rxq; q++)
+			r->fwd[r->n_fwd++] = (struct npf_fwd_job){
+				.rx_port = r->ports[i].id,
+				.rx_queue = q,
+				.tx_port = r->ports[peer].id,
+				.tx_queue = (uint16_t)(q % r->ports[peer].n_txq),
+				.burst = r->conf.burst,
+				.swap = r->conf.mode == NPF_GEN_MACSWAP,
+			};
+	}
+	return 0;
+}
+
+int npf_run_make_jobs(struct npf_run *r, char *err)
+{
+	const struct npf_gen_run *c = &r->conf;
+	int rc = 0;
+
+	snprintf(err, NPF_GEN_ERR, "out of memory");
+	if (generates(c))
+		rc = make_tx(r, err);
+	if (!rc && (c->check || c->mode == NPF_GEN_RXONLY || c->mode == NPF_GEN_FLOWGEN))
+		rc = make_rx(r);
+	if (!rc && forwards(c))
+		rc = make_fwd(r);
+	return rc;
+}

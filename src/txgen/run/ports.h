@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ports.h - the generator's ports: set-up, start and stop, counters.
+ */
+#ifndef NPF_TXGEN_RUN_PORTS_H
+#define NPF_TXGEN_RUN_PORTS_H
+
+#include "txgen/run/gen.h"
+
+#include <rte_ethdev.h>
+
+#define NPF_GEN_QUEUES 32
+
+struct npf_gen_port {
+	uint16_t id;
+	uint16_t n_rxq, n_txq;
+	int socket;
+	bool started;
+	bool hw_csum;
+	bool has_mtu;         /* what the driver calls its MTU means something */
+	unsigned int ifindex; /* the kernel's interface that it sends through; 0: none */
+	bool promiscuous;     /* made so, to be undone */
+	char name[RTE_ETH_NAME_MAX_LEN];
+	struct rte_ether_addr mac;
+	struct rte_mempool *rx_pool;
+	struct rte_mempool *tx_pool[NPF_GEN_QUEUES];
+	struct rte_eth_stats cleared; /* counters at the last clear */
+};
+
+/* Configure, make pools and start. Return: 0 or -errno with a text in err. */
+int npf_txgen_port_open(
+	struct npf_gen_port *p, uint16_t id, const struct npf_gen_ports *conf, char *err);
+void npf_txgen_port_close(struct npf_gen_port *p);
+
+int npf_txgen_port_start(struct npf_gen_port *p, char *err);
+int npf_txgen_port_stop(struct npf_gen_port *p, char *err);
+
+/* Bytes of payload that a frame may have on a started port now; 0: any number. */
+uint32_t npf_port_mtu(const struct npf_gen_port *p);
+
+/* Wait for the link of a started port. Return: 0 or -ENOLINK with a text in err. */
+int npf_port_wait_link(const struct npf_gen_port *p, uint64_t timeout_ns, char *err);
+
+/* Speed of the link in bits/s; 0 unknown. */
+double npf_port_speed(const struct npf_gen_port *p);
+
+#endif

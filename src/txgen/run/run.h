@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * run.h - one run of the generator: its jobs, the workers they are shared out to, and the thread
+ * that sees when it is over.
+ */
+#ifndef NPF_TXGEN_RUN_RUN_H
+#define NPF_TXGEN_RUN_RUN_H
+
+#include "txgen/run/job.h"
+#include "txgen/run/ports.h"
+
+#include <pthread.h>
+
+#define NPF_GEN_WORKERS 128
+
+enum npf_job_kind {
+	NPF_JOB_TX,
+	NPF_JOB_RX,
+	NPF_JOB_FWD,
+};
+
+struct npf_job {
+	enum npf_job_kind kind;
+	void *job;
+};
+
+struct npf_worker {
+	struct npf_run *run;
+	struct npf_job *jobs; /* n_jobs; owned */
+	unsigned int n_jobs;
+	unsigned int lcore; /* or LCORE_ID_ANY: a thread of its own */
+	pthread_t thread;
+	bool is_thread;
+};
+
+struct npf_run {
+	struct npf_gen_run conf;
+	struct npf_gen_port *ports;
+	unsigned int n_ports;
+	double hz; /* of the time stamp counter */
+	uint8_t id;
+
+	struct npf_tx_job *tx; /* n_tx */
+	struct npf_rx_job *rx; /* n_rx */
+	struct npf_fwd_job *fwd;
+	unsigned int n_tx, n_rx, n_fwd;
+	struct npf_worker workers[NPF_GEN_WORKERS];
+	unsigned int n_workers;
+	struct rte_eth_stats before[NPF_GEN_PORTS]; /* the ports' counters at the start */
+	bool counts[NPF_GEN_PORTS];                 /* they can be read */
+
+	_Atomic unsigned int n_ready; /* workers that have made their first packets */
+	_Atomic uint64_t t0;          /* cycle of the begin; 0: not yet known */
+	_Atomic bool stop;            /* workers end */
+	_Atomic bool stop_asked;      /* by the user */
+	_Atomic bool over;
+	bool stalled;
+	uint64_t t_end; /* when workers had ended */
+	pthread_t monitor;
+	bool has_monitor;
+};
+
+/* Return: 0 or -errno with a text in err; on failure nothing is left behind. */
+int npf_run_start(struct npf_run **rp, struct npf_gen_port *ports, unsigned int n_ports,
+	const struct npf_gen_run *conf, double hz, char *err);
+/* Free it; it must be over. */
+struct npf_run *npf_run_free(struct npf_run *r);
+
+/* Put the jobs together (jobs.c); undone by npf_run_free(). */
+int npf_run_make_jobs(struct npf_run *r, char *err);
+/* Give the tx jobs their begin, once it is known. */
+void npf_run_set_begin(struct npf_run *r, struct npf_tx_job *j, uint64_t t0);
+
+/* Packets that port i took from the run's jobs and its own counters do not show as sent (yet). */
+uint64_t npf_run_unsent(const struct npf_run *r, unsigned int i);
+
+void npf_run_result(const struct npf_run *r, struct npf_result *res);
+
+#endif

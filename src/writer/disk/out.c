@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* out.c - open, reserve, trim, rename. */
+#include "writer/disk/out.h"
+
+#include "writer/disk/name.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+
+#define TRIES       1000000u /* names for a file */
+#define NAMED_TRIES 10000u   /* and when it gets it, though it was free before */
+#define RESERVE_MIN (4ull << 20)
+
+static int open_named(struct npf_dump_out *o, const struct npf_dump_target *t,
+	struct npf_dump_names *names, uint64_t ts_ns, uint64_t number)
+{
+	unsigned int first;
+	int rc = npf_dump_name_make(t->pattern, ts_ns, number, 0, o->name, sizeof(o->name));
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(names->name, o->name) != 0) {
+		snprintf(names->name, sizeof(names->name), "%s", o->name);
+		names->suffix = 0;
+	}
+	first = names->suffix;
+	for (unsigned int try = first; try - first < TRIES; try++) {
+		rc = npf_dump_name_make(t->pattern, ts_ns, number, try, o->name, sizeof(o->name));
+		if (rc < 0 || snprintf(o->part, sizeof(o->part), "%s.part", o->name) >=
+				      (int)sizeof(o->part))
+			return -ENAMETOOLONG;
+		/* Links are not followed: in a directory that others can write to they might lead
+		 * anywhere. */
+		if (faccessat(AT_FDCWD, o->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		o->fd = open(o->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (o->fd >= 0) {
+			names->suffix = try;
+			/* Nobody else can have it; where locks are not known, nobody asks. */
+			flock(o->fd, LOCK_EX | LOCK_NB);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
+/* A tmpfs takes direct writes and reservations, at a price: both only make it touch its pages one
+ * time more. */
+static bool is_memory(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
+int npf_dump_out_open(struct npf_dump_out *o, const struct npf_dump_target *t,
+	struct npf_dump_names *names, uint64_t ts_ns, uint64_t number)
+{
+	int rc;
+
+	o->size = o->reserved = 0;
+	o->direct = false;
+	o->owned = t->pattern != NULL;
+	o->name[0] = o->part[0] = '\0';
+	o->fd = -1;
+	rc = o->owned ? open_named(o, t, names, ts_ns, number) : 0;
+	if (rc < 0)
+		return rc;
+	if (!o->owned) {
+		o->fd = t->fd;
+		if (ftruncate(o->fd, 0) < 0)
+			return -errno;
+	} else if (((t->uid != (uid_t)-1 || t->gid != (gid_t)-1) &&
+			   fchown(o->fd, t->uid, t->gid) < 0) ||
+		   fchmod(o->fd, t->mode) < 0) {
+		rc = -errno;
+		unlink(o->part);
+		o->fd = npf_close(o->fd);
+		return rc;
+	}
+	o->reserve = t->reserve;
+	if (is_memory(o->fd))
+		o->reserve = 0;
+	else if (t->direct)
+		npf_dump_out_set_direct(o, true);
+	return 0;
+}
+
+int npf_dump_out_set_direct(struct npf_dump_out *o, bool on)
+{
+	int flags = fcntl(o->fd, F_GETFL);
+
+	o->direct = false;
+	if (flags < 0 || fcntl(o->fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
+		return -errno;
+	o->direct = on;
+	return 0;
+}
+
+void npf_dump_out_reserve(struct npf_dump_out *o, uint64_t end)
+{
+	/* As much again as there is: a slow dump does not sit on room that it will not need soon.
+	 */
+	uint64_t ahead = NPF_MIN(NPF_MAX(end, RESERVE_MIN), o->reserve);
+
+	if (o->reserve == 0 || end <= o->reserved)
+		return;
+	/* Tried once for each piece, whatever comes of it: a full disk is told by the write. */
+	if (fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)o->reserved,
+		    (off_t)(end - o->reserved + ahead)) < 0)
+		o->reserved = end + ahead / 16;
+	else
+		o->reserved = end + ahead;
+}
+
+int npf_dump_out_put(struct npf_dump_out *o, const void *data, size_t n, uint64_t at)
+{
+	bool direct = o->direct;
+	int rc = 0;
+
+	if (direct)
+		npf_dump_out_set_direct(o, false);
+	while (n > 0) {
+		ssize_t put = pwrite(o->fd, data, n, (off_t)at);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0) {
+			rc = put < 0 ? -errno : -EIO;
+			break;
+		}
+		data = (const char *)data + put;
+		at += (uint64_t)put;
+		n -= (size_t)put;
+		o->size = NPF_MAX(o->size, at);
+	}
+	if (direct)
+		npf_dump_out_set_direct(o, true);
+	return rc;
+}
+
+int npf_dump_out_trim(struct npf_dump_out *o)
+{
+	return o->reserved > o->size && ftruncate(o->fd, (off_t)o->size) < 0 ? -errno : 0;
+}
+
+/* Return: a descriptor or -1. */
+static int open_folder(const char *name)
+{
+	char folder[PATH_MAX];
+
+	if (npf_dump_name_dir(name, folder, sizeof(folder)) < 0)
+		return -1;
+	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int npf_dump_out_finish(struct npf_dump_out *o, int *folderp)
+{
+	char name[PATH_MAX];
+	int rc = 0;
+
+	*folderp = -1;
+	if (o->fd < 0)
+		return 0;
+	if (o->owned) {
+		snprintf(name, sizeof(name), "%s", o->name);
+		rc = -EEXIST;
+		for (unsigned int n = 1; rc == -EEXIST && n < NAMED_TRIES; n++) {
+			rc = renameat2(AT_FDCWD, o->part, AT_FDCWD, o->name, RENAME_NOREPLACE) < 0
+				     ? -errno
+				     : 0;
+			if (rc == -EEXIST)
+				snprintf(o->name, sizeof(o->name), "%.*s.%u",
+					(int)sizeof(o->name) - 8, name, n);
+		}
+		/* A file system that can't promise not to replace: nobody else has this name. */
+		if (rc == -EINVAL)
+			rc = rename(o->part, o->name) < 0 ? -errno : 0;
+		if (rc == 0)
+			*folderp = open_folder(o->name);
+	}
+	if (rc < 0)
+		npf_dump_out_leave(o);
+	o->fd = npf_close(o->fd);
+	return rc;
+}
+
+void npf_dump_out_leave(struct npf_dump_out *o)
+{
+	if (o->owned)
+		snprintf(o->name, sizeof(o->name), "%s", o->part);
+	o->fd = npf_close(o->fd);
+}

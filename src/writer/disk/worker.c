@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * worker.c - from ring to disk, in two ways.
+ *
+ * By blocks, the ordinary way: aligned parts of the ring are written from where they lie, one
+ * asynchronous write at a time (see io.h why one), past the page cache. What is left at
+ * the end of a file, less than a block, goes through the page cache, so that a file is at no moment
+ * longer than its data; so does, once a second, what a slow dump has collected.
+ *
+ * As a stream (stream.h), when files are compressed or their header is not in the ring.
+ */
+#include "writer/disk/worker.h"
+
+#include "base/clock.h"
+#include "writer/disk/closing.h"
+#include "writer/disk/io.h"
+#include "writer/disk/keeper.h"
+#include "writer/disk/left.h"
+#include "writer/feed/retro.h"
+#include "writer/disk/stream.h"
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#define WRITE_MAX    (8u << 20)   /* longest write, bytes */
+#define WRITE_MIN    (1u << 20)   /* collected before one is started, direct ... */
+#define BUFFERED_MIN (256u << 10) /* ... and through the page cache */
+#define FLUSH_NS     NPF_NS_PER_S /* what has waited so long is written whatever its length */
+#define RETRY_NS     (200 * NPF_NS_PER_MS)
+#define SLEEP_NS     (1 * NPF_NS_PER_MS) /* when there was something a moment ago; doubled to ... */
+#define LONG_NS      (5 * NPF_NS_PER_MS) /* ... at least this ... */
+#define LONGEST_NS   (25 * NPF_NS_PER_MS) /* ... and this, where a ring is large enough for it */
+
+struct npf_dump_worker {
+	struct npf_dump_worker_conf conf;
+	struct npf_dump_io io;
+	struct npf_dump_out out;
+	struct npf_dump_stream stream;
+	bool streams; /* this way, not by blocks */
+	struct npf_dump_keeper keeper;
+	uint64_t number; /* of the open file */
+	uint64_t finished_bytes;
+	uint64_t start;   /* of the open file in the ring */
+	uint64_t at;      /* written up to here */
+	uint64_t flushed; /* what a flush wrote beyond that */
+	uint32_t writing; /* bytes in flight from there */
+	uint64_t last_write_ns, retry_ns;
+	uint64_t now_ns; /* CLOCK_MONOTONIC, of this turn */
+	uint64_t sleep_ns, longest_ns;
+	bool unfinished; /* the error is of a file that could not be finished */
+	struct npf_dump_names names;
+	struct npf_dump_closings closings;
+	_Atomic bool abandon;
+	pthread_t thread;
+	int done_fd;
+	pthread_mutex_t lock; /* of what follows */
+	struct npf_dump_state state;
+};
+
+/* ---- state ---- */
+
+/* Return: whether it is another than before. */
+static bool note_error(struct npf_dump_worker *w, int rc, const char *what, const char *path)
+{
+	struct npf_dump_state *s = &w->state;
+	bool news;
+
+	pthread_mutex_lock(&w->lock);
+	news = s->error != rc;
+	s->error = rc;
+	s->errors++;
+	snprintf(s->error_text, sizeof(s->error_text), "%s %.100s: %s", what, path, strerror(-rc));
+	pthread_mutex_unlock(&w->lock);
+	return news;
+}
+
+/* Of a write or an open: to be tried again. */
+static void set_error(struct npf_dump_worker *w, int rc, const char *what, const char *path)
+{
+	w->retry_ns = w->now_ns + RETRY_NS;
+	w->unfinished = false;
+	if (note_error(w, rc, what, path))
+		npf_warn("dump: %s; trying on, packets are dropped meanwhile", w->state.error_text);
+}
+
+/* Of a finished file: it stays as it is. */
+static void set_unfinished(struct npf_dump_worker *w, const struct npf_dump_summary *s)
+{
+	const char *path = s->path[0] != '\0' ? s->path : "the file";
+
+	/* What keeps the next from being written is more than that. */
+	if (w->state.error == 0 || w->unfinished) {
+		w->unfinished = true;
+		note_error(w, s->error, "can't finish", path);
+	} else {
+		pthread_mutex_lock(&w->lock);
+		w->state.errors++;
+		pthread_mutex_unlock(&w->lock);
+	}
+	npf_warn("dump: can't finish %s: %s", path, strerror(-s->error));
+}
+
+/* @finished: by a file that was finished, not by a write */
+static void clear_error(struct npf_dump_worker *w, bool finished)
+{
+	/* Only this thread writes it. */
+	if (w->state.error == 0 || w->unfinished != finished)
+		return;
+	w->unfinished = false;
+	pthread_mutex_lock(&w->lock);
+	w->state.error = 0;
+	w->state.error_text[0] = '\0';
+	pthread_mutex_unlock(&w->lock);
+	if (finished)
+		npf_info("dump: files can be finished again");
+	else
+		npf_info("dump: %s can be written again", w->out.name);
+}
+
+static void tell_file(struct npf_dump_worker *w)
+{
+	pthread_mutex_lock(&w->lock);
+	snprintf(w->state.file, sizeof(w->state.file), "%s", w->out.fd >= 0 ? w->out.part : "");
+	w->state.direct = w->out.direct;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void wrote(struct npf_dump_worker *w)
+{
+	w->last_write_ns = w->now_ns;
+	clear_error(w, false);
+	pthread_mutex_lock(&w->lock);
+	w->state.bytes = w->finished_bytes + w->out.size;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* D4: release; weaker, the producer could overwrite what a write still reads. */
+static void give_back(struct npf_dump_worker *w)
+{
+	atomic_store_explicit(&w->conf.ring->tail, w->at, memory_order_release);
+}
+
+/* ---- files ---- */
+
+static void count_finished(struct npf_dump_worker *w, const struct npf_dump_summary *s)
+{
+	if (s->error != 0)
+		set_unfinished(w, s);
+	else
+		clear_error(w, true);
+	if (s->path[0] != '\0')
+		npf_dump_keeper_add(&w->keeper, s->path, s->size);
+	pthread_mutex_lock(&w->lock);
+	w->state.files += s->error == 0;
+	w->state.deleted = w->keeper.deleted;
+	pthread_mutex_unlock(&w->lock);
+	if (w->conf.finished != NULL)
+		w->conf.finished(w->conf.ctx, s);
+}
+
+static void take_synced(struct npf_dump_worker *w, const struct npf_dump_done *done)
+{
+	const struct npf_dump_summary *s;
+
+	npf_dump_closings_synced(&w->closings, done);
+	while ((s = npf_dump_closings_take(&w->closings, &w->io)) != NULL)
+		count_finished(w, s);
+}
+
+static void take_done(struct npf_dump_worker *w, const struct npf_dump_done *done)
+{
+	uint32_t len = w->writing;
+	int32_t n = done->res;
+
+	if (done->tag != NPF_DUMP_IO_WRITE) {
+		take_synced(w, done);
+		return;
+	}
+	w->writing = 0;
+	if (n == -EINVAL && w->out.direct) {
+		/* Only now does the file system say that it can't. */
+		npf_dump_out_set_direct(&w->out, false);
+		w->conf.target.direct = false;
+		return;
+	}
+	if (n == -EAGAIN || n == -EINTR)
+		return;
+	if (n > 0 && w->out.direct && (uint32_t)n < len)
+		n &= ~(int32_t)(NPF_DUMP_BLOCK - 1);
+	if (n > 0) {
+		w->at += (uint32_t)n;
+		w->out.size = NPF_MAX(w->out.size, w->at - w->start);
+		give_back(w);
+		wrote(w);
+	} else {
+		set_error(w, n < 0 ? n : -ENOSPC, "can't write", w->out.part);
+	}
+}
+
+static struct npf_dump_file *entry(struct npf_dump_worker *w)
+{
+	uint64_t n = atomic_load_explicit(&w->conf.ring->n_done, memory_order_relaxed);
+
+	return &w->conf.ring->files[n % NPF_DUMP_FILES];
+}
+
+static bool open_next(struct npf_dump_worker *w)
+{
+	struct npf_dump_ring *r = w->conf.ring;
+	const struct npf_dump_file *f = entry(w);
+	int rc;
+
+	/* D2: acquire. */
+	if (atomic_load_explicit(&r->n_started, memory_order_acquire) ==
+		atomic_load_explicit(&r->n_done, memory_order_relaxed))
+		return false;
+	rc = npf_dump_out_open(&w->out, &w->conf.target, &w->names, f->opened_ns, w->number);
+	if (rc < 0) {
+		set_error(w, rc, "can't make a file as",
+			w->conf.target.pattern != NULL ? w->conf.target.pattern : "given");
+		w->out.fd = -1;
+		return false;
+	}
+	w->start = w->at = w->flushed = f->start;
+	npf_dump_stream_begin(&w->stream, f->start);
+	w->last_write_ns = w->now_ns;
+	clear_error(w, false);
+	tell_file(w);
+	return true;
+}
+
+static bool close_file(struct npf_dump_worker *w)
+{
+	const struct npf_dump_file *f = entry(w);
+	struct npf_dump_ring *r = w->conf.ring;
+	struct npf_dump_summary summary = {.sums = f->sums};
+
+	if (npf_dump_closings_full(&w->closings))
+		return false;
+	npf_dump_out_trim(&w->out);
+	summary.number = w->number++;
+	summary.size = w->out.size;
+	if (w->conf.retro)
+		npf_dump_retro_sums(&summary.sums, w->stream.packets, w->stream.first_ns);
+	npf_dump_closings_add(&w->closings, &w->io, &w->out, &summary);
+	w->finished_bytes += w->out.size;
+	w->out.fd = -1;
+	w->conf.target.fd = -1;
+	w->at = f->end;
+	give_back(w);
+	/* D4 */
+	atomic_fetch_add_explicit(&r->n_done, 1, memory_order_release);
+	tell_file(w);
+	return true;
+}
+
+/* How far can the open file be read from the ring? */
+static uint64_t visible(struct npf_dump_worker *w, bool *endedp)
+{
+	struct npf_dump_ring *r = w->conf.ring;
+	/* D1: acquire, and before n_ended is looked at: a head beyond the file's end is then seen
+	 * to be one. */
+	uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+
+	/* D3: acquire. */
+	*endedp = atomic_load_explicit(&r->n_ended, memory_order_acquire) >
+		  atomic_load_explicit(&r->n_done, memory_order_relaxed);
+	if (*endedp)
+		return entry(w)->end;
+	/* The file's header is published with the first record. */
+	return NPF_MAX(head, w->start);
+}
+
+static bool is_due(const struct npf_dump_worker *w)
+{
+	return w->now_ns - w->last_write_ns >= FLUSH_NS;
+}
+
+/* ---- by blocks ---- */
+
+/* What is less than a block, or too little yet to be worth a write of its own. */
+static bool put_rest(struct npf_dump_worker *w, uint64_t limit)
+{
+	int rc = npf_dump_out_put(&w->out, npf_dump_ring_at(w->conf.ring, w->at),
+		(size_t)(limit - w->at), w->at - w->start);
+
+	if (rc < 0) {
+		set_error(w, rc, "can't write", w->out.part);
+		return false;
+	}
+	w->flushed = limit;
+	wrote(w);
+	return true;
+}
+
+static bool step_blocks(struct npf_dump_worker *w)
+{
+	bool ended;
+	uint64_t limit = visible(w, &ended), n = limit - w->at;
+	uint64_t least = w->out.direct ? WRITE_MIN : BUFFERED_MIN;
+
+	if (w->out.direct)
+		n &= ~(uint64_t)(NPF_DUMP_BLOCK - 1);
+	n = NPF_MIN(n, (uint64_t)WRITE_MAX);
+	if (n >= least || (n > 0 && (ended || is_due(w)))) {
+		npf_dump_out_reserve(&w->out, w->at + n - w->start);
+		w->writing = (uint32_t)n;
+		npf_dump_io_write(&w->io, w->out.fd, npf_dump_ring_at(w->conf.ring, w->at), n,
+			w->at - w->start);
+		return true;
+	}
+	if (ended)
+		return (w->flushed >= limit || put_rest(w, limit)) && close_file(w);
+	return is_due(w) && w->flushed < limit && put_rest(w, limit);
+}
+
+/* ---- as a stream ---- */
+
+static bool step_stream(struct npf_dump_worker *w)
+{
+	bool ended;
+	uint64_t limit = visible(w, &ended), before = w->out.size;
+	int rc = npf_dump_stream_step(
+		&w->stream, &w->out, limit, ended ? &entry(w)->sums : NULL, is_due(w));
+
+	w->at = w->stream.at;
+	give_back(w);
+	if (rc < 0) {
+		set_error(w, rc, "can't write", w->out.part);
+		return false;
+	}
+	if (w->out.size > before)
+		wrote(w);
+	return rc == NPF_STREAM_END ? close_file(w) : rc == NPF_STREAM_BUSY;
+}
+
+/* ---- the thread ---- */
+
+static bool advance(struct npf_dump_worker *w)
+{
+	if (w->writing > 0)
+		return false;
+	if (w->out.fd < 0)
+		return open_next(w);
+	return w->streams ? step_stream(w) : step_blocks(w);
+}
+
+static bool is_over(struct npf_dump_worker *w)
+{
+	struct npf_dump_ring *r = w->conf.ring;
+
+	if (w->io.in_flight > 0)
+		return false;
+	if (atomic_load_explicit(&w->abandon, memory_order_relaxed))
+		return true;
+	return atomic_load_explicit(&r->over, memory_order_acquire) && w->out.fd < 0 &&
+	       atomic_load_explicit(&r->n_started, memory_order_acquire) ==
+		       atomic_load_explicit(&r->n_done, memory_order_relaxed);
+}
+
+static void rest(struct npf_dump_worker *w)
+{
+	struct npf_dump_done done;
+
+	if (w->io.in_flight == 0 || !w->io.has_uring)
+		nanosleep(&(struct timespec){.tv_nsec = (long)w->sleep_ns}, NULL);
+	else if (npf_dump_io_reap(&w->io, w->sleep_ns, &done))
+		take_done(w, &done);
+	w->sleep_ns = NPF_MIN(2 * w->sleep_ns, w->longest_ns);
+}
+
+/* Packets that were put into the ring and are on no disk. */
+static uint64_t count_lost(const struct npf_dump_worker *w)
+{
+	const bool bare = w->conf.retro; /* its files' headers and trailers are not in the ring */
+	const struct npf_dump_left left = {
+		.ring = w->conf.ring,
+		.format = w->conf.format,
+		.head = bare ? 0 : w->conf.head_size,
+		.trailer = bare ? 0 : npf_dump_trailer_size(w->conf.format),
+		.at = w->out.fd >= 0 ? NPF_MAX(w->at, w->flushed) : 0,
+	};
+
+	return npf_dump_left(&left);
+}
+
+static void *run(void *arg)
+{
+	struct npf_dump_worker *w = arg;
+	uint64_t one = 1, lost;
+
+	while (!is_over(w)) {
+		struct npf_dump_done done;
+		bool busy = false;
+
+		w->now_ns = npf_clock_monotonic();
+		if (w->conf.feed != NULL &&
+			!atomic_load_explicit(&w->abandon, memory_order_relaxed))
+			busy = w->conf.feed(w->conf.ctx);
+		while (npf_dump_io_reap(&w->io, 0, &done)) {
+			take_done(w, &done);
+			busy = true;
+		}
+		if (w->now_ns >= w->retry_ns &&
+			!atomic_load_explicit(&w->abandon, memory_order_relaxed))
+			busy |= advance(w);
+		if (busy)
+			w->sleep_ns = SLEEP_NS;
+		else
+			rest(w);
+	}
+	lost = atomic_load_explicit(&w->abandon, memory_order_relaxed) ? count_lost(w) : 0;
+	/* Abandoned: what was reserved is of no use to it any more. */
+	if (w->out.fd >= 0)
+		npf_dump_out_trim(&w->out);
+	npf_close(w->out.fd);
+	npf_close(w->conf.target.fd != w->out.fd ? w->conf.target.fd : -1);
+	npf_dump_io_fini(&w->io);
+	pthread_mutex_lock(&w->lock);
+	w->state.lost = lost;
+	w->state.busy_ns = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	w->state.exited = true;
+	w->state.file[0] = '\0';
+	pthread_mutex_unlock(&w->lock);
+	if (write(w->done_fd, &one, sizeof(one)) < 0)
+		return NULL; /* can't fail on a fresh eventfd */
+	return NULL;
+}
+
+static int start_thread(struct npf_dump_worker *w)
+{
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int rc;
+
+	pthread_attr_init(&attr);
+	if (w->conf.cpu >= 0) {
+		CPU_ZERO(&set);
+		CPU_SET(w->conf.cpu, &set);
+		pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	}
+	rc = -pthread_create(&w->thread, &attr, run, w);
+	pthread_attr_destroy(&attr);
+	if (rc == 0)
+		pthread_setname_np(w->thread, "npf-dump");
+	return rc;
+}
+
+static void free_worker(struct npf_dump_worker *w)
+{
+	npf_dump_zip_free(w->stream.zip);
+	npf_dump_keeper_fini(&w->keeper);
+	npf_close(w->done_fd);
+	pthread_mutex_destroy(&w->lock);
+	free((char *)w->conf.target.pattern);
+	free(w);
+}
+
+/* Until 10 Gbit/s that begin all at once have filled half of the ring. */
+static uint64_t longest_sleep(const struct npf_dump_ring *r)
+{
+	uint64_t half_full = r->size / 2 * 4 / 5; /* 1.25 bytes a ns */
+
+	return NPF_MIN(NPF_MAX(half_full, LONG_NS), LONGEST_NS);
+}
+
+int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_dump_worker **wp)
+{
+	struct npf_dump_worker *w = calloc(1, sizeof(*w));
+	const char *pattern = conf->target.pattern;
+	int rc = 0;
+
+	if (w == NULL)
+		return -ENOMEM;
+	w->conf = *conf;
+	w->out.fd = -1;
+	w->number = 1;
+	w->sleep_ns = SLEEP_NS;
+	w->longest_ns = longest_sleep(conf->ring);
+	pthread_mutex_init(&w->lock, NULL);
+	w->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pattern != NULL) {
+		uint64_t highest = 0;
+
+		w->conf.target.pattern = strdup(pattern);
+		npf_dump_keeper_init(&w->keeper, pattern, conf->keep, conf->keep_size, &highest);
+		w->number = highest + 1;
+	}
+	if (w->done_fd < 0 || (pattern != NULL && w->conf.target.pattern == NULL))
+		rc = -ENOMEM;
+	w->stream = (struct npf_dump_stream){
+		.ring = conf->ring,
+		.format = conf->format,
+		.head = conf->head,
+		.head_size = conf->head_size,
+		.retro = conf->retro,
+	};
+	if (rc == 0 && conf->zstd)
+		rc = npf_dump_zip_new(&w->stream.zip);
+	w->streams = conf->zstd || conf->retro;
+	if (w->streams)
+		w->conf.target.direct = false;
+	if (rc == 0) {
+		npf_dump_io_init(&w->io, conf->ring->data, 2 * conf->ring->size, conf->plain_io);
+		rc = start_thread(w);
+		if (rc < 0)
+			npf_dump_io_fini(&w->io);
+	}
+	if (rc < 0) {
+		free_worker(w);
+		return rc;
+	}
+	*wp = w;
+	return 0;
+}
+
+void npf_dump_worker_state(struct npf_dump_worker *w, struct npf_dump_state *s)
+{
+	clockid_t clock;
+
+	pthread_mutex_lock(&w->lock);
+	*s = w->state;
+	/* While exited is not set, and it can't be now, the thread is there. */
+	if (!s->exited && pthread_getcpuclockid(w->thread, &clock) == 0)
+		s->busy_ns = npf_clock_ns(clock);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void npf_dump_worker_abandon(struct npf_dump_worker *w)
+{
+	atomic_store_explicit(&w->abandon, true, memory_order_relaxed);
+}
+
+int npf_dump_worker_fd(const struct npf_dump_worker *w)
+{
+	return w->done_fd;
+}
+
+struct npf_dump_worker *npf_dump_worker_join(struct npf_dump_worker *w)
+{
+	if (w == NULL)
+		return NULL;
+	pthread_join(w->thread, NULL);
+	free_worker(w);
+	return NULL;
+}

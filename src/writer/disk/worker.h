@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * worker.h - a thread that carries a dump ring's files to disk. One for each dump, so that a slow
+ * disk holds up nobody else.
+ *
+ * Errors of the disk never end a dump: the write is tried again until it succeeds, the ring fills
+ * meanwhile, and the producer counts what finds no room. What goes on stands in struct
+ * npf_dump_state.
+ */
+#ifndef NPF_WRITER_DISK_WORKER_H
+#define NPF_WRITER_DISK_WORKER_H
+
+#include "writer/disk/closing.h"
+#include "writer/disk/out.h"
+#include "writer/feed/ring.h"
+
+struct npf_dump_worker;
+
+struct npf_dump_worker_conf {
+	struct npf_dump_ring *ring;
+	enum npf_dump_format format;
+	const void *head; /* Lifetime: the worker's */
+	uint32_t head_size;
+	bool retro;    /* files have no header and trailer in the ring */
+	bool zstd;     /* compress */
+	bool plain_io; /* do without io_uring */
+	struct npf_dump_target target;
+	uint64_t keep, keep_size; /* ring of files; 0: no limit */
+	int cpu;                  /* to run on; -1: anywhere */
+	/*
+	 * Called in each turn of the worker: feeds the ring where no tap does so itself. Returns
+	 * whether there was anything. May be NULL.
+	 */
+	bool (*feed)(void *ctx);
+	/* A file is on stable storage under its name, or can't be. May be NULL. */
+	void (*finished)(void *ctx, const struct npf_dump_summary *s);
+	void *ctx;
+};
+
+/* What a worker is at; a copy. */
+struct npf_dump_state {
+	bool exited; /* all is written (or given up) and the thread is ending */
+	bool direct; /* writes go past the page cache */
+	int error;   /* of the last write or open, until one succeeds again; of the last file that
+			could   not be finished (sync, rename), until one can be; 0: all is well */
+	uint64_t errors;
+	char error_text[160];
+	uint64_t files;      /* finished */
+	uint64_t bytes;      /* on disk, of all files */
+	uint64_t lost;       /* packets in the ring when it was given up (abandoned) */
+	uint64_t deleted;    /* files deleted to make room for newer ones */
+	uint64_t busy_ns;    /* CPU time of the worker */
+	char file[PATH_MAX]; /* being written; "": none */
+};
+
+/* Return: 0 or -errno. Takes over target.fd. */
+int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_dump_worker **wp);
+
+void npf_dump_worker_state(struct npf_dump_worker *w, struct npf_dump_state *s);
+
+/* Write no more, whatever is left: a file that was not finished keeps its .part name, and may end
+ * within a record. */
+void npf_dump_worker_abandon(struct npf_dump_worker *w);
+
+/* Readable (an eventfd) once the worker has exited. Lifetime: the worker's. */
+int npf_dump_worker_fd(const struct npf_dump_worker *w);
+
+/* Waits for the thread, which ends when the ring is over and everything is written, or was
+ * abandoned. NULL is fine; returns NULL. */
+struct npf_dump_worker *npf_dump_worker_join(struct npf_dump_worker *w);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* zip.c - level 1 with a window of its own: for a disk that is slower than a core, or smaller than
+ * wished. */
+#include "writer/disk/zip.h"
+
+#include <string.h>
+#include <zstd.h>
+
+#define LEVEL    1
+#define OUT_SIZE (256u << 10)
+
+struct npf_dump_zip {
+	ZSTD_CCtx *ctx;
+	size_t have, gone; /* bytes in out, and how many of them are written */
+	uint8_t out[OUT_SIZE];
+};
+
+int npf_dump_zip_new(struct npf_dump_zip **zp)
+{
+	struct npf_dump_zip *z = calloc(1, sizeof(*z));
+
+	if (z == NULL)
+		return -ENOMEM;
+	z->ctx = ZSTD_createCCtx();
+	if (z->ctx == NULL) {
+		free(z);
+		return -ENOMEM;
+	}
+	ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_compressionLevel, LEVEL);
+	ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_checksumFlag, 1);
+	*zp = z;
+	return 0;
+}
+
+struct npf_dump_zip *npf_dump_zip_free(struct npf_dump_zip *z)
+{
+	if (z != NULL)
+		ZSTD_freeCCtx(z->ctx);
+	free(z);
+	return NULL;
+}
+
+void npf_dump_zip_reset(struct npf_dump_zip *z)
+{
+	ZSTD_CCtx_reset(z->ctx, ZSTD_reset_session_only);
+	z->have = z->gone = 0;
+}
+
+static int drain(struct npf_dump_zip *z, struct npf_dump_out *o)
+{
+	while (z->gone < z->have) {
+		uint64_t before = o->size;
+		int rc = npf_dump_out_put(o, z->out + z->gone, z->have - z->gone, o->size);
+
+		z->gone += (size_t)(o->size - before);
+		if (rc < 0)
+			return rc;
+	}
+	z->have = z->gone = 0;
+	return 0;
+}
+
+int npf_dump_zip_put(struct npf_dump_zip *z, struct npf_dump_out *o, const void *data, size_t n,
+	enum npf_dump_zip_end end, size_t *usedp)
+{
+	static const ZSTD_EndDirective directives[] = {
+		[NPF_ZIP_MORE] = ZSTD_e_continue,
+		[NPF_ZIP_FLUSH] = ZSTD_e_flush,
+		[NPF_ZIP_END] = ZSTD_e_end,
+	};
+	ZSTD_inBuffer in = {data, n, 0};
+	ZSTD_outBuffer out = {z->out, OUT_SIZE, 0};
+	size_t left;
+	int rc;
+
+	*usedp = 0;
+	rc = drain(z, o);
+	if (rc < 0)
+		return rc;
+	left = ZSTD_compressStream2(z->ctx, &out, &in, directives[end]);
+	if (ZSTD_isError(left))
+		return -EIO;
+	*usedp = in.pos;
+	z->have = out.pos;
+	rc = drain(z, o);
+	if (rc < 0)
+		return rc;
+	return in.pos == n && (end == NPF_ZIP_MORE || left == 0);
+}

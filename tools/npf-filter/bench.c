@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * npf-filter-bench.c - how long a filter takes: ns a packet for each back end, and to compile.
+ *
+ * Rounds of all contenders are interleaved, so that what else the machine does hits all alike, and
+ * the least, the median and the greatest round are printed. A round runs all packets in bursts
+ * of 32, timed by the clock of the thread. Packets of a savefile are repeated up to a few ten
+ * thousand.
+ */
+#include "npf-filter/npf-filter.h"
+#include "npf-filter/mix.h"
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROUNDS      31
+#define BURST       32u
+#define MIN_PACKETS 65536u
+#define MAX_BYTES   (256u << 20)
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double time_round(
+	const struct contender *c, const struct npf_bpf_insn *insns, const struct mix *m)
+{
+	const uint64_t begin = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	for (uint32_t i = 0; i < m->n; i += BURST)
+		contender_run(c, insns, m->pkts + i, m->lens + i, m->caplens + i,
+			NPF_MIN(BURST, m->n - i), m->results + i);
+	return (double)(npf_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / m->n;
+}
+
+static void bench_packets(const char *what, const struct npf_bpf_insn *insns, const struct mix *m,
+	const struct contender *c, unsigned int n)
+{
+	double ns[MAX_CONTENDERS][ROUNDS];
+	uint32_t accepted = 0;
+
+	for (unsigned int r = 0; r < ROUNDS; r++) {
+		for (unsigned int i = 0; i < n; i++)
+			ns[i][r] = time_round(&c[i], insns, m);
+	}
+	for (uint32_t i = 0; i < m->n; i++)
+		accepted += m->results[i] != 0;
+	printf("%s: %u packets, %.1f %% accepted\n", what, m->n, 100.0 * accepted / m->n);
+	for (unsigned int i = 0; i < n; i++) {
+		qsort(ns[i], ROUNDS, sizeof(ns[i][0]), by_value);
+		printf("  %-8s %7.2f ns a packet (%.2f to %.2f)\n", c[i].name, ns[i][ROUNDS / 2],
+			ns[i][0], ns[i][ROUNDS - 1]);
+	}
+}
+
+static int bench_compile(const struct options *o, const struct npf_bpf_insn *insns, uint32_t n,
+	const struct npf_bpf_aux *aux)
+{
+	const struct npf_filter_opts opts = {.backend = o->backend, .aux = aux, .loose = true};
+	double us[ROUNDS];
+
+	for (unsigned int r = 0; r < ROUNDS; r++) {
+		const uint64_t begin = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+		struct npf_filter *f;
+
+		if (npf_filter_compile(insns, n, &opts, &f, NULL) < 0)
+			return complain("out of memory");
+		us[r] = (double)(npf_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / NPF_NS_PER_US;
+		npf_filter_free(f);
+	}
+	qsort(us, ROUNDS, sizeof(us[0]), by_value);
+	printf("compiling %u instructions: %.1f us (%.1f to %.1f)\n", n, us[ROUNDS / 2], us[0],
+		us[ROUNDS - 1]);
+	return 0;
+}
+
+/* All packets of the file, over and over until there are enough for a round. */
+static int read_packets(const struct options *o, pcap_t *p, struct mix *m)
+{
+	struct pcap_pkthdr *hdr;
+	const uint8_t *bytes;
+	size_t used = 0, cap = 0;
+	uint32_t n = 0, room = 0;
+	size_t *at = NULL;
+	int got;
+	int rc = 0;
+
+	*m = (struct mix){0};
+	while (rc == 0 && (got = pcap_next_ex(p, &hdr, &bytes)) == 1) {
+		if (used + hdr->caplen > cap) {
+			cap = 2 * cap + hdr->caplen + 65536;
+			m->bytes = realloc(m->bytes, cap);
+		}
+		if (n == room) {
+			room = 2 * room + MIN_PACKETS;
+			at = realloc(at, room * sizeof(*at));
+			m->lens = realloc(m->lens, room * sizeof(*m->lens));
+			m->caplens = realloc(m->caplens, room * sizeof(*m->caplens));
+		}
+		if (m->bytes == NULL || at == NULL || m->lens == NULL || m->caplens == NULL) {
+			rc = complain("out of memory");
+			break;
+		}
+		memcpy(m->bytes + used, bytes, hdr->caplen);
+		at[n] = used;
+		m->lens[n] = hdr->len;
+		m->caplens[n++] = hdr->caplen;
+		used += hdr->caplen;
+		if (used > MAX_BYTES)
+			break;
+	}
+	if (rc == 0 && got == PCAP_ERROR)
+		rc = complain("%s: %s", o->savefile, pcap_geterr(p));
+	else if (rc == 0 && n == 0)
+		rc = complain("%s: there are no packets in it", o->savefile);
+	if (rc == 0) {
+		m->n = NPF_MAX(n, MIN_PACKETS);
+		m->pkts = malloc(m->n * sizeof(*m->pkts));
+		m->results = calloc(m->n, sizeof(*m->results));
+		if (m->pkts == NULL || m->results == NULL)
+			rc = complain("out of memory");
+	}
+	for (uint32_t i = 0; rc == 0 && i < m->n; i++) {
+		m->pkts[i] = m->bytes + at[i % n];
+		m->lens[i] = m->lens[i % n];
+		m->caplens[i] = m->caplens[i % n];
+	}
+	free(at);
+	return rc;
+}
+
+int bench(const struct options *o, pcap_t *p, const struct npf_bpf_insn *insns, uint32_t n,
+	const struct npf_bpf_aux *aux, const struct contender *c, unsigned int n_contenders)
+{
+	struct mix m;
+	int rc;
+
+	if (p != NULL) {
+		rc = read_packets(o, p, &m);
+		if (rc == 0)
+			bench_packets(o->savefile, insns, &m, c, n_contenders);
+	} else if (o->linktype != DLT_EN10MB) {
+		return complain("the mix is Ethernet: give packets of link type %s with -r",
+			pcap_datalink_val_to_name(o->linktype));
+	} else {
+		rc = mix_init(&m) < 0 ? complain("out of memory") : 0;
+		if (rc == 0) {
+			bench_packets("mixed traffic", insns, &m, c, n_contenders);
+			mix_repeat(&m, mix_find_tcp(&m, 0));
+			bench_packets("one TCP packet, repeated", insns, &m, c, n_contenders);
+		}
+	}
+	if (rc == 0)
+		rc = bench_compile(o, insns, n, aux);
+	mix_fini(&m);
+	return rc;
+}

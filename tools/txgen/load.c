@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * txgen_load.c - from settings to what a run needs in memory: templates with their sizes, or a
+ * savefile. Loaded anew for every run, so that a prompt's settings take effect in any order.
+ */
+#include "txgen/txgen.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void unload(struct txgen *tx)
+{
+	npf_tmpl_list_free(tx->tmpls, tx->n_tmpls);
+	free(tx->weights);
+	tx->tmpls = NULL;
+	tx->weights = NULL;
+	tx->n_tmpls = 0;
+	tx->savefile = npf_savefile_free(tx->savefile);
+}
+
+static int apply_size(struct txgen *tx, struct npf_tmpl *t, const char *own, char *err)
+{
+	const char *text = own ? own : tx->size;
+	struct npf_values sizes;
+	int rc;
+
+	if (t->has_size && !own)
+		return 0;
+	if (text) {
+		rc = npf_sizes_parse(text, &sizes, err);
+		if (rc)
+			return rc;
+	} else {
+		/* Nobody asked for a size: the least that headers and signature need. */
+		unsigned int least = t->hdr_len + (tx->run.check ? 16 : 0);
+
+		npf_values_const(&sizes, NPF_MAX(least, (unsigned int)NPF_TMPL_SIZE_DEFAULT));
+	}
+	rc = npf_tmpl_set_size(t, &sizes, err);
+	npf_values_fini(&sizes);
+	return rc;
+}
+
+static int add(struct txgen *tx, const struct txgen_packet *p, char *err)
+{
+	struct npf_tmpl **ts, **all;
+	uint32_t *weights;
+	unsigned int n;
+	int rc = npf_tmpl_load(p->arg, &ts, &n, err);
+
+	if (rc)
+		return rc;
+	all = reallocarray(tx->tmpls, tx->n_tmpls + n, sizeof(struct npf_tmpl *));
+	if (all)
+		tx->tmpls = all;
+	weights = reallocarray(tx->weights, tx->n_tmpls + n, sizeof(*weights));
+	if (weights)
+		tx->weights = weights;
+	if (!all || !weights) {
+		npf_tmpl_list_free(ts, n);
+		snprintf(err, NPF_GEN_ERR, "out of memory");
+		return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		tx->tmpls[tx->n_tmpls] = ts[i];
+		tx->weights[tx->n_tmpls++] = p->weight;
+	}
+	for (unsigned int i = 0; i < n && !rc; i++)
+		rc = apply_size(tx, ts[i], p->size, err);
+	free(ts);
+	return rc;
+}
+
+int txgen_load(struct txgen *tx, char *err)
+{
+	/* testpmd's flowgen varies the destination over 1024 flows. */
+	static const struct txgen_packet plain = {(char *)"udp()", NULL, 1};
+	static const struct txgen_packet flows = {
+		(char *)"ip(dst=198.18.0.2-198.18.4.1)/udp()", NULL, 1};
+	int rc = 0;
+
+	unload(tx);
+	if (tx->pcap)
+		rc = npf_source_load(tx->pcap, 0, &tx->savefile, err);
+	for (unsigned int i = 0; i < tx->n_packets && !rc; i++)
+		rc = add(tx, &tx->packets[i], err);
+	if (!rc && !tx->pcap && !tx->n_packets)
+		rc = add(tx, tx->run.mode == NPF_GEN_FLOWGEN ? &flows : &plain, err);
+	if (rc) {
+		unload(tx);
+		return rc;
+	}
+	if (tx->savefile && tx->savefile->n_skipped)
+		fprintf(stderr, "npf-txgen: %s: %zu packets are too short or too long to send\n",
+			tx->pcap, tx->savefile->n_skipped);
+	if (tx->savefile && tx->savefile->n_cut)
+		fprintf(stderr,
+			"npf-txgen: %s: of %zu packets only the beginning was saved: sent so\n",
+			tx->pcap, tx->savefile->n_cut);
+	tx->run.tmpls = tx->tmpls;
+	tx->run.weights = tx->weights;
+	tx->run.n_tmpls = tx->n_tmpls;
+	tx->run.savefile = tx->savefile;
+	return 0;
+}
+
+unsigned int txgen_max_len(const struct txgen *tx)
+{
+	uint64_t max = tx->savefile ? tx->savefile->max_len : 0;
+
+	for (unsigned int i = 0; i < tx->n_tmpls; i++)
+		max = NPF_MAX(max, npf_values_max(&tx->tmpls[i]->size));
+	return (unsigned int)max;
+}
+
+void txgen_fini(struct txgen *tx)
+{
+	unload(tx);
+	txgen_clear_packets(tx);
+	free(tx->size);
+	free(tx->output_file);
+	free(tx->attach);
+	free(tx->socket);
+}

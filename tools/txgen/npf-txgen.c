@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * npf-txgen.c - a traffic generator that testpmd's users feel at home with: ports and lcores by
+ * the EAL's options, traffic by its own, from the command line or at a prompt.
+ *
+ * The result goes to stdout (or --output), all else to stderr, so that --json can be piped. Exit
+ * status: 0 all was sent and, where asked for, the check passed; 1 it did not; 2 nothing could be
+ * done at all.
+ */
+#include "txgen/txgen.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static int error(const char *what)
+{
+	fprintf(stderr, "npf-txgen: %s\n", what);
+	return TXGEN_ERROR;
+}
+
+static void report(struct txgen *tx, FILE *f, const struct npf_result *r)
+{
+	switch (tx->output) {
+	case TXGEN_JSON:
+		npf_result_json(f, r, &tx->limits);
+		break;
+	case TXGEN_CSV:
+		if (!tx->period)
+			npf_result_csv_head(f);
+		npf_result_csv(f, r);
+		break;
+	default:
+		npf_result_print(f, r, &tx->limits);
+	}
+	fflush(f);
+}
+
+static int run_once(struct txgen *tx, FILE *f, struct npf_result *r, char *err)
+{
+	int rc = npf_gen_start(tx->gen, &tx->run, err);
+
+	if (rc)
+		return rc;
+	txgen_watch(tx, f);
+	npf_gen_result(tx->gen, r);
+	return 0;
+}
+
+/* RFC 2544's throughput: the first trial is the rate given, or as fast as it goes. */
+static int search(struct txgen *tx, FILE *f)
+{
+	static struct npf_result r;
+	struct npf_search s;
+	char err[NPF_GEN_ERR];
+
+	if (!tx->run.duration_ns && !tx->run.count)
+		tx->run.duration_ns = 1000000000;
+	tx->period = 0;
+	if (tx->run.rate.kind == NPF_RATE_ORIGINAL)
+		return error("a search cannot keep the original timing");
+	if (tx->run.rate.kind == NPF_RATE_ASAP) {
+		struct npf_result_totals t;
+
+		if (run_once(tx, f, &r, err))
+			return error(err);
+		npf_result_totals(&r, &t);
+		tx->run.rate = (struct npf_rate){
+			NPF_RATE_PPS, (double)t.tx_packets / r.seconds / npf_gen_n_ports(tx->gen)};
+		fprintf(stderr, "npf-txgen: as fast as it goes: %.0f pps, %.6f %% lost\n",
+			tx->run.rate.value, npf_result_loss(&r));
+	}
+	npf_search_init(&s, tx->run.rate.value, tx->search_loss, tx->search_precision);
+	tx->limits.max_loss = tx->search_loss;
+	do {
+		char text[64];
+
+		tx->run.rate.value = s.rate;
+		if (run_once(tx, f, &r, err))
+			return error(err);
+		fprintf(stderr, "npf-txgen: trial %u: %s: %.6f %% lost%s\n", s.trials + 1,
+			npf_rate_format(&tx->run.rate, text, sizeof(text)), npf_result_loss(&r),
+			r.behind ? ", rate not reached" : "");
+	} while (npf_search_step(&s, r.behind || r.stalled ? NAN : npf_result_loss(&r)) &&
+		 !txgen_interrupted());
+	if (s.low == 0) {
+		fprintf(stderr, "npf-txgen: no rate passed\n");
+		report(tx, f, &r);
+		return TXGEN_FAILED;
+	}
+	tx->run.rate.value = s.low;
+	if (!txgen_interrupted() && run_once(tx, f, &r, err))
+		return error(err);
+	if (tx->output == TXGEN_TEXT) {
+		char text[64];
+
+		fprintf(f, "throughput at %g %% loss: %s, after %u trials; confirmed by:\n",
+			s.max_loss, npf_rate_format(&tx->run.rate, text, sizeof(text)), s.trials);
+	}
+	report(tx, f, &r);
+	return npf_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
+}
+
+static int batch(struct txgen *tx, FILE *f)
+{
+	static struct npf_result r;
+	char err[NPF_GEN_ERR];
+
+	txgen_catch_signals(tx);
+	if (tx->search)
+		return search(tx, f);
+	if (run_once(tx, f, &r, err))
+		return error(err);
+	report(tx, f, &r);
+	return npf_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
+}
+
+static int through_daemon(struct txgen *tx, FILE *f)
+{
+	static struct npf_result r;
+	char err[NPF_GEN_ERR];
+	int rc;
+
+	if (tx->interactive || tx->search)
+		return error("--attach goes with neither a prompt nor a search");
+	txgen_catch_signals(tx);
+	rc = npf_gen_attach(tx->socket, tx->attach, &tx->run, &r, err);
+	if (rc && !r.sent)
+		return error(err);
+	tx->period = 0;
+	report(tx, f, &r);
+	if (rc)
+		error(err);
+	return !rc && npf_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
+}
+
+static FILE *open_output(struct txgen *tx)
+{
+	FILE *f = tx->output_file ? fopen(tx->output_file, "w") : stdout;
+	char err[NPF_GEN_ERR];
+
+	if (!f) {
+		snprintf(err, sizeof(err), "%s: %s", tx->output_file, strerror(errno));
+		error(err);
+	}
+	return f;
+}
+
+static int close_output(FILE *f, int rc)
+{
+	if (f != stdout && fclose(f))
+		return error("the output could not be written in full");
+	return rc;
+}
+
+static int with_ports(struct txgen *tx, FILE *f)
+{
+	char err[NPF_GEN_ERR];
+	int rc;
+
+	if (!tx->ports.max_len)
+		tx->ports.max_len = txgen_max_len(tx);
+	tx->ports.forwards =
+		tx->interactive || tx->run.mode == NPF_GEN_IO || tx->run.mode == NPF_GEN_MACSWAP;
+	if (npf_gen_open(&tx->ports, &tx->gen, err))
+		return error(err);
+	rc = tx->interactive ? txgen_prompt(tx) : batch(tx, f);
+	/* What was sent may still lie in the ports' queues, and would go with them. */
+	if (!tx->interactive && !txgen_interrupted())
+		usleep((useconds_t)(tx->linger_ns / 1000));
+	tx->gen = npf_gen_close(tx->gen);
+	return rc;
+}
+
+/* --help and --version work without "--", too, and without an EAL. */
+static bool is_question(const char *arg)
+{
+	return !strcmp(arg, "-h") || !strcmp(arg, "--help") || !strcmp(arg, "--version");
+}
+
+int main(int argc, char **argv)
+{
+	struct txgen tx = {0};
+	char err[NPF_GEN_ERR] = "";
+	int sep = 1, rc;
+	FILE *f;
+
+	while (sep < argc && strcmp(argv[sep], "--"))
+		sep++;
+	if (argc == 2 && is_question(argv[1]))
+		sep = 0;
+	rc = sep < argc ? txgen_options(&tx, argc - sep, argv + sep) : txgen_options(&tx, 1, argv);
+	if (!rc && txgen_load(&tx, err))
+		rc = -error(err);
+	if (rc) {
+		txgen_fini(&tx);
+		return rc > 0 ? 0 : TXGEN_ERROR;
+	}
+	f = open_output(&tx);
+	if (!f) {
+		rc = TXGEN_ERROR;
+	} else if (tx.attach) {
+		rc = close_output(f, through_daemon(&tx, f));
+	} else if (npf_gen_eal_init(argc, argv, err) < 0) {
+		rc = error(err);
+	} else {
+		rc = close_output(f, with_ports(&tx, f));
+		npf_gen_eal_fini();
+	}
+	txgen_fini(&tx);
+	return rc;
+}
