@@ -106,7 +106,7 @@ static int parse(int argc, char **argv, struct npf_daemon_options *o, char **vde
 int main(int argc, char **argv)
 {
 	static char *vdevs[MAX_VDEVS];
-	struct npf_daemon_options o = {.vdevs = vdevs};
+	struct npf_daemon_options o = {.vdevs = vdevs, .argv = argv};
 	int rc = parse(argc, argv, &o, vdevs);
 
 	if (rc >= 0)

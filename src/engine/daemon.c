@@ -77,12 +77,26 @@ static void raise_limits(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-static int serve(const struct npf_config *conf)
+/* The EAL can't be tried twice in one process. Returns only when there is no reason to try again,
+ * or no way to. */
+static void try_again(
+	const struct npf_config *conf, char **argv, bool hugepages, struct npf_control **cp)
+{
+	if (!hugepages || conf->eal.hugepages == NPF_HUGEPAGES_ON || argv == NULL)
+		return;
+	npf_warn("another process has taken the hugepages meanwhile: starting again on ordinary "
+		 "pages, which is slower");
+	*cp = npf_control_free(*cp);
+	if (setenv(NPF_EAL_SECOND_TRY, "1", 1) == 0)
+		execv("/proc/self/exe", argv);
+}
+
+static int serve(const struct npf_config *conf, char **argv)
 {
 	struct npf_control *control = NULL;
 	struct npf_engine *engine = NULL;
 	char err[512] = "out of memory";
-	bool hugepages, eal = false;
+	bool hugepages = false, eal = false;
 	int rc;
 
 	raise_limits();
@@ -91,6 +105,8 @@ static int serve(const struct npf_config *conf)
 		rc = npf_control_listen(conf, &control, err, sizeof(err));
 	if (rc == 0)
 		rc = npf_eal_init(conf, &hugepages, err, sizeof(err));
+	if (rc == -ENOMEM)
+		try_again(conf, argv, hugepages, &control);
 	eal = rc == 0 && control != NULL;
 	if (rc == 0)
 		rc = npf_engine_new(conf, hugepages, &engine, err, sizeof(err));
@@ -151,7 +167,7 @@ int npf_daemon_run(const struct npf_daemon_options *o)
 		npf_info("%s: good: %u port%s", o->config != NULL ? o->config : "the command line",
 			conf->n_ports, conf->n_ports == 1 ? "" : "s");
 	} else if (rc == 0) {
-		rc = serve(conf);
+		rc = serve(conf, o->argv);
 	}
 	npf_config_free(conf);
 	return rc;

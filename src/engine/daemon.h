@@ -12,7 +12,8 @@ struct npf_daemon_options {
 	const char *socket; /* overrides the configuration's; or NULL */
 	char *const *vdevs; /* devargs of ports npf0, npf1, ... */
 	unsigned int n_vdevs;
-	bool check; /* only say whether the configuration is good */
+	bool check;  /* only say whether the configuration is good */
+	char **argv; /* how the process was started, to start it again; or NULL */
 };
 
 /*

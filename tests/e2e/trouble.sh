@@ -6,7 +6,7 @@
 # dies while clients capture.
 . "$(dirname "$0")/lib.sh"
 need_root
-need tcpdump jq setpriv python3
+need tcpdump jq setpriv python3 strace
 install_clients
 file=$corpus/web4.pcap
 
@@ -147,3 +147,19 @@ wait_for 10 has_sessions 0 || fail "clients that gave up left sessions"
 ok "the daemon goes on, with nothing left of those who gave up"
 stop_daemon
 clean "$t/daemon.log"
+
+# ---- hugepages that another process takes between the daemon's look and the EAL's ----
+memory=32 config "{name: npf0, device: net_null0}" >"$t/taken.yaml"
+strace -f -o /dev/null -e trace=ftruncate,fallocate -e inject=ftruncate,fallocate:error=ENOSPC \
+	"$dpdk" -c "$t/taken.yaml" >/dev/null 2>"$t/taken.log" &
+tracer=$!
+add_background
+wait_for 60 grep -q 'npf-dpdk: ready' "$t/taken.log" || fail "the daemon does not start: $(cat "$t/taken.log")"
+kill -TERM "$(ctl status | jq .pid)"
+wait_gone $tracer 100 || fail "the daemon does not stop"
+if grep -q 'hugepages are free, ' "$t/taken.log"; then
+	ok "no hugepages were free from the beginning"
+else
+	says "$t/taken.log" 'another process has taken the hugepages meanwhile: starting again on ordinary pages' \
+		"hugepages that are gone when the EAL wants them are done without"
+fi
