@@ -10,14 +10,7 @@
 need_root
 need tcpdump jq ip ethtool ping python3
 
-netns a
-netns b
-wire a b
-for n in a b; do
-	# As interfaces are: what TCP sends comes in pieces of 64 KiB.
-	on $n ethtool -K wire rx on tx on sg on tso on gso on gro on >/dev/null 2>&1
-	ip -n "$id-$n" link set wire mtu 1500
-done
+. "$(dirname "$0")/iface-lib.sh"
 ip netns exec "$id-a" python3 - tun9 <<-'EOF2' &
 	import fcntl, struct, sys, time
 	tun = open("/dev/net/tun", "r+b", buffering=0)
@@ -32,70 +25,9 @@ on a sysctl -q -w net.ipv6.conf.tun9.disable_ipv6=1
 ip -n "$id-a" link set tun9 up
 start_daemon "$id-a:" --iface wire --iface lo --iface tun9
 
-# begin NAME PORT IFACE ARG...: both capture.
-begin() {
-	local name=$1 port=$2 iface=$3
-	shift 3
-	ip netns exec "$id-a" tcpdump -Z root -nn -U -i "$iface" -B 16384 -w "$t/$name.truth" \
-		--time-stamp-precision=nano "$@" 2>"$t/$name.truth.err" &
-	truth=$!
-	add_background
-	"$run" tcpdump -nn -U -i "$port" -B 16384 -w "$t/$name.got" --time-stamp-precision=nano \
-		"$@" 2>"$t/$name.err" &
-	client=$!
-	add_background
-	wait_for 15 grep -q listening "$t/$name.truth.err" || fail "stock tcpdump does not start"
-	wait_for 15 grep -q listening "$t/$name.err" || fail "tcpdump does not start: $(cat "$t/$name.err")"
-}
-
-printed() {
-	"$packets" "$1" 2>/dev/null | sort
-}
-
 # stamps FILE: bytes and time of each packet.
 stamps() {
 	"$packets" --stamps "$1" | awk '{ print $4, $1 }' | sort
-}
-
-both_have() {
-	[ "$(printed "$t/$1.truth" | wc -l)" -ge "$2" ] && cmp -s <(printed "$t/$1.truth") <(printed "$t/$1.got")
-}
-
-# same_as_truth NAME N SENTENCE: both have at least N packets, and the same; they end.
-same_as_truth() {
-	wait_for 15 both_have "$1" "$2" || {
-		diff <(printed "$t/$1.truth" | cut -c 1-150) <(printed "$t/$1.got" | cut -c 1-150) | head -n 20
-		fail "$3 ($2 packets expected; $(packets_of "$t/$1.truth"), $(packets_of "$t/$1.got"))"
-	}
-	kill $truth $client
-	wait $truth || true
-	wait $client || true
-	ok "$3: $(packets_of "$t/$1.got") packets"
-}
-
-# raw HEX...: from b, each a frame from its Ethernet type on, filled up to 60 bytes.
-raw() {
-	on b python3 - "$@" <<-'EOF2'
-		import socket, sys
-		s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-		s.bind(("wire", 0))
-		for frame in sys.argv[1:]:
-		    s.send((bytes.fromhex("ffffffffffff020000000002" + frame)).ljust(60, b"x"))
-	EOF2
-}
-
-# transfer MiB: from a to b by TCP.
-transfer() {
-	ip netns exec "$id-b" python3 -c 'import socket
-s = socket.create_server(("10.76.0.2", 99)); print("up", flush=True); c = s.accept()[0]
-while c.recv(1 << 20): pass' >"$t/server" &
-	local server=$!
-	add_background
-	wait_for 10 grep -q up "$t/server" || fail "no server"
-	on a python3 -c 'import socket, sys
-s = socket.create_connection(("10.76.0.2", 99))
-s.sendall(bytes(int(sys.argv[1]) << 20))' "$1"
-	wait $server
 }
 
 # ---- what comes and what goes ----
