@@ -352,7 +352,7 @@ static uint64_t unmerged(const struct npf_dump *d)
 	uint64_t accepted = 0;
 
 	for (unsigned int i = 0; d->buffer != NULL && i < d->port->n_taps; i++)
-		accepted += __atomic_load_n(&d->feeds[i].accepted, __ATOMIC_RELAXED);
+		accepted += atomic_load_explicit(&d->feeds[i].accepted, memory_order_relaxed);
 	return accepted > merged ? accepted - merged : 0;
 }
 
