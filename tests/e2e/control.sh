@@ -75,7 +75,6 @@ has_read_all() {
 	[ "$(ctl sessions | jq '.sessions[0].buffer.used')" -eq 0 ]
 }
 wait_for 10 has_read_all || fail "tcpdump does not read what is there"
-kill -INT $client 2>/dev/null || true
 kill $client
 wait $client || true
 says "$t/err" "^$n packets received by filter" "tcpdump counts $n packets received by filter"
