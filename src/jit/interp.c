@@ -12,26 +12,6 @@
 
 #include <string.h>
 
-bool npf_bpf_aux_value(const struct npf_bpf_aux *aux, uint32_t k, uint32_t *valuep)
-{
-	if (aux == NULL)
-		return false;
-	switch (k) {
-	case NPF_AD_PKTTYPE:
-		*valuep = aux->pkttype;
-		return true;
-	case NPF_AD_IFINDEX:
-		*valuep = aux->ifindex;
-		return true;
-	case NPF_AD_VLAN_TAG:
-	case NPF_AD_VLAN_TAG_PRESENT:
-		*valuep = 0; /* tags stay in the packet: there is never one beside it */
-		return true;
-	default:
-		return false;
-	}
-}
-
 static bool load(
 	const uint8_t *pkt, uint32_t caplen, uint64_t off, unsigned int size, uint32_t *valuep)
 {

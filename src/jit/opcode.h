@@ -9,6 +9,8 @@
 #ifndef NPF_JIT_OPCODE_H
 #define NPF_JIT_OPCODE_H
 
+#include "jit/bpf.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -81,12 +83,28 @@ static inline bool npf_bpf_is_ret(uint16_t code)
 	return code == OP_RET_K || code == OP_RET_A;
 }
 
-struct npf_bpf_aux;
-
 /*
  * npf_bpf_aux_value - the constant that an ancillary load gives, whatever its size.
  * Return: false when the offset names nothing that is known here: an ordinary load then.
  */
-bool npf_bpf_aux_value(const struct npf_bpf_aux *aux, uint32_t k, uint32_t *valuep);
+static inline bool npf_bpf_aux_value(const struct npf_bpf_aux *aux, uint32_t k, uint32_t *valuep)
+{
+	if (aux == NULL)
+		return false;
+	switch (k) {
+	case NPF_AD_PKTTYPE:
+		*valuep = aux->pkttype;
+		return true;
+	case NPF_AD_IFINDEX:
+		*valuep = aux->ifindex;
+		return true;
+	case NPF_AD_VLAN_TAG:
+	case NPF_AD_VLAN_TAG_PRESENT:
+		*valuep = 0; /* tags stay in the packet: there is never one beside it */
+		return true;
+	default:
+		return false;
+	}
+}
 
 #endif

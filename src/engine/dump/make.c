@@ -9,7 +9,7 @@
 #include "writer/disk/name.h"
 #include "writer/feed/retro.h"
 #include "engine/base/refuse.h"
-#include "engine/session/session.h"
+#include "engine/core/filter_pair.h"
 #include "replay/trace.h"
 
 #include <fcntl.h>
@@ -449,6 +449,7 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 {
 	struct npf_engine_port *port = npf_engine_find_port(e, spec->port);
 	struct npf_dump *d;
+	struct npf_filter_pair filters;
 	struct means means;
 	int rc;
 
@@ -469,10 +470,13 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 	if (rc < 0)
 		npf_refuse(err, rc, "the daemon is out of memory");
 	if (rc == 0)
-		rc = npf_session_compile(e, &port->port, spec->insns, spec->n_insns, &d->filter_in,
-			&d->filter_out, err);
-	if (rc == 0)
+		rc = npf_filter_pair_compile(&e->conf->npf.limits, port->port.index, spec->insns,
+			spec->n_insns, &filters, err);
+	if (rc == 0) {
+		d->filter_in = filters.in;
+		d->filter_out = filters.out;
 		rc = make_producer(d, spec, err);
+	}
 	if (rc == 0) {
 		rc = make_worker(d, spec);
 		if (rc < 0)

@@ -11,6 +11,7 @@
 #include "engine/session/attend.h"
 
 #include "engine/config/expression.h"
+#include "engine/core/filter_pair.h"
 #include "engine/base/lines.h"
 #include "base/log.h"
 #include "engine/config/replayed.h"
@@ -157,12 +158,16 @@ struct npf_watch *npf_watch_end(struct npf_engine *e, struct npf_watch *w)
 static int add_row(struct npf_engine *e, struct npf_watch *w, const struct npf_bpf_insn *insns,
 	uint32_t n_insns, struct npf_wire_error *err)
 {
-	int rc = npf_session_compile(e, &w->port->port, insns, n_insns, &w->filter_in[w->n_rows],
-		&w->filter_out[w->n_rows], err);
+	struct npf_filter_pair pair;
+	int rc = npf_filter_pair_compile(
+		&e->conf->npf.limits, w->port->port.index, insns, n_insns, &pair, err);
 
-	if (rc == 0)
-		w->n_rows++;
-	return rc;
+	if (rc < 0)
+		return rc;
+	w->filter_in[w->n_rows] = pair.in;
+	w->filter_out[w->n_rows] = pair.out;
+	w->n_rows++;
+	return 0;
 }
 
 static int watch_session(struct npf_engine *e, struct npf_watch *w,

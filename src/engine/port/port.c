@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * port.c - what all ports have, whatever device stands behind them: a pool, a ring of copies of
- * sent packets, a lock for senders.
- *
- * The mempool is a port's own, kept small so that the mbufs in flight stay in the cache.
+ * port.c - a port's life, whatever device stands behind it: opened, started, stopped, closed, and
+ * opened again.
  */
 #include "engine/port/port.h"
 
 #include <pcap/dlt.h>
-#include <rte_errno.h>
-#include <rte_mbuf_dyn.h>
 #include <stdio.h>
 #include <string.h>
-
-#define POOL_CACHE 256
-#define POOL_SPARE                                                                                 \
-	2560           /* tx descriptors, bursts in work, packets held back by a full ring, sends */
-#define SENT_RING 1024 /* copies of sent packets under way to the tap */
-
-int npf_port_stamp_offset = -1;
-uint64_t npf_port_stamp_flag;
 
 /* The first that knows the device has it; an ethdev is what nobody else knows. */
 static const struct npf_port_device *const devices[] = {
@@ -27,47 +15,6 @@ static const struct npf_port_device *const devices[] = {
 	&npf_port_savefile,
 	&npf_port_ethdev,
 };
-
-int npf_port_setup_stamps(void)
-{
-	return rte_mbuf_dyn_rx_timestamp_register(&npf_port_stamp_offset, &npf_port_stamp_flag) < 0
-		       ? -rte_errno
-		       : 0;
-}
-
-static unsigned int pool_size(const struct npf_port *p)
-{
-	return (unsigned int)p->conf->rx_desc * p->n_queues + p->n_kept + SENT_RING + POOL_SPARE;
-}
-
-static int make_pool(struct npf_port *p, uint16_t data_room, int socket_id)
-{
-	char name[RTE_MEMPOOL_NAMESIZE];
-
-	snprintf(name, sizeof(name), "npf_pool_%u", p->index);
-	p->pool = rte_pktmbuf_pool_create(name, pool_size(p), POOL_CACHE,
-		RTE_ALIGN(sizeof(struct npf_mbuf_priv), RTE_MBUF_PRIV_ALIGN), data_room, socket_id);
-	if (p->pool == NULL)
-		return -rte_errno;
-	snprintf(name, sizeof(name), "npf_sent_%u", p->index);
-	p->sent = rte_ring_create(name, SENT_RING, socket_id, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	return p->sent != NULL ? 0 : -rte_errno;
-}
-
-int npf_port_make_pool(
-	struct npf_port *p, uint16_t data_room, int socket_id, char *err, size_t err_len)
-{
-	/* Of a device that is opened again: somebody may have packets of it. */
-	int rc = p->pool != NULL ? 0 : make_pool(p, data_room, socket_id);
-
-	if (rc < 0)
-		snprintf(err, err_len,
-			"port %s: no memory for %u packets, %u MiB; raise eal.memory or lower "
-			"rx_desc: %s",
-			p->conf->name, pool_size(p),
-			(unsigned int)((uint64_t)pool_size(p) * data_room >> 20), strerror(-rc));
-	return rc;
-}
 
 int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16_t index, char *err,
 	size_t err_len)

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "engine/core/access.h"
 #include "engine/core/account.h"
+#include "engine/core/filter_pair.h"
 #include "engine/session/attend.h"
 #include "engine/dump/dump.h"
 #include "base/log.h"
@@ -21,10 +22,6 @@
 
 #define KIB 1024ull
 #define MIB (1024 * KIB)
-
-/* What Linux's SKF_AD_PKTTYPE says of a packet. */
-#define PKTTYPE_HOST     0
-#define PKTTYPE_OUTGOING 4
 
 /* Is a buffer of that size allowed at all? */
 static int check_size(const struct npf_engine *e, uint64_t size, struct npf_wire_error *err)
@@ -69,59 +66,12 @@ static void apply_wake(struct npf_session *s)
 		s->buffer, NPF_MIN(mintocopy, info.size / 2), s->params.timeout_ms * NPF_NS_PER_MS);
 }
 
-struct compiled {
-	struct npf_filter *in, *out;
-};
-
-static void free_compiled(struct compiled *c)
-{
-	c->in = npf_filter_free(c->in);
-	c->out = npf_filter_free(c->out);
-}
-
-/* A filter is compiled twice: direction and port are constants then (`inbound`, `ifindex`). */
-static int compile(const struct npf_engine *e, const struct npf_port *port,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct compiled *c,
+static int compile(const struct npf_engine *e, const struct npf_session *s,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter_pair *pair,
 	struct npf_wire_error *err)
 {
-	struct npf_bpf_aux in = {PKTTYPE_HOST, port->index}, out = {PKTTYPE_OUTGOING, port->index};
-	struct npf_filter_opts opts = {.aux = &in, .loose = true};
-	struct npf_bpf_error bad = {0};
-	int rc;
-
-	*c = (struct compiled){0};
-	if (n_insns == 0)
-		return 0;
-	if (n_insns > e->conf->npf.limits.filter)
-		return npf_refuse(err, -E2BIG,
-			"a filter of %u instructions is longer than the limit of %u "
-			"(npf.limits.filter)",
-			n_insns, e->conf->npf.limits.filter);
-	npf_backend_from_env(&opts.backend);
-	rc = npf_filter_compile(insns, n_insns, &opts, &c->in, &bad);
-	opts.aux = &out;
-	if (rc == 0)
-		rc = npf_filter_compile(insns, n_insns, &opts, &c->out, &bad);
-	if (rc == 0)
-		return 0;
-	free_compiled(c);
-	if (rc == -EINVAL)
-		return npf_refuse(err, rc,
-			"the filter is not a valid BPF program: instruction %u: %s", bad.pc,
-			bad.reason);
-	return npf_refuse(err, rc, "the filter can't be compiled: %s", strerror(-rc));
-}
-
-int npf_session_compile(const struct npf_engine *e, const struct npf_port *port,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter **inp,
-	struct npf_filter **outp, struct npf_wire_error *err)
-{
-	struct compiled c;
-	int rc = compile(e, port, insns, n_insns, &c, err);
-
-	*inp = c.in;
-	*outp = c.out;
-	return rc;
+	return npf_filter_pair_compile(
+		&e->conf->npf.limits, s->port->port.index, insns, n_insns, pair, err);
 }
 
 static void append(struct npf_engine *e, struct npf_session *s)
@@ -214,7 +164,7 @@ static int prepare(struct npf_engine *e, struct npf_asker *asker, struct npf_ses
 	struct npf_wire_error *err)
 {
 	uint64_t size = req->buffer_size != 0 ? req->buffer_size : e->conf->npf.buffer * KIB;
-	struct compiled filters;
+	struct npf_filter_pair filters;
 	int rc = 0;
 
 	s->packet_buffer = NPF_MAX(size, (uint64_t)NPF_BUFFER_MIN);
@@ -223,7 +173,7 @@ static int prepare(struct npf_engine *e, struct npf_asker *asker, struct npf_ses
 	if (rc == 0 && (req->flags & NPF_WIRE_OPEN_SEND_ONLY) == 0)
 		rc = prepare_capture(e, asker, s, err);
 	if (rc == 0)
-		rc = compile(e, &s->port->port, insns, req->n_insns, &filters, err);
+		rc = compile(e, s, insns, req->n_insns, &filters, err);
 	if (rc < 0)
 		return rc;
 	s->n_insns = req->n_insns;
@@ -334,8 +284,8 @@ static void step_generation(struct npf_session *s, int step)
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err)
 {
-	struct compiled now, old = {s->filter_in, s->filter_out};
-	int rc = compile(e, &s->port->port, insns, n_insns, &now, err);
+	struct npf_filter_pair now, old = {s->filter_in, s->filter_out};
+	int rc = compile(e, s, insns, n_insns, &now, err);
 
 	if (rc < 0)
 		return rc;
@@ -347,12 +297,12 @@ int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 		s->filter_in = old.in;
 		s->filter_out = old.out;
 		step_generation(s, -1);
-		free_compiled(&now);
+		npf_filter_pair_free(&now);
 		return npf_refuse(
 			err, rc, "the daemon is out of memory; the old filter stays in force");
 	}
 	s->n_insns = n_insns;
-	free_compiled(&old);
+	npf_filter_pair_free(&old);
 	return 0;
 }
 

@@ -81,11 +81,7 @@ int npf_session_set_params(
 int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
 	uint64_t size, struct npf_wire_error *err);
 
-/* For modes: compile a filter for received and for sent packets, */
-int npf_session_compile(const struct npf_engine *e, const struct npf_port *port,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter **inp,
-	struct npf_filter **outp, struct npf_wire_error *err);
-/* make a buffer within the user's limits, */
+/* For modes: make a buffer within the user's limits, */
 int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
 	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
 	struct npf_wire_error *err);

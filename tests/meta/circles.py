@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Find circles: who calls whom, by the symbols of the objects of a build.
+
+    circles.py SOURCE-ROOT BUILD-ROOT
+
+Each object below src/ is a source file; a symbol that it needs and another defines is an arrow. No
+symbol may be defined twice, and no files and no rooms may stand in a circle, but for the circles that are
+listed here by name until they are broken up: these may shrink, and must be taken out when they are gone.
+"""
+import collections
+import pathlib
+import subprocess
+import sys
+
+
+# Circles of files that are still there.
+KNOWN_FILES = [
+    {"ringbuf/reader.c", "ringbuf/walk.c"},
+    {"jit/ir/ir.c", "jit/ir/simplify.c"},
+    {"txgen/packet/bytes.c", "txgen/packet/template.c"},
+    {"engine/core/engine.c", "engine/dump/dump.c", "engine/dump/make.c", "engine/dump/report.c",
+     "engine/lifecycle/links.c", "engine/lifecycle/ports.c", "engine/monitor/monitor.c", "engine/send/configured.c",
+     "engine/session/attend.c", "engine/session/send.c", "engine/session/session.c", "engine/session/shadow.c"},
+]
+# ... and of rooms.
+KNOWN_ROOMS = [
+    {"engine/core", "engine/dump", "engine/lifecycle", "engine/monitor", "engine/send", "engine/session"},
+]
+
+
+def source_of(obj, root):
+    """build/src/engine/libnpf_engine.a.p/core_engine.c.o -> engine/core/engine.c"""
+    folder = "/".join(obj.parts[obj.parts.index("src") + 1:-2])
+    words = obj.name.removesuffix(".o").split("_")
+    for n in range(len(words)):
+        path = "/".join(filter(None, [folder, *words[:n], "_".join(words[n:])]))
+        if (root / "src" / path).is_file():
+            return path
+    return None
+
+
+def symbols(objs):
+    """{object: (defined, needed)}"""
+    out = subprocess.check_output(["nm", "-A", "-g", "-P", *map(str, objs)], text=True)
+    table = collections.defaultdict(lambda: (set(), set()))
+    for line in out.splitlines():
+        where, symbol, kind = line.split()[:3]
+        obj = where.rstrip(":")
+        table[obj][kind in "Uw"].add(symbol)
+    return table
+
+
+def components(graph):
+    """Tarjan's strongly connected components, those of more than one node."""
+    index, low, stack, out, on = {}, {}, [], [], set()
+
+    def visit(v):
+        index[v] = low[v] = len(index)
+        stack.append(v)
+        on.add(v)
+        for w in graph[v]:
+            if w not in index:
+                visit(w)
+                low[v] = min(low[v], low[w])
+            elif w in on:
+                low[v] = min(low[v], index[w])
+        if low[v] == index[v]:
+            part = set()
+            while v not in part:
+                part.add(stack.pop())
+            on.difference_update(part)
+            if len(part) > 1:
+                out.append(part)
+
+    sys.setrecursionlimit(10000)
+    for v in list(graph):
+        if v not in index:
+            visit(v)
+    return out
+
+
+def main():
+    root, build = map(pathlib.Path, sys.argv[1:])
+    objs = {o: source_of(o, root) for o in sorted((build / "src").rglob("*.c.o"))}
+    objs = {str(o): s for o, s in objs.items() if s is not None}
+    table = symbols(objs)
+    where = collections.defaultdict(set)
+    for obj, (defined, _) in table.items():
+        for symbol in defined:
+            where[symbol].add(objs[obj])
+    files, rooms = collections.defaultdict(set), collections.defaultdict(set)
+    why = collections.defaultdict(set)
+    for obj, (_, needed) in table.items():
+        for symbol in needed:
+            for other in where.get(symbol, ()):
+                if other == objs[obj]:
+                    continue
+                files[objs[obj]].add(other)
+                a, b = (str(pathlib.PurePath(p).parent) for p in (objs[obj], other))
+                if a != b:
+                    rooms[a].add(b)
+                    why[a, b].add(f"{objs[obj]} -> {other}: {symbol}")
+    faults = [f"defined twice: {s}: {', '.join(sorted(w))}" for s, w in sorted(where.items())
+              if len(w) > 1]
+    for what, graph, known in (("files", files, KNOWN_FILES), ("rooms", rooms, KNOWN_ROOMS)):
+        found = components(graph)
+        for part in found:
+            if any(part <= k for k in known):
+                continue
+            faults.append(f"a circle of {what}: " + " ".join(sorted(part)))
+            faults += [f"    {w}" for a in sorted(part) for b in sorted(part) for w in sorted(why[a, b])]
+        faults += [f"no circle of {what} any more, take it out of the list: " + " ".join(sorted(k))
+                   for k in known if not any(part <= k for part in found)]
+    print("\n".join(faults) or f"{len(objs)} objects, no new circle, no symbol defined twice")
+    sys.exit(bool(faults))
+
+
+main()
