@@ -1,12 +1,27 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Rates and replays: counts are exact, times follow the schedule as far as a busy machine lets."""
+import functools
 import os
 
 from pcapfile import read_pcap, read_stamped, write_pcap
-from txgen import check, run, run_json, tests
+from txgen import Failed, check, run, run_json, tests
 
 NULL = ["net_null0,no-rx=1"]
+RUNS = 5
+
+
+def in_one_of_some_runs(test):
+    """A machine that stalls makes a run late; only a wrong schedule makes all of them wrong."""
+    @functools.wraps(test)
+    def repeated(*args):
+        for n in range(RUNS):
+            try:
+                return test(*args)
+            except Failed:
+                if n == RUNS - 1:
+                    raise
+    return repeated
 
 
 def sent(options, vdevs=None, **kw):
@@ -41,6 +56,7 @@ def every_mode_and_queue_keeps_to_the_rate(d):
     check([p["tx"]["packets"] for p in r["ports"]] == [20000, 20000], "each port")
 
 
+@in_one_of_some_runs
 def packets_leave_on_schedule_from_the_first_on(d):
     path = os.path.join(d, "out.pcap")
     r = run_json([f"net_pcap0,tx_pcap={path}"], ["--rate=1kpps", "--count=400"])
@@ -52,6 +68,7 @@ def packets_leave_on_schedule_from_the_first_on(d):
     check(r["pacing_error_ns"]["samples"] == 399, "each distance is measured")
 
 
+@in_one_of_some_runs
 def trains_leave_with_gaps(d):
     path = os.path.join(d, "out.pcap")
     run([f"net_pcap0,tx_pcap={path}"], ["--train=10", "--gap=20ms", "--count=50"])
@@ -75,19 +92,24 @@ def a_savefile_is_replayed_byte_for_byte_and_in_rounds(d):
         check(read_pcap(out) == want, f"{options}: the same bytes in the same order")
 
 
-def a_replay_keeps_the_files_timing_times_k(d):
+@in_one_of_some_runs
+def replay_at(d, rate, factor, loop):
     src, out = os.path.join(d, "in.pcap"), os.path.join(d, "out.pcap")
     at = [0, 50, 50, 80, 200, 400]  # ms
     write_pcap(src, [bytes([i]) * 60 for i in range(6)], stamps=[t * 1000000 for t in at])
+    run([f"net_pcap0,tx_pcap={out}"], [f"--pcap={src}", f"--rate={rate}", f"--loop={loop}"])
+    stamps = [t for t, _ in read_stamped(out)]
+    want = [(r * 480 + t) / factor for r in range(loop) for t in at]  # mean gap 80 ms
+    got = [(t - stamps[0]) / 1e6 for t in stamps]
+    check(len(got) == len(want), f"{rate}: all are sent")
+    # Never early but for the first one's own delay; late by what a loaded machine makes it.
+    bad = [(g, w) for g, w in zip(got, want) if not w - 40 < g < w + 60]
+    check(not bad, f"{rate}: (sent, due) in ms: {bad}")
+
+
+def a_replay_keeps_the_files_timing_times_k(d):
     for rate, factor, loop in (("original", 1, 1), ("original*4", 4, 1), ("original*2", 2, 2)):
-        run([f"net_pcap0,tx_pcap={out}"], [f"--pcap={src}", f"--rate={rate}", f"--loop={loop}"])
-        stamps = [t for t, _ in read_stamped(out)]
-        want = [(r * 480 + t) / factor for r in range(loop) for t in at]  # mean gap 80 ms
-        got = [(t - stamps[0]) / 1e6 for t in stamps]
-        check(len(got) == len(want), f"{rate}: all are sent")
-        # Never early but for the first one's own delay; late by what a loaded machine makes it.
-        bad = [(g, w) for g, w in zip(got, want) if not w - 40 < g < w + 60]
-        check(not bad, f"{rate}: (sent, due) in ms: {bad}")
+        replay_at(d, rate, factor, loop)
 
 
 def three_queues_replay_the_whole_file(d):
