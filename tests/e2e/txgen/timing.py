@@ -28,6 +28,7 @@ def sent(options, vdevs=None, **kw):
     return run_json(vdevs or NULL, options, **kw)["tx"]["packets"]
 
 
+@in_one_of_some_runs
 def rates_count_to_the_packet(d):
     check(sent(["--rate=10kpps", "--duration=1s"]) == 10000, "10 kpps for 1 s")
     check(sent(["--rate=123456", "--duration=500ms"]) == 61728, "123456 pps for half a second")
@@ -35,6 +36,7 @@ def rates_count_to_the_packet(d):
     check(sent(["--rate=50kpps", "--count=777", "--duration=5s"]) == 777, "the count comes first")
 
 
+@in_one_of_some_runs
 def bits_per_second_follow_the_layer(d):
     # 64 bytes take 88 on the wire (704 bits), 512 bits at layer 2; one packet more or less.
     for rate, want in (("70.4Mbps", 50000), ("70.4MbpsL1", 50000), ("51.2MbpsL2", 50000),
@@ -45,6 +47,7 @@ def bits_per_second_follow_the_layer(d):
     check(abs(got - 1000) <= 1, f"10 Mbit/s of 1250-byte frames: {got} packets, not 1000")
 
 
+@in_one_of_some_runs
 def every_mode_and_queue_keeps_to_the_rate(d):
     check(sent(["--rate=40kpps", "--duration=500ms", "--txq=4"]) == 20000, "four queues")
     check(sent(["--rate=40kpps", "--duration=500ms", "--forward-mode=flowgen"]) == 20000, "flowgen")
