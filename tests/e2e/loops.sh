@@ -43,8 +43,8 @@ done
 timeout 60 "$run" tcpdump -nn -i npf1 -w "$t/got.pcap" "$filter" 2>"$t/err" &
 add_background
 tcpdump=$!
-wait_for 20 sh -c "'$npfctl' --json sessions | jq -e '.sessions[0].received == $n'" ||
-	fail "the session sees nothing"
+wait_for 20 sh -c "'$npfctl' --json sessions | jq -e '.sessions[0] | .received == $n and .buffer.used == 0'" ||
+	fail "the session does not see all, or tcpdump does not read it"
 ctl sessions | jq -e ".sessions[0] | .filter_in_reader and .accepted + .screened == .received
 	and .accepted >= $want" >/dev/null || fail "$(ctl sessions)"
 ok "a session whose reader runs the filter is told from others, and each packet is accounted for"

@@ -28,9 +28,9 @@ sleep 1 # as long as it takes to type the next line
 client=$!
 add_background
 all_there() {
-	ctl sessions | jq -e ".sessions[0].captured == $n"
+	ctl sessions | jq -e ".sessions[0].captured == $n and .sessions[0].buffer.used == 0"
 }
-wait_for 20 all_there || fail "not all $n packets reach it: $(ctl sessions) $(cat "$t/out/err")"
+wait_for 20 all_there || fail "tcpdump does not read all $n packets: $(ctl sessions) $(cat "$t/out/err")"
 printed() {
 	kill -INT $client 2>/dev/null || true
 	wait_gone $client 1
