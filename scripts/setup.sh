@@ -13,8 +13,8 @@
 # everything still works on plain pages, only slower.
 set -eu
 
-# 2 MiB pages, reserved until the next boot: 512 MiB, but never more than an eighth of the memory.
-HUGEPAGES=${NPF_HUGEPAGES:-256}
+# 2 MiB pages, reserved until the next boot: 1 GiB, but never more than an eighth of the memory.
+HUGEPAGES=${NPF_HUGEPAGES:-512}
 PATIENCE=${NPF_APT_PATIENCE:-900}
 
 BUILD="build-essential pkgconf meson ninja-build git

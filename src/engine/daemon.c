@@ -84,8 +84,8 @@ static void try_again(
 {
 	if (!hugepages || conf->eal.hugepages == NPF_HUGEPAGES_ON || argv == NULL)
 		return;
-	npf_warn("another process has taken the hugepages meanwhile: starting again on ordinary "
-		 "pages, which is slower");
+	npf_warn("DPDK can't have the hugepages that were free a moment ago: starting again on "
+		 "ordinary pages, which is slower");
 	*cp = npf_control_free(*cp);
 	if (setenv(NPF_EAL_SECOND_TRY, "1", 1) == 0)
 		execv("/proc/self/exe", argv);
@@ -105,7 +105,8 @@ static int serve(const struct npf_config *conf, char **argv)
 		rc = npf_control_listen(conf, &control, err, sizeof(err));
 	if (rc == 0)
 		rc = npf_eal_init(conf, &hugepages, err, sizeof(err));
-	if (rc == -ENOMEM)
+	/* Fewer than it wants, or none at all. */
+	if (rc == -ENOMEM || rc == -EACCES)
 		try_again(conf, argv, hugepages, &control);
 	eal = rc == 0 && control != NULL;
 	if (rc == 0)

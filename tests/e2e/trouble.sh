@@ -160,6 +160,6 @@ wait_gone $tracer 100 || fail "the daemon does not stop"
 if grep -q 'hugepages are free, ' "$t/taken.log"; then
 	ok "no hugepages were free from the beginning"
 else
-	says "$t/taken.log" 'another process has taken the hugepages meanwhile: starting again on ordinary pages' \
+	says "$t/taken.log" 'DPDK can.t have the hugepages that were free a moment ago: starting again on ordinary pages' \
 		"hugepages that are gone when the EAL wants them are done without"
 fi
