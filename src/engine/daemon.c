@@ -15,6 +15,7 @@
 #include "engine/port/eal.h"
 #include "engine/core/engine.h"
 #include "device/iface_ring.h"
+#include "eal/interrupts.h"
 #include "base/log.h"
 #include "engine/privileges.h"
 #include "engine/config/replayed.h"
@@ -133,6 +134,8 @@ static int serve(const struct npf_config *conf, char **argv)
 	}
 	if (rc < 0)
 		npf_err("%s", err);
+	if (eal)
+		npf_eal_stop_interrupts();
 	npf_engine_free(engine);
 	npf_control_free(control);
 	if (eal)

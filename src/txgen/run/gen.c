@@ -10,6 +10,7 @@
 
 #include "txgen/run/run.h"
 #include "base/clock.h"
+#include "eal/interrupts.h"
 
 #include <rte_cycles.h>
 #include <stdio.h>
@@ -111,6 +112,7 @@ struct npf_gen *npf_gen_close(struct npf_gen *g)
 		return NULL;
 	npf_gen_stop(g);
 	npf_run_free(g->run);
+	npf_eal_stop_interrupts();
 	for (unsigned int i = 0; i < g->n_ports; i++)
 		npf_txgen_port_close(&g->ports[i]);
 	free(g);

@@ -102,6 +102,7 @@ struct npf_gen;
 
 /* Return: 0; -ENODEV: no port; or what setting one up said. Owns: *gp is the caller's. */
 int npf_gen_open(const struct npf_gen_ports *conf, struct npf_gen **gp, char *err);
+/* Close all ports. The process' EAL is at its end then (eal/interrupts.h). Return: NULL. */
 struct npf_gen *npf_gen_close(struct npf_gen *g);
 
 unsigned int npf_gen_n_ports(const struct npf_gen *g);

@@ -29,6 +29,14 @@ def several_queues_and_sizes_are_checked_apart(d):
     check([p["rx"]["packets"] for p in r["ports"]] == [50000, 50000], "in both directions")
 
 
+def a_peer_that_closes_beside_it_harms_no_end(d):
+    # Closing one of two connected ports interrupts the other: that once crashed one run of four.
+    for i in range(12):
+        socket = "socket=@npfg-%d-%d" % (os.getpid(), i)
+        run(["net_memif0,role=server,id=0," + socket, "net_memif1,role=client,id=0," + socket],
+            ["--count=100"])
+
+
 def nothing_coming_back_fails_the_check(d):
     r = run_json(["net_null0,no-rx=1"], ["--check", "--count=1000", "--drain=20ms"], status=1)
     check(not r["passed"] and r["check"]["lost"] == 1000, "all are lost")
@@ -114,6 +122,7 @@ def a_search_finds_a_rate_without_loss(d):
 
 if __name__ == "__main__":
     tests(a_ring_gives_back_all_in_order, several_queues_and_sizes_are_checked_apart,
+          a_peer_that_closes_beside_it_harms_no_end,
           nothing_coming_back_fails_the_check,
           a_port_that_takes_no_more_ends_the_run, mangled_traffic_is_told_exactly,
           forwarding_modes_send_back_what_comes, rxonly_counts_and_flowgen_varies,
