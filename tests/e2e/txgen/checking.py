@@ -34,7 +34,7 @@ def a_peer_that_closes_beside_it_harms_no_end(d):
     for i in range(12):
         socket = "socket=@npfg-%d-%d" % (os.getpid(), i)
         run(["net_memif0,role=server,id=0," + socket, "net_memif1,role=client,id=0," + socket],
-            ["--count=100"])
+            ["--check", "--count=100"])
 
 
 def nothing_coming_back_fails_the_check(d):
