@@ -22,7 +22,9 @@
 #define NPF_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define NPF_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-#define NPF_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+/* The struct whose member @member is at @ptr. */
+#define NPF_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define NPF_ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
 
 /* Round x up to a multiple of a, a power of two. */
 #define NPF_ALIGN_UP(x, a) (((x) + ((__typeof__(x))(a)-1)) & ~((__typeof__(x))(a)-1))

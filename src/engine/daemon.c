@@ -13,7 +13,7 @@
 #include "device/devargs.h"
 #include "engine/dump/dump.h"
 #include "engine/port/eal.h"
-#include "engine/core/engine.h"
+#include "engine/lifecycle/engine.h"
 #include "device/iface_ring.h"
 #include "eal/interrupts.h"
 #include "base/log.h"

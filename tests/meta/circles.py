@@ -19,13 +19,7 @@ KNOWN_FILES = [
     {"ringbuf/reader.c", "ringbuf/walk.c"},
     {"jit/ir/ir.c", "jit/ir/simplify.c"},
     {"txgen/packet/bytes.c", "txgen/packet/template.c"},
-    {"engine/core/engine.c", "engine/dump/dump.c", "engine/dump/make.c", "engine/dump/report.c",
-     "engine/lifecycle/links.c", "engine/lifecycle/ports.c", "engine/monitor/monitor.c", "engine/send/configured.c",
-     "engine/session/attend.c", "engine/session/send.c", "engine/session/session.c", "engine/session/shadow.c"},
-]
-# ... and of rooms.
-KNOWN_ROOMS = [
-    {"engine/core", "engine/dump", "engine/lifecycle", "engine/monitor", "engine/send", "engine/session"},
+    {"engine/dump/dump.c", "engine/dump/make.c", "engine/dump/report.c"},
 ]
 
 
@@ -103,7 +97,7 @@ def main():
                     why[a, b].add(f"{objs[obj]} -> {other}: {symbol}")
     faults = [f"defined twice: {s}: {', '.join(sorted(w))}" for s, w in sorted(where.items())
               if len(w) > 1]
-    for what, graph, known in (("files", files, KNOWN_FILES), ("rooms", rooms, KNOWN_ROOMS)):
+    for what, graph, known in (("files", files, KNOWN_FILES), ("rooms", rooms, [])):
         found = components(graph)
         for part in found:
             if any(part <= k for k in known):

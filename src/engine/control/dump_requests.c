@@ -10,7 +10,6 @@
 #include "engine/control/dump_requests.h"
 
 #include "engine/core/access.h"
-#include "engine/session/attend.h"
 #include "writer/feed/retro.h"
 #include "engine/dump/make.h"
 #include "engine/dump/dump.h"
@@ -45,19 +44,6 @@ static int check_file(
 	return 0;
 }
 
-static int check_size(
-	const struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_wire_error *err)
-{
-	uint64_t size = NPF_MAX(spec->ring, spec->retro_bytes);
-	uint32_t most = e->conf->npf.limits.buffer;
-
-	if (size <= most * MIB)
-		return 0;
-	return npf_refuse(err, -E2BIG,
-		"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
-		(unsigned long long)(size / MIB), most);
-}
-
 /* *is_newp: the descriptor is the caller's. Return: 0 or -errno: it can't be had. */
 static int answer(
 	const struct npf_dump *d, struct npf_wire_dump_reply *reply, int *fdp, bool *is_newp)
@@ -81,57 +67,19 @@ static int answer(
 	return rc;
 }
 
-static struct npf_dump *find_by_id(const struct npf_engine *e, uint64_t id)
-{
-	struct npf_dump *d = e->dumps;
-
-	while (d != NULL && d->id != id)
-		d = d->next;
-	return d;
-}
-
-/* Will nothing more be put into its file? */
-static bool is_over(const struct npf_dump *d)
-{
-	return d->life != NPF_DUMP_RUNNING || atomic_load(&d->ring->over);
-}
-
-/* A session has one dump at a time. One that has reached its limit makes room for the next. */
-static int end_last(struct npf_engine *e, const struct npf_session *s, struct npf_wire_error *err)
-{
-	struct npf_dump *d = s->dump_id != 0 ? find_by_id(e, s->dump_id) : NULL;
-
-	if (d == NULL)
-		return 0;
-	if (!is_over(d))
-		return npf_refuse(err, -EBUSY, "this session has a dump already");
-	return npf_dump_stop(e, d) < 0 ? npf_refuse(err, -ENOMEM, "the daemon is out of memory")
-				       : 0;
-}
-
+/* May the client dump this? */
 static int check_source(struct npf_engine *e, const struct npf_conn *conn,
-	const struct npf_wire_dump *req, struct npf_dump_spec *spec, struct npf_wire_error *err)
+	const struct npf_wire_dump *req, struct npf_wire_error *err)
 {
-	struct npf_engine_port *port;
-	int rc;
+	const struct npf_session *s = conn->session;
+	const struct npf_engine_port *port;
 
 	if ((req->flags & NPF_WIRE_DUMP_SESSION) != 0) {
-		if (conn->session == NULL || (conn->session->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
+		if (s == NULL || (s->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
 			return npf_refuse(err, -EINVAL, "no session is open that could be dumped");
-		rc = end_last(e, conn->session, err);
-		if (rc < 0)
-			return rc;
-		if (conn->session->port->gone)
-			return npf_refuse(err, -ENODEV, NPF_PORT_REMOVED,
-				conn->session->port->port.conf->name);
-		/* Its port goes on when the dump has ended and the session captures again. */
-		rc = npf_attend_use(e, conn->session, err);
-		if (rc < 0)
-			return rc;
-		spec->session = conn->session;
-		spec->port = conn->session->port->port.conf->name;
-		spec->snaplen = conn->session->snaplen;
-		return 0;
+		return s->port->gone ? npf_refuse(err, -ENODEV, NPF_PORT_REMOVED,
+					       s->port->port.conf->name)
+				     : 0;
 	}
 	port = npf_engine_find_port(e, req->port);
 	if (port != NULL && !npf_access_port(port->port.conf, &conn->peer))
@@ -177,10 +125,13 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 	int rc = check_file(conn, req, err);
 
 	if (rc == 0)
-		rc = check_source(e, conn, req, &spec, err);
+		rc = check_source(e, conn, req, err);
 	if (rc == 0)
-		rc = check_size(e, &spec, err);
-	if (rc == 0)
+		rc = npf_memory_check_size(
+			&e->conf->npf.limits, NPF_MAX(spec.ring, spec.retro_bytes), err);
+	if (rc == 0 && (req->flags & NPF_WIRE_DUMP_SESSION) != 0)
+		rc = npf_session_start_dump(e, conn->session, &spec, &d, err);
+	else if (rc == 0)
 		rc = npf_dump_start(e, &spec, &d, err);
 	if (rc < 0)
 		return rc;
@@ -196,7 +147,7 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	int rc;
 
 	if (req->name[0] == '\0')
-		d = conn->session != NULL ? find_by_id(e, conn->session->dump_id) : NULL;
+		d = conn->session != NULL ? conn->session->dump : NULL;
 	else
 		d = npf_dump_find(e, req->name);
 	if (d == NULL)
@@ -211,8 +162,8 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 			err, rc, "no descriptor to tell of the end by: %s", strerror(-rc));
 	if (req->op == NPF_WIRE_DUMP_STOP) {
 		rc = npf_dump_stop(e, d);
-		if (rc == 0 && conn->session != NULL && conn->session->dump_id == d->id)
-			npf_dump_assign(conn->session, NULL);
+		if (rc == 0 && conn->session != NULL && conn->session->dump == d)
+			npf_session_drop_dump(conn->session);
 		if (rc == 0)
 			rc = npf_engine_replan(e);
 		return rc < 0 ? npf_refuse(err, rc, "the daemon is out of memory") : 0;
@@ -227,17 +178,14 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 		      : 0;
 }
 
-int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
-	struct npf_wire_dump_status *st, struct npf_wire_error *err)
+int npf_dump_request_status(
+	const struct npf_conn *conn, struct npf_wire_dump_status *st, struct npf_wire_error *err)
 {
-	struct npf_dump *d;
+	struct npf_dump *d = conn->session->dump;
 
 	*st = (struct npf_wire_dump_status){.ended = 2};
-	if (conn->session->dump_id == 0)
-		return npf_refuse(err, -ENOENT, "this session has no dump");
-	d = find_by_id(e, conn->session->dump_id);
 	if (d == NULL)
-		return 0; /* it has ended so long ago that it is forgotten */
+		return npf_refuse(err, -ENOENT, "this session has no dump");
 	npf_dump_look(d);
 	st->packets = d->counters.written;
 	st->bytes = d->counters.bytes;
@@ -245,6 +193,6 @@ int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
 	st->error = d->state.error;
 	snprintf(st->text.text, sizeof(st->text.text), "%s", d->state.error_text);
 	if (d->life != NPF_DUMP_DONE)
-		st->ended = is_over(d);
+		st->ended = npf_dump_is_over(d);
 	return 0;
 }

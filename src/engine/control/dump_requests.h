@@ -17,7 +17,7 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
 	bool *is_newp, struct npf_wire_error *err);
 
-int npf_dump_request_status(struct npf_engine *e, const struct npf_conn *conn,
-	struct npf_wire_dump_status *st, struct npf_wire_error *err);
+int npf_dump_request_status(
+	const struct npf_conn *conn, struct npf_wire_dump_status *st, struct npf_wire_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "engine/core/access.h"
 #include "engine/dump/dump.h"
 #include "engine/send/configured.h"
+#include "engine/datapath/tap.h"
 #include "engine/session/session.h"
 #include "engine/monitor/monitor.h"
 
@@ -112,8 +113,8 @@ static json_t *port(const struct npf_engine_port *ep)
 			   p->conf->overflow == NPF_OVERFLOW_WAIT ? "wait" : "drop", "promiscuous",
 			   p->promiscuous, "send",
 			   p->conf->send == NPF_SWITCH_ON && npf_port_is_ethernet(p), "rx_queues",
-			   (int)p->n_queues, "captures", (int)ep->n_captures, "readers",
-			   (int)ep->n_readers));
+			   (int)p->n_queues, "captures", (int)npf_engine_port_n_captures(ep),
+			   "readers", (int)npf_engine_port_n_readers(ep)));
 	json_object_set_new(j, "link_type", link_type(p));
 	if (p->device->describe != NULL)
 		p->device->describe(p, j);
@@ -161,7 +162,7 @@ static json_t *session(const struct npf_session *s)
 		json_object_set_new(j, "backend",
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
 	json_object_set_new(j, "filter_in_reader", json_boolean(npf_session_screens(s)));
-	json_object_set_new(j, "reads", json_boolean(s->reads));
+	json_object_set_new(j, "reads", json_boolean(s->consumer.reads));
 	json_object_set_new(j, "port_removed", json_boolean(s->port->gone));
 	json_object_set_new(j, "mode", json_string(s->watch != NULL ? "monitor" : "capture"));
 	if (s->tx != NULL)

@@ -10,7 +10,6 @@
 #include "engine/control/requests.h"
 
 #include "engine/core/access.h"
-#include "engine/session/attend.h"
 #include "engine/control/dump_requests.h"
 #include "engine/control/port_requests.h"
 #include "engine/control/report.h"
@@ -85,7 +84,7 @@ static void describe_port(
 		out->flags |= NPF_WIRE_PORT_SHADOW;
 	if (p->promiscuous)
 		out->flags |= NPF_WIRE_PORT_PROMISC;
-	if (npf_attend_matters(ep))
+	if (npf_engine_port_has_demand(ep))
 		out->flags |= NPF_WIRE_PORT_ATTENDS;
 	if (p->conf->send == NPF_SWITCH_ON && npf_port_is_ethernet(p))
 		out->flags |= NPF_WIRE_PORT_SEND;
@@ -304,9 +303,10 @@ static int handle_dump_control(struct npf_engine *e, struct npf_conn *conn,
 static int handle_dump_status(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
+	(void)e;
 	(void)msg;
 	r->len = sizeof(r->u.dump_status);
-	return npf_dump_request_status(e, conn, &r->u.dump_status, &r->u.error);
+	return npf_dump_request_status(conn, &r->u.dump_status, &r->u.error);
 }
 
 static int handle_port_add(struct npf_engine *e, struct npf_conn *conn,

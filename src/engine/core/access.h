@@ -6,7 +6,20 @@
 #ifndef NPF_ENGINE_CORE_ACCESS_H
 #define NPF_ENGINE_CORE_ACCESS_H
 
-#include "engine/session/session.h"
+#include "engine/config/config.h"
+#include "wire/wire.h"
+
+#include <sys/types.h>
+
+/* Who is at the other end of a connection, as the kernel says. */
+struct npf_peer {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups; /* supplementary */
+	unsigned int n_groups;
+	char program[NPF_WIRE_NAMELEN]; /* as the client says: for people only */
+};
 
 /* Fill in *peer from a connected socket. Return: 0 or -errno. Owns: peer->groups is the caller's to
  * free. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * engine.h - the engine's state: ports, taps and sessions, held together by the control thread.
+ * engine.h - the engine's state: ports, taps and who wants something of them.
  *
  * Every function here belongs to the control thread (the EAL's main lcore). What changes
  * for the taps reaches them as a new plan: npf_engine_replan().
@@ -10,7 +10,8 @@
 
 #include "engine/config/config.h"
 #include "engine/port/port.h"
-#include "engine/datapath/tap.h"
+#include "engine/datapath/plan.h"
+#include "ringbuf/ring.h"
 #include "wire/wire.h"
 
 #define NPF_TAPS_MAX NPF_LANES_MAX
@@ -20,16 +21,24 @@ struct npf_errands;
 struct npf_session;
 struct npf_dump;
 struct npf_shadow;
+struct npf_tap;
 struct npf_watch;
 struct npf_monitors;
 struct npf_sender;
 struct npf_standing;
 
-/* A port and which tap polls which of its queues. Lifetime: pointers stay good until
- * npf_ports_forget() finds that nobody holds one. */
+#define NPF_PORT_REMOVED "port %s was removed"
+
+struct npf_consumer;
+struct npf_meter_consumer;
+struct npf_plan_hook;
+
+/* A port, who wants something of it, and which tap polls which of its queues. Lifetime: it is freed
+ * when it is gone and nobody holds a reference. */
 struct npf_engine_port {
 	struct npf_engine_port *next;     /* among those that are gone */
 	struct npf_config_port *own_conf; /* of a port added at run time, else NULL */
+	unsigned int n_refs;              /* npf_engine_port_get() */
 	bool gone;                        /* removed: in no plan, its device is closed */
 	bool shadow_served;               /* the control loop waits for the shadow */
 	struct npf_port port;
@@ -38,10 +47,10 @@ struct npf_engine_port {
 				       by taps[i] */
 	uint8_t n_taps;
 	struct npf_tap_stall stalls[NPF_TAPS_MAX]; /* one a queue */
-	struct npf_shadow *shadow;                 /* or NULL */
-	unsigned int n_captures;                   /* sessions with a buffer, and dumps */
-	unsigned int n_readers;                    /* those of them that read; see attend.h */
-	unsigned int n_users; /* readers, and sessions that have sent or dumped */
+	struct npf_consumer *consumers;            /* see consumer.h */
+	struct npf_meter_consumer *meters;
+	struct npf_plan_hook *hooks;
+	struct npf_shadow *shadow; /* or NULL */
 };
 
 struct npf_engine {
@@ -71,26 +80,39 @@ struct npf_engine {
 };
 
 /*
- * npf_engine_new - open every port of the configuration, start the taps and the ports. The EAL is
- * up. Return: 0, or -errno with a text in err.
+ * npf_engine_replan - bring the taps' plans in line with ports and their consumers.
+ * Return: 0: no tap uses anything that is in none of them; -ENOMEM: the old plans stand.
  */
-int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep, char *err,
-	size_t err_len);
-
-/* Ends sessions, taps and ports. */
-struct npf_engine *npf_engine_free(struct npf_engine *e);
-
-/* Bring the taps' plans in line with ports and sessions; on return no tap uses anything that is in
- * none of them. */
 int npf_engine_replan(struct npf_engine *e);
 
 /*
- * npf_engine_leave - replan after somebody has left a port (its counts say so already); a port
+ * npf_engine_use - a consumer's port runs for it, and is in the plans: it is about to send or to
+ * dump. Return: 0, or -errno with a text in err.
+ */
+int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_wire_error *err);
+
+/*
+ * npf_engine_leave - replan after a consumer has left a port (its list says so already); a port
  * with `start: attach` that nobody uses any more is stopped. One that is gone is in no plan anyway.
  * Return: 0, or -ENOMEM: the old plans stand.
  */
 int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p);
 
 struct npf_engine_port *npf_engine_find_port(struct npf_engine *e, const char *name);
+
+/* Whoever points to a port, gone or not, holds a reference. */
+static inline struct npf_engine_port *npf_engine_port_get(struct npf_engine_port *p)
+{
+	p->n_refs++;
+	return p;
+}
+
+/* NULL is fine; returns NULL. */
+static inline struct npf_engine_port *npf_engine_port_put(struct npf_engine_port *p)
+{
+	if (p != NULL)
+		p->n_refs--;
+	return NULL;
+}
 
 #endif

@@ -93,6 +93,16 @@ static uint64_t size_of_lanes(const struct npf_buffer_conf *conf)
 	return NPF_ALIGN_UP(conf->size, page) * conf->n_lanes;
 }
 
+int npf_memory_check_size(
+	const struct npf_config_limits *limits, uint64_t size, struct npf_wire_error *err)
+{
+	if (size <= limits->buffer * MIB)
+		return 0;
+	return npf_refuse(err, -E2BIG,
+		"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
+		(unsigned long long)(size / MIB), limits->buffer);
+}
+
 uint64_t npf_memory_needed(const struct npf_memory_conf *conf)
 {
 	uint64_t lanes = size_of_lanes(&conf->buffer);

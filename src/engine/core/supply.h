@@ -47,6 +47,10 @@ struct npf_asker {
 	void (*ready)(struct npf_asker *); /* the request can be carried out now */
 };
 
+/* Is one buffer of that many bytes allowed at all? Return: 0, or -E2BIG with a text in err. */
+int npf_memory_check_size(
+	const struct npf_config_limits *limits, uint64_t size, struct npf_wire_error *err);
+
 /* Bytes that such memory will hold, its small parts left out. UINT64_MAX: more than can be. */
 uint64_t npf_memory_needed(const struct npf_memory_conf *conf);
 

@@ -8,13 +8,11 @@
 #include "engine/dump/dump.h"
 
 #include "base/clock.h"
-#include "engine/session/attend.h"
 #include "writer/feed/retro.h"
 #include "engine/dump/make.h"
 #include "engine/config/expression.h"
 #include "base/log.h"
 #include "engine/base/refuse.h"
-#include "engine/session/session.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -23,14 +21,35 @@
 #define GRACE_NS   (10 * NPF_NS_PER_S) /* for a disk that is busy, when the daemon ends ... */
 #define REFUSED_NS (2 * NPF_NS_PER_S)  /* ... and for one that refuses */
 
-static void append(struct npf_engine *e, struct npf_dump *d)
+/* What the plans know of it. Like a session it counts among those who read from its port. */
+static void link_client(struct npf_dump *d)
+{
+	d->consumer.takes = d->consumer.reads = d->consumer.uses = true;
+	npf_consumer_add(&d->consumer);
+}
+
+static void append(struct npf_engine *e, struct npf_dump *d, const struct npf_consumer *model)
 {
 	struct npf_dump **at = &e->dumps;
 
 	while (*at != NULL)
 		at = &(*at)->next;
 	*at = d;
-	npf_attend_dump(d->port, 1);
+	d->consumer = (struct npf_consumer){
+		.port = d->port,
+		.buffer = d->buffer,
+		.feeds = d->feeds,
+		.model = model,
+		.form = {.session = d->id,
+			.dump = d->buffer == NULL ? &d->producer : NULL,
+			.filter_in = d->filter_in,
+			.filter_out = d->filter_out,
+			.snaplen = d->snaplen,
+			.want_in = true,
+			.want_out = true,
+			.want_own = true},
+	};
+	link_client(d);
 }
 
 static bool is_taken(const struct npf_engine *e, const char *name)
@@ -50,8 +69,7 @@ static void make_name(const struct npf_engine *e, char *name, size_t size)
 	while (is_taken(e, name));
 }
 
-/* Everything but the start of the port and new plans. */
-static int prepare(struct npf_engine *e, const struct npf_dump_spec *asked, struct npf_dump **dp,
+int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *asked, struct npf_dump **dp,
 	struct npf_wire_error *err)
 {
 	bool retro = asked->retro_bytes != 0 || asked->retro_ns != 0;
@@ -71,7 +89,7 @@ static int prepare(struct npf_engine *e, const struct npf_dump_spec *asked, stru
 	if (rc == 0)
 		rc = npf_dump_make(e, &spec, dp, err);
 	if (rc == 0)
-		append(e, *dp);
+		append(e, *dp, spec.model);
 	return rc;
 }
 
@@ -84,42 +102,47 @@ static int start_port(const struct npf_dump *d, struct npf_wire_error *err)
 		      : 0;
 }
 
-/* Stop it whatever happens: its session may be gone when there is memory again. */
+/* Stop it whatever happens: its model may be gone when there is memory again. */
 static void leave(struct npf_engine *e, struct npf_dump *d)
 {
-	d->session = NULL;
 	d->leaving = true;
 	npf_dump_stop(e, d);
+	d->consumer.model = NULL;
 }
 
-int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
-	struct npf_wire_error *err)
+int npf_dump_run(struct npf_engine *e, struct npf_dump *d, struct npf_wire_error *err)
 {
-	struct npf_session *s = spec->session;
-	uint64_t before = s != NULL ? s->dump_id : 0; /* one that is over */
-	struct npf_dump *d;
-	int rc = prepare(e, spec, &d, err);
+	int rc = start_port(d, err);
 
-	if (rc < 0)
-		return rc;
-	if (s != NULL)
-		s->dump_id = d->id;
-	rc = start_port(d, err);
 	if (rc == 0) {
 		rc = npf_engine_replan(e);
 		if (rc < 0)
 			npf_refuse(err, rc, "the daemon is out of memory");
 	}
-	if (rc < 0) {
-		if (s != NULL)
-			s->dump_id = before;
+	if (rc < 0)
 		leave(e, d);
-		return rc;
-	}
-	if (s != NULL)
-		npf_dump_assign(s, d);
-	*dp = d;
-	return 0;
+	return rc;
+}
+
+int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
+	struct npf_wire_error *err)
+{
+	int rc = npf_dump_new(e, spec, dp, err);
+
+	return rc == 0 ? npf_dump_run(e, *dp, err) : rc;
+}
+
+struct npf_dump *npf_dump_hold(struct npf_dump *d)
+{
+	d->n_refs++;
+	return d;
+}
+
+struct npf_dump *npf_dump_release(struct npf_dump *d)
+{
+	if (d != NULL)
+		d->n_refs--;
+	return NULL;
 }
 
 static int prepare_standing(
@@ -154,7 +177,7 @@ static int prepare_standing(
 	rc = npf_expression_compile(c->filter, npf_engine_find_port(e, c->port)->port.linktype,
 		NPF_REC_MAXCAP, &insns, &spec.n_insns, err->text, sizeof(err->text));
 	spec.insns = insns;
-	return rc == 0 ? prepare(e, &spec, &d, err) : rc;
+	return rc == 0 ? npf_dump_new(e, &spec, &d, err) : rc;
 }
 
 int npf_dumps_standing(
@@ -191,15 +214,15 @@ int npf_dump_stop(struct npf_engine *e, struct npf_dump *d)
 	if (d->life != NPF_DUMP_RUNNING)
 		return 0;
 	d->life = NPF_DUMP_ENDING;
-	npf_attend_dump(d->port, -1);
+	npf_consumer_remove(&d->consumer);
 	rc = npf_engine_leave(e, d->port);
 	if (rc < 0) {
 		/* No memory for a plan without it: it goes on, and is asked again. */
-		npf_attend_dump(d->port, 1);
+		if (!d->leaving)
+			link_client(d);
 		d->life = NPF_DUMP_RUNNING;
 		return rc;
 	}
-	d->session = NULL;
 	if (d->buffer != NULL) {
 		for (unsigned int i = 0; i < d->port->n_taps; i++)
 			npf_lane_close(npf_buffer_lane(d->buffer, i));
@@ -209,11 +232,16 @@ int npf_dump_stop(struct npf_engine *e, struct npf_dump *d)
 	return 0;
 }
 
-void npf_dump_stop_session(struct npf_engine *e, struct npf_session *s)
+void npf_dump_stop_of(struct npf_engine *e, const struct npf_consumer *model)
 {
 	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		if (d->session == s)
+		if (d->consumer.model == model)
 			leave(e, d);
+}
+
+bool npf_dump_is_over(const struct npf_dump *d)
+{
+	return d->life != NPF_DUMP_RUNNING || atomic_load(&d->ring->over);
 }
 
 struct npf_dump *npf_dump_find(const struct npf_engine *e, const char *name)
@@ -262,13 +290,6 @@ void npf_dump_add_stats(struct npf_dump *d, struct npf_wire_stats *st)
 	st->drop_other += d->counters.drop_oversize;
 }
 
-void npf_dump_assign(struct npf_session *s, struct npf_dump *d)
-{
-	npf_dump_add_stats(s->dump, &s->dumped);
-	s->dump = d;
-	s->dump_id = d != NULL ? d->id : 0;
-}
-
 static bool has_exited(const struct npf_dump *d, int timeout_ms)
 {
 	struct pollfd pfd = {.fd = npf_dump_worker_fd(d->worker), .events = POLLIN};
@@ -281,19 +302,10 @@ static void reap(struct npf_dump *d)
 	npf_dump_look(d);
 	d->worker = npf_dump_worker_join(d->worker);
 	d->life = NPF_DUMP_DONE;
+	d->port = npf_engine_port_put(d->port);
 	npf_dump_free_works(d);
 	npf_doorbell_ring(&d->done); /* whoever waits has the other end */
 	npf_doorbell_fini(&d->done);
-}
-
-/* Does a session still ask how far it came? */
-static bool is_asked_for(const struct npf_engine *e, const struct npf_dump *d)
-{
-	const struct npf_session *s = e->sessions;
-
-	while (s != NULL && s->dump_id != d->id)
-		s = s->next;
-	return s != NULL;
 }
 
 /* Forget the oldest of those that are only remembered. */
@@ -302,11 +314,11 @@ static void forget(struct npf_engine *e)
 	unsigned int n_done = 0;
 
 	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		n_done += d->life == NPF_DUMP_DONE && !is_asked_for(e, d);
+		n_done += d->life == NPF_DUMP_DONE && d->n_refs == 0;
 	for (struct npf_dump **at = &e->dumps; *at != NULL && n_done > NPF_DUMPS_DONE_MAX;) {
 		struct npf_dump *d = *at;
 
-		if (d->life != NPF_DUMP_DONE || is_asked_for(e, d)) {
+		if (d->life != NPF_DUMP_DONE || d->n_refs > 0) {
 			at = &d->next;
 			continue;
 		}
@@ -400,56 +412,5 @@ void npf_dumps_end_all(struct npf_engine *e)
 		/* One that is held keeps its memory: its worker is still there. */
 		if (d->life == NPF_DUMP_DONE || end_abandoned(d, now + NPF_NS_PER_S))
 			npf_dump_free(d);
-	}
-}
-
-/* ---- plans ---- */
-
-static bool is_planned(const struct npf_dump *d, const struct npf_engine_port *p)
-{
-	return d->life == NPF_DUMP_RUNNING && !d->leaving && d->port == p;
-}
-
-unsigned int npf_dumps_on(const struct npf_engine *e, const struct npf_engine_port *p)
-{
-	unsigned int n = 0;
-
-	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		n += is_planned(d, p);
-	return n;
-}
-
-static void plan_one(const struct npf_dump *d, unsigned int lane, struct npf_tap_client *c)
-{
-	const struct npf_session *s = d->session;
-
-	*c = (struct npf_tap_client){
-		.session = d->id,
-		.owner = s != NULL ? s->id : 0,
-		.feed = &d->feeds[lane],
-		.filter_in = s != NULL ? s->filter_in : d->filter_in,
-		.filter_out = s != NULL ? s->filter_out : d->filter_out,
-		.snaplen = d->snaplen,
-		.want_in = s == NULL || s->params.direction != NPF_WIRE_OUT,
-		.want_out = s == NULL || s->params.direction != NPF_WIRE_IN,
-		.want_own = s == NULL || (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0,
-	};
-	if (d->buffer != NULL) {
-		c->lane = npf_buffer_lane(d->buffer, lane);
-		c->lane_size = d->lane_size;
-		c->is_merged = true;
-	} else {
-		c->dump = (struct npf_dump_producer *)&d->producer;
-	}
-}
-
-void npf_dumps_plan(const struct npf_dump **dp, const struct npf_engine_port *p, unsigned int lane,
-	uint64_t below, struct npf_tap_queue *queue, struct npf_tap_client **clients)
-{
-	for (; *dp != NULL && (*dp)->id < below; *dp = (*dp)->next) {
-		if (!is_planned(*dp, p))
-			continue;
-		plan_one(*dp, lane, (*clients)++);
-		queue->n_clients++;
 	}
 }

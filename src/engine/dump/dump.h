@@ -15,6 +15,7 @@
 #include "base/doorbell.h"
 #include "writer/feed/producer.h"
 #include "writer/disk/worker.h"
+#include "engine/core/consumer.h"
 #include "engine/core/engine.h"
 #include "engine/core/supply.h"
 
@@ -22,8 +23,6 @@
 #include <pthread.h>
 
 #define NPF_DUMPS_DONE_MAX 64 /* finished dumps that are remembered for the report */
-
-struct npf_session;
 
 /* What is asked for. Everything is copied. */
 struct npf_dump_spec {
@@ -46,9 +45,10 @@ struct npf_dump_spec {
 	bool zstd;
 	const struct npf_bpf_insn *insns; /* NULL: all packets */
 	uint32_t n_insns;
-	struct npf_asker *asker;     /* is charged; NULL: the daemon itself */
-	uid_t uid;                   /* who asks */
-	struct npf_session *session; /* its filter, snaplen and direction hold; or NULL */
+	struct npf_asker *asker; /* is charged; NULL: the daemon itself */
+	uid_t uid;               /* who asks */
+	const struct npf_consumer
+		*model; /* a session's, whose filter and direction hold; or NULL */
 };
 
 #define NPF_DUMP_RING_DEFAULT (64ull << 20)
@@ -65,8 +65,9 @@ struct npf_dump {
 	enum npf_dump_life life;
 	struct npf_engine *engine;
 	bool leaving; /* in no new plan; npf_dumps_tick() ends it as soon as there is memory */
-	struct npf_engine_port *port;
-	struct npf_session *session; /* or NULL */
+	struct npf_consumer consumer; /* linked to the port while it is to be in plans */
+	struct npf_engine_port *port; /* Owns: a reference, until it is done */
+	unsigned int n_refs;          /* npf_dump_hold(): who still wants its counters */
 	uid_t uid;
 	char *name, *filter, *file, *index;
 	char port_name[NPF_WIRE_NAMELEN];
@@ -105,12 +106,23 @@ struct npf_dump {
 };
 
 /*
- * npf_dump_start - begin a dump.
- * Return: 0; -EINPROGRESS: see engine/supply.h; -errno with a text in err: -EINVAL, -ENODEV (no
+ * npf_dump_start - begin a dump: npf_dump_new() and npf_dump_run().
+ * Return: 0; -EINPROGRESS: see core/supply.h; -errno with a text in err: -EINVAL, -ENODEV (no
  * such port), -EEXIST (name taken), ... Owns: the dump is the engine's.
  */
 int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
 	struct npf_wire_error *err);
+
+/* In two goes: the dump is made, and the next plans have it; then its port is started and plans are
+ * exchanged. After a failure of the second the dump is ended by itself. */
+int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
+	struct npf_wire_error *err);
+int npf_dump_run(struct npf_engine *e, struct npf_dump *d, struct npf_wire_error *err);
+
+/* Who holds a reference may ask for its counters, however long ago it ended. NULL is fine for the
+ * second, which returns NULL. */
+struct npf_dump *npf_dump_hold(struct npf_dump *d);
+struct npf_dump *npf_dump_release(struct npf_dump *d);
 
 /* Begin the dumps of the configuration, or only those of one port. Return: 0 or -errno with a text
  * in err. */
@@ -120,9 +132,12 @@ int npf_dumps_standing(
 /* End it: what was accepted so far is still written. Return: 0 or -ENOMEM. */
 int npf_dump_stop(struct npf_engine *e, struct npf_dump *d);
 
-/* The session goes away, or back to capture: so does its dump, at the latest when there is memory
- * for new plans; the session is not looked at any more. */
-void npf_dump_stop_session(struct npf_engine *e, struct npf_session *s);
+/* End those whose model goes away, at the latest when there is memory for new plans; the model is
+ * not used any more. */
+void npf_dump_stop_of(struct npf_engine *e, const struct npf_consumer *model);
+
+/* Will nothing more be put into its files? */
+bool npf_dump_is_over(const struct npf_dump *d);
 
 struct npf_dump *npf_dump_find(const struct npf_engine *e, const char *name);
 
@@ -138,18 +153,6 @@ void npf_dump_look(struct npf_dump *d);
 /* Adds what a session's dump has counted to what the session has. captured_bytes is exact for one
  * pcap file: the header of a file and those of packets are no packets' bytes. NULL is fine. */
 void npf_dump_add_stats(struct npf_dump *d, struct npf_wire_stats *st);
-
-/* The session has this dump from now on, or none (NULL); what it counted in the last one stays. */
-void npf_dump_assign(struct npf_session *s, struct npf_dump *d);
-
-/* ---- For the taps' plans ---- */
-
-/* Running dumps on this port. */
-unsigned int npf_dumps_on(const struct npf_engine *e, const struct npf_engine_port *p);
-
-/* Adds, to the clients of a queue, those dumps of *dp and after whose id is below @below. */
-void npf_dumps_plan(const struct npf_dump **dp, const struct npf_engine_port *p, unsigned int lane,
-	uint64_t below, struct npf_tap_queue *queue, struct npf_tap_client **clients);
 
 /* ---- Reports ---- */
 

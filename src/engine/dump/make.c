@@ -166,6 +166,7 @@ void npf_dump_free(struct npf_dump *d)
 	if (d == NULL)
 		return;
 	npf_dump_free_works(d);
+	npf_engine_port_put(d->port);
 	npf_doorbell_fini(&d->done);
 	npf_close(d->fd);
 	pthread_mutex_destroy(&d->lock);
@@ -363,7 +364,6 @@ static int describe(struct npf_engine *e, struct npf_dump *d, const struct npf_d
 
 	d->id = e->next_session++;
 	d->uid = spec->uid;
-	d->session = spec->session;
 	d->format = spec->format;
 	d->snaplen = spec->snaplen != 0 ? NPF_MIN(spec->snaplen, SNAPLEN_ALL) : SNAPLEN_ALL;
 	d->limits = spec->limits;
@@ -436,7 +436,7 @@ static struct npf_dump *new_dump(
 	if (d == NULL)
 		return NULL;
 	d->engine = e;
-	d->port = port;
+	d->port = npf_engine_port_get(port);
 	d->charge = m->charge;
 	d->memory = m->memory;
 	d->ring = m->memory.ring;

@@ -67,8 +67,8 @@ int npf_links_open(struct npf_engine *e)
 static void end_captures(struct npf_engine *e, struct npf_engine_port *p)
 {
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
-		if (s->port == p && s->buffer != NULL && s->watch == NULL && s->dump_id == 0)
-			s->ended = true;
+		if (s->port == p)
+			npf_session_end_capture(s);
 	if (npf_engine_replan(e) < 0) {
 		npf_err("out of memory: captures of port %s do not end yet", p->port.conf->name);
 		return;

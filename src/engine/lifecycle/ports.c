@@ -273,23 +273,12 @@ int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_po
 	return 0;
 }
 
-static bool is_referred_to(const struct npf_engine *e, const struct npf_engine_port *p)
-{
-	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next)
-		if (s->port == p)
-			return true;
-	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
-		if (d->port == p && d->life != NPF_DUMP_DONE)
-			return true;
-	return false;
-}
-
 void npf_ports_forget(struct npf_engine *e)
 {
 	for (struct npf_engine_port **at = &e->gone; *at != NULL;) {
 		struct npf_engine_port *p = *at;
 
-		if (is_referred_to(e, p)) {
+		if (p->n_refs > 0) {
 			at = &p->next;
 			continue;
 		}

@@ -51,6 +51,4 @@ int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, char *err,
 /* Free what removed ports have left, once nobody refers to it. To be called now and then. */
 void npf_ports_forget(struct npf_engine *e);
 
-#define NPF_PORT_REMOVED "port %s was removed"
-
 #endif

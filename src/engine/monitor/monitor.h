@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * watch.h - monitors as the engine knows them: on which port, with which filters, for whom.
+ * monitor.h - monitors as the engine knows them: on which port, with which filters, for whom.
  *
  * A watch is a session's (its client has asked for MONITOR mode) or stands in the configuration.
  * All belongs to the control thread, but what the monitor's worker does.
@@ -8,40 +8,56 @@
 #ifndef NPF_ENGINE_MONITOR_MONITOR_H
 #define NPF_ENGINE_MONITOR_MONITOR_H
 
+#include "engine/core/consumer.h"
+#include "engine/core/engine.h"
+#include "engine/core/filter_pair.h"
 #include "engine/monitor/worker.h"
-#include "engine/session/session.h"
 
 #include <jansson.h>
 
 struct npf_watch {
 	struct npf_watch *next;
 	struct npf_engine_port *port;
-	struct npf_session *session;           /* NULL: a standing one */
 	const struct npf_config_monitor *conf; /* NULL: a session's */
+	struct npf_monitors *monitors;
 	struct npf_monitor *monitor;
 	uint64_t interval_ns;
-	struct npf_lane *lane; /* a session's: where the worker writes */
-	bool detail;           /* ... npf_wire_interval */
-	int file;              /* a standing one's; -1: none */
-	unsigned int n_rows;   /* filters of its own; 0: one row, the session's filter */
-	struct npf_filter *filter_in[NPF_WIRE_MAXROWS], *filter_out[NPF_WIRE_MAXROWS];
+	npf_monitor_sink sink;
+	void *arg; /* the sink's; NULL: the watch */
+	int file;  /* a configured one's; -1: none */
+	struct npf_filter_pair filters[NPF_WIRE_MAXROWS];
+	struct npf_tap_row rows[NPF_WIRE_MAXROWS]; /* the same, for plans */
+	struct npf_meter_consumer meter;
+	struct npf_plan_hook hook;
 };
 
-/*
- * npf_session_set_mode - what the ring brings from now on: packets, or counts.
- * On success the session has a new buffer, and the old one is closed after its last record. Return:
- * 0, or -errno with a text in err.
- */
-int npf_session_set_mode(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	const struct npf_wire_set_mode *req, const void *tail, struct npf_wire_error *err);
+struct npf_watch_conf {
+	struct npf_engine_port *port;
+	uint64_t interval_ns;
+	npf_monitor_sink sink;
+	void *arg; /* Owns: freed with the watch. NULL: the sink gets the watch itself */
+	/* Of the session whose id, feeds, direction and, without rows, filter hold; or NULL:
+	 * received packets. Lifetime: the watch's */
+	const struct npf_consumer *model;
+};
 
-/* Put it on the engine's list, or take it off: the next plan has it, or no longer. */
+/* Return: NULL: no memory. Then come its rows, if it has any of its own, and npf_watch_begin(). */
+struct npf_watch *npf_watch_new(struct npf_engine *e, const struct npf_watch_conf *conf);
+/* One more filter. Return: 0, or -errno with a text in err. */
+int npf_watch_add_row(struct npf_engine *e, struct npf_watch *w, const struct npf_bpf_insn *insns,
+	uint32_t n_insns, struct npf_wire_error *err);
+int npf_watch_begin(
+	struct npf_watch *w); /* Return: 0 or -errno; npf_watch_end() is due either way */
+
+/* Link it to engine and port, or take it off: the next plan has it, or no longer. NULL and one that
+ * is not linked are fine. */
 void npf_watch_link(struct npf_engine *e, struct npf_watch *w);
 void npf_watch_unlink(struct npf_engine *e, struct npf_watch *w);
 
-/* No plan has it. NULL is fine. After the first, its sink is quiet; after the second it is gone. */
-void npf_watch_stop(struct npf_engine *e, struct npf_watch *w);
-struct npf_watch *npf_watch_end(struct npf_engine *e, struct npf_watch *w);
+/* End the worker's calls of its sink; no plan has it. NULL is fine. */
+void npf_watch_stop(struct npf_watch *w);
+/* Stop and free it. NULL is fine; returns NULL. */
+struct npf_watch *npf_watch_end(struct npf_watch *w);
 
 /* Are the filters of the configuration good? No port is needed. Return: 0, or -errno with err. */
 int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len);
@@ -54,25 +70,6 @@ int npf_watch_standing(
 unsigned int npf_watch_leave_port(struct npf_engine *e, const struct npf_engine_port *p);
 /* The same for all; no lcore counts any more. */
 void npf_watch_end_all(struct npf_engine *e);
-
-/* ---- For plans ---- */
-
-/* Add how many meters and rows there are on a port. */
-void npf_watch_needs(const struct npf_engine *e, const struct npf_engine_port *p, size_t *n_metersp,
-	size_t *n_rowsp);
-
-/*
- * npf_watch_plan - fill in the meters of one queue, which feeds that lane, or of what is sent (lane
- * p->n_taps).
- * @rowsp: moved behind what was used
- * Return: how many meters.
- */
-unsigned int npf_watch_plan(const struct npf_engine *e, const struct npf_engine_port *p,
-	unsigned int lane, struct npf_tap_meter *meters, struct npf_tap_row **rowsp);
-
-/* Before new plans are published, and after. */
-void npf_watch_before(struct npf_engine *e);
-void npf_watch_after(struct npf_engine *e);
 
 /* ---- For reports ---- */
 

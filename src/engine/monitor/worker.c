@@ -97,9 +97,9 @@ struct npf_monitor *npf_monitor_free(struct npf_monitor *m)
 	return NULL;
 }
 
-struct npf_meter *npf_monitor_meter(struct npf_monitor *m, unsigned int i)
+struct npf_meter *const *npf_monitor_meters(struct npf_monitor *m)
 {
-	return m->meters[i];
+	return m->meters;
 }
 
 size_t npf_monitor_memory(const struct npf_monitor *m)

@@ -41,9 +41,9 @@ struct npf_monitors *npf_monitors_free(struct npf_monitors *ms);
 struct npf_monitor *npf_monitor_new(const struct npf_monitor_conf *conf);
 struct npf_monitor *npf_monitor_free(struct npf_monitor *m); /* not started, or stopped again */
 
-/* Lcore i's meter; that of sent packets, i = n_lcores, belongs to who holds the lock. Lifetime: the
- * monitor's. */
-struct npf_meter *npf_monitor_meter(struct npf_monitor *m, unsigned int i);
+/* A meter for each lcore, and, after those, one of sent packets, which belongs to who holds the
+ * lock. Lifetime: the monitor's. */
+struct npf_meter *const *npf_monitor_meters(struct npf_monitor *m);
 
 /*
  * npf_monitor_start - let the worker look after it; the first one's start makes the thread, on the

@@ -10,6 +10,7 @@
 #include "engine/send/configured.h"
 
 #include "base/clock.h"
+#include "engine/core/consumer.h"
 #include "engine/send/feeder.h"
 #include "base/log.h"
 #include "engine/datapath/tx.h"
@@ -29,8 +30,9 @@ struct npf_standing {
 	struct npf_engine_port *port; /* NULL: there is none of that name now */
 	struct npf_send_lane lane;    /* with a port, as is the feeder */
 	struct npf_feeder *feeder;
-	struct npf_tx_state last; /* without a port: how far it came */
-	uint64_t started_ns;      /* CLOCK_REALTIME */
+	struct npf_plan_hook hook; /* linked to the port */
+	struct npf_tx_state last;  /* without a port: how far it came */
+	uint64_t started_ns;       /* CLOCK_REALTIME */
 };
 
 /* ---- Lanes ---- */
@@ -154,6 +156,13 @@ static void free_lane(struct npf_send_lane *s)
 	s->lane = npf_tx_lane_free(s->lane);
 }
 
+/* After new plans: does the port run? */
+static void set_live(struct npf_plan_hook *h, const struct npf_engine_port *p)
+{
+	npf_feeder_set_live(
+		NPF_CONTAINER_OF(h, struct npf_standing, hook)->feeder, p->port.running);
+}
+
 static int begin(struct npf_engine *e, struct npf_standing *s)
 {
 	struct npf_tx_lane *lane;
@@ -198,8 +207,12 @@ static int stand(struct npf_engine *e, struct npf_standing *s, char *err, size_t
 	if (rc < 0) {
 		s->port = NULL;
 		snprintf(err, err_len, "send %s: %s", s->conf->name, strerror(-rc));
+		return rc;
 	}
-	return rc;
+	s->hook = (struct npf_plan_hook){.after = set_live};
+	npf_plan_hook_add(p, &s->hook);
+	set_live(&s->hook, p);
+	return 0;
 }
 
 int npf_sends_standing(
@@ -210,12 +223,12 @@ int npf_sends_standing(
 	for (unsigned int i = 0; rc == 0 && i < e->n_sends; i++)
 		if (only == NULL || strcmp(e->sends[i].conf->port, only->port.conf->name) == 0)
 			rc = stand(e, &e->sends[i], err, err_len);
-	npf_sends_after(e);
 	return rc;
 }
 
 static void end(struct npf_engine *e, struct npf_standing *s)
 {
+	npf_plan_hook_remove(s->port, &s->hook);
 	s->feeder = npf_feeder_stop(s->feeder);
 	npf_sends_drop(e, &s->lane);
 	/* What the worker has in its hands is counted, too. */
@@ -246,13 +259,6 @@ void npf_sends_end_all(struct npf_engine *e)
 		npf_savefile_free(e->sends[i].file);
 	}
 	free(e->sends);
-}
-
-void npf_sends_after(struct npf_engine *e)
-{
-	for (unsigned int i = 0; i < e->n_sends; i++)
-		if (e->sends[i].port != NULL)
-			npf_feeder_set_live(e->sends[i].feeder, e->sends[i].port->port.running);
 }
 
 /* ---- Reports ---- */

@@ -38,9 +38,6 @@ int npf_sends_standing(
 unsigned int npf_sends_leave_port(struct npf_engine *e, const struct npf_engine_port *p);
 void npf_sends_end_all(struct npf_engine *e);
 
-/* After new plans: do the ports run? */
-void npf_sends_after(struct npf_engine *e);
-
 json_t *npf_sends_report(const struct npf_engine *e);   /* "sends": all that is known */
 json_t *npf_sends_counters(const struct npf_engine *e); /* for "stats" */
 

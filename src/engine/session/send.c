@@ -8,9 +8,7 @@
 #include "engine/session/session.h"
 
 #include "engine/core/account.h"
-#include "engine/session/attend.h"
 #include "engine/datapath/tx.h"
-#include "engine/lifecycle/ports.h"
 #include "engine/send/configured.h"
 
 #include <stdio.h>
@@ -60,6 +58,12 @@ static void explain(int rc, uint32_t len, const struct npf_port *port, struct np
 	}
 }
 
+/* A session that only sends starts no port. */
+static int use_port(struct npf_engine *e, struct npf_session *s, struct npf_wire_error *err)
+{
+	return (s->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0 ? 0 : npf_engine_use(e, &s->consumer, err);
+}
+
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_wire_error *err)
 {
@@ -72,7 +76,7 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 	}
 	rc = may_send(port, err);
 	if (rc == 0)
-		rc = npf_attend_use(e, s, err);
+		rc = use_port(e, s, err);
 	if (rc < 0)
 		return rc;
 	rc = npf_port_send(port, frame, len, s->id);
@@ -118,7 +122,7 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct 
 	rc = npf_memory_get(asker, &conf, &mem, err);
 	if (rc < 0)
 		return rc;
-	rc = npf_attend_use(e, s, err);
+	rc = use_port(e, s, err);
 	if (rc < 0) {
 		npf_memory_free(e->errands, &mem);
 		return rc;

@@ -11,7 +11,6 @@
 #include "engine/core/access.h"
 #include "engine/core/account.h"
 #include "engine/core/filter_pair.h"
-#include "engine/session/attend.h"
 #include "engine/dump/dump.h"
 #include "base/log.h"
 #include "engine/base/refuse.h"
@@ -21,19 +20,6 @@
 #include <string.h>
 
 #define KIB 1024ull
-#define MIB (1024 * KIB)
-
-/* Is a buffer of that size allowed at all? */
-static int check_size(const struct npf_engine *e, uint64_t size, struct npf_wire_error *err)
-{
-	uint32_t most = e->conf->npf.limits.buffer;
-
-	if (size <= most * MIB)
-		return 0;
-	return npf_refuse(err, -E2BIG,
-		"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
-		(unsigned long long)(size / MIB), most);
-}
 
 int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
 	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
@@ -45,7 +31,7 @@ int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
 			.hugepages = e->hugepages,
 			.overwrite = (s->flags & NPF_WIRE_OPEN_OVERWRITE) != 0},
 	};
-	int rc = check_size(e, size, err);
+	int rc = npf_memory_check_size(&e->conf->npf.limits, size, err);
 
 	return rc == 0 ? npf_memory_get(asker, &conf, mem, err) : rc;
 }
@@ -74,6 +60,35 @@ static int compile(const struct npf_engine *e, const struct npf_session *s,
 		&e->conf->npf.limits, s->port->port.index, insns, n_insns, pair, err);
 }
 
+void npf_session_update(struct npf_session *s)
+{
+	bool screens = npf_session_screens(s);
+
+	s->consumer.buffer = s->buffer;
+	s->consumer.feeds = s->feeds;
+	s->consumer.takes = s->buffer != NULL && s->watch == NULL && s->dump == NULL && !s->ended;
+	s->consumer.form = (struct npf_tap_client){
+		.session = s->id,
+		.owner = s->id,
+		.filter_in = s->filter_in,
+		.filter_out = s->filter_out,
+		/* A filter may look beyond what is to be kept. */
+		.snaplen = screens ? NPF_REC_MAXCAP : s->snaplen,
+		.screens = screens,
+		.filter_gen = atomic_load_explicit(&s->filter_gen, memory_order_relaxed),
+		.want_in = s->params.direction != NPF_WIRE_OUT,
+		.want_out = s->params.direction != NPF_WIRE_IN,
+		.want_own = (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0,
+		.bell = &s->bell,
+	};
+}
+
+static int replan(struct npf_engine *e, struct npf_session *s)
+{
+	npf_session_update(s);
+	return npf_engine_replan(e);
+}
+
 static void append(struct npf_engine *e, struct npf_session *s)
 {
 	struct npf_session **at = &e->sessions;
@@ -82,8 +97,8 @@ static void append(struct npf_engine *e, struct npf_session *s)
 		at = &(*at)->next;
 	*at = s;
 	s->next = NULL;
-	if (s->buffer != NULL)
-		s->port->n_captures++;
+	npf_session_update(s);
+	npf_consumer_add(&s->consumer);
 }
 
 static void unlink_session(struct npf_engine *e, struct npf_session *s)
@@ -92,12 +107,9 @@ static void unlink_session(struct npf_engine *e, struct npf_session *s)
 
 	while (*at != NULL && *at != s)
 		at = &(*at)->next;
-	if (*at == NULL)
-		return;
-	*at = s->next;
-	if (s->buffer != NULL)
-		s->port->n_captures--;
-	npf_attend_leave(s);
+	if (*at != NULL)
+		*at = s->next;
+	npf_consumer_remove(&s->consumer);
 }
 
 static void free_session(struct npf_engine *e, struct npf_session *s)
@@ -110,6 +122,8 @@ static void free_session(struct npf_engine *e, struct npf_session *s)
 	npf_filter_free(s->filter_out);
 	npf_doorbell_fini(&s->bell);
 	npf_account_put(s->account);
+	npf_dump_release(s->dump);
+	npf_engine_port_put(s->port);
 	free(s->feeds);
 	free(s);
 }
@@ -124,7 +138,7 @@ static int prepare_capture(struct npf_engine *e, struct npf_asker *asker, struct
 {
 	int rc;
 
-	rc = check_size(e, s->packet_buffer, err);
+	rc = npf_memory_check_size(&e->conf->npf.limits, s->packet_buffer, err);
 	if (rc == 0 && (s->flags & NPF_WIRE_OPEN_IDLE) == 0)
 		rc = npf_session_make_buffer(
 			e, asker, s, s->packet_buffer, s->port->n_taps, &s->memory, err);
@@ -204,14 +218,15 @@ int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
-	s->port = port;
+	s->port = npf_engine_port_get(port);
+	s->consumer.port = port;
 	s->peer = *peer;
 	s->peer.groups = NULL;
 	s->peer.n_groups = 0;
 	s->snaplen = NPF_MIN(req->snaplen, NPF_REC_MAXCAP);
 	s->flags = req->flags;
-	if (!npf_attend_matters(port))
-		s->flags &= ~NPF_WIRE_OPEN_LOOK;
+	s->consumer.looks =
+		(s->flags & NPF_WIRE_OPEN_LOOK) != 0 && npf_engine_port_has_demand(port);
 	s->params = req->params;
 	s->params.flags |= req->flags & (NPF_WIRE_OPEN_IMMEDIATE | NPF_WIRE_OPEN_NO_OWN);
 	s->bell = NPF_DOORBELL_NONE;
@@ -225,7 +240,7 @@ int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct
 	s->id = e->next_session++;
 	npf_port_stats(&port->port, &s->port_base);
 	append(e, s);
-	rc = npf_attend_read(s, err);
+	rc = npf_consumer_read(&s->consumer, err);
 	if (rc == 0)
 		rc = npf_engine_replan(e);
 	if (rc < 0) {
@@ -238,18 +253,17 @@ int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct
 
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s)
 {
-	npf_dump_stop_session(e, s);
+	npf_dump_stop_of(e, &s->consumer);
 	unlink_session(e, s);
 	npf_session_end_send(e, s);
-	if (s->watch != NULL)
-		npf_watch_unlink(e, s->watch);
+	npf_watch_unlink(e, s->watch);
 	if (npf_engine_leave(e, s->port) < 0) {
 		/* No memory for a plan without it: it stays in the taps' plans, so it must stay
 		 * whole. */
 		npf_err("out of memory: session %llu can't be freed", (unsigned long long)s->id);
 		return NULL;
 	}
-	s->watch = npf_watch_end(e, s->watch);
+	s->watch = npf_watch_end(s->watch);
 	free_session(e, s);
 	return NULL;
 }
@@ -258,18 +272,18 @@ int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wir
 {
 	int rc;
 
-	if ((s->flags & NPF_WIRE_OPEN_LOOK) == 0)
+	if (!s->consumer.looks)
 		return 0;
-	s->flags &= ~NPF_WIRE_OPEN_LOOK;
-	rc = npf_attend_read(s, err);
+	s->consumer.looks = false;
+	rc = npf_consumer_read(&s->consumer, err);
 	if (rc == 0) {
 		rc = npf_engine_replan(e);
 		if (rc == 0)
 			return 0;
 		npf_refuse(err, rc, "the daemon is out of memory");
-		npf_attend_leave(s);
+		npf_consumer_release(&s->consumer);
 	}
-	s->flags |= NPF_WIRE_OPEN_LOOK;
+	s->consumer.looks = true;
 	return rc;
 }
 
@@ -292,11 +306,12 @@ int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 	s->filter_in = now.in;
 	s->filter_out = now.out;
 	step_generation(s, 1);
-	rc = npf_engine_replan(e);
+	rc = replan(e, s);
 	if (rc < 0) {
 		s->filter_in = old.in;
 		s->filter_out = old.out;
 		step_generation(s, -1);
+		npf_session_update(s);
 		npf_filter_pair_free(&now);
 		return npf_refuse(
 			err, rc, "the daemon is out of memory; the old filter stays in force");
@@ -313,12 +328,14 @@ int npf_session_set_params(
 	int rc;
 
 	s->params = *params;
-	rc = npf_engine_replan(e);
-	if (rc < 0)
+	rc = replan(e, s);
+	if (rc < 0) {
 		s->params = old;
-	else
-		apply_wake(s);
-	return rc;
+		npf_session_update(s);
+		return rc;
+	}
+	apply_wake(s);
+	return 0;
 }
 
 static void add_counters(struct npf_ring_counters *sum, const struct npf_buffer *b)
@@ -356,6 +373,12 @@ void npf_sessions_remind(struct npf_engine *e)
 			s->owes_ring = true;
 }
 
+void npf_session_end_capture(struct npf_session *s)
+{
+	s->ended = s->ended || s->consumer.takes;
+	npf_session_update(s);
+}
+
 void npf_session_end(struct npf_session *s)
 {
 	if (s->buffer != NULL)
@@ -370,44 +393,38 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_m
 	struct npf_watch *old_watch = s->watch;
 	int rc;
 
-	s->buffer = memory->buffer;
-	rc = npf_attend_read(s, err);
+	s->buffer = s->consumer.buffer = memory->buffer;
+	rc = npf_consumer_read(&s->consumer, err);
 	if (rc < 0) {
-		s->buffer = old;
+		s->buffer = s->consumer.buffer = old;
 		return rc;
 	}
-	s->port->n_captures += old == NULL;
 	s->watch = watch;
-	if (old_watch != NULL)
-		npf_watch_unlink(e, old_watch);
-	if (watch != NULL)
-		npf_watch_link(e, watch);
+	npf_watch_unlink(e, old_watch);
+	npf_watch_link(e, watch);
 	apply_wake(s);
-	rc = npf_engine_replan(e);
+	rc = replan(e, s);
 	if (rc < 0) {
-		if (old == NULL) {
-			s->port->n_captures--;
-			npf_attend_leave(s);
-		}
-		if (watch != NULL)
-			npf_watch_unlink(e, watch);
-		if (old_watch != NULL)
-			npf_watch_link(e, old_watch);
+		if (old == NULL)
+			npf_consumer_release(&s->consumer);
+		npf_watch_unlink(e, watch);
+		npf_watch_link(e, old_watch);
 		s->buffer = old;
 		s->watch = old_watch;
+		npf_session_update(s);
 		return npf_refuse(err, rc, "the daemon is out of memory; all stays as it was");
 	}
 	s->memory = *memory;
 	*memory = (struct npf_memory){0};
 	/* The reader has the old buffer mapped: it drains that to its end, then goes on with the
 	 * new one. */
-	npf_watch_stop(e, old_watch);
+	npf_watch_stop(old_watch);
 	if (old == NULL)
 		return 0;
 	close_lanes(s, old);
 	if (old_watch == NULL)
 		add_counters(&s->retired, old);
-	npf_watch_end(e, old_watch);
+	npf_watch_end(old_watch);
 	npf_memory_free(e->errands, &old_memory);
 	return 0;
 }
@@ -437,21 +454,48 @@ int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct
 	return rc;
 }
 
-uint64_t npf_session_shown(const struct npf_engine *e, const struct npf_engine_port *port)
+int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct npf_dump_spec *spec,
+	struct npf_dump **dp, struct npf_wire_error *err)
 {
-	uint64_t shown = NPF_SHOWN_NONE;
+	struct npf_dump *last = s->dump, *d;
+	int rc;
 
-	if (npf_dumps_on(e, port) > 0)
-		return NPF_SHOWN_ALL;
-	for (const struct npf_session *s = e->sessions; s != NULL; s = s->next) {
-		if (s->port != port || s->buffer == NULL || s->watch != NULL ||
-			s->params.direction == NPF_WIRE_IN || !npf_attend_is_served(s))
-			continue;
-		if (shown != NPF_SHOWN_NONE || (s->params.flags & NPF_WIRE_OPEN_NO_OWN) == 0)
-			return NPF_SHOWN_ALL;
-		shown = s->id;
-	}
-	return shown;
+	/* One that has reached its limit makes room for the next. */
+	if (last != NULL && !npf_dump_is_over(last))
+		return npf_refuse(err, -EBUSY, "this session has a dump already");
+	rc = last != NULL ? npf_dump_stop(e, last) : 0;
+	if (rc < 0)
+		return npf_refuse(err, rc, "the daemon is out of memory");
+	/* Its port goes on when the dump has ended and the session captures again. */
+	rc = npf_engine_use(e, &s->consumer, err);
+	if (rc < 0)
+		return rc;
+	spec->port = s->port->port.conf->name;
+	spec->snaplen = s->snaplen;
+	spec->model = &s->consumer;
+	rc = npf_dump_new(e, spec, &d, err);
+	if (rc < 0)
+		return rc;
+	/* One exchange of plans takes the packets from here to there. */
+	s->dump = d;
+	npf_session_update(s);
+	rc = npf_dump_run(e, d, err);
+	s->dump = last;
+	npf_session_update(s);
+	if (rc < 0)
+		return rc;
+	npf_session_drop_dump(s);
+	s->dump = npf_dump_hold(d);
+	npf_session_update(s);
+	*dp = d;
+	return 0;
+}
+
+void npf_session_drop_dump(struct npf_session *s)
+{
+	npf_dump_add_stats(s->dump, &s->dumped);
+	s->dump = npf_dump_release(s->dump);
+	npf_session_update(s);
 }
 
 bool npf_session_screens(const struct npf_session *s)

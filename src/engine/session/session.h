@@ -7,21 +7,14 @@
 #ifndef NPF_ENGINE_SESSION_SESSION_H
 #define NPF_ENGINE_SESSION_SESSION_H
 
+#include "engine/core/access.h"
+#include "engine/core/consumer.h"
 #include "engine/core/engine.h"
 #include "engine/core/supply.h"
+#include "jit/bpf.h"
 #include "ringbuf/tx.h"
 
 #include <sys/types.h>
-
-/* Who is at the other end of a connection, as the kernel says. */
-struct npf_peer {
-	pid_t pid;
-	uid_t uid;
-	gid_t gid;
-	gid_t *groups; /* supplementary */
-	unsigned int n_groups;
-	char program[NPF_WIRE_NAMELEN]; /* as the client says: for people only */
-};
 
 struct npf_session {
 	struct npf_session *next;
@@ -29,9 +22,8 @@ struct npf_session {
 	struct npf_engine_port *port;
 	struct npf_peer peer; /* groups is NULL: rights are checked when the session is opened */
 	uint32_t snaplen;
-	uint32_t flags; /* NPF_WIRE_OPEN_* */
-	bool reads;     /* its port delivers to it, and waits for it; see attend.h */
-	bool uses;      /* its port runs for it */
+	uint32_t flags;               /* NPF_WIRE_OPEN_* */
+	struct npf_consumer consumer; /* what the plans know of it; see npf_session_update() */
 	struct npf_wire_params params;
 	uint32_t n_insns;
 	_Atomic uint16_t filter_gen; /* a monitor's worker reads it, too */
@@ -48,8 +40,8 @@ struct npf_session {
 	struct npf_ring_counters retired; /* of buffers that were replaced */
 	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
 	bool ended;                       /* its interface has disappeared: nothing more comes */
-	uint64_t dump_id;      /* of its dump: what it accepts goes there; 0: it has none */
-	struct npf_dump *dump; /* the same: what it counts is the session's; NULL: it has none */
+	struct npf_dump *dump; /* what it accepts goes there, and what that counts is the session's;
+				  NULL: it has none. Owns: a reference */
 	struct npf_wire_stats dumped; /* what its dumps before that counted */
 	uint64_t sent, send_failed;   /* by requests; a lane has its own counts */
 	struct npf_send_lane *tx;     /* NULL: none */
@@ -66,7 +58,12 @@ struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *
 /* Its client begins to read: from the next packet on, of the first one when it starts the port. */
 int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wire_error *err);
 
-/* Its port is gone: the reader drains what is there and then sees the end. The session stays until
+/* Its client says what the session wants now; new plans are the caller's to make. */
+void npf_session_update(struct npf_session *s);
+
+/* It captures nothing more from the next plans on, if it captures. */
+void npf_session_end_capture(struct npf_session *s);
+/* No plan has it: the reader drains what is there and then sees the end. The session stays until
  * its client leaves. */
 void npf_session_end(struct npf_session *s);
 
@@ -81,14 +78,38 @@ int npf_session_set_params(
 int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
 	uint64_t size, struct npf_wire_error *err);
 
-/* For modes: make a buffer within the user's limits, */
+/*
+ * npf_session_set_mode - what the ring brings from now on: packets, or counts.
+ * On success the session has a new buffer, and the old one is closed after its last record.
+ * @tail: the rows, and the instructions of their filters
+ * Return: 0; -EINPROGRESS: see core/supply.h; or -errno with a text in err: all is as it was.
+ */
+int npf_session_set_mode(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+	const struct npf_wire_set_mode *req, const void *tail, struct npf_wire_error *err);
+
+/* Make a buffer for a session, within the limits. Return: as npf_memory_get(). */
 int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
 	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
 	struct npf_wire_error *err);
-/* and let it and the watch (NULL: packets) take the place of the old ones, which are ended. On
- * failure all stays as it was, and the new ones stay the caller's. */
+/*
+ * npf_session_switch - another buffer and watch (NULL: packets) take the place of the old ones,
+ * which are ended.
+ * Return: 0; or -errno with a text in err: all is as it was, and the new ones stay the caller's.
+ */
 int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
 	struct npf_watch *watch, struct npf_wire_error *err);
+
+struct npf_dump_spec;
+
+/*
+ * npf_session_start_dump - what the session accepts goes into a dump from now on.
+ * @spec: port, snaplen and model are filled in from the session
+ * Return: as npf_dump_start(); -EBUSY: it has a dump that is not over.
+ */
+int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct npf_dump_spec *spec,
+	struct npf_dump **dp, struct npf_wire_error *err);
+/* Its dump has been stopped: it captures again. What the dump counted stays the session's. */
+void npf_session_drop_dump(struct npf_session *s);
 
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_wire_error *err);
@@ -114,8 +135,5 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st);
 
 /* 0, or -EPROTO once its client was caught lying in shared memory. */
 int npf_session_fault(const struct npf_session *s);
-
-/* Whose sent packets are to be shown to anybody on this port? For npf_port.shown. */
-uint64_t npf_session_shown(const struct npf_engine *e, const struct npf_engine_port *port);
 
 #endif

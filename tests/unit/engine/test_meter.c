@@ -265,7 +265,7 @@ static void run_monitor(unsigned int refuse, bool finish, struct told *t)
 	npf_monitor_set_live(ms, m, true);
 	assert_int_equal(npf_monitor_start(ms, m), 0);
 	for (int i = 0; i < 3; i++) {
-		lcores[i].meter = npf_monitor_meter(m, (unsigned int)i);
+		lcores[i].meter = npf_monitor_meters(m)[i];
 		lcores[i].lock = i == 2 ? &lock : NULL;
 		pthread_create(&lcores[i].thread, NULL, lcore_main, &lcores[i]);
 	}

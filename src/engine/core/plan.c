@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* plan.c - see plan.h. Rows of clients, of meters and of their filters follows the queues in a
+ * plan's block. */
+#include "engine/core/plan.h"
+
+#include "engine/core/consumer.h"
+#include "engine/datapath/count.h"
+
+/* Where the next part of each kind goes in the block. */
+struct room {
+	struct npf_tap_queue *queues;
+	struct npf_tap_client *clients;
+	struct npf_tap_meter *meters;
+	struct npf_tap_row *rows;
+};
+
+static bool is_planned(const struct npf_consumer *c)
+{
+	return c->takes && npf_consumer_is_served(c);
+}
+
+/* Whose filter and direction hold. */
+static const struct npf_tap_client *form_of(const struct npf_consumer *c)
+{
+	return c->model != NULL ? &c->model->form : &c->form;
+}
+
+static unsigned int n_rows_of(const struct npf_meter_consumer *m)
+{
+	return NPF_MAX(m->n_rows, 1u);
+}
+
+/* The lane that tap t feeds of each consumer of the port; the port has a queue on that tap. */
+static unsigned int lane_of(const struct npf_engine_port *p, unsigned int t)
+{
+	unsigned int lane = 0;
+
+	while (p->taps[lane] != t)
+		lane++;
+	return lane;
+}
+
+static void plan_consumer(
+	const struct npf_consumer *c, unsigned int lane, struct npf_tap_client *to)
+{
+	const struct npf_tap_client *form = form_of(c);
+
+	*to = c->form;
+	to->owner = form->owner;
+	to->filter_in = form->filter_in;
+	to->filter_out = form->filter_out;
+	to->want_in = form->want_in;
+	to->want_out = form->want_out;
+	to->want_own = form->want_own;
+	to->feed = &c->feeds[lane];
+	if (c->buffer != NULL) {
+		struct npf_buffer_info info;
+
+		npf_buffer_info(c->buffer, &info);
+		to->lane = npf_buffer_lane(c->buffer, lane);
+		to->lane_size = info.size;
+		to->is_merged = info.n_lanes > 1;
+	}
+}
+
+static unsigned int plan_consumers(
+	const struct npf_engine_port *p, unsigned int lane, struct npf_tap_client *clients)
+{
+	unsigned int n = 0;
+
+	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next)
+		if (is_planned(c))
+			plan_consumer(c, lane, &clients[n++]);
+	return n;
+}
+
+static void plan_meter(const struct npf_meter_consumer *m, unsigned int lane,
+	struct npf_tap_meter *to, struct npf_tap_row *rows)
+{
+	const struct npf_tap_client *form = m->model != NULL ? &m->model->form : NULL;
+
+	if (m->n_rows == 0)
+		rows[0] = (struct npf_tap_row){form->filter_in, form->filter_out};
+	for (unsigned int i = 0; i < m->n_rows; i++)
+		rows[i] = m->rows[i];
+	*to = (struct npf_tap_meter){
+		.session = m->session,
+		.meter = m->meters[lane],
+		.feed = m->feeds != NULL ? &m->feeds[lane] : NULL,
+		.n_rows = n_rows_of(m),
+		.rows = rows,
+		.want_in = form == NULL || form->want_in,
+		.want_out = form != NULL && form->want_out,
+		.want_own = form != NULL && form->want_own,
+	};
+}
+
+static unsigned int plan_meters(const struct npf_engine_port *p, unsigned int lane,
+	struct npf_tap_meter *meters, struct npf_tap_row **rowsp)
+{
+	unsigned int n = 0;
+
+	for (const struct npf_meter_consumer *m = p->meters; m != NULL; m = m->next) {
+		plan_meter(m, lane, &meters[n++], *rowsp);
+		*rowsp += n_rows_of(m);
+	}
+	return n;
+}
+
+static void count_meters(const struct npf_engine_port *p, size_t *n_metersp, size_t *n_rowsp)
+{
+	for (const struct npf_meter_consumer *m = p->meters; m != NULL; m = m->next) {
+		*n_metersp += 1;
+		*n_rowsp += n_rows_of(m);
+	}
+}
+
+/* Room for whatever a tap could have to do. */
+static struct npf_plan *new_plan(const struct npf_engine *e, struct room *room)
+{
+	size_t n_queues = 0, n_clients = 0, n_meters = 0, n_rows = 0;
+	struct npf_plan *plan;
+
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		for (uint16_t q = 0; q < e->ports[i]->port.n_queues; q++) {
+			n_queues++;
+			n_clients += npf_engine_port_n_captures(e->ports[i]);
+			count_meters(e->ports[i], &n_meters, &n_rows);
+		}
+	plan = calloc(1, sizeof(*plan) + n_queues * sizeof(*room->queues) +
+				 n_clients * sizeof(*room->clients) +
+				 n_meters * sizeof(*room->meters) + n_rows * sizeof(*room->rows));
+	if (plan == NULL)
+		return NULL;
+	room->queues = (struct npf_tap_queue *)(plan + 1);
+	room->clients = (struct npf_tap_client *)(room->queues + n_queues);
+	room->meters = (struct npf_tap_meter *)(room->clients + n_clients);
+	room->rows = (struct npf_tap_row *)(room->meters + n_meters);
+	plan->queues = room->queues;
+	return plan;
+}
+
+static void plan_queue(struct npf_engine_port *p, uint16_t q, unsigned int t, struct room *room)
+{
+	unsigned int lane = lane_of(p, t);
+	struct npf_tap_queue *queue = room->queues++;
+
+	*queue = (struct npf_tap_queue){
+		.port = &p->port,
+		.queue = q,
+		.wait = p->port.conf->overflow == NPF_OVERFLOW_WAIT,
+		.stall = &p->stalls[q],
+		.clients = room->clients,
+		.meters = room->meters,
+	};
+	queue->n_clients = plan_consumers(p, lane, room->clients);
+	queue->n_meters = plan_meters(p, lane, room->meters, &room->rows);
+	room->clients += queue->n_clients;
+	room->meters += queue->n_meters;
+}
+
+struct npf_plan *npf_plan_make(const struct npf_engine *e, unsigned int t)
+{
+	struct room room;
+	struct npf_plan *plan = new_plan(e, &room);
+
+	if (plan == NULL)
+		return NULL;
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		struct npf_engine_port *p = e->ports[i];
+
+		if (!npf_engine_port_is_polled(p))
+			continue;
+		for (uint16_t q = 0; q < p->port.n_queues; q++)
+			if (p->queue_tap[q] == t)
+				plan_queue(p, q, t, &room);
+	}
+	plan->n_queues = (unsigned int)(room.queues - plan->queues);
+	return plan;
+}
+
+int npf_plan_sent_meters(const struct npf_engine_port *p, struct npf_sent_meters **smp)
+{
+	size_t n_meters = 0, n_rows = 0;
+	struct npf_tap_row *rows;
+
+	*smp = NULL;
+	if (!p->gone)
+		count_meters(p, &n_meters, &n_rows);
+	if (n_meters == 0)
+		return 0;
+	*smp = npf_sent_meters_new(n_meters, n_rows, &rows);
+	if (*smp == NULL)
+		return -ENOMEM;
+	(*smp)->n_meters = plan_meters(p, p->n_taps, (*smp)->meters, &rows);
+	return 0;
+}
+
+uint64_t npf_plan_shown(const struct npf_engine_port *p)
+{
+	uint64_t shown = NPF_SHOWN_NONE;
+
+	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next) {
+		const struct npf_tap_client *form = form_of(c);
+
+		if (!is_planned(c) || !form->want_out)
+			continue;
+		if (shown != NPF_SHOWN_NONE || form->want_own || form->owner == 0)
+			return NPF_SHOWN_ALL;
+		shown = form->owner;
+	}
+	return shown;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* engine.h - the engine from its first port to its last. Context: the control thread. */
+#ifndef NPF_ENGINE_LIFECYCLE_ENGINE_H
+#define NPF_ENGINE_LIFECYCLE_ENGINE_H
+
+#include "engine/core/engine.h"
+
+/*
+ * npf_engine_new - open every port of the configuration, start the taps and the ports. The EAL is
+ * up. Return: 0, or -errno with a text in err.
+ */
+int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep, char *err,
+	size_t err_len);
+
+/* Ends sessions, taps and ports. NULL is fine; returns NULL. */
+struct npf_engine *npf_engine_free(struct npf_engine *e);
+
+#endif
