@@ -3,7 +3,7 @@
 #include "engine/config/dump.h"
 
 #include "base/units.h"
-#include "writer/disk/name.h"
+#include "writer/disk/pattern.h"
 #include "writer/feed/ring.h"
 #include "engine/config/expression.h"
 #include "ringbuf/ring.h"
@@ -19,9 +19,9 @@
 		struct npf_config_dump, member, 1, max)
 
 static const cyaml_strval_t format_names[] = {
-	{"pcap", NPF_DUMP_PCAP},
-	{"pcap-ns", NPF_DUMP_PCAP_NS},
-	{"pcapng", NPF_DUMP_PCAPNG},
+	{"pcap", NPF_WRITER_PCAP},
+	{"pcap-ns", NPF_WRITER_PCAP_NS},
+	{"pcapng", NPF_WRITER_PCAPNG},
 };
 static const cyaml_strval_t compress_names[] = {
 	{"none", NPF_COMPRESS_NONE},
@@ -195,12 +195,12 @@ static int sizes(struct npf_config_dump *d, const struct complaint *c)
 		rc = number("limit.packets", d->limit.packets, c);
 	d->limits.file_packets = d->rotate.packets;
 	d->limits.max_packets = d->limit.packets;
-	if (rc == 0 && (d->ring > NPF_DUMP_RING_MAX || d->retro_bytes > NPF_DUMP_RING_MAX / 2))
-		return complain(c, "buffer: more than %llu GiB", NPF_DUMP_RING_MAX >> 30);
+	if (rc == 0 && (d->ring > NPF_WRITER_RING_MAX || d->retro_bytes > NPF_WRITER_RING_MAX / 2))
+		return complain(c, "buffer: more than %llu GiB", NPF_WRITER_RING_MAX >> 30);
 	return rc;
 }
 
-const char *npf_config_dump_clash(const struct npf_dump_limits *limits, bool retrospective)
+const char *npf_config_dump_clash(const struct npf_writer_limits *limits, bool retrospective)
 {
 	bool limited = limits->file_size != 0 || limits->file_packets != 0 ||
 		       limits->file_time_ns != 0 || limits->max_size != 0 ||
@@ -214,22 +214,22 @@ const char *npf_config_dump_clash(const struct npf_dump_limits *limits, bool ret
 /* Do the header and the trailer of a file fit? Of pcapng's header the port's device is missing
  * here: the daemon, which knows it, checks again. */
 static int fits(const struct npf_config_dump *d, const char *key,
-	const struct npf_dump_limits *limits, const struct complaint *c)
+	const struct npf_writer_limits *limits, const struct complaint *c)
 {
-	const struct npf_dump_head head = {
+	const struct npf_writer_header head = {
 		.format = d->format,
 		.if_name = d->port,
 		.filter = d->filter,
 		.comment = d->comment,
 	};
-	uint32_t trailer = npf_dump_trailer_size(d->format);
+	uint32_t trailer = npf_writer_trailer_size(d->format);
 	npf_autofree void *bytes = NULL;
-	struct npf_dump_cut cut;
-	int n = npf_dump_format_head(&head, &bytes);
+	struct npf_writer_rotation cut;
+	int n = npf_writer_encode_header(&head, &bytes);
 
 	if (n < 0)
 		return n;
-	return npf_dump_cut_init(&cut, limits, (uint32_t)n, trailer, NULL) == 0
+	return npf_writer_rotation_init(&cut, limits, (uint32_t)n, trailer, NULL) == 0
 		       ? 0
 		       : complain(c, "%s: smaller than the header of a file, %u bytes", key,
 				 (uint32_t)n + trailer);
@@ -240,11 +240,11 @@ static int limits(const struct npf_config_dump *d, const struct complaint *c)
 	const char *clash =
 		npf_config_dump_clash(&d->limits, d->retro_bytes != 0 || d->retro_ns != 0);
 	int rc = fits(
-		d, "rotate.size", &(struct npf_dump_limits){.file_size = d->limits.file_size}, c);
+		d, "rotate.size", &(struct npf_writer_limits){.file_size = d->limits.file_size}, c);
 
 	if (rc == 0)
 		rc = fits(d, "limit.size",
-			&(struct npf_dump_limits){.max_size = d->limits.max_size}, c);
+			&(struct npf_writer_limits){.max_size = d->limits.max_size}, c);
 	return rc == 0 && clash != NULL ? complain(c, "retrospective: %s", clash) : rc;
 }
 
@@ -269,8 +269,8 @@ int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, si
 	if (d->index != NULL && d->index[0] != '/')
 		return complain(&c, "index: \"%s\" is not an absolute path", d->index);
 	rc = snprintf(err, err_len, "file: ");
-	if (npf_dump_name_check(d->file, err + rc, err_len - (size_t)rc) < 0 ||
-		npf_dump_name_free(d->file, err + rc, err_len - (size_t)rc) < 0)
+	if (npf_writer_pattern_check(d->file, err + rc, err_len - (size_t)rc) < 0 ||
+		npf_writer_pattern_check_target(d->file, err + rc, err_len - (size_t)rc) < 0)
 		return -EINVAL;
 	rc = npf_expression_compile(
 		d->filter, linktype, NPF_REC_MAXCAP, &insns, &n_insns, err, err_len);

@@ -4,7 +4,7 @@
 #define NPF_ENGINE_CONFIG_DUMP_H
 
 #include "base/base.h"
-#include "writer/feed/cut.h"
+#include "writer/feed/rotation.h"
 #include "writer/feed/format.h"
 
 #include <sys/types.h>
@@ -15,7 +15,7 @@ struct cyaml_schema_value;
 struct npf_config_dump {
 	char *name, *port;
 	char *filter, *file, *comment, *index; /* or NULL */
-	enum npf_dump_format format;
+	enum npf_writer_format format;
 	uint32_t snaplen;
 	enum {
 		NPF_COMPRESS_NONE,
@@ -37,7 +37,7 @@ struct npf_config_dump {
 	} retrospective;
 
 	/* filled in by npf_config_dump_check() */
-	struct npf_dump_limits limits;
+	struct npf_writer_limits limits;
 	uint64_t ring, keep_size, retro_bytes, retro_ns;
 	mode_t file_mode; /* 0: the default */
 	uid_t uid;        /* -1: the daemon's */
@@ -50,7 +50,7 @@ extern const struct cyaml_schema_value npf_config_dump_entry;
  * npf_config_dump_clash - can a dump be retrospective and have limits?
  * Return: NULL: these go together; else a sentence for people that says what does not.
  */
-const char *npf_config_dump_clash(const struct npf_dump_limits *limits, bool retrospective);
+const char *npf_config_dump_clash(const struct npf_writer_limits *limits, bool retrospective);
 
 /*
  * npf_config_dump_check - what the schema can't say; fills in what is meant.

@@ -23,9 +23,9 @@
 #define CLIENT_RING (32ull << 20)
 #define MIB         (1ull << 20)
 
-static_assert((int)NPF_WIRE_DUMP_PCAP == (int)NPF_DUMP_PCAP &&
-		      (int)NPF_WIRE_DUMP_PCAP_NS == (int)NPF_DUMP_PCAP_NS &&
-		      (int)NPF_WIRE_DUMP_PCAPNG == (int)NPF_DUMP_PCAPNG,
+static_assert((int)NPF_WIRE_DUMP_PCAP == (int)NPF_WRITER_PCAP &&
+		      (int)NPF_WIRE_DUMP_PCAP_NS == (int)NPF_WRITER_PCAP_NS &&
+		      (int)NPF_WIRE_DUMP_PCAPNG == (int)NPF_WRITER_PCAPNG,
 	"formats on the wire are formats");
 
 static int check_file(
@@ -99,7 +99,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 		.comment = req->comment,
 		.file = req->file[0] != '\0' ? req->file : NULL,
 		.fd = conn->opener.fd,
-		.format = (enum npf_dump_format)req->format,
+		.format = (enum npf_writer_format)req->format,
 		.snaplen = req->snaplen,
 		.limits = {.file_size = req->file_size,
 			.file_packets = req->file_packets,
@@ -173,7 +173,7 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 			"dump \"%s\" is not a running retrospective one: there is nothing to "
 			"trigger",
 			d->name);
-	rc = npf_dump_retro_trigger(&d->producer, req->after_ns);
+	rc = npf_writer_retro_trigger(&d->producer, req->after_ns);
 	return rc < 0 ? npf_refuse(err, rc, "the file of the last trigger is still being written")
 		      : 0;
 }
@@ -186,7 +186,7 @@ int npf_dump_request_status(
 	*st = (struct npf_wire_dump_status){.ended = 2};
 	if (d == NULL)
 		return npf_refuse(err, -ENOENT, "this session has no dump");
-	npf_dump_look(d);
+	npf_dump_refresh(d);
 	st->packets = d->counters.written;
 	st->bytes = d->counters.bytes;
 	st->dropped = d->counters.drop_disk + d->counters.drop_oversize;

@@ -36,7 +36,7 @@ struct npf_order {
 static void release(struct npf_memory *mem)
 {
 	mem->buffer = npf_buffer_free(mem->buffer);
-	mem->ring = npf_dump_ring_free(mem->ring);
+	mem->ring = npf_writer_ring_free(mem->ring);
 	mem->lane = npf_tx_lane_free(mem->lane);
 }
 
@@ -49,7 +49,7 @@ static int make(const struct npf_memory_conf *conf, struct npf_memory *mem)
 	if (conf->buffer.n_lanes > 0)
 		rc = npf_buffer_new(&conf->buffer, &mem->buffer);
 	if (rc == 0 && conf->ring > 0)
-		rc = npf_dump_ring_new(conf->ring, conf->ring_hugepages, &mem->ring);
+		rc = npf_writer_ring_new(conf->ring, conf->ring_hugepages, &mem->ring);
 	if (rc == 0 && conf->lane > 0)
 		rc = npf_tx_lane_new(
 			conf->lane, payer != NULL ? npf_account_wakes(payer) : NULL, &mem->lane);
@@ -106,7 +106,7 @@ int npf_memory_check_size(
 uint64_t npf_memory_needed(const struct npf_memory_conf *conf)
 {
 	uint64_t lanes = size_of_lanes(&conf->buffer);
-	uint64_t ring = conf->ring > 0 ? npf_dump_ring_size(conf->ring) : 0;
+	uint64_t ring = conf->ring > 0 ? npf_writer_ring_size(conf->ring) : 0;
 
 	if (lanes == UINT64_MAX || (conf->ring > 0 && ring == 0))
 		return UINT64_MAX;

@@ -29,7 +29,7 @@ struct npf_memory_conf {
 
 struct npf_memory {
 	struct npf_buffer *buffer;
-	struct npf_dump_ring *ring;
+	struct npf_writer_ring *ring;
 	struct npf_tx_lane *lane;
 	struct npf_charge charge;
 	uid_t uid;

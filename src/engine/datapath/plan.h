@@ -15,7 +15,7 @@
 #define NPF_TAP_BURST 32
 
 struct npf_doorbell;
-struct npf_dump_producer;
+struct npf_writer_producer;
 struct npf_filter;
 struct npf_lane;
 struct npf_meter;
@@ -43,7 +43,7 @@ struct npf_tap_client {
 	uint64_t session; /* id of session or dump; clients of a queue stand in ascending order */
 	uint64_t owner;   /* id of the session whose sends are its own; 0: nobody's are */
 	struct npf_lane *lane;
-	struct npf_dump_producer *dump; /* in place of a lane: straight into a dump's ring */
+	struct npf_writer_producer *dump; /* in place of a lane: straight into a dump's ring */
 	struct npf_feed *feed;
 	const struct npf_filter *filter_in;  /* for received packets; NULL: accept all */
 	const struct npf_filter *filter_out; /* for sent ones */

@@ -60,7 +60,7 @@ static void wake(const struct npf_tap_client *c)
 static void commit(const struct npf_tap_client *c, uint64_t now_ns)
 {
 	if (c->dump != NULL)
-		npf_dump_commit(c->dump);
+		npf_writer_burst_commit(c->dump);
 	else if (npf_lane_commit(c->lane, now_ns))
 		wake(c);
 }
@@ -121,7 +121,7 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 	uint64_t accepted = 0;
 
 	if (c->dump != NULL)
-		npf_dump_begin(c->dump, b->n);
+		npf_writer_burst_begin(c->dump, b->n);
 	if (filter != NULL)
 		judge(c, filter, b);
 	for (unsigned int i = 0; i < b->n; i++) {
@@ -137,9 +137,9 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 			npf_lane_put(c->lane, &hdr, b->data[i]);
 			continue;
 		}
-		npf_dump_behind(c->dump, b->n - i);
-		if (!npf_dump_put(c->dump, &hdr, b->data[i]))
-			npf_dump_drop(c->dump, 1);
+		npf_writer_burst_pending(c->dump, b->n - i);
+		if (!npf_writer_put(c->dump, &hdr, b->data[i]))
+			npf_writer_drop(c->dump, 1);
 	}
 	count(&c->feed->received, b->n);
 	if (NPF_UNLIKELY(c->screens))
@@ -161,7 +161,7 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 	struct npf_rec hdr = b->hdr[i];
 
 	if (c->dump != NULL)
-		npf_dump_begin(c->dump, 1);
+		npf_writer_burst_begin(c->dump, 1);
 	if (!is_wanted(c, b, i))
 		verdict = 0;
 	else if (filter != NULL)
@@ -173,8 +173,8 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 		hdr.caplen = keep_bytes(c, b, i, verdict);
 		hdr.filter_gen = c->filter_gen;
 		if (c->dump != NULL) {
-			if (!npf_dump_put(c->dump, &hdr, b->data[i])) {
-				npf_dump_unbegin(c->dump);
+			if (!npf_writer_put(c->dump, &hdr, b->data[i])) {
+				npf_writer_burst_uncount(c->dump);
 				return false;
 			}
 		} else if (!npf_lane_try(c->lane, &hdr, b->data[i])) {
@@ -307,7 +307,7 @@ static void tick(struct npf_tap *t, const struct npf_plan *plan, uint64_t *next_
 
 		for (unsigned int c = 0; c < q->n_clients; c++)
 			if (q->clients[c].dump != NULL)
-				npf_dump_tick(q->clients[c].dump, now);
+				npf_writer_tick(q->clients[c].dump, now);
 			else if (npf_lane_tick(q->clients[c].lane, mark, mono))
 				wake(&q->clients[c]);
 		npf_count_tick(q, now - t->to_mono);

@@ -228,7 +228,7 @@ int npf_dump_stop(struct npf_engine *e, struct npf_dump *d)
 			npf_lane_close(npf_buffer_lane(d->buffer, i));
 		return 0;
 	}
-	npf_dump_end(&d->producer);
+	npf_writer_end(&d->producer);
 	return 0;
 }
 
@@ -255,13 +255,13 @@ struct npf_dump *npf_dump_find(const struct npf_engine *e, const char *name)
 	return found;
 }
 
-void npf_dump_look(struct npf_dump *d)
+void npf_dump_refresh(struct npf_dump *d)
 {
-	const struct npf_dump_counters *c = &d->producer.counters;
+	const struct npf_writer_counters *c = &d->producer.counters;
 
 	if (d->life == NPF_DUMP_DONE)
 		return;
-	npf_dump_worker_state(d->worker, &d->state);
+	npf_writer_worker_status(d->worker, &d->state);
 	d->counters.received = atomic_load_explicit(&c->received, memory_order_relaxed);
 	d->counters.written = atomic_load_explicit(&c->written, memory_order_relaxed);
 	d->counters.bytes = atomic_load_explicit(&c->bytes, memory_order_relaxed);
@@ -280,8 +280,8 @@ void npf_dump_add_stats(struct npf_dump *d, struct npf_wire_stats *st)
 
 	if (d == NULL)
 		return;
-	npf_dump_look(d);
-	framing = d->producer.cut.head + d->counters.written * NPF_DUMP_PCAP_RECORD;
+	npf_dump_refresh(d);
+	framing = d->producer.rotation.head + d->counters.written * NPF_WRITER_PCAP_RECORD;
 	st->received += d->counters.received;
 	st->accepted += d->counters.written + d->counters.drop_disk + d->counters.drop_oversize;
 	st->captured += d->counters.written;
@@ -292,18 +292,18 @@ void npf_dump_add_stats(struct npf_dump *d, struct npf_wire_stats *st)
 
 static bool has_exited(const struct npf_dump *d, int timeout_ms)
 {
-	struct pollfd pfd = {.fd = npf_dump_worker_fd(d->worker), .events = POLLIN};
+	struct pollfd pfd = {.fd = npf_writer_worker_fd(d->worker), .events = POLLIN};
 
 	return poll(&pfd, 1, timeout_ms) > 0;
 }
 
 static void reap(struct npf_dump *d)
 {
-	npf_dump_look(d);
-	d->worker = npf_dump_worker_join(d->worker);
+	npf_dump_refresh(d);
+	d->worker = npf_writer_worker_join(d->worker);
 	d->life = NPF_DUMP_DONE;
 	d->port = npf_engine_port_put(d->port);
-	npf_dump_free_works(d);
+	npf_dump_release_resources(d);
 	npf_doorbell_ring(&d->done); /* whoever waits has the other end */
 	npf_doorbell_fini(&d->done);
 }
@@ -333,7 +333,7 @@ void npf_dumps_tick(struct npf_engine *e)
 	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next) {
 		if (d->life == NPF_DUMP_DONE)
 			continue;
-		npf_dump_look(d);
+		npf_dump_refresh(d);
 		if (d->life == NPF_DUMP_RUNNING &&
 			(d->leaving || atomic_load_explicit(&d->ring->over, memory_order_acquire)))
 			npf_dump_stop(e, d);
@@ -351,7 +351,7 @@ static bool wait_for_disk(struct npf_dump *d, uint64_t since_ns)
 
 		if (has_exited(d, waited < GRACE_NS ? 50 : 0))
 			return true;
-		npf_dump_look(d);
+		npf_dump_refresh(d);
 		if (waited >= GRACE_NS || (d->state.error != 0 && waited >= REFUSED_NS))
 			return false;
 	}
@@ -374,7 +374,7 @@ static bool end_abandoned(struct npf_dump *d, uint64_t end_ns)
 	uint64_t now = npf_clock_monotonic();
 
 	if (!has_exited(d, now < end_ns ? (int)((end_ns - now) / NPF_NS_PER_MS) : 0)) {
-		npf_dump_look(d);
+		npf_dump_refresh(d);
 		npf_err("dump %s: the disk does not answer: what it has not taken, up to %llu "
 			"bytes, is lost, and the kernel keeps this process until it answers",
 			d->name,
@@ -382,7 +382,7 @@ static bool end_abandoned(struct npf_dump *d, uint64_t end_ns)
 					     NPF_MIN(d->state.bytes, d->counters.bytes)));
 		return false;
 	}
-	npf_dump_look(d);
+	npf_dump_refresh(d);
 	npf_warn("dump %s: the disk did not take what was left: %s; %llu packets are lost by it",
 		d->name, d->state.error != 0 ? d->state.error_text : "it is too slow",
 		(unsigned long long)(d->state.lost + unmerged(d)));
@@ -402,7 +402,7 @@ void npf_dumps_end_all(struct npf_engine *e)
 		if (wait_for_disk(d, now))
 			reap(d);
 		else
-			npf_dump_worker_abandon(d->worker);
+			npf_writer_worker_abandon(d->worker);
 	}
 	now = npf_clock_monotonic();
 	while (e->dumps != NULL) {

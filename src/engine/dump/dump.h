@@ -33,9 +33,9 @@ struct npf_dump_spec {
 	const char *file;    /* pattern (dump/name.h); NULL: fd */
 	const char *index;   /* file that gets a line for each finished file; NULL: the log does */
 	int fd;              /* an opened file, which stays the caller's; -1: none */
-	enum npf_dump_format format;
+	enum npf_writer_format format;
 	uint32_t snaplen; /* 0: all */
-	struct npf_dump_limits limits;
+	struct npf_writer_limits limits;
 	uint64_t keep, keep_size;       /* ring of files */
 	uint64_t ring;                  /* bytes; 0: NPF_DUMP_RING_DEFAULT */
 	uint64_t retro_bytes, retro_ns; /* retrospective: memory and time; both 0: it is not */
@@ -71,9 +71,9 @@ struct npf_dump {
 	uid_t uid;
 	char *name, *filter, *file, *index;
 	char port_name[NPF_WIRE_NAMELEN];
-	enum npf_dump_format format;
+	enum npf_writer_format format;
 	uint32_t snaplen;
-	struct npf_dump_limits limits;
+	struct npf_writer_limits limits;
 	uint64_t keep, keep_size, retro_bytes, retro_ns;
 	bool zstd;
 	struct npf_filter *filter_in, *filter_out; /* of its own; a session's are the session's */
@@ -83,10 +83,10 @@ struct npf_dump {
 
 	struct npf_charge charge; /* until it is done */
 	struct npf_memory memory; /* ring and buffer */
-	struct npf_dump_ring *ring;
-	struct npf_dump_producer producer;
-	struct npf_dump_worker *worker;
-	struct npf_dump_state state; /* as last seen */
+	struct npf_writer_ring *ring;
+	struct npf_writer_producer producer;
+	struct npf_writer_worker *worker;
+	struct npf_writer_status state; /* as last seen */
 	struct npf_dump_counters_seen {
 		uint64_t received, written, bytes, drop_disk, drop_oversize, missed;
 	} counters; /* as last seen */
@@ -95,7 +95,6 @@ struct npf_dump {
 	struct npf_buffer *buffer;
 	struct npf_reader *reader; /* the worker's */
 	struct npf_feed *feeds;
-	uint64_t lane_size;
 
 	int fd;                   /* an opened file, until the worker has it; -1 */
 	struct npf_doorbell done; /* rung, then closed, once all is on disk */
@@ -148,7 +147,7 @@ void npf_dumps_tick(struct npf_engine *e);
 void npf_dumps_end_all(struct npf_engine *e);
 
 /* Fresh counters and state of a dump, in d->counters and d->state. */
-void npf_dump_look(struct npf_dump *d);
+void npf_dump_refresh(struct npf_dump *d);
 
 /* Adds what a session's dump has counted to what the session has. captured_bytes is exact for one
  * pcap file: the header of a file and those of packets are no packets' bytes. NULL is fine. */
@@ -165,6 +164,6 @@ json_t *npf_dumps_report(struct npf_engine *e, const struct npf_peer *peer);
 int npf_dump_check_index(const char *path, struct npf_wire_error *err);
 
 /* A line for each finished file. Context: the worker. */
-void npf_dump_tell_file(struct npf_dump *d, const struct npf_dump_summary *s);
+void npf_dump_tell_file(struct npf_dump *d, const struct npf_writer_summary *s);
 
 #endif

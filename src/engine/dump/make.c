@@ -6,7 +6,7 @@
 #include "engine/dump/make.h"
 
 #include "base/clock.h"
-#include "writer/disk/name.h"
+#include "writer/disk/pattern.h"
 #include "writer/feed/retro.h"
 #include "engine/base/refuse.h"
 #include "engine/core/filter_pair.h"
@@ -31,13 +31,13 @@ static void look_at_taps(struct npf_dump *d)
 
 	for (unsigned int i = 0; i < d->port->n_taps; i++)
 		npf_feed_add(&d->feeds[i], &received, &accepted);
-	npf_dump_seen(&d->producer, received, accepted);
+	npf_writer_merge_counts(&d->producer, received, accepted);
 }
 
 static bool feed_merged(void *ctx)
 {
 	struct npf_dump *d = ctx;
-	struct npf_dump_producer *p = &d->producer;
+	struct npf_writer_producer *p = &d->producer;
 	unsigned int n = 0;
 	struct npf_view v;
 	int rc = 0;
@@ -45,48 +45,44 @@ static bool feed_merged(void *ctx)
 	if (d->buffer == NULL || p->over)
 		return false;
 	look_at_taps(d);
-	npf_dump_tick(p, npf_clock_realtime());
+	npf_writer_tick(p, npf_clock_realtime());
 	for (; n < MERGE_BATCH; n++) {
 		struct npf_rec hdr;
 
 		/* Room for any record first: what was handed out can't be put back. */
-		if (!npf_dump_has_room(p))
+		if (!npf_writer_has_room(p))
 			break;
 		rc = npf_reader_next(d->reader, &v);
 		if (rc <= 0)
 			break;
-		npf_dump_begin(p, (unsigned int)v.gap);
-		npf_dump_drop(p, v.gap);
-		npf_dump_begin(p, 1);
+		npf_writer_burst_begin(p, (unsigned int)v.gap);
+		npf_writer_drop(p, v.gap);
+		npf_writer_burst_begin(p, 1);
 		hdr = (struct npf_rec){
 			.ts_ns = v.ts_ns, .caplen = v.caplen, .len = v.len, .flags = v.flags};
-		if (!npf_dump_put(p, &hdr, v.data))
-			npf_dump_drop(p, 1);
+		if (!npf_writer_put(p, &hdr, v.data))
+			npf_writer_drop(p, 1);
 	}
 	npf_reader_release(d->reader);
 	if (rc < 0) {
 		/* Every lane was closed and is drained; the taps count no more, so two looks see
 		 * the same. */
-		p->behind = 0;
+		p->pending = 0;
 		look_at_taps(d);
 		look_at_taps(d);
-		npf_dump_seen_last(p);
-		npf_dump_end(p);
+		npf_writer_merge_end(p);
+		npf_writer_end(p);
 	} else {
-		npf_dump_commit(p);
+		npf_writer_burst_commit(p);
 	}
 	return n > 0;
 }
 
 static int join_lanes(struct npf_dump *d)
 {
-	struct npf_buffer_info info;
 	int fds[NPF_BUFFER_NFDS];
-	int rc;
+	int rc = npf_reader_new(-1, &d->reader);
 
-	npf_buffer_info(d->buffer, &info);
-	d->lane_size = info.size;
-	rc = npf_reader_new(-1, &d->reader);
 	if (rc < 0)
 		return rc;
 	return npf_reader_add(d->reader, fds, npf_buffer_fds(d->buffer, fds));
@@ -110,7 +106,7 @@ static uint64_t retro_wanted(const struct npf_dump_spec *spec)
 static uint64_t ring_wanted(const struct npf_dump_spec *spec)
 {
 	if (is_retro(spec))
-		return npf_dump_retro_ring_size(retro_wanted(spec));
+		return npf_writer_retro_ring_size(retro_wanted(spec));
 	return spec->ring != 0 ? spec->ring : NPF_DUMP_RING_DEFAULT;
 }
 
@@ -123,7 +119,7 @@ static void ask_for(const struct npf_engine *e, const struct npf_dump_spec *spec
 	*conf = (struct npf_memory_conf){.ring = ring, .ring_hugepages = e->hugepages};
 	if (n_taps > 1)
 		conf->buffer = (struct npf_buffer_conf){
-			.size = npf_dump_ring_size(ring) / n_taps,
+			.size = npf_writer_ring_size(ring) / n_taps,
 			.n_lanes = (uint16_t)n_taps,
 			.hugepages = e->hugepages,
 			.mintocopy = UINT64_MAX,
@@ -132,7 +128,7 @@ static void ask_for(const struct npf_engine *e, const struct npf_dump_spec *spec
 
 /* ---- making one ---- */
 
-static void finished(void *ctx, const struct npf_dump_summary *s)
+static void finished(void *ctx, const struct npf_writer_summary *s)
 {
 	struct npf_dump *d = ctx;
 
@@ -142,7 +138,7 @@ static void finished(void *ctx, const struct npf_dump_summary *s)
 	npf_dump_tell_file(d, s);
 }
 
-void npf_dump_free_works(struct npf_dump *d)
+void npf_dump_release_resources(struct npf_dump *d)
 {
 	d->reader = npf_reader_free(d->reader);
 	npf_memory_free(d->engine->errands, &d->memory);
@@ -154,18 +150,18 @@ void npf_dump_free_works(struct npf_dump *d)
 	free(d->feeds);
 	free(d->head);
 	free(d->producer.retro);
-	npf_dump_zone_free(d->producer.cut.zone);
+	npf_writer_timezone_free(d->producer.rotation.timezone);
 	d->feeds = NULL;
 	d->head = NULL;
 	d->producer.retro = NULL;
-	d->producer.cut.zone = NULL;
+	d->producer.rotation.timezone = NULL;
 }
 
 void npf_dump_free(struct npf_dump *d)
 {
 	if (d == NULL)
 		return;
-	npf_dump_free_works(d);
+	npf_dump_release_resources(d);
 	npf_engine_port_put(d->port);
 	npf_doorbell_fini(&d->done);
 	npf_close(d->fd);
@@ -199,7 +195,7 @@ static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error 
 {
 	char folder[PATH_MAX];
 
-	if (npf_dump_name_dir(spec->file, folder, sizeof(folder)) < 0)
+	if (npf_writer_pattern_dir(spec->file, folder, sizeof(folder)) < 0)
 		return npf_refuse(err, -ENAMETOOLONG, "the file's name is too long");
 	if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0) {
 		int rc = -errno;
@@ -227,12 +223,12 @@ static int check_apart(
 {
 	bool deletes = spec->keep != 0 || spec->keep_size != 0 || d->keep != 0 || d->keep_size != 0;
 
-	if (!npf_dump_name_shares_dir(spec->file, d->file))
+	if (!npf_writer_pattern_shares_dir(spec->file, d->file))
 		return 0;
-	if (npf_dump_name_collide(spec->file, d->file, false))
+	if (npf_writer_pattern_intersects(spec->file, d->file, false))
 		return npf_refuse(
 			err, -EEXIST, "dump \"%.60s\" writes to %.100s already", d->name, d->file);
-	if (deletes && npf_dump_name_collide(spec->file, d->file, true))
+	if (deletes && npf_writer_pattern_intersects(spec->file, d->file, true))
 		return npf_refuse(err, -EEXIST,
 			"dump \"%.60s\" writes to %.100s: one of the two would delete files of the "
 			"other (keep); let its names begin in another way, or use another "
@@ -253,9 +249,11 @@ static int check_spec(
 		(rotates || is_retro(spec) || spec->keep != 0 || spec->keep_size != 0))
 		return npf_refuse(err, -EINVAL,
 			"a dump into several files needs a name pattern, not one opened file");
-	if (spec->file != NULL && npf_dump_name_check(spec->file, err->text, sizeof(err->text)) < 0)
+	if (spec->file != NULL &&
+		npf_writer_pattern_check(spec->file, err->text, sizeof(err->text)) < 0)
 		return -EINVAL;
-	if (spec->file != NULL && npf_dump_name_free(spec->file, err->text, sizeof(err->text)) < 0)
+	if (spec->file != NULL &&
+		npf_writer_pattern_check_target(spec->file, err->text, sizeof(err->text)) < 0)
 		return -EEXIST;
 	if (spec->file != NULL && spec->file[0] != '/')
 		return npf_refuse(err, -EINVAL, "\"%.100s\" is not an absolute path", spec->file);
@@ -275,7 +273,7 @@ static int make_producer(
 	struct npf_dump *d, const struct npf_dump_spec *spec, struct npf_wire_error *err)
 {
 	bool retro = is_retro(spec);
-	struct npf_dump_head head = {
+	struct npf_writer_header head = {
 		.format = spec->format,
 		.linktype = npf_trace_file_linktype(d->port->port.linktype),
 		.snaplen = d->snaplen,
@@ -284,12 +282,12 @@ static int make_producer(
 		.filter = spec->filter,
 		.comment = spec->comment,
 	};
-	struct npf_dump_producer_conf conf = {
+	struct npf_writer_producer_conf conf = {
 		.format = spec->format,
 		.limits = spec->limits,
 	};
-	struct npf_dump_zone *zone = NULL;
-	int rc = npf_dump_format_head(&head, &d->head);
+	struct npf_writer_timezone *zone = NULL;
+	int rc = npf_writer_encode_header(&head, &d->head);
 
 	if (rc < 0)
 		return npf_refuse(err, rc, "the daemon is out of memory");
@@ -297,18 +295,18 @@ static int make_producer(
 	conf.head_size = (uint32_t)rc;
 	d->retro_bytes = retro_wanted(spec);
 	conf.ring = d->ring;
-	if (spec->limits.file_time_ns != 0 && npf_dump_zone_new(&zone) < 0)
+	if (spec->limits.file_time_ns != 0 && npf_writer_timezone_new(&zone) < 0)
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
-	conf.zone = zone;
-	rc = npf_dump_producer_init(&d->producer, &conf);
+	conf.timezone = zone;
+	rc = npf_writer_producer_init(&d->producer, &conf);
 	if (rc < 0)
-		npf_dump_zone_free(zone);
+		npf_writer_timezone_free(zone);
 	if (rc < 0)
 		return npf_refuse(err, rc,
 			"the limit is smaller than the header of a file, %u bytes",
-			conf.head_size + npf_dump_trailer_size(spec->format));
+			conf.head_size + npf_writer_trailer_size(spec->format));
 	if (retro)
-		rc = npf_dump_retro_init(&d->producer, d->retro_bytes, spec->retro_ns);
+		rc = npf_writer_retro_init(&d->producer, d->retro_bytes, spec->retro_ns);
 	if (rc == 0 && d->port->n_taps > 1)
 		rc = join_lanes(d);
 	if (rc < 0)
@@ -316,18 +314,18 @@ static int make_producer(
 	d->producer.now_ns = npf_clock_realtime();
 	/* One file whose name says no time is there from the start. */
 	if (!retro && spec->limits.file_time_ns == 0 &&
-		(spec->file == NULL || !npf_dump_name_varies(spec->file)))
-		npf_dump_open_now(&d->producer, d->producer.now_ns);
+		(spec->file == NULL || !npf_writer_pattern_varies(spec->file)))
+		npf_writer_open_file(&d->producer, d->producer.now_ns);
 	return 0;
 }
 
 static int make_worker(struct npf_dump *d, const struct npf_dump_spec *spec)
 {
-	struct npf_dump_worker_conf conf = {
+	struct npf_writer_worker_conf conf = {
 		.ring = d->ring,
 		.format = d->format,
 		.head = d->head,
-		.head_size = d->producer.cut.head,
+		.head_size = d->producer.rotation.head,
 		.retro = d->producer.retro != NULL,
 		.zstd = d->zstd,
 		.target = {.pattern = d->file,
@@ -352,7 +350,7 @@ static int make_worker(struct npf_dump *d, const struct npf_dump_spec *spec)
 		conf.target.reserve = NPF_MIN(conf.target.reserve, d->limits.file_size);
 	if (d->limits.max_size != 0)
 		conf.target.reserve = NPF_MIN(conf.target.reserve, d->limits.max_size);
-	rc = npf_dump_worker_start(&conf, &d->worker);
+	rc = npf_writer_worker_start(&conf, &d->worker);
 	if (rc == 0)
 		d->fd = -1;
 	return rc;

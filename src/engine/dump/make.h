@@ -20,7 +20,7 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 	struct npf_wire_error *err);
 
 /* What can be freed once the worker has been joined: all but what the report shows. */
-void npf_dump_free_works(struct npf_dump *d);
+void npf_dump_release_resources(struct npf_dump *d);
 void npf_dump_free(struct npf_dump *d); /* NULL is fine */
 
 /* The port's own losses since it was opened, packets. */

@@ -53,14 +53,14 @@ static json_t *describe(struct npf_dump *d)
 	int index_error;
 	json_t *j;
 
-	npf_dump_look(d);
+	npf_dump_refresh(d);
 	pthread_mutex_lock(&d->lock);
 	snprintf(last, sizeof(last), "%s", d->last_file);
 	index_error = d->index_error;
 	pthread_mutex_unlock(&d->lock);
 	j = json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
 		npf_json_text(d->name), "id", u64(d->id), "port", d->port_name, "state",
-		life_names[d->life], "format", npf_dump_format_names[d->format], "filter",
+		life_names[d->life], "format", npf_writer_format_names[d->format], "filter",
 		npf_json_text(d->filter), "file", npf_json_text(d->file), "uid", u64(d->uid),
 		"snaplen", u64(d->snaplen), "zstd", d->zstd, "limits", limits(d));
 	json_object_update_new(j,
@@ -101,15 +101,15 @@ json_t *npf_dumps_report(struct npf_engine *e, const struct npf_peer *peer)
 	return json_pack("{s:o}", "dumps", list);
 }
 
-static json_t *summary(const struct npf_dump *d, const struct npf_dump_summary *s)
+static json_t *summary(const struct npf_dump *d, const struct npf_writer_summary *s)
 {
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"dump", npf_json_text(d->name), "port", d->port_name, "file",
 		npf_json_text(s->path), "number", u64(s->number), "bytes", u64(s->size), "packets",
-		u64(s->sums.delivered), "first_ns", u64(s->sums.first_ns), "last_ns",
-		u64(s->sums.last_ns), "received", u64(s->sums.received), "accepted",
-		u64(s->sums.accepted), "dropped", u64(s->sums.dropped), "port_missed",
-		u64(s->sums.missed), "error",
+		u64(s->stats.delivered), "first_ns", u64(s->stats.first_ns), "last_ns",
+		u64(s->stats.last_ns), "received", u64(s->stats.received), "accepted",
+		u64(s->stats.accepted), "dropped", u64(s->stats.dropped), "port_missed",
+		u64(s->stats.missed), "error",
 		npf_json_text(s->error != 0 ? strerror(-s->error) : NULL));
 }
 
@@ -131,7 +131,7 @@ static int append_line(const char *path, const char *line)
 	return fd < 0 ? fd : npf_lines_append(fd, line);
 }
 
-void npf_dump_tell_file(struct npf_dump *d, const struct npf_dump_summary *s)
+void npf_dump_tell_file(struct npf_dump *d, const struct npf_writer_summary *s)
 {
 	json_t *j = summary(d, s);
 	npf_autofree char *line = json_dumps(j, JSON_COMPACT);

@@ -236,7 +236,7 @@ static void end_dumps(
 	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next) {
 		if (d->port != p || d->life != NPF_DUMP_RUNNING)
 			continue;
-		npf_dump_look(d); /* the port's counters are still there */
+		npf_dump_refresh(d); /* the port's counters are still there */
 		npf_dump_stop(e, d);
 		ended->n_dumps++;
 		if (ended->n_done < NPF_WIRE_MAXFDS)

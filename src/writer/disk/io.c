@@ -13,13 +13,13 @@
 
 #define NOTHING (UINT32_MAX - 1) /* tag of what was not sent, and done otherwise */
 
-static_assert(NPF_DUMP_SYNCS + 1 <= ENTRIES, "everything in flight has a place");
+static_assert(NPF_WRITER_MAX_SYNCS + 1 <= ENTRIES, "everything in flight has a place");
 
-void npf_dump_io_init(struct npf_dump_io *io, void *data, size_t len, bool plain)
+void npf_writer_io_init(struct npf_writer_io *io, void *data, size_t len, bool plain)
 {
 	struct iovec iov = {data, len};
 
-	*io = (struct npf_dump_io){0};
+	*io = (struct npf_writer_io){0};
 	if (plain || io_uring_queue_init(ENTRIES, &io->uring, 0) < 0)
 		return;
 	io->has_uring = true;
@@ -27,7 +27,7 @@ void npf_dump_io_init(struct npf_dump_io *io, void *data, size_t len, bool plain
 	io->fixed = len <= FIXED_MAX && io_uring_register_buffers(&io->uring, &iov, 1) == 0;
 }
 
-void npf_dump_io_fini(struct npf_dump_io *io)
+void npf_writer_io_fini(struct npf_writer_io *io)
 {
 	if (io->has_uring)
 		io_uring_queue_exit(&io->uring);
@@ -35,7 +35,7 @@ void npf_dump_io_fini(struct npf_dump_io *io)
 }
 
 /* Return: false: the kernel has not taken it, and never will. */
-static bool submit(struct npf_dump_io *io, struct io_uring_sqe *sqe, uint32_t tag)
+static bool submit(struct npf_writer_io *io, struct io_uring_sqe *sqe, uint32_t tag)
 {
 	int rc;
 
@@ -53,50 +53,52 @@ static bool submit(struct npf_dump_io *io, struct io_uring_sqe *sqe, uint32_t ta
 	return false;
 }
 
-static void done_at_once(struct npf_dump_io *io, uint32_t tag, int32_t res)
+static void complete_now(struct npf_writer_io *io, uint32_t tag, int32_t res)
 {
-	io->done[io->n_done++] = (struct npf_dump_done){tag, res};
+	io->done[io->n_done++] = (struct npf_writer_completion){tag, res};
 	io->in_flight++;
 }
 
 /* A place in the queue; NULL: it is full of nothing. */
-static struct io_uring_sqe *place(struct npf_dump_io *io)
+static struct io_uring_sqe *get_sqe(struct npf_writer_io *io)
 {
 	return io->has_uring ? io_uring_get_sqe(&io->uring) : NULL;
 }
 
-void npf_dump_io_write(struct npf_dump_io *io, int fd, const void *data, size_t len, uint64_t at)
+void npf_writer_io_write(
+	struct npf_writer_io *io, int fd, const void *data, size_t len, uint64_t at)
 {
 	struct io_uring_sqe *sqe;
 	ssize_t n;
 
 	assert(io->in_flight < NPF_ARRAY_LEN(io->done));
-	sqe = place(io);
+	sqe = get_sqe(io);
 	if (sqe != NULL && io->fixed)
 		io_uring_prep_write_fixed(sqe, fd, data, (unsigned int)len, at, 0);
 	else if (sqe != NULL)
 		io_uring_prep_write(sqe, fd, data, (unsigned int)len, at);
-	if (sqe != NULL && submit(io, sqe, NPF_DUMP_IO_WRITE))
+	if (sqe != NULL && submit(io, sqe, NPF_WRITER_IO_WRITE))
 		return;
 	do
 		n = pwrite(fd, data, len, (off_t)at);
 	while (n < 0 && errno == EINTR);
-	done_at_once(io, NPF_DUMP_IO_WRITE, n < 0 ? -errno : (int32_t)n);
+	complete_now(io, NPF_WRITER_IO_WRITE, n < 0 ? -errno : (int32_t)n);
 }
 
-void npf_dump_io_sync(struct npf_dump_io *io, int fd, uint32_t tag)
+void npf_writer_io_sync(struct npf_writer_io *io, int fd, uint32_t tag)
 {
 	struct io_uring_sqe *sqe;
 
 	assert(io->in_flight < NPF_ARRAY_LEN(io->done));
-	sqe = place(io);
+	sqe = get_sqe(io);
 	if (sqe != NULL)
 		io_uring_prep_fsync(sqe, fd, 0);
 	if (sqe == NULL || !submit(io, sqe, tag))
-		done_at_once(io, tag, fsync(fd) < 0 ? -errno : 0);
+		complete_now(io, tag, fsync(fd) < 0 ? -errno : 0);
 }
 
-bool npf_dump_io_reap(struct npf_dump_io *io, uint64_t timeout_ns, struct npf_dump_done *done)
+bool npf_writer_io_reap(
+	struct npf_writer_io *io, uint64_t timeout_ns, struct npf_writer_completion *done)
 {
 	struct __kernel_timespec ts = {
 		.tv_sec = (long long)(timeout_ns / NPF_NS_PER_S),
@@ -118,7 +120,8 @@ bool npf_dump_io_reap(struct npf_dump_io *io, uint64_t timeout_ns, struct npf_du
 			rc = io_uring_wait_cqe_timeout(&io->uring, &cqe, &ts);
 		if (rc < 0)
 			return false;
-		*done = (struct npf_dump_done){(uint32_t)io_uring_cqe_get_data64(cqe), cqe->res};
+		*done = (struct npf_writer_completion){
+			(uint32_t)io_uring_cqe_get_data64(cqe), cqe->res};
 		io_uring_cqe_seen(&io->uring, cqe);
 	} while (done->tag == NOTHING);
 	io->in_flight--;

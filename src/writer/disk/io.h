@@ -15,43 +15,45 @@
 
 #include <liburing.h>
 
-#define NPF_DUMP_SYNCS 16u /* files that can be on their way to stable storage at once */
+#define NPF_WRITER_MAX_SYNCS 16u /* files that can be on their way to stable storage at once */
 
-#define NPF_DUMP_IO_WRITE UINT32_MAX /* tag of a write; syncs have those of their caller */
+#define NPF_WRITER_IO_WRITE UINT32_MAX /* tag of a write; syncs have those of their caller */
 
-struct npf_dump_done {
+struct npf_writer_completion {
 	uint32_t tag;
 	int32_t res; /* bytes written, 0, or -errno */
 };
 
-struct npf_dump_io {
+struct npf_writer_io {
 	struct io_uring uring;
 	bool has_uring;
 	bool fixed;             /* the ring's memory is registered */
 	unsigned int in_flight; /* those of done[] counted in */
 	/* What was done by plain calls, without io_uring or where that did not take it. */
-	struct npf_dump_done done[NPF_DUMP_SYNCS + 1];
+	struct npf_writer_completion done[NPF_WRITER_MAX_SYNCS + 1];
 	unsigned int n_done;
 };
 
 /*
- * npf_dump_io_init
+ * npf_writer_io_init
  * @data, @len: memory that is written from
  * @plain: do without io_uring
  */
-void npf_dump_io_init(struct npf_dump_io *io, void *data, size_t len, bool plain);
-void npf_dump_io_fini(struct npf_dump_io *io);
+void npf_writer_io_init(struct npf_writer_io *io, void *data, size_t len, bool plain);
+void npf_writer_io_fini(struct npf_writer_io *io);
 
 /* Start one; a file's bytes, size, mode and owner are synchronised, of a directory its names. At
- * most one write and NPF_DUMP_SYNCS syncs are in flight. */
-void npf_dump_io_write(struct npf_dump_io *io, int fd, const void *data, size_t len, uint64_t at);
-void npf_dump_io_sync(struct npf_dump_io *io, int fd, uint32_t tag);
+ * most one write and NPF_WRITER_MAX_SYNCS syncs are in flight. */
+void npf_writer_io_write(
+	struct npf_writer_io *io, int fd, const void *data, size_t len, uint64_t at);
+void npf_writer_io_sync(struct npf_writer_io *io, int fd, uint32_t tag);
 
 /*
- * npf_dump_io_reap - what is done?
+ * npf_writer_io_reap - what is done?
  * @timeout_ns: how long to wait for the first; 0: only look
  * Return: true: *done is filled.
  */
-bool npf_dump_io_reap(struct npf_dump_io *io, uint64_t timeout_ns, struct npf_dump_done *done);
+bool npf_writer_io_reap(
+	struct npf_writer_io *io, uint64_t timeout_ns, struct npf_writer_completion *done);
 
 #endif

@@ -8,58 +8,59 @@
 #define PIECE_MAX (1u << 20)
 #define PIECE_MIN (256u << 10) /* collected before it is written */
 
-void npf_dump_stream_begin(struct npf_dump_stream *s, uint64_t start)
+void npf_writer_stream_begin(struct npf_writer_stream *s, uint64_t start)
 {
 	s->at = s->flushed = s->walked = start;
 	s->packets = s->first_ns = 0;
 	s->phase = s->retro ? NPF_PHASE_HEAD : NPF_PHASE_BODY;
 	s->span = s->head;
 	s->span_len = s->head_size;
-	if (s->zip != NULL)
-		npf_dump_zip_reset(s->zip);
+	if (s->zstd != NULL)
+		npf_writer_zstd_reset(s->zstd);
 }
 
 /*
  * Write a piece behind what is there.
  * Return: 1: all of it, and what it was compressed to, is written; 0; -errno. *usedp: bytes taken.
  */
-static int put(struct npf_dump_stream *s, struct npf_dump_out *out, const void *data, size_t n,
-	enum npf_dump_zip_end end, size_t *usedp)
+static int put(struct npf_writer_stream *s, struct npf_writer_outfile *out, const void *data,
+	size_t n, enum npf_writer_zstd_end end, size_t *usedp)
 {
 	uint64_t before = out->size;
 	int rc;
 
-	if (s->zip != NULL)
-		return npf_dump_zip_put(s->zip, out, data, n, end, usedp);
-	rc = npf_dump_out_put(out, data, n, before);
+	if (s->zstd != NULL)
+		return npf_writer_zstd_put(s->zstd, out, data, n, end, usedp);
+	rc = npf_writer_outfile_write(out, data, n, before);
 	*usedp = (size_t)(out->size - before);
 	return rc < 0 ? rc : 1;
 }
 
 /* Counts the records of a retrospective file. */
-static void walk(struct npf_dump_stream *s, uint64_t limit)
+static void walk(struct npf_writer_stream *s, uint64_t limit)
 {
 	while (s->walked < limit) {
 		uint64_t ts_ns;
 
-		s->walked += npf_dump_retro_record(
-			s->format, npf_dump_ring_at(s->ring, s->walked), &ts_ns);
+		s->walked += npf_writer_decode_record(
+			s->format, npf_writer_ring_at(s->ring, s->walked), &ts_ns);
 		if (s->packets++ == 0)
 			s->first_ns = ts_ns;
 	}
 }
 
-static void make_trailer(struct npf_dump_stream *s, struct npf_dump_sums sums)
+static void make_trailer(struct npf_writer_stream *s, struct npf_writer_file_stats stats)
 {
-	npf_dump_retro_sums(&sums, s->packets, s->first_ns);
+	npf_writer_retro_complete_stats(&stats, s->packets, s->first_ns);
 	s->span = s->trailer;
-	s->span_len = npf_dump_put_trailer(s->format, s->trailer, &sums);
+	s->span_len = npf_writer_encode_trailer(s->format, s->trailer, &stats);
 }
 
-static int step_span(struct npf_dump_stream *s, struct npf_dump_out *out, enum npf_dump_phase next)
+static int step_span(struct npf_writer_stream *s, struct npf_writer_outfile *out,
+	enum npf_writer_stream_phase next)
 {
 	size_t used;
-	int rc = put(s, out, s->span, s->span_len, NPF_ZIP_MORE, &used);
+	int rc = put(s, out, s->span, s->span_len, NPF_ZSTD_MORE, &used);
 
 	s->span += used;
 	s->span_len -= used;
@@ -68,32 +69,32 @@ static int step_span(struct npf_dump_stream *s, struct npf_dump_out *out, enum n
 	return rc < 0 ? rc : NPF_STREAM_BUSY;
 }
 
-static int step_body(struct npf_dump_stream *s, struct npf_dump_out *out, uint64_t limit,
-	const struct npf_dump_sums *sums, bool flush)
+static int step_body(struct npf_writer_stream *s, struct npf_writer_outfile *out, uint64_t limit,
+	const struct npf_writer_file_stats *stats, bool flush)
 {
 	size_t n = (size_t)NPF_MIN(limit - s->at, (uint64_t)PIECE_MAX), used;
 	int rc;
 
 	if (s->retro)
 		walk(s, limit);
-	if (n == 0 && sums != NULL) {
+	if (n == 0 && stats != NULL) {
 		s->phase = s->retro ? NPF_PHASE_TRAILER : NPF_PHASE_END;
 		if (s->retro)
-			make_trailer(s, *sums);
+			make_trailer(s, *stats);
 		return NPF_STREAM_BUSY;
 	}
-	if (n < PIECE_MIN && sums == NULL && !(flush && s->flushed < limit))
+	if (n < PIECE_MIN && stats == NULL && !(flush && s->flushed < limit))
 		return NPF_STREAM_IDLE;
-	rc = put(s, out, npf_dump_ring_at(s->ring, s->at), n, flush ? NPF_ZIP_FLUSH : NPF_ZIP_MORE,
-		&used);
+	rc = put(s, out, npf_writer_ring_at(s->ring, s->at), n,
+		flush ? NPF_ZSTD_FLUSH : NPF_ZSTD_MORE, &used);
 	s->at += used;
 	if (s->at == limit && rc == 1)
 		s->flushed = limit;
 	return rc < 0 ? rc : NPF_STREAM_BUSY;
 }
 
-int npf_dump_stream_step(struct npf_dump_stream *s, struct npf_dump_out *out, uint64_t limit,
-	const struct npf_dump_sums *sums, bool flush)
+int npf_writer_stream_step(struct npf_writer_stream *s, struct npf_writer_outfile *out,
+	uint64_t limit, const struct npf_writer_file_stats *stats, bool flush)
 {
 	size_t used;
 	int rc = 1;
@@ -102,12 +103,12 @@ int npf_dump_stream_step(struct npf_dump_stream *s, struct npf_dump_out *out, ui
 	case NPF_PHASE_HEAD:
 		return step_span(s, out, NPF_PHASE_BODY);
 	case NPF_PHASE_BODY:
-		return step_body(s, out, limit, sums, flush);
+		return step_body(s, out, limit, stats, flush);
 	case NPF_PHASE_TRAILER:
 		return step_span(s, out, NPF_PHASE_END);
 	case NPF_PHASE_END:
-		if (s->zip != NULL)
-			rc = put(s, out, NULL, 0, NPF_ZIP_END, &used);
+		if (s->zstd != NULL)
+			rc = put(s, out, NULL, 0, NPF_ZSTD_END, &used);
 		return rc < 0 ? rc : rc == 1 ? NPF_STREAM_END : NPF_STREAM_BUSY;
 	}
 	return NPF_STREAM_IDLE;

@@ -8,55 +8,55 @@
 #ifndef NPF_WRITER_DISK_STREAM_H
 #define NPF_WRITER_DISK_STREAM_H
 
-#include "writer/disk/out.h"
+#include "writer/disk/outfile.h"
 #include "writer/feed/ring.h"
-#include "writer/disk/zip.h"
+#include "writer/disk/zstd.h"
 
 /* Where the stream is in a file. */
-enum npf_dump_phase {
+enum npf_writer_stream_phase {
 	NPF_PHASE_HEAD,
 	NPF_PHASE_BODY,
 	NPF_PHASE_TRAILER,
 	NPF_PHASE_END,
 };
 
-struct npf_dump_stream {
+struct npf_writer_stream {
 	/* fixed */
-	const struct npf_dump_ring *ring;
-	enum npf_dump_format format;
+	const struct npf_writer_ring *ring;
+	enum npf_writer_format format;
 	const void *head;
 	uint32_t head_size;
-	bool retro;               /* the ring has records only */
-	struct npf_dump_zip *zip; /* NULL: bytes go out as they are */
+	bool retro;                   /* the ring has records only */
+	struct npf_writer_zstd *zstd; /* NULL: bytes go out as they are */
 
 	uint64_t at;      /* taken from the ring up to here */
 	uint64_t flushed; /* all up to here can be read from the file */
-	enum npf_dump_phase phase;
+	enum npf_writer_stream_phase phase;
 	const uint8_t *span; /* header or trailer, what is left of it */
 	size_t span_len;
-	uint8_t trailer[NPF_DUMP_TRAILER];
+	uint8_t trailer[NPF_WRITER_TRAILER];
 	/* of a retrospective file, which nobody counted when it was remembered */
 	uint64_t walked; /* records were counted up to here */
 	uint64_t packets, first_ns;
 };
 
 /* A file begins at this position of the ring. */
-void npf_dump_stream_begin(struct npf_dump_stream *s, uint64_t start);
+void npf_writer_stream_begin(struct npf_writer_stream *s, uint64_t start);
 
-enum npf_dump_stream_result {
+enum npf_writer_stream_result {
 	NPF_STREAM_IDLE, /* there is too little to be worth a write */
 	NPF_STREAM_BUSY, /* go on */
 	NPF_STREAM_END,  /* all of the file is written */
 };
 
 /*
- * npf_dump_stream_step - write a piece.
+ * npf_writer_stream_step - write a piece.
  * @limit: the ring can be read up to here
- * @sums:  the file ends at limit, and counted this; NULL: more will come
+ * @stats:  the file ends at limit, and counted this; NULL: more will come
  * @flush: however little there is
- * Return: enum npf_dump_stream_result, or -errno of a write, to be tried again.
+ * Return: enum npf_writer_stream_result, or -errno of a write, to be tried again.
  */
-int npf_dump_stream_step(struct npf_dump_stream *s, struct npf_dump_out *out, uint64_t limit,
-	const struct npf_dump_sums *sums, bool flush);
+int npf_writer_stream_step(struct npf_writer_stream *s, struct npf_writer_outfile *out,
+	uint64_t limit, const struct npf_writer_file_stats *stats, bool flush);
 
 #endif

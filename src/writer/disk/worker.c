@@ -12,10 +12,10 @@
 #include "writer/disk/worker.h"
 
 #include "base/clock.h"
-#include "writer/disk/closing.h"
+#include "writer/disk/sync_queue.h"
 #include "writer/disk/io.h"
-#include "writer/disk/keeper.h"
-#include "writer/disk/left.h"
+#include "writer/disk/retention.h"
+#include "writer/disk/backlog.h"
 #include "writer/feed/retro.h"
 #include "writer/disk/stream.h"
 #include "base/log.h"
@@ -36,13 +36,13 @@
 #define LONG_NS      (5 * NPF_NS_PER_MS) /* ... at least this ... */
 #define LONGEST_NS   (25 * NPF_NS_PER_MS) /* ... and this, where a ring is large enough for it */
 
-struct npf_dump_worker {
-	struct npf_dump_worker_conf conf;
-	struct npf_dump_io io;
-	struct npf_dump_out out;
-	struct npf_dump_stream stream;
+struct npf_writer_worker {
+	struct npf_writer_worker_conf conf;
+	struct npf_writer_io io;
+	struct npf_writer_outfile out;
+	struct npf_writer_stream stream;
 	bool streams; /* this way, not by blocks */
-	struct npf_dump_keeper keeper;
+	struct npf_writer_retention retention;
 	uint64_t number; /* of the open file */
 	uint64_t finished_bytes;
 	uint64_t start;   /* of the open file in the ring */
@@ -53,21 +53,21 @@ struct npf_dump_worker {
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of this turn */
 	uint64_t sleep_ns, longest_ns;
 	bool unfinished; /* the error is of a file that could not be finished */
-	struct npf_dump_names names;
-	struct npf_dump_closings closings;
+	struct npf_writer_name_search names;
+	struct npf_writer_sync_queue syncs;
 	_Atomic bool abandon;
 	pthread_t thread;
 	int done_fd;
 	pthread_mutex_t lock; /* of what follows */
-	struct npf_dump_state state;
+	struct npf_writer_status state;
 };
 
 /* ---- state ---- */
 
 /* Return: whether it is another than before. */
-static bool note_error(struct npf_dump_worker *w, int rc, const char *what, const char *path)
+static bool note_error(struct npf_writer_worker *w, int rc, const char *what, const char *path)
 {
-	struct npf_dump_state *s = &w->state;
+	struct npf_writer_status *s = &w->state;
 	bool news;
 
 	pthread_mutex_lock(&w->lock);
@@ -80,7 +80,7 @@ static bool note_error(struct npf_dump_worker *w, int rc, const char *what, cons
 }
 
 /* Of a write or an open: to be tried again. */
-static void set_error(struct npf_dump_worker *w, int rc, const char *what, const char *path)
+static void set_error(struct npf_writer_worker *w, int rc, const char *what, const char *path)
 {
 	w->retry_ns = w->now_ns + RETRY_NS;
 	w->unfinished = false;
@@ -89,7 +89,7 @@ static void set_error(struct npf_dump_worker *w, int rc, const char *what, const
 }
 
 /* Of a finished file: it stays as it is. */
-static void set_unfinished(struct npf_dump_worker *w, const struct npf_dump_summary *s)
+static void set_unfinished(struct npf_writer_worker *w, const struct npf_writer_summary *s)
 {
 	const char *path = s->path[0] != '\0' ? s->path : "the file";
 
@@ -106,7 +106,7 @@ static void set_unfinished(struct npf_dump_worker *w, const struct npf_dump_summ
 }
 
 /* @finished: by a file that was finished, not by a write */
-static void clear_error(struct npf_dump_worker *w, bool finished)
+static void clear_error(struct npf_writer_worker *w, bool finished)
 {
 	/* Only this thread writes it. */
 	if (w->state.error == 0 || w->unfinished != finished)
@@ -122,7 +122,7 @@ static void clear_error(struct npf_dump_worker *w, bool finished)
 		npf_info("dump: %s can be written again", w->out.name);
 }
 
-static void tell_file(struct npf_dump_worker *w)
+static void tell_file(struct npf_writer_worker *w)
 {
 	pthread_mutex_lock(&w->lock);
 	snprintf(w->state.file, sizeof(w->state.file), "%s", w->out.fd >= 0 ? w->out.part : "");
@@ -130,7 +130,7 @@ static void tell_file(struct npf_dump_worker *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void wrote(struct npf_dump_worker *w)
+static void wrote(struct npf_writer_worker *w)
 {
 	w->last_write_ns = w->now_ns;
 	clear_error(w, false);
@@ -140,86 +140,86 @@ static void wrote(struct npf_dump_worker *w)
 }
 
 /* D4: release; weaker, the producer could overwrite what a write still reads. */
-static void give_back(struct npf_dump_worker *w)
+static void advance_tail(struct npf_writer_worker *w)
 {
 	atomic_store_explicit(&w->conf.ring->tail, w->at, memory_order_release);
 }
 
 /* ---- files ---- */
 
-static void count_finished(struct npf_dump_worker *w, const struct npf_dump_summary *s)
+static void report_finished(struct npf_writer_worker *w, const struct npf_writer_summary *s)
 {
 	if (s->error != 0)
 		set_unfinished(w, s);
 	else
 		clear_error(w, true);
 	if (s->path[0] != '\0')
-		npf_dump_keeper_add(&w->keeper, s->path, s->size);
+		npf_writer_retention_add(&w->retention, s->path, s->size);
 	pthread_mutex_lock(&w->lock);
 	w->state.files += s->error == 0;
-	w->state.deleted = w->keeper.deleted;
+	w->state.deleted = w->retention.deleted;
 	pthread_mutex_unlock(&w->lock);
 	if (w->conf.finished != NULL)
 		w->conf.finished(w->conf.ctx, s);
 }
 
-static void take_synced(struct npf_dump_worker *w, const struct npf_dump_done *done)
+static void complete_sync(struct npf_writer_worker *w, const struct npf_writer_completion *done)
 {
-	const struct npf_dump_summary *s;
+	const struct npf_writer_summary *s;
 
-	npf_dump_closings_synced(&w->closings, done);
-	while ((s = npf_dump_closings_take(&w->closings, &w->io)) != NULL)
-		count_finished(w, s);
+	npf_writer_sync_queue_complete(&w->syncs, done);
+	while ((s = npf_writer_sync_queue_remove(&w->syncs, &w->io)) != NULL)
+		report_finished(w, s);
 }
 
-static void take_done(struct npf_dump_worker *w, const struct npf_dump_done *done)
+static void complete_io(struct npf_writer_worker *w, const struct npf_writer_completion *done)
 {
 	uint32_t len = w->writing;
 	int32_t n = done->res;
 
-	if (done->tag != NPF_DUMP_IO_WRITE) {
-		take_synced(w, done);
+	if (done->tag != NPF_WRITER_IO_WRITE) {
+		complete_sync(w, done);
 		return;
 	}
 	w->writing = 0;
 	if (n == -EINVAL && w->out.direct) {
 		/* Only now does the file system say that it can't. */
-		npf_dump_out_set_direct(&w->out, false);
+		npf_writer_outfile_set_direct(&w->out, false);
 		w->conf.target.direct = false;
 		return;
 	}
 	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n > 0 && w->out.direct && (uint32_t)n < len)
-		n &= ~(int32_t)(NPF_DUMP_BLOCK - 1);
+		n &= ~(int32_t)(NPF_WRITER_BLOCK - 1);
 	if (n > 0) {
 		w->at += (uint32_t)n;
 		w->out.size = NPF_MAX(w->out.size, w->at - w->start);
-		give_back(w);
+		advance_tail(w);
 		wrote(w);
 	} else {
 		set_error(w, n < 0 ? n : -ENOSPC, "can't write", w->out.part);
 	}
 }
 
-static struct npf_dump_file *entry(struct npf_dump_worker *w)
+static struct npf_writer_file *current_file(struct npf_writer_worker *w)
 {
 	uint64_t n = atomic_load_explicit(&w->conf.ring->n_done, memory_order_relaxed);
 
-	return &w->conf.ring->files[n % NPF_DUMP_FILES];
+	return &w->conf.ring->files[n % NPF_WRITER_FILES];
 }
 
-static bool open_next(struct npf_dump_worker *w)
+static bool open_next(struct npf_writer_worker *w)
 {
-	struct npf_dump_ring *r = w->conf.ring;
-	const struct npf_dump_file *f = entry(w);
+	struct npf_writer_ring *r = w->conf.ring;
+	const struct npf_writer_file *f = current_file(w);
 	int rc;
 
 	/* D2: acquire. */
 	if (atomic_load_explicit(&r->n_started, memory_order_acquire) ==
 		atomic_load_explicit(&r->n_done, memory_order_relaxed))
 		return false;
-	rc = npf_dump_out_open(&w->out, &w->conf.target, &w->names, f->opened_ns, w->number);
+	rc = npf_writer_outfile_open(&w->out, &w->conf.target, &w->names, f->opened_ns, w->number);
 	if (rc < 0) {
 		set_error(w, rc, "can't make a file as",
 			w->conf.target.pattern != NULL ? w->conf.target.pattern : "given");
@@ -227,32 +227,33 @@ static bool open_next(struct npf_dump_worker *w)
 		return false;
 	}
 	w->start = w->at = w->flushed = f->start;
-	npf_dump_stream_begin(&w->stream, f->start);
+	npf_writer_stream_begin(&w->stream, f->start);
 	w->last_write_ns = w->now_ns;
 	clear_error(w, false);
 	tell_file(w);
 	return true;
 }
 
-static bool close_file(struct npf_dump_worker *w)
+static bool close_file(struct npf_writer_worker *w)
 {
-	const struct npf_dump_file *f = entry(w);
-	struct npf_dump_ring *r = w->conf.ring;
-	struct npf_dump_summary summary = {.sums = f->sums};
+	const struct npf_writer_file *f = current_file(w);
+	struct npf_writer_ring *r = w->conf.ring;
+	struct npf_writer_summary summary = {.stats = f->stats};
 
-	if (npf_dump_closings_full(&w->closings))
+	if (npf_writer_sync_queue_is_full(&w->syncs))
 		return false;
-	npf_dump_out_trim(&w->out);
+	npf_writer_outfile_trim(&w->out);
 	summary.number = w->number++;
 	summary.size = w->out.size;
 	if (w->conf.retro)
-		npf_dump_retro_sums(&summary.sums, w->stream.packets, w->stream.first_ns);
-	npf_dump_closings_add(&w->closings, &w->io, &w->out, &summary);
+		npf_writer_retro_complete_stats(
+			&summary.stats, w->stream.packets, w->stream.first_ns);
+	npf_writer_sync_queue_add(&w->syncs, &w->io, &w->out, &summary);
 	w->finished_bytes += w->out.size;
 	w->out.fd = -1;
 	w->conf.target.fd = -1;
 	w->at = f->end;
-	give_back(w);
+	advance_tail(w);
 	/* D4 */
 	atomic_fetch_add_explicit(&r->n_done, 1, memory_order_release);
 	tell_file(w);
@@ -260,9 +261,9 @@ static bool close_file(struct npf_dump_worker *w)
 }
 
 /* How far can the open file be read from the ring? */
-static uint64_t visible(struct npf_dump_worker *w, bool *endedp)
+static uint64_t readable_end(struct npf_writer_worker *w, bool *endedp)
 {
-	struct npf_dump_ring *r = w->conf.ring;
+	struct npf_writer_ring *r = w->conf.ring;
 	/* D1: acquire, and before n_ended is looked at: a head beyond the file's end is then seen
 	 * to be one. */
 	uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
@@ -271,12 +272,12 @@ static uint64_t visible(struct npf_dump_worker *w, bool *endedp)
 	*endedp = atomic_load_explicit(&r->n_ended, memory_order_acquire) >
 		  atomic_load_explicit(&r->n_done, memory_order_relaxed);
 	if (*endedp)
-		return entry(w)->end;
+		return current_file(w)->end;
 	/* The file's header is published with the first record. */
 	return NPF_MAX(head, w->start);
 }
 
-static bool is_due(const struct npf_dump_worker *w)
+static bool is_due(const struct npf_writer_worker *w)
 {
 	return w->now_ns - w->last_write_ns >= FLUSH_NS;
 }
@@ -284,9 +285,9 @@ static bool is_due(const struct npf_dump_worker *w)
 /* ---- by blocks ---- */
 
 /* What is less than a block, or too little yet to be worth a write of its own. */
-static bool put_rest(struct npf_dump_worker *w, uint64_t limit)
+static bool write_tail(struct npf_writer_worker *w, uint64_t limit)
 {
-	int rc = npf_dump_out_put(&w->out, npf_dump_ring_at(w->conf.ring, w->at),
+	int rc = npf_writer_outfile_write(&w->out, npf_writer_ring_at(w->conf.ring, w->at),
 		(size_t)(limit - w->at), w->at - w->start);
 
 	if (rc < 0) {
@@ -298,38 +299,38 @@ static bool put_rest(struct npf_dump_worker *w, uint64_t limit)
 	return true;
 }
 
-static bool step_blocks(struct npf_dump_worker *w)
+static bool step_blocks(struct npf_writer_worker *w)
 {
 	bool ended;
-	uint64_t limit = visible(w, &ended), n = limit - w->at;
+	uint64_t limit = readable_end(w, &ended), n = limit - w->at;
 	uint64_t least = w->out.direct ? WRITE_MIN : BUFFERED_MIN;
 
 	if (w->out.direct)
-		n &= ~(uint64_t)(NPF_DUMP_BLOCK - 1);
+		n &= ~(uint64_t)(NPF_WRITER_BLOCK - 1);
 	n = NPF_MIN(n, (uint64_t)WRITE_MAX);
 	if (n >= least || (n > 0 && (ended || is_due(w)))) {
-		npf_dump_out_reserve(&w->out, w->at + n - w->start);
+		npf_writer_outfile_reserve(&w->out, w->at + n - w->start);
 		w->writing = (uint32_t)n;
-		npf_dump_io_write(&w->io, w->out.fd, npf_dump_ring_at(w->conf.ring, w->at), n,
+		npf_writer_io_write(&w->io, w->out.fd, npf_writer_ring_at(w->conf.ring, w->at), n,
 			w->at - w->start);
 		return true;
 	}
 	if (ended)
-		return (w->flushed >= limit || put_rest(w, limit)) && close_file(w);
-	return is_due(w) && w->flushed < limit && put_rest(w, limit);
+		return (w->flushed >= limit || write_tail(w, limit)) && close_file(w);
+	return is_due(w) && w->flushed < limit && write_tail(w, limit);
 }
 
 /* ---- as a stream ---- */
 
-static bool step_stream(struct npf_dump_worker *w)
+static bool step_stream(struct npf_writer_worker *w)
 {
 	bool ended;
-	uint64_t limit = visible(w, &ended), before = w->out.size;
-	int rc = npf_dump_stream_step(
-		&w->stream, &w->out, limit, ended ? &entry(w)->sums : NULL, is_due(w));
+	uint64_t limit = readable_end(w, &ended), before = w->out.size;
+	int rc = npf_writer_stream_step(
+		&w->stream, &w->out, limit, ended ? &current_file(w)->stats : NULL, is_due(w));
 
 	w->at = w->stream.at;
-	give_back(w);
+	advance_tail(w);
 	if (rc < 0) {
 		set_error(w, rc, "can't write", w->out.part);
 		return false;
@@ -341,7 +342,7 @@ static bool step_stream(struct npf_dump_worker *w)
 
 /* ---- the thread ---- */
 
-static bool advance(struct npf_dump_worker *w)
+static bool advance(struct npf_writer_worker *w)
 {
 	if (w->writing > 0)
 		return false;
@@ -350,9 +351,9 @@ static bool advance(struct npf_dump_worker *w)
 	return w->streams ? step_stream(w) : step_blocks(w);
 }
 
-static bool is_over(struct npf_dump_worker *w)
+static bool is_over(struct npf_writer_worker *w)
 {
-	struct npf_dump_ring *r = w->conf.ring;
+	struct npf_writer_ring *r = w->conf.ring;
 
 	if (w->io.in_flight > 0)
 		return false;
@@ -363,47 +364,47 @@ static bool is_over(struct npf_dump_worker *w)
 		       atomic_load_explicit(&r->n_done, memory_order_relaxed);
 }
 
-static void rest(struct npf_dump_worker *w)
+static void idle(struct npf_writer_worker *w)
 {
-	struct npf_dump_done done;
+	struct npf_writer_completion done;
 
 	if (w->io.in_flight == 0 || !w->io.has_uring)
 		nanosleep(&(struct timespec){.tv_nsec = (long)w->sleep_ns}, NULL);
-	else if (npf_dump_io_reap(&w->io, w->sleep_ns, &done))
-		take_done(w, &done);
+	else if (npf_writer_io_reap(&w->io, w->sleep_ns, &done))
+		complete_io(w, &done);
 	w->sleep_ns = NPF_MIN(2 * w->sleep_ns, w->longest_ns);
 }
 
 /* Packets that were put into the ring and are on no disk. */
-static uint64_t count_lost(const struct npf_dump_worker *w)
+static uint64_t count_backlog(const struct npf_writer_worker *w)
 {
 	const bool bare = w->conf.retro; /* its files' headers and trailers are not in the ring */
-	const struct npf_dump_left left = {
+	const struct npf_writer_backlog left = {
 		.ring = w->conf.ring,
 		.format = w->conf.format,
 		.head = bare ? 0 : w->conf.head_size,
-		.trailer = bare ? 0 : npf_dump_trailer_size(w->conf.format),
+		.trailer = bare ? 0 : npf_writer_trailer_size(w->conf.format),
 		.at = w->out.fd >= 0 ? NPF_MAX(w->at, w->flushed) : 0,
 	};
 
-	return npf_dump_left(&left);
+	return npf_writer_backlog_count(&left);
 }
 
 static void *run(void *arg)
 {
-	struct npf_dump_worker *w = arg;
+	struct npf_writer_worker *w = arg;
 	uint64_t one = 1, lost;
 
 	while (!is_over(w)) {
-		struct npf_dump_done done;
+		struct npf_writer_completion done;
 		bool busy = false;
 
 		w->now_ns = npf_clock_monotonic();
 		if (w->conf.feed != NULL &&
 			!atomic_load_explicit(&w->abandon, memory_order_relaxed))
 			busy = w->conf.feed(w->conf.ctx);
-		while (npf_dump_io_reap(&w->io, 0, &done)) {
-			take_done(w, &done);
+		while (npf_writer_io_reap(&w->io, 0, &done)) {
+			complete_io(w, &done);
 			busy = true;
 		}
 		if (w->now_ns >= w->retry_ns &&
@@ -412,15 +413,15 @@ static void *run(void *arg)
 		if (busy)
 			w->sleep_ns = SLEEP_NS;
 		else
-			rest(w);
+			idle(w);
 	}
-	lost = atomic_load_explicit(&w->abandon, memory_order_relaxed) ? count_lost(w) : 0;
+	lost = atomic_load_explicit(&w->abandon, memory_order_relaxed) ? count_backlog(w) : 0;
 	/* Abandoned: what was reserved is of no use to it any more. */
 	if (w->out.fd >= 0)
-		npf_dump_out_trim(&w->out);
+		npf_writer_outfile_trim(&w->out);
 	npf_close(w->out.fd);
 	npf_close(w->conf.target.fd != w->out.fd ? w->conf.target.fd : -1);
-	npf_dump_io_fini(&w->io);
+	npf_writer_io_fini(&w->io);
 	pthread_mutex_lock(&w->lock);
 	w->state.lost = lost;
 	w->state.busy_ns = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -432,7 +433,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct npf_dump_worker *w)
+static int start_thread(struct npf_writer_worker *w)
 {
 	pthread_attr_t attr;
 	cpu_set_t set;
@@ -451,10 +452,10 @@ static int start_thread(struct npf_dump_worker *w)
 	return rc;
 }
 
-static void free_worker(struct npf_dump_worker *w)
+static void free_worker(struct npf_writer_worker *w)
 {
-	npf_dump_zip_free(w->stream.zip);
-	npf_dump_keeper_fini(&w->keeper);
+	npf_writer_zstd_free(w->stream.zstd);
+	npf_writer_retention_fini(&w->retention);
 	npf_close(w->done_fd);
 	pthread_mutex_destroy(&w->lock);
 	free((char *)w->conf.target.pattern);
@@ -462,16 +463,17 @@ static void free_worker(struct npf_dump_worker *w)
 }
 
 /* Until 10 Gbit/s that begin all at once have filled half of the ring. */
-static uint64_t longest_sleep(const struct npf_dump_ring *r)
+static uint64_t longest_sleep(const struct npf_writer_ring *r)
 {
 	uint64_t half_full = r->size / 2 * 4 / 5; /* 1.25 bytes a ns */
 
 	return NPF_MIN(NPF_MAX(half_full, LONG_NS), LONGEST_NS);
 }
 
-int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_dump_worker **wp)
+int npf_writer_worker_start(
+	const struct npf_writer_worker_conf *conf, struct npf_writer_worker **wp)
 {
-	struct npf_dump_worker *w = calloc(1, sizeof(*w));
+	struct npf_writer_worker *w = calloc(1, sizeof(*w));
 	const char *pattern = conf->target.pattern;
 	int rc = 0;
 
@@ -488,12 +490,13 @@ int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_du
 		uint64_t highest = 0;
 
 		w->conf.target.pattern = strdup(pattern);
-		npf_dump_keeper_init(&w->keeper, pattern, conf->keep, conf->keep_size, &highest);
+		npf_writer_retention_init(
+			&w->retention, pattern, conf->keep, conf->keep_size, &highest);
 		w->number = highest + 1;
 	}
 	if (w->done_fd < 0 || (pattern != NULL && w->conf.target.pattern == NULL))
 		rc = -ENOMEM;
-	w->stream = (struct npf_dump_stream){
+	w->stream = (struct npf_writer_stream){
 		.ring = conf->ring,
 		.format = conf->format,
 		.head = conf->head,
@@ -501,15 +504,15 @@ int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_du
 		.retro = conf->retro,
 	};
 	if (rc == 0 && conf->zstd)
-		rc = npf_dump_zip_new(&w->stream.zip);
+		rc = npf_writer_zstd_new(&w->stream.zstd);
 	w->streams = conf->zstd || conf->retro;
 	if (w->streams)
 		w->conf.target.direct = false;
 	if (rc == 0) {
-		npf_dump_io_init(&w->io, conf->ring->data, 2 * conf->ring->size, conf->plain_io);
+		npf_writer_io_init(&w->io, conf->ring->data, 2 * conf->ring->size, conf->plain_io);
 		rc = start_thread(w);
 		if (rc < 0)
-			npf_dump_io_fini(&w->io);
+			npf_writer_io_fini(&w->io);
 	}
 	if (rc < 0) {
 		free_worker(w);
@@ -519,7 +522,7 @@ int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_du
 	return 0;
 }
 
-void npf_dump_worker_state(struct npf_dump_worker *w, struct npf_dump_state *s)
+void npf_writer_worker_status(struct npf_writer_worker *w, struct npf_writer_status *s)
 {
 	clockid_t clock;
 
@@ -531,17 +534,17 @@ void npf_dump_worker_state(struct npf_dump_worker *w, struct npf_dump_state *s)
 	pthread_mutex_unlock(&w->lock);
 }
 
-void npf_dump_worker_abandon(struct npf_dump_worker *w)
+void npf_writer_worker_abandon(struct npf_writer_worker *w)
 {
 	atomic_store_explicit(&w->abandon, true, memory_order_relaxed);
 }
 
-int npf_dump_worker_fd(const struct npf_dump_worker *w)
+int npf_writer_worker_fd(const struct npf_writer_worker *w)
 {
 	return w->done_fd;
 }
 
-struct npf_dump_worker *npf_dump_worker_join(struct npf_dump_worker *w)
+struct npf_writer_worker *npf_writer_worker_join(struct npf_writer_worker *w)
 {
 	if (w == NULL)
 		return NULL;

@@ -5,26 +5,26 @@
  *
  * Errors of the disk never end a dump: the write is tried again until it succeeds, the ring fills
  * meanwhile, and the producer counts what finds no room. What goes on stands in struct
- * npf_dump_state.
+ * npf_writer_status.
  */
 #ifndef NPF_WRITER_DISK_WORKER_H
 #define NPF_WRITER_DISK_WORKER_H
 
-#include "writer/disk/closing.h"
-#include "writer/disk/out.h"
+#include "writer/disk/sync_queue.h"
+#include "writer/disk/outfile.h"
 #include "writer/feed/ring.h"
 
-struct npf_dump_worker;
+struct npf_writer_worker;
 
-struct npf_dump_worker_conf {
-	struct npf_dump_ring *ring;
-	enum npf_dump_format format;
+struct npf_writer_worker_conf {
+	struct npf_writer_ring *ring;
+	enum npf_writer_format format;
 	const void *head; /* Lifetime: the worker's */
 	uint32_t head_size;
 	bool retro;    /* files have no header and trailer in the ring */
 	bool zstd;     /* compress */
 	bool plain_io; /* do without io_uring */
-	struct npf_dump_target target;
+	struct npf_writer_target target;
 	uint64_t keep, keep_size; /* ring of files; 0: no limit */
 	int cpu;                  /* to run on; -1: anywhere */
 	/*
@@ -33,12 +33,12 @@ struct npf_dump_worker_conf {
 	 */
 	bool (*feed)(void *ctx);
 	/* A file is on stable storage under its name, or can't be. May be NULL. */
-	void (*finished)(void *ctx, const struct npf_dump_summary *s);
+	void (*finished)(void *ctx, const struct npf_writer_summary *s);
 	void *ctx;
 };
 
 /* What a worker is at; a copy. */
-struct npf_dump_state {
+struct npf_writer_status {
 	bool exited; /* all is written (or given up) and the thread is ending */
 	bool direct; /* writes go past the page cache */
 	int error;   /* of the last write or open, until one succeeds again; of the last file that
@@ -54,19 +54,20 @@ struct npf_dump_state {
 };
 
 /* Return: 0 or -errno. Takes over target.fd. */
-int npf_dump_worker_start(const struct npf_dump_worker_conf *conf, struct npf_dump_worker **wp);
+int npf_writer_worker_start(
+	const struct npf_writer_worker_conf *conf, struct npf_writer_worker **wp);
 
-void npf_dump_worker_state(struct npf_dump_worker *w, struct npf_dump_state *s);
+void npf_writer_worker_status(struct npf_writer_worker *w, struct npf_writer_status *s);
 
 /* Write no more, whatever is left: a file that was not finished keeps its .part name, and may end
  * within a record. */
-void npf_dump_worker_abandon(struct npf_dump_worker *w);
+void npf_writer_worker_abandon(struct npf_writer_worker *w);
 
 /* Readable (an eventfd) once the worker has exited. Lifetime: the worker's. */
-int npf_dump_worker_fd(const struct npf_dump_worker *w);
+int npf_writer_worker_fd(const struct npf_writer_worker *w);
 
 /* Waits for the thread, which ends when the ring is over and everything is written, or was
  * abandoned. NULL is fine; returns NULL. */
-struct npf_dump_worker *npf_dump_worker_join(struct npf_dump_worker *w);
+struct npf_writer_worker *npf_writer_worker_join(struct npf_writer_worker *w);
 
 #endif

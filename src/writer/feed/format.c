@@ -36,10 +36,10 @@
 /* Longest text that goes into an option; its length has 16 bits. */
 #define TEXT_MAX 0xff00u
 
-const char *const npf_dump_format_names[NPF_DUMP_N_FORMATS] = {
-	[NPF_DUMP_PCAP] = "pcap",
-	[NPF_DUMP_PCAP_NS] = "pcap-ns",
-	[NPF_DUMP_PCAPNG] = "pcapng",
+const char *const npf_writer_format_names[NPF_WRITER_N_FORMATS] = {
+	[NPF_WRITER_PCAP] = "pcap",
+	[NPF_WRITER_PCAP_NS] = "pcap-ns",
+	[NPF_WRITER_PCAPNG] = "pcapng",
 };
 
 /* Bytes being put one after the other into a buffer that is large enough. */
@@ -104,7 +104,7 @@ static size_t text_room(const char *text)
 	return text != NULL ? NPF_MIN(strlen(text), (size_t)TEXT_MAX) + 8 : 0;
 }
 
-static void put_pcapng_head(struct out *o, const struct npf_dump_head *h)
+static void put_pcapng_head(struct out *o, const struct npf_writer_header *h)
 {
 	static const uint8_t nanoseconds = 9;
 	/* if_filter: a byte that says "text", then the text */
@@ -142,9 +142,9 @@ static void put_pcapng_head(struct out *o, const struct npf_dump_head *h)
 	end_block(o, block);
 }
 
-static void put_pcap_head(struct out *o, const struct npf_dump_head *h)
+static void put_pcap_head(struct out *o, const struct npf_writer_header *h)
 {
-	put_u32(o, h->format == NPF_DUMP_PCAP ? MAGIC_US : MAGIC_NS);
+	put_u32(o, h->format == NPF_WRITER_PCAP ? MAGIC_US : MAGIC_NS);
 	put_u16(o, 2); /* version 2.4 */
 	put_u16(o, 4);
 	put_u32(o, 0); /* UTC */
@@ -153,7 +153,7 @@ static void put_pcap_head(struct out *o, const struct npf_dump_head *h)
 	put_u32(o, h->linktype);
 }
 
-int npf_dump_format_head(const struct npf_dump_head *head, void **bufp)
+int npf_writer_encode_header(const struct npf_writer_header *head, void **bufp)
 {
 	struct out o;
 
@@ -161,7 +161,7 @@ int npf_dump_format_head(const struct npf_dump_head *head, void **bufp)
 				text_room(head->filter) + text_room(head->comment));
 	if (o.start == NULL)
 		return -ENOMEM;
-	if (head->format == NPF_DUMP_PCAPNG)
+	if (head->format == NPF_WRITER_PCAPNG)
 		put_pcapng_head(&o, head);
 	else
 		put_pcap_head(&o, head);
@@ -169,33 +169,33 @@ int npf_dump_format_head(const struct npf_dump_head *head, void **bufp)
 	return (int)(o.at - o.start);
 }
 
-uint32_t npf_dump_trailer_size(enum npf_dump_format format)
+uint32_t npf_writer_trailer_size(enum npf_writer_format format)
 {
-	return format == NPF_DUMP_PCAPNG ? NPF_DUMP_TRAILER : 0;
+	return format == NPF_WRITER_PCAPNG ? NPF_WRITER_TRAILER : 0;
 }
 
-uint32_t npf_dump_put_trailer(
-	enum npf_dump_format format, uint8_t *dst, const struct npf_dump_sums *sums)
+uint32_t npf_writer_encode_trailer(
+	enum npf_writer_format format, uint8_t *dst, const struct npf_writer_file_stats *stats)
 {
 	struct out o = {dst, dst};
 	uint32_t stamps[3][2] = {
-		{(uint32_t)(sums->last_ns >> 32), (uint32_t)sums->last_ns},
-		{(uint32_t)(sums->first_ns >> 32), (uint32_t)sums->first_ns},
+		{(uint32_t)(stats->last_ns >> 32), (uint32_t)stats->last_ns},
+		{(uint32_t)(stats->first_ns >> 32), (uint32_t)stats->first_ns},
 	};
 	uint8_t *block;
 
-	if (format != NPF_DUMP_PCAPNG)
+	if (format != NPF_WRITER_PCAPNG)
 		return 0;
 	block = begin_block(&o, BLOCK_STATISTICS);
 	put_u32(&o, 0);
 	put(&o, stamps[0], 8);
 	put_option(&o, ISB_STARTTIME, stamps[1], 8);
 	put_option(&o, ISB_ENDTIME, stamps[0], 8);
-	put_option(&o, ISB_IFRECV, &sums->received, 8);
-	put_option(&o, ISB_IFDROP, &sums->missed, 8);
-	put_option(&o, ISB_FILTERACCEPT, &sums->accepted, 8);
-	put_option(&o, ISB_OSDROP, &sums->dropped, 8);
-	put_option(&o, ISB_USRDELIV, &sums->delivered, 8);
+	put_option(&o, ISB_IFRECV, &stats->received, 8);
+	put_option(&o, ISB_IFDROP, &stats->missed, 8);
+	put_option(&o, ISB_FILTERACCEPT, &stats->accepted, 8);
+	put_option(&o, ISB_OSDROP, &stats->dropped, 8);
+	put_option(&o, ISB_USRDELIV, &stats->delivered, 8);
 	end_block(&o, block);
 	return (uint32_t)(o.at - dst);
 }

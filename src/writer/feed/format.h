@@ -13,18 +13,18 @@
 
 #include <string.h>
 
-enum npf_dump_format {
-	NPF_DUMP_PCAP,    /* microseconds */
-	NPF_DUMP_PCAP_NS, /* nanoseconds */
-	NPF_DUMP_PCAPNG,  /* nanoseconds, with interface, statistics and comment */
-	NPF_DUMP_N_FORMATS,
+enum npf_writer_format {
+	NPF_WRITER_PCAP,    /* microseconds */
+	NPF_WRITER_PCAP_NS, /* nanoseconds */
+	NPF_WRITER_PCAPNG,  /* nanoseconds, with interface, statistics and comment */
+	NPF_WRITER_N_FORMATS,
 };
 
-extern const char *const npf_dump_format_names[NPF_DUMP_N_FORMATS];
+extern const char *const npf_writer_format_names[NPF_WRITER_N_FORMATS];
 
 /* What a file's header says of the capture. Strings may be NULL: left out. */
-struct npf_dump_head {
-	enum npf_dump_format format;
+struct npf_writer_header {
+	enum npf_writer_format format;
 	uint32_t linktype; /* LINKTYPE_* of the file formats, which is not always libpcap's DLT_*
 			    */
 	uint32_t snaplen;
@@ -35,7 +35,7 @@ struct npf_dump_head {
 };
 
 /* What the statistics block at the end of a pcapng file says; counted over this file. */
-struct npf_dump_sums {
+struct npf_writer_file_stats {
 	uint64_t first_ns, last_ns;
 	uint64_t received;  /* packets that the tap handled */
 	uint64_t missed;    /* lost by the port */
@@ -44,52 +44,52 @@ struct npf_dump_sums {
 	uint64_t delivered; /* in the file */
 };
 
-#define NPF_DUMP_PCAP_RECORD   16u /* bytes before a packet's data */
-#define NPF_DUMP_PCAPNG_RECORD 28u
-#define NPF_DUMP_PCAPNG_FLAGS  12u  /* epb_flags and the end of options */
-#define NPF_DUMP_TRAILER       112u /* the statistics block */
+#define NPF_WRITER_PCAP_RECORD   16u /* bytes before a packet's data */
+#define NPF_WRITER_PCAPNG_RECORD 28u
+#define NPF_WRITER_PCAPNG_FLAGS  12u  /* epb_flags and the end of options */
+#define NPF_WRITER_TRAILER       112u /* the statistics block */
 
 /*
- * npf_dump_format_head - the bytes that a file starts with.
+ * npf_writer_encode_header - the bytes that a file starts with.
  * Return: their number, or -ENOMEM. Owns: *bufp is the caller's to free().
  */
-int npf_dump_format_head(const struct npf_dump_head *head, void **bufp);
+int npf_writer_encode_header(const struct npf_writer_header *head, void **bufp);
 
 /* Bytes that a file ends with; 0 but for pcapng. */
-uint32_t npf_dump_trailer_size(enum npf_dump_format format);
+uint32_t npf_writer_trailer_size(enum npf_writer_format format);
 
-/* Writes them. Return: npf_dump_trailer_size(). */
-uint32_t npf_dump_put_trailer(
-	enum npf_dump_format format, uint8_t *dst, const struct npf_dump_sums *sums);
+/* Writes them. Return: npf_writer_trailer_size(). */
+uint32_t npf_writer_encode_trailer(
+	enum npf_writer_format format, uint8_t *dst, const struct npf_writer_file_stats *stats);
 
 /* Bytes of a record. @outbound: the packet was sent, which only pcapng tells */
-static inline uint32_t npf_dump_record_size(
-	enum npf_dump_format format, uint32_t caplen, bool outbound)
+static inline uint32_t npf_writer_record_size(
+	enum npf_writer_format format, uint32_t caplen, bool outbound)
 {
-	if (format != NPF_DUMP_PCAPNG)
-		return NPF_DUMP_PCAP_RECORD + caplen;
-	return NPF_DUMP_PCAPNG_RECORD + NPF_ALIGN_UP(caplen, 4u) +
-	       (outbound ? NPF_DUMP_PCAPNG_FLAGS : 0) + 4;
+	if (format != NPF_WRITER_PCAPNG)
+		return NPF_WRITER_PCAP_RECORD + caplen;
+	return NPF_WRITER_PCAPNG_RECORD + NPF_ALIGN_UP(caplen, 4u) +
+	       (outbound ? NPF_WRITER_PCAPNG_FLAGS : 0) + 4;
 }
 
 /*
- * npf_dump_put_record - everything of a record but the packet's bytes.
- * @dst: npf_dump_record_size() bytes
+ * npf_writer_encode_record - everything of a record but the packet's bytes.
+ * @dst: npf_writer_record_size() bytes
  * Return: where the packet's caplen bytes belong.
  */
-static inline uint8_t *npf_dump_put_record(enum npf_dump_format format, uint8_t *dst,
+static inline uint8_t *npf_writer_encode_record(enum npf_writer_format format, uint8_t *dst,
 	uint64_t ts_ns, uint32_t caplen, uint32_t len, bool outbound)
 {
-	if (format != NPF_DUMP_PCAPNG) {
+	if (format != NPF_WRITER_PCAPNG) {
 		uint32_t s = (uint32_t)(ts_ns / NPF_NS_PER_S);
 		uint32_t ns = (uint32_t)(ts_ns - s * NPF_NS_PER_S);
-		uint32_t hdr[4] = {s, format == NPF_DUMP_PCAP ? ns / (uint32_t)NPF_NS_PER_US : ns,
+		uint32_t hdr[4] = {s, format == NPF_WRITER_PCAP ? ns / (uint32_t)NPF_NS_PER_US : ns,
 			caplen, len};
 
 		memcpy(dst, hdr, sizeof(hdr));
 		return dst + sizeof(hdr);
 	} else {
-		uint32_t size = npf_dump_record_size(format, caplen, outbound);
+		uint32_t size = npf_writer_record_size(format, caplen, outbound);
 		uint32_t padded = NPF_ALIGN_UP(caplen, 4u);
 		/* Enhanced packet block, interface 0. */
 		uint32_t hdr[7] = {

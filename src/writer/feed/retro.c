@@ -12,16 +12,16 @@
 
 #define SLACK_MIN (4ull << 20)
 
-uint64_t npf_dump_retro_ring_size(uint64_t keep_bytes)
+uint64_t npf_writer_retro_ring_size(uint64_t keep_bytes)
 {
 	uint64_t slack = NPF_MAX(keep_bytes / 4, SLACK_MIN);
 
 	return keep_bytes + NPF_MIN(slack, UINT64_MAX - keep_bytes);
 }
 
-int npf_dump_retro_init(struct npf_dump_producer *p, uint64_t keep_bytes, uint64_t keep_ns)
+int npf_writer_retro_init(struct npf_writer_producer *p, uint64_t keep_bytes, uint64_t keep_ns)
 {
-	struct npf_dump_retro *r = calloc(1, sizeof(*r));
+	struct npf_writer_retro *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return -ENOMEM;
@@ -32,43 +32,44 @@ int npf_dump_retro_init(struct npf_dump_producer *p, uint64_t keep_bytes, uint64
 	return 0;
 }
 
-int npf_dump_retro_trigger(struct npf_dump_producer *p, uint64_t after_ns)
+int npf_writer_retro_trigger(struct npf_writer_producer *p, uint64_t after_ns)
 {
-	struct npf_dump_retro *r = p->retro;
+	struct npf_writer_retro *r = p->retro;
 
 	if (atomic_exchange_explicit(&r->busy, true, memory_order_relaxed))
 		return -EBUSY;
 	atomic_store_explicit(&r->after_ns, after_ns, memory_order_relaxed);
-	/* T1: release, pairs with the acquire in npf_dump_retro_tick(): after_ns goes with it. */
+	/* T1: release, pairs with the acquire in npf_writer_retro_tick(): after_ns goes with it. */
 	atomic_fetch_add_explicit(&r->triggers, 1, memory_order_release);
 	return 0;
 }
 
-uint32_t npf_dump_retro_record(enum npf_dump_format format, const uint8_t *at, uint64_t *ts_nsp)
+uint32_t npf_writer_decode_record(
+	enum npf_writer_format format, const uint8_t *at, uint64_t *ts_nsp)
 {
 	uint32_t w[4];
 
 	memcpy(w, at, sizeof(w));
-	if (format == NPF_DUMP_PCAPNG) {
+	if (format == NPF_WRITER_PCAPNG) {
 		uint32_t low;
 
 		memcpy(&low, at + 16, sizeof(low));
 		*ts_nsp = (uint64_t)w[3] << 32 | low;
 		return w[1];
 	}
-	*ts_nsp = w[0] * NPF_NS_PER_S + (format == NPF_DUMP_PCAP ? w[1] * NPF_NS_PER_US : w[1]);
-	return NPF_DUMP_PCAP_RECORD + w[2];
+	*ts_nsp = w[0] * NPF_NS_PER_S + (format == NPF_WRITER_PCAP ? w[1] * NPF_NS_PER_US : w[1]);
+	return NPF_WRITER_PCAP_RECORD + w[2];
 }
 
-static uint64_t chunk_of(const struct npf_dump_producer *p, uint64_t pos)
+static uint64_t chunk_of(const struct npf_writer_producer *p, uint64_t pos)
 {
-	return pos / (p->ring->size / NPF_DUMP_CHUNKS);
+	return pos / (p->ring->size / NPF_WRITER_CHUNKS);
 }
 
 /* Forget whole chunks until nothing older than @least is remembered. */
-static void forget(struct npf_dump_producer *p, uint64_t least)
+static void forget(struct npf_writer_producer *p, uint64_t least)
 {
-	struct npf_dump_retro *r = p->retro;
+	struct npf_writer_retro *r = p->retro;
 	uint64_t n = chunk_of(p, r->floor);
 
 	while (r->floor < least) {
@@ -77,14 +78,14 @@ static void forget(struct npf_dump_producer *p, uint64_t least)
 			return;
 		}
 		/* A record longer than a chunk leaves chunks in which none starts. */
-		if (chunk_of(p, r->chunks[n % NPF_DUMP_CHUNKS].first) == n)
-			r->floor = r->chunks[n % NPF_DUMP_CHUNKS].first;
+		if (chunk_of(p, r->chunks[n % NPF_WRITER_CHUNKS].first) == n)
+			r->floor = r->chunks[n % NPF_WRITER_CHUNKS].first;
 	}
 }
 
-static bool has_room(struct npf_dump_producer *p, uint32_t size)
+static bool has_room(struct npf_writer_producer *p, uint32_t size)
 {
-	struct npf_dump_retro *r = p->retro;
+	struct npf_writer_retro *r = p->retro;
 	uint64_t end = p->pos + size;
 
 	if (r->state == NPF_RETRO_KEEPING) {
@@ -104,11 +105,12 @@ static bool has_room(struct npf_dump_producer *p, uint32_t size)
 	return true;
 }
 
-bool npf_dump_retro_put(struct npf_dump_producer *p, const struct npf_rec *hdr, const void *data)
+bool npf_writer_retro_put(
+	struct npf_writer_producer *p, const struct npf_rec *hdr, const void *data)
 {
 	bool outbound = (hdr->flags & NPF_REC_OUTBOUND) != 0;
-	uint32_t size = npf_dump_record_size(p->format, hdr->caplen, outbound);
-	struct npf_dump_retro *r = p->retro;
+	uint32_t size = npf_writer_record_size(p->format, hdr->caplen, outbound);
+	struct npf_writer_retro *r = p->retro;
 	uint64_t chunk;
 	uint8_t *at;
 
@@ -122,16 +124,16 @@ bool npf_dump_retro_put(struct npf_dump_producer *p, const struct npf_rec *hdr, 
 		return false;
 	chunk = chunk_of(p, p->pos);
 	if (chunk != r->last_chunk) {
-		r->chunks[chunk % NPF_DUMP_CHUNKS] = (struct npf_dump_chunk){
+		r->chunks[chunk % NPF_WRITER_CHUNKS] = (struct npf_writer_chunk){
 			.first = p->pos,
 			.ts_ns = hdr->ts_ns,
-			.received = p->received - p->behind,
+			.received = p->received - p->pending,
 			.missed = atomic_load_explicit(&p->missed, memory_order_relaxed),
 			.dropped = p->drop_disk,
 		};
 		r->last_chunk = chunk;
 	}
-	at = npf_dump_put_record(p->format, npf_dump_ring_at(p->ring, p->pos), hdr->ts_ns,
+	at = npf_writer_encode_record(p->format, npf_writer_ring_at(p->ring, p->pos), hdr->ts_ns,
 		hdr->caplen, hdr->len, outbound);
 	npf_copy(at, data, hdr->caplen);
 	p->pos += size;
@@ -144,19 +146,19 @@ bool npf_dump_retro_put(struct npf_dump_producer *p, const struct npf_rec *hdr, 
  * The first record that is not too old. Reads records only within one chunk.
  * @skippedp: gets how many records of its chunk were passed over
  */
-static uint64_t start_of_window(struct npf_dump_producer *p, uint64_t *skippedp)
+static uint64_t start_of_window(struct npf_writer_producer *p, uint64_t *skippedp)
 {
-	struct npf_dump_retro *r = p->retro;
+	struct npf_writer_retro *r = p->retro;
 	uint64_t pos = r->floor, n = chunk_of(p, pos), oldest;
 
 	if (r->keep_ns == 0 || p->last_ns < r->keep_ns)
 		return pos;
 	/* By the packets' clock, which for a replay is not today's. */
 	oldest = p->last_ns - r->keep_ns;
-	if (p->format == NPF_DUMP_PCAP)
+	if (p->format == NPF_WRITER_PCAP)
 		oldest -= oldest % NPF_NS_PER_US; /* as the records have it */
 	while (n < r->last_chunk) {
-		const struct npf_dump_chunk *next = &r->chunks[++n % NPF_DUMP_CHUNKS];
+		const struct npf_writer_chunk *next = &r->chunks[++n % NPF_WRITER_CHUNKS];
 
 		if (chunk_of(p, next->first) != n)
 			continue;
@@ -166,8 +168,8 @@ static uint64_t start_of_window(struct npf_dump_producer *p, uint64_t *skippedp)
 	}
 	while (pos < p->pos) {
 		uint64_t ts_ns;
-		uint32_t size =
-			npf_dump_retro_record(p->format, npf_dump_ring_at(p->ring, pos), &ts_ns);
+		uint32_t size = npf_writer_decode_record(
+			p->format, npf_writer_ring_at(p->ring, pos), &ts_ns);
 
 		if (ts_ns >= oldest)
 			break;
@@ -178,40 +180,42 @@ static uint64_t start_of_window(struct npf_dump_producer *p, uint64_t *skippedp)
 }
 
 /* The counters as they were before the oldest remembered record. */
-static struct npf_dump_sums counters_before(const struct npf_dump_producer *p, uint64_t skipped)
+static struct npf_writer_file_stats counters_before(
+	const struct npf_writer_producer *p, uint64_t skipped)
 {
-	const struct npf_dump_retro *r = p->retro;
-	const struct npf_dump_chunk *c = &r->chunks[chunk_of(p, r->floor) % NPF_DUMP_CHUNKS];
+	const struct npf_writer_retro *r = p->retro;
+	const struct npf_writer_chunk *c = &r->chunks[chunk_of(p, r->floor) % NPF_WRITER_CHUNKS];
 
 	/* Nothing is remembered. */
 	if (r->floor == p->pos)
-		return (struct npf_dump_sums){
+		return (struct npf_writer_file_stats){
 			.received = p->received,
 			.missed = atomic_load_explicit(&p->missed, memory_order_relaxed),
 			.dropped = p->drop_disk,
 		};
-	return (struct npf_dump_sums){
+	return (struct npf_writer_file_stats){
 		.received = c->received + skipped,
 		.missed = c->missed,
 		.dropped = c->dropped,
 	};
 }
 
-void npf_dump_retro_sums(struct npf_dump_sums *sums, uint64_t packets, uint64_t first_ns)
+void npf_writer_retro_complete_stats(
+	struct npf_writer_file_stats *stats, uint64_t packets, uint64_t first_ns)
 {
-	sums->delivered = packets;
-	sums->first_ns = first_ns;
-	sums->accepted = packets + sums->dropped;
+	stats->delivered = packets;
+	stats->first_ns = first_ns;
+	stats->accepted = packets + stats->dropped;
 	/* With several taps, what they received is known only now and then. */
-	sums->received = NPF_MAX(sums->received, sums->accepted);
+	stats->received = NPF_MAX(stats->received, stats->accepted);
 }
 
-static void begin_file(struct npf_dump_producer *p)
+static void begin_file(struct npf_writer_producer *p)
 {
-	struct npf_dump_ring *ring = p->ring;
-	struct npf_dump_retro *r = p->retro;
+	struct npf_writer_ring *ring = p->ring;
+	struct npf_writer_retro *r = p->retro;
 	uint64_t n = atomic_load_explicit(&ring->n_started, memory_order_relaxed);
-	struct npf_dump_file *f = &ring->files[n % NPF_DUMP_FILES];
+	struct npf_writer_file *f = &ring->files[n % NPF_WRITER_FILES];
 	uint64_t skipped = 0;
 
 	r->floor = start_of_window(p, &skipped);
@@ -228,16 +232,16 @@ static void begin_file(struct npf_dump_producer *p)
 	atomic_store_explicit(&ring->n_started, n + 1, memory_order_release);
 }
 
-static void finish_file(struct npf_dump_producer *p)
+static void finish_file(struct npf_writer_producer *p)
 {
-	struct npf_dump_ring *ring = p->ring;
-	struct npf_dump_retro *r = p->retro;
+	struct npf_writer_ring *ring = p->ring;
+	struct npf_writer_retro *r = p->retro;
 	uint64_t n = atomic_load_explicit(&ring->n_ended, memory_order_relaxed);
-	struct npf_dump_file *f = &ring->files[n % NPF_DUMP_FILES];
+	struct npf_writer_file *f = &ring->files[n % NPF_WRITER_FILES];
 
 	f->end = p->pos;
 	/* The writer counts what is in the file, since nobody did when it was remembered. */
-	f->sums = (struct npf_dump_sums){
+	f->stats = (struct npf_writer_file_stats){
 		.last_ns = p->last_ns,
 		.received = p->received - r->base.received,
 		.missed = atomic_load_explicit(&p->missed, memory_order_relaxed) - r->base.missed,
@@ -249,9 +253,9 @@ static void finish_file(struct npf_dump_producer *p)
 	atomic_store_explicit(&ring->n_ended, n + 1, memory_order_release);
 }
 
-void npf_dump_retro_commit(struct npf_dump_producer *p)
+void npf_writer_retro_commit(struct npf_writer_producer *p)
 {
-	struct npf_dump_retro *r = p->retro;
+	struct npf_writer_retro *r = p->retro;
 
 	atomic_store_explicit(&r->remembered, p->pos - r->floor, memory_order_relaxed);
 	atomic_store_explicit(&p->counters.written, r->packets, memory_order_relaxed);
@@ -263,10 +267,10 @@ void npf_dump_retro_commit(struct npf_dump_producer *p)
 	}
 }
 
-void npf_dump_retro_tick(struct npf_dump_producer *p)
+void npf_writer_retro_tick(struct npf_writer_producer *p)
 {
-	struct npf_dump_ring *ring = p->ring;
-	struct npf_dump_retro *r = p->retro;
+	struct npf_writer_ring *ring = p->ring;
+	struct npf_writer_retro *r = p->retro;
 	/* T1: acquire. */
 	uint64_t triggers = atomic_load_explicit(&r->triggers, memory_order_acquire);
 
@@ -291,10 +295,10 @@ void npf_dump_retro_tick(struct npf_dump_producer *p)
 	}
 	if (p->now_ns >= r->end_ns)
 		finish_file(p);
-	npf_dump_retro_commit(p);
+	npf_writer_retro_commit(p);
 }
 
-void npf_dump_retro_end(struct npf_dump_producer *p)
+void npf_writer_retro_end(struct npf_writer_producer *p)
 {
 	if (p->retro->state == NPF_RETRO_AFTER)
 		finish_file(p);

@@ -18,34 +18,34 @@
 
 #include "writer/feed/producer.h"
 
-#define NPF_DUMP_CHUNKS 1024u
+#define NPF_WRITER_CHUNKS 1024u
 
-struct npf_dump_chunk {
+struct npf_writer_chunk {
 	uint64_t first; /* position of the first record that starts in it */
 	uint64_t ts_ns; /* its stamp */
 	/* the producer's counters before it */
 	uint64_t received, missed, dropped;
 };
 
-enum npf_dump_retro_state {
+enum npf_writer_retro_state {
 	NPF_RETRO_KEEPING, /* nothing is being written */
 	NPF_RETRO_AFTER,   /* triggered; what comes still belongs to the file */
 	NPF_RETRO_WRITING, /* the file is complete in memory; the writer is at it */
 };
 
-struct npf_dump_retro {
+struct npf_writer_retro {
 	uint64_t keep_bytes; /* of memory to remember, at most */
 	uint64_t keep_ns;    /* of time to remember; 0: as much as fits */
 
 	/* the producer's own */
-	enum npf_dump_retro_state state;
+	enum npf_writer_retro_state state;
 	uint64_t floor;      /* oldest remembered record */
 	uint64_t last_chunk; /* number of the chunk that the last record starts in */
 	uint64_t packets;    /* ever put */
 	uint64_t end_ns;     /* real time when a triggered file ends */
 	uint64_t seen;       /* triggers answered */
-	struct npf_dump_sums base;
-	struct npf_dump_chunk chunks[NPF_DUMP_CHUNKS]; /* of chunk n: [n % NPF_DUMP_CHUNKS] */
+	struct npf_writer_file_stats base;
+	struct npf_writer_chunk chunks[NPF_WRITER_CHUNKS]; /* of chunk n: [n % NPF_WRITER_CHUNKS] */
 
 	/* The control thread's wish: after_ns first, then triggers with release. */
 	_Atomic uint64_t after_ns;
@@ -56,27 +56,29 @@ struct npf_dump_retro {
 
 /* Memory that a ring needs so that keep_bytes can be remembered and written out at once;
  * UINT64_MAX: more than can be said. */
-uint64_t npf_dump_retro_ring_size(uint64_t keep_bytes);
+uint64_t npf_writer_retro_ring_size(uint64_t keep_bytes);
 
 /* Makes *p retrospective. Return: 0 or -ENOMEM. Owns: p->retro is freed by free(). */
-int npf_dump_retro_init(struct npf_dump_producer *p, uint64_t keep_bytes, uint64_t keep_ns);
+int npf_writer_retro_init(struct npf_writer_producer *p, uint64_t keep_bytes, uint64_t keep_ns);
 
 /*
- * npf_dump_retro_trigger - write out what is remembered, and what comes in the next after_ns.
+ * npf_writer_retro_trigger - write out what is remembered, and what comes in the next after_ns.
  * Context: control thread. Return: 0, or -EBUSY: the last trigger's file is not finished yet.
  */
-int npf_dump_retro_trigger(struct npf_dump_producer *p, uint64_t after_ns);
+int npf_writer_retro_trigger(struct npf_writer_producer *p, uint64_t after_ns);
 
 /* For producer.c. */
-void npf_dump_retro_commit(struct npf_dump_producer *p);
-void npf_dump_retro_tick(struct npf_dump_producer *p);
-void npf_dump_retro_end(struct npf_dump_producer *p);
+void npf_writer_retro_commit(struct npf_writer_producer *p);
+void npf_writer_retro_tick(struct npf_writer_producer *p);
+void npf_writer_retro_end(struct npf_writer_producer *p);
 
-/* Completes a file's sums, in which only what was received, missed and dropped is counted, by the
+/* Completes a file's stats, in which only what was received, missed and dropped is counted, by the
  * packets that were found in it. */
-void npf_dump_retro_sums(struct npf_dump_sums *sums, uint64_t packets, uint64_t first_ns);
+void npf_writer_retro_complete_stats(
+	struct npf_writer_file_stats *stats, uint64_t packets, uint64_t first_ns);
 
 /* Bytes of the record at @at, and its stamp. */
-uint32_t npf_dump_retro_record(enum npf_dump_format format, const uint8_t *at, uint64_t *ts_nsp);
+uint32_t npf_writer_decode_record(
+	enum npf_writer_format format, const uint8_t *at, uint64_t *ts_nsp);
 
 #endif

@@ -55,7 +55,7 @@ static uint8_t *map_twice(int fd, uint64_t size, uint64_t page_size)
 	return at;
 }
 
-static int allocate(struct npf_dump_ring *r, bool huge)
+static int allocate(struct npf_writer_ring *r, bool huge)
 {
 	uint64_t page = huge ? HUGE_SIZE : PLAIN_SIZE;
 	npf_autofd int fd =
@@ -78,39 +78,39 @@ static int allocate(struct npf_dump_ring *r, bool huge)
 	return 0;
 }
 
-uint64_t npf_dump_ring_size(uint64_t size)
+uint64_t npf_writer_ring_size(uint64_t size)
 {
-	uint64_t n = NPF_DUMP_RING_MIN;
+	uint64_t n = NPF_WRITER_RING_MIN;
 
-	if (size > NPF_DUMP_RING_MAX)
+	if (size > NPF_WRITER_RING_MAX)
 		return 0;
 	while (n < size)
 		n *= 2;
 	return n;
 }
 
-int npf_dump_ring_new(uint64_t size, bool hugepages, struct npf_dump_ring **rp)
+int npf_writer_ring_new(uint64_t size, bool hugepages, struct npf_writer_ring **rp)
 {
-	struct npf_dump_ring *r;
+	struct npf_writer_ring *r;
 	int rc;
 
-	if (size > NPF_DUMP_RING_MAX)
+	if (size > NPF_WRITER_RING_MAX)
 		return -EINVAL;
 	r = aligned_alloc(NPF_CACHELINE, NPF_ALIGN_UP(sizeof(*r), (size_t)NPF_CACHELINE));
 	if (r == NULL)
 		return -ENOMEM;
 	memset(r, 0, sizeof(*r));
-	r->size = npf_dump_ring_size(size);
+	r->size = npf_writer_ring_size(size);
 	rc = hugepages ? allocate(r, true) : -ENOMEM;
 	if (rc < 0)
 		rc = allocate(r, false);
 	if (rc < 0)
-		return npf_dump_ring_free(r), rc;
+		return npf_writer_ring_free(r), rc;
 	*rp = r;
 	return 0;
 }
 
-struct npf_dump_ring *npf_dump_ring_free(struct npf_dump_ring *r)
+struct npf_writer_ring *npf_writer_ring_free(struct npf_writer_ring *r)
 {
 	if (r == NULL)
 		return NULL;

@@ -4,7 +4,7 @@
  * ends.
  *
  * The producer (a tap lcore, or the thread that merges several) writes savefiles into the ring one
- * after the other, each at a position that is a multiple of NPF_DUMP_BLOCK, so that
+ * after the other, each at a position that is a multiple of NPF_WRITER_BLOCK, so that
  * aligned parts of the ring are aligned parts of the file and can be written from where they lie.
  * Positions count bytes and only grow; a position is found at data[position % size], and the memory
  * is mapped twice, so that what crosses the end is contiguous all the same.
@@ -14,7 +14,7 @@
  * Order, D1 to D4, each a release with the acquire of the same label:
  *   D1 head       producer -> writer: bytes below it are there
  *   D2 n_started  producer -> writer: files[n].start and opened_ns
- *   D3 n_ended    producer -> writer: files[n].end and sums; bytes below end are there
+ *   D3 n_ended    producer -> writer: files[n].end and stats; bytes below end are there
  *   D4 tail, n_done  writer -> producer: bytes below and entries before are free
  */
 #ifndef NPF_WRITER_FEED_RING_H
@@ -24,20 +24,20 @@
 
 #include <stdatomic.h>
 
-#define NPF_DUMP_BLOCK    4096u /* what direct writes are aligned to, bytes */
-#define NPF_DUMP_FILES    256u  /* files that the producer can be ahead of the writer */
-#define NPF_DUMP_RING_MIN (2ull << 20)
-#define NPF_DUMP_RING_MAX (1ull << 36)
+#define NPF_WRITER_BLOCK    4096u /* what direct writes are aligned to, bytes */
+#define NPF_WRITER_FILES    256u  /* files that the producer can be ahead of the writer */
+#define NPF_WRITER_RING_MIN (2ull << 20)
+#define NPF_WRITER_RING_MAX (1ull << 36)
 
 /* One file as the producer cut it. */
-struct npf_dump_file {
+struct npf_writer_file {
 	uint64_t start;     /* position of its first byte */
 	uint64_t opened_ns; /* stamp of the record that opened it: the time in its name */
 	uint64_t end;       /* position behind its last byte */
-	struct npf_dump_sums sums;
+	struct npf_writer_file_stats stats;
 };
 
-struct npf_dump_ring {
+struct npf_writer_ring {
 	/* fixed */
 	uint8_t *data;
 	uint64_t size; /* bytes, a power of two */
@@ -52,22 +52,22 @@ struct npf_dump_ring {
 	_Atomic uint64_t tail __attribute__((aligned(NPF_CACHELINE)));
 	_Atomic uint64_t n_done;
 
-	struct npf_dump_file files[NPF_DUMP_FILES]; /* of file n: files[n % NPF_DUMP_FILES] */
+	struct npf_writer_file files[NPF_WRITER_FILES]; /* of file n: files[n % NPF_WRITER_FILES] */
 };
 
 /* Bytes that a ring takes when so many are asked for: a power of two. 0: there is none so large. */
-uint64_t npf_dump_ring_size(uint64_t size);
+uint64_t npf_writer_ring_size(uint64_t size);
 
 /*
- * npf_dump_ring_new - allocate and prefault.
- * @size:      bytes, rounded up as npf_dump_ring_size() says
+ * npf_writer_ring_new - allocate and prefault.
+ * @size:      bytes, rounded up as npf_writer_ring_size() says
  * @hugepages: try them first
  * Return: 0; -EINVAL; -ENOMEM; or what memfd_create, fallocate or mmap said.
  */
-int npf_dump_ring_new(uint64_t size, bool hugepages, struct npf_dump_ring **rp);
-struct npf_dump_ring *npf_dump_ring_free(struct npf_dump_ring *r); /* NULL is fine */
+int npf_writer_ring_new(uint64_t size, bool hugepages, struct npf_writer_ring **rp);
+struct npf_writer_ring *npf_writer_ring_free(struct npf_writer_ring *r); /* NULL is fine */
 
-static inline uint8_t *npf_dump_ring_at(const struct npf_dump_ring *r, uint64_t pos)
+static inline uint8_t *npf_writer_ring_at(const struct npf_writer_ring *r, uint64_t pos)
 {
 	return r->data + (pos & (r->size - 1));
 }

@@ -98,10 +98,10 @@ static void dumps_are_read_as_written(void **state)
 		0);
 	assert_int_equal(c->n_dumps, 3);
 	assert_null(c->dumps[0].filter);
-	assert_int_equal(c->dumps[0].format, NPF_DUMP_PCAP);
+	assert_int_equal(c->dumps[0].format, NPF_WRITER_PCAP);
 	assert_int_equal(c->dumps[0].limits.file_size, 0);
 	assert_int_equal(c->dumps[0].uid, (uid_t)-1);
-	assert_int_equal(c->dumps[1].format, NPF_DUMP_PCAPNG);
+	assert_int_equal(c->dumps[1].format, NPF_WRITER_PCAPNG);
 	assert_int_equal(c->dumps[1].snaplen, 128);
 	assert_int_equal(c->dumps[1].compress, NPF_COMPRESS_ZSTD);
 	assert_int_equal(c->dumps[1].ring, 16u << 20);

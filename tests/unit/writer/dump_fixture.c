@@ -7,7 +7,7 @@
 
 char dir[] = "/tmp/npf-dump-XXXXXX";
 
-static void finished(void *ctx, const struct npf_dump_summary *s)
+static void finished(void *ctx, const struct npf_writer_summary *s)
 {
 	struct dump *d = ctx;
 
@@ -16,15 +16,15 @@ static void finished(void *ctx, const struct npf_dump_summary *s)
 	if (d->n == NPF_ARRAY_LEN(d->sizes))
 		return;
 	d->sizes[d->n] = s->size;
-	d->packets[d->n] = s->sums.delivered;
-	d->sums[d->n] = s->sums;
+	d->packets[d->n] = s->stats.delivered;
+	d->stats[d->n] = s->stats;
 	d->errors[d->n] = s->error;
 	snprintf(d->paths[d->n++], sizeof(d->paths[0]), "%s", s->path);
 }
 
 void start(struct dump *d, const struct options *o)
 {
-	struct npf_dump_head head = {
+	struct npf_writer_header head = {
 		.format = o->format,
 		.linktype = 1,
 		.snaplen = 262144,
@@ -33,22 +33,23 @@ void start(struct dump *d, const struct options *o)
 		.filter = "tcp port 80",
 		.comment = "a comment",
 	};
-	struct npf_dump_producer_conf conf = {.format = o->format, .limits = o->limits};
+	struct npf_writer_producer_conf conf = {.format = o->format, .limits = o->limits};
 	int n;
 
 	memset(d, 0, sizeof(*d));
 	d->told = o->told;
-	n = npf_dump_format_head(&head, &d->head);
+	n = npf_writer_encode_header(&head, &d->head);
 	assert_true(n > 0);
-	assert_int_equal(npf_dump_ring_new(o->ring != 0 ? o->ring : 4u << 20, false, &d->ring), 0);
+	assert_int_equal(
+		npf_writer_ring_new(o->ring != 0 ? o->ring : 4u << 20, false, &d->ring), 0);
 	conf.ring = d->ring;
 	conf.head = d->head;
 	conf.head_size = (uint32_t)n;
-	assert_int_equal(npf_dump_producer_init(&d->p, &conf), 0);
+	assert_int_equal(npf_writer_producer_init(&d->p, &conf), 0);
 	if (o->keep_bytes != 0)
-		assert_int_equal(npf_dump_retro_init(&d->p, o->keep_bytes, o->keep_ns), 0);
+		assert_int_equal(npf_writer_retro_init(&d->p, o->keep_bytes, o->keep_ns), 0);
 	snprintf(d->pattern, sizeof(d->pattern), "%s/%s", dir, o->name);
-	d->conf = (struct npf_dump_worker_conf){
+	d->conf = (struct npf_writer_worker_conf){
 		.ring = d->ring,
 		.format = o->format,
 		.head = d->head,
@@ -68,16 +69,16 @@ void start(struct dump *d, const struct options *o)
 		.ctx = d,
 	};
 	if (!o->no_worker)
-		assert_int_equal(npf_dump_worker_start(&d->conf, &d->worker), 0);
+		assert_int_equal(npf_writer_worker_start(&d->conf, &d->worker), 0);
 }
 
 void stop(struct dump *d)
 {
-	npf_dump_end(&d->p);
+	npf_writer_end(&d->p);
 	if (d->worker == NULL)
-		assert_int_equal(npf_dump_worker_start(&d->conf, &d->worker), 0);
-	d->worker = npf_dump_worker_join(d->worker);
-	npf_dump_ring_free(d->ring);
+		assert_int_equal(npf_writer_worker_start(&d->conf, &d->worker), 0);
+	d->worker = npf_writer_worker_join(d->worker);
+	npf_writer_ring_free(d->ring);
 	free(d->p.retro);
 	free(d->head);
 }
@@ -103,9 +104,9 @@ bool give(struct dump *d, uint64_t i)
 
 	fill(i, data, hdr.caplen);
 	d->p.now_ns = hdr.ts_ns;
-	npf_dump_begin(&d->p, 1);
-	put = npf_dump_put(&d->p, &hdr, data);
-	npf_dump_commit(&d->p);
+	npf_writer_burst_begin(&d->p, 1);
+	put = npf_writer_put(&d->p, &hdr, data);
+	npf_writer_burst_commit(&d->p);
 	return put;
 }
 
@@ -116,7 +117,7 @@ void give_all(struct dump *d, uint64_t from, uint64_t to)
 			usleep(1000);
 }
 
-uint64_t read_back(const char *path, uint64_t first, enum npf_dump_format format, bool *wholep)
+uint64_t read_back(const char *path, uint64_t first, enum npf_writer_format format, bool *wholep)
 {
 	char errbuf[PCAP_ERRBUF_SIZE];
 	pcap_t *p =
@@ -134,7 +135,7 @@ uint64_t read_back(const char *path, uint64_t first, enum npf_dump_format format
 		uint8_t want[2048];
 		uint64_t ts_ns = START_NS + i * STEP_NS;
 
-		if (format == NPF_DUMP_PCAP)
+		if (format == NPF_WRITER_PCAP)
 			ts_ns -= ts_ns % 1000;
 		assert_int_equal(hdr->caplen, length_of(i));
 		assert_int_equal(hdr->len, length_of(i) + 4);
@@ -149,7 +150,7 @@ uint64_t read_back(const char *path, uint64_t first, enum npf_dump_format format
 	return i - first;
 }
 
-void expect_whole(const char *path, uint64_t first, enum npf_dump_format format, uint64_t n)
+void expect_whole(const char *path, uint64_t first, enum npf_writer_format format, uint64_t n)
 {
 	bool whole;
 

@@ -18,8 +18,8 @@
 extern char dir[];
 
 struct options {
-	enum npf_dump_format format;
-	struct npf_dump_limits limits;
+	enum npf_writer_format format;
+	struct npf_writer_limits limits;
 	uint64_t ring;
 	const char *name;
 	bool plain, buffered, zstd;
@@ -29,16 +29,16 @@ struct options {
 };
 
 struct dump {
-	struct npf_dump_ring *ring;
-	struct npf_dump_producer p;
-	struct npf_dump_worker *worker;
+	struct npf_writer_ring *ring;
+	struct npf_writer_producer p;
+	struct npf_writer_worker *worker;
 	void *head;
-	struct npf_dump_worker_conf conf;
+	struct npf_writer_worker_conf conf;
 	char pattern[PATH_MAX];
 	void (*told)(const char *path);
 	/* of the finished files, in their order */
 	uint64_t sizes[256], packets[256];
-	struct npf_dump_sums sums[256];
+	struct npf_writer_file_stats stats[256];
 	char paths[256][128];
 	int errors[256];
 	unsigned int n;
@@ -62,7 +62,7 @@ void give_all(struct dump *d, uint64_t from, uint64_t to);
 
 /* Reads a file; packets must be @first, @first + 1, ... Return: how many; *wholep: no error at the
  * end. */
-uint64_t read_back(const char *path, uint64_t first, enum npf_dump_format format, bool *wholep);
-void expect_whole(const char *path, uint64_t first, enum npf_dump_format format, uint64_t n);
+uint64_t read_back(const char *path, uint64_t first, enum npf_writer_format format, bool *wholep);
+void expect_whole(const char *path, uint64_t first, enum npf_writer_format format, uint64_t n);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Where files end: every limit exact, alone and combined, and days as the packets' dates had them.
  */
-#include "writer/feed/cut.h"
+#include "writer/feed/rotation.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,43 +26,43 @@ struct outcome {
 	bool over;
 };
 
-static void feed(struct npf_dump_cut *c, struct outcome *o, uint64_t size, uint64_t ts_ns)
+static void feed(struct npf_writer_rotation *c, struct outcome *o, uint64_t size, uint64_t ts_ns)
 {
 	while (!o->over) {
-		switch (npf_dump_cut_next(c, size, ts_ns)) {
-		case NPF_CUT_PUT:
-			npf_dump_cut_put(c, size);
+		switch (npf_writer_rotation_next(c, size, ts_ns)) {
+		case NPF_ROTATION_PUT:
+			npf_writer_rotation_put(c, size);
 			o->files[o->n_files].bytes = c->bytes + c->trailer;
 			o->files[o->n_files].packets = c->packets;
 			o->files[o->n_files].last_ns = ts_ns;
 			o->taken++;
 			return;
-		case NPF_CUT_OPEN:
-			npf_dump_cut_open(c, ts_ns);
+		case NPF_ROTATION_OPEN:
+			npf_writer_rotation_open(c, ts_ns);
 			o->files[o->n_files].first_ns = ts_ns;
 			break;
-		case NPF_CUT_CLOSE:
-			npf_dump_cut_close(c);
+		case NPF_ROTATION_CLOSE:
+			npf_writer_rotation_close(c);
 			o->n_files++;
 			assert_in_range(o->n_files, 0, 62);
 			break;
-		case NPF_CUT_SKIP:
+		case NPF_ROTATION_SKIP:
 			o->skipped++;
 			return;
-		case NPF_CUT_END:
+		case NPF_ROTATION_END:
 			o->over = true;
 			break;
 		}
 	}
 }
 
-static struct outcome run(const struct npf_dump_limits *limits, uint32_t trailer, unsigned int n,
+static struct outcome run(const struct npf_writer_limits *limits, uint32_t trailer, unsigned int n,
 	uint64_t size, uint64_t start_ns, uint64_t step_ns)
 {
-	struct npf_dump_cut c;
+	struct npf_writer_rotation c;
 	struct outcome o = {0};
 
-	assert_int_equal(npf_dump_cut_init(&c, limits, HEAD, trailer, NULL), 0);
+	assert_int_equal(npf_writer_rotation_init(&c, limits, HEAD, trailer, NULL), 0);
 	for (unsigned int i = 0; i < n; i++)
 		feed(&c, &o, size, start_ns + i * step_ns);
 	if (c.open)
@@ -72,7 +72,7 @@ static struct outcome run(const struct npf_dump_limits *limits, uint32_t trailer
 
 static void without_limits_everything_goes_into_one_file(void **state)
 {
-	struct outcome o = run(&(struct npf_dump_limits){0}, 0, 1000, 76, 5 * SECOND, SECOND);
+	struct outcome o = run(&(struct npf_writer_limits){0}, 0, 1000, 76, 5 * SECOND, SECOND);
 
 	(void)state;
 	assert_int_equal(o.n_files, 1);
@@ -85,8 +85,8 @@ static void a_file_is_never_larger_than_its_limit_and_as_large_as_it_can_be(void
 	(void)state;
 	for (uint64_t limit = HEAD + TRAILER + 76; limit < HEAD + TRAILER + 76 * 5; limit++) {
 		uint64_t fit = (limit - HEAD - TRAILER) / 76;
-		struct outcome o = run(
-			&(struct npf_dump_limits){.file_size = limit}, TRAILER, 40, 76, SECOND, 1);
+		struct outcome o = run(&(struct npf_writer_limits){.file_size = limit}, TRAILER, 40,
+			76, SECOND, 1);
 
 		assert_int_equal(o.taken, 40);
 		assert_int_equal(o.n_files, (40 + fit - 1) / fit);
@@ -101,8 +101,9 @@ static void all_files_together_never_exceed_the_size_of_the_dump(void **state)
 {
 	(void)state;
 	for (uint64_t max = HEAD; max < 2000; max++) {
-		struct outcome o = run(&(struct npf_dump_limits){.file_size = 300, .max_size = max},
-			0, 100, 60, SECOND, 1);
+		struct outcome o =
+			run(&(struct npf_writer_limits){.file_size = 300, .max_size = max}, 0, 100,
+				60, SECOND, 1);
 		uint64_t sum = 0;
 
 		for (unsigned int i = 0; i < o.n_files; i++)
@@ -118,7 +119,7 @@ static void all_files_together_never_exceed_the_size_of_the_dump(void **state)
 
 static void the_dump_ends_with_its_last_packet(void **state)
 {
-	struct npf_dump_limits limits = {.file_packets = 10, .max_packets = 25};
+	struct npf_writer_limits limits = {.file_packets = 10, .max_packets = 25};
 	struct outcome o = run(&limits, 0, 100, 60, SECOND, 1);
 
 	(void)state;
@@ -131,27 +132,27 @@ static void the_dump_ends_with_its_last_packet(void **state)
 
 static void a_full_file_is_known_to_be_full_without_another_packet(void **state)
 {
-	struct npf_dump_limits limits = {.file_packets = 2, .max_packets = 3};
-	struct npf_dump_cut c;
+	struct npf_writer_limits limits = {.file_packets = 2, .max_packets = 3};
+	struct npf_writer_rotation c;
 
 	(void)state;
-	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, NULL), 0);
-	npf_dump_cut_open(&c, SECOND);
-	npf_dump_cut_put(&c, 60);
-	assert_false(npf_dump_cut_is_full(&c));
-	npf_dump_cut_put(&c, 60);
-	assert_true(npf_dump_cut_is_full(&c));
-	assert_false(npf_dump_cut_is_over(&c));
-	npf_dump_cut_close(&c);
-	npf_dump_cut_open(&c, SECOND);
-	npf_dump_cut_put(&c, 60);
-	assert_true(npf_dump_cut_is_full(&c));
-	assert_true(npf_dump_cut_is_over(&c));
+	assert_int_equal(npf_writer_rotation_init(&c, &limits, HEAD, 0, NULL), 0);
+	npf_writer_rotation_open(&c, SECOND);
+	npf_writer_rotation_put(&c, 60);
+	assert_false(npf_writer_rotation_is_full(&c));
+	npf_writer_rotation_put(&c, 60);
+	assert_true(npf_writer_rotation_is_full(&c));
+	assert_false(npf_writer_rotation_is_over(&c));
+	npf_writer_rotation_close(&c);
+	npf_writer_rotation_open(&c, SECOND);
+	npf_writer_rotation_put(&c, 60);
+	assert_true(npf_writer_rotation_is_full(&c));
+	assert_true(npf_writer_rotation_is_over(&c));
 }
 
 static void files_are_cut_at_multiples_of_the_interval(void **state)
 {
-	struct npf_dump_limits limits = {.file_time_ns = 60 * SECOND};
+	struct npf_writer_limits limits = {.file_time_ns = 60 * SECOND};
 	/* One a second from 10:00:17 on. */
 	struct outcome o = run(&limits, 0, 150, 60, (36000 + 17) * SECOND, SECOND);
 
@@ -164,22 +165,22 @@ static void files_are_cut_at_multiples_of_the_interval(void **state)
 }
 
 /* The time zone of a name, until the next. NULL: UTC */
-static const struct npf_dump_zone *zone(const char *name)
+static const struct npf_writer_timezone *zone(const char *name)
 {
-	static struct npf_dump_zone *z;
+	static struct npf_writer_timezone *z;
 
-	npf_dump_zone_free(z);
+	npf_writer_timezone_free(z);
 	z = NULL;
 	setenv("TZ", name != NULL ? name : "UTC", 1);
 	if (name != NULL)
-		assert_int_equal(npf_dump_zone_new(&z), 0);
+		assert_int_equal(npf_writer_timezone_new(&z), 0);
 	return z;
 }
 
-static void start(
-	struct npf_dump_cut *c, const struct npf_dump_limits *limits, const struct npf_dump_zone *z)
+static void start(struct npf_writer_rotation *c, const struct npf_writer_limits *limits,
+	const struct npf_writer_timezone *z)
 {
-	assert_int_equal(npf_dump_cut_init(c, limits, HEAD, 0, z), 0);
+	assert_int_equal(npf_writer_rotation_init(c, limits, HEAD, 0, z), 0);
 }
 
 /* UTC. */
@@ -193,34 +194,34 @@ static uint64_t at(const char *text)
 
 static void days_begin_at_local_midnight(void **state)
 {
-	struct npf_dump_limits limits = {.file_time_ns = 86400 * SECOND};
-	struct npf_dump_cut c;
+	struct npf_writer_limits limits = {.file_time_ns = 86400 * SECOND};
+	struct npf_writer_rotation c;
 
 	(void)state;
 	/* An hour east of Greenwich, and five and a half west. */
 	start(&c, &limits, zone("XXX-1"));
-	npf_dump_cut_open(&c, 10 * 86400 * SECOND);
+	npf_writer_rotation_open(&c, 10 * 86400 * SECOND);
 	assert_true(c.last_ns == (10 * 86400 + 82800) * SECOND - 1);
 	start(&c, &limits, zone("XXX5:30"));
-	npf_dump_cut_open(&c, 10 * 86400 * SECOND);
+	npf_writer_rotation_open(&c, 10 * 86400 * SECOND);
 	assert_true(c.last_ns == (10 * 86400 + 19800) * SECOND - 1);
 	zone(NULL);
 }
 
 /* A file is opened at a moment of UTC: when does it end, and is all in between its? */
-static void expect_end(struct npf_dump_cut *c, const char *opened, const char *end)
+static void expect_end(struct npf_writer_rotation *c, const char *opened, const char *end)
 {
-	npf_dump_cut_open(c, at(opened));
+	npf_writer_rotation_open(c, at(opened));
 	assert_true(c->last_ns == at(end) - 1);
-	assert_int_equal(npf_dump_cut_next(c, 60, at(opened)), NPF_CUT_PUT);
-	assert_int_equal(npf_dump_cut_next(c, 60, at(end) - 1), NPF_CUT_PUT);
-	assert_int_equal(npf_dump_cut_next(c, 60, at(end)), NPF_CUT_CLOSE);
+	assert_int_equal(npf_writer_rotation_next(c, 60, at(opened)), NPF_ROTATION_PUT);
+	assert_int_equal(npf_writer_rotation_next(c, 60, at(end) - 1), NPF_ROTATION_PUT);
+	assert_int_equal(npf_writer_rotation_next(c, 60, at(end)), NPF_ROTATION_CLOSE);
 }
 
 static void days_begin_at_midnight_of_their_own_dates(void **state)
 {
-	struct npf_dump_limits limits = {.file_time_ns = 86400 * SECOND};
-	struct npf_dump_cut c;
+	struct npf_writer_limits limits = {.file_time_ns = 86400 * SECOND};
+	struct npf_writer_rotation c;
 
 	(void)state;
 	start(&c, &limits, zone("CET-1CEST,M3.5.0,M10.5.0/3"));
@@ -241,8 +242,8 @@ static void days_begin_at_midnight_of_their_own_dates(void **state)
 
 static void hours_go_on_when_the_clock_is_changed(void **state)
 {
-	struct npf_dump_limits limits = {.file_time_ns = 3600 * SECOND};
-	struct npf_dump_cut c;
+	struct npf_writer_limits limits = {.file_time_ns = 3600 * SECOND};
+	struct npf_writer_rotation c;
 
 	(void)state;
 	start(&c, &limits, zone("CET-1CEST,M3.5.0,M10.5.0/3"));
@@ -273,34 +274,36 @@ static void a_file_takes_the_record_it_was_opened_for(void **state)
 	for (size_t z = 0; z < NPF_ARRAY_LEN(zones); z++)
 		for (size_t e = 0; e < NPF_ARRAY_LEN(every); e++)
 			for (size_t i = 0; i < NPF_ARRAY_LEN(ts); i++) {
-				struct npf_dump_limits limits = {.file_time_ns = every[e]};
-				struct npf_dump_cut c;
+				struct npf_writer_limits limits = {.file_time_ns = every[e]};
+				struct npf_writer_rotation c;
 
 				start(&c, &limits, zone(zones[z]));
-				assert_int_equal(npf_dump_cut_next(&c, 60, ts[i]), NPF_CUT_OPEN);
-				npf_dump_cut_open(&c, ts[i]);
-				assert_int_equal(npf_dump_cut_next(&c, 60, ts[i]), NPF_CUT_PUT);
+				assert_int_equal(
+					npf_writer_rotation_next(&c, 60, ts[i]), NPF_ROTATION_OPEN);
+				npf_writer_rotation_open(&c, ts[i]);
+				assert_int_equal(
+					npf_writer_rotation_next(&c, 60, ts[i]), NPF_ROTATION_PUT);
 			}
 	zone(NULL);
 }
 
 static void a_stamp_that_is_a_little_late_stays_in_the_open_file(void **state)
 {
-	struct npf_dump_limits limits = {.file_time_ns = 60 * SECOND};
-	struct npf_dump_cut c;
+	struct npf_writer_limits limits = {.file_time_ns = 60 * SECOND};
+	struct npf_writer_rotation c;
 
 	(void)state;
-	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, NULL), 0);
-	npf_dump_cut_open(&c, 120 * SECOND);
-	assert_int_equal(npf_dump_cut_next(&c, 60, 119 * SECOND), NPF_CUT_PUT);
+	assert_int_equal(npf_writer_rotation_init(&c, &limits, HEAD, 0, NULL), 0);
+	npf_writer_rotation_open(&c, 120 * SECOND);
+	assert_int_equal(npf_writer_rotation_next(&c, 60, 119 * SECOND), NPF_ROTATION_PUT);
 	/* The clock was set back by an hour. */
-	npf_dump_cut_open(&c, 7200 * SECOND);
-	assert_int_equal(npf_dump_cut_next(&c, 60, 3600 * SECOND), NPF_CUT_CLOSE);
+	npf_writer_rotation_open(&c, 7200 * SECOND);
+	assert_int_equal(npf_writer_rotation_next(&c, 60, 3600 * SECOND), NPF_ROTATION_CLOSE);
 }
 
 static void size_packets_and_time_combine(void **state)
 {
-	struct npf_dump_limits limits = {
+	struct npf_writer_limits limits = {
 		.file_size = HEAD + 60 * 20, .file_packets = 15, .file_time_ns = 10 * SECOND};
 	struct outcome o;
 
@@ -315,30 +318,30 @@ static void size_packets_and_time_combine(void **state)
 
 static void a_record_larger_than_any_file_is_skipped_and_closes_none(void **state)
 {
-	struct npf_dump_limits limits = {.file_size = 1000};
-	struct npf_dump_cut c;
+	struct npf_writer_limits limits = {.file_size = 1000};
+	struct npf_writer_rotation c;
 
 	(void)state;
-	assert_int_equal(npf_dump_cut_init(&c, &limits, HEAD, 0, NULL), 0);
-	assert_int_equal(npf_dump_cut_next(&c, 977, 0), NPF_CUT_SKIP);
-	assert_int_equal(npf_dump_cut_next(&c, 976, 0), NPF_CUT_OPEN);
-	npf_dump_cut_open(&c, 0);
-	npf_dump_cut_put(&c, 60);
-	assert_int_equal(npf_dump_cut_next(&c, 977, 0), NPF_CUT_SKIP);
-	assert_int_equal(npf_dump_cut_next(&c, 976, 0), NPF_CUT_CLOSE);
+	assert_int_equal(npf_writer_rotation_init(&c, &limits, HEAD, 0, NULL), 0);
+	assert_int_equal(npf_writer_rotation_next(&c, 977, 0), NPF_ROTATION_SKIP);
+	assert_int_equal(npf_writer_rotation_next(&c, 976, 0), NPF_ROTATION_OPEN);
+	npf_writer_rotation_open(&c, 0);
+	npf_writer_rotation_put(&c, 60);
+	assert_int_equal(npf_writer_rotation_next(&c, 977, 0), NPF_ROTATION_SKIP);
+	assert_int_equal(npf_writer_rotation_next(&c, 976, 0), NPF_ROTATION_CLOSE);
 }
 
 static void limits_that_hold_not_even_a_header_are_refused(void **state)
 {
-	struct npf_dump_limits small_file = {.file_size = HEAD + TRAILER - 1};
-	struct npf_dump_limits small_dump = {.max_size = HEAD + TRAILER - 1};
-	struct npf_dump_limits just = {.file_size = HEAD + TRAILER, .max_size = HEAD + TRAILER};
-	struct npf_dump_cut c;
+	struct npf_writer_limits small_file = {.file_size = HEAD + TRAILER - 1};
+	struct npf_writer_limits small_dump = {.max_size = HEAD + TRAILER - 1};
+	struct npf_writer_limits just = {.file_size = HEAD + TRAILER, .max_size = HEAD + TRAILER};
+	struct npf_writer_rotation c;
 
 	(void)state;
-	assert_int_equal(npf_dump_cut_init(&c, &small_file, HEAD, TRAILER, NULL), -EINVAL);
-	assert_int_equal(npf_dump_cut_init(&c, &small_dump, HEAD, TRAILER, NULL), -EINVAL);
-	assert_int_equal(npf_dump_cut_init(&c, &just, HEAD, TRAILER, NULL), 0);
+	assert_int_equal(npf_writer_rotation_init(&c, &small_file, HEAD, TRAILER, NULL), -EINVAL);
+	assert_int_equal(npf_writer_rotation_init(&c, &small_dump, HEAD, TRAILER, NULL), -EINVAL);
+	assert_int_equal(npf_writer_rotation_init(&c, &just, HEAD, TRAILER, NULL), 0);
 }
 
 int main(void)

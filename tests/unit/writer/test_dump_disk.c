@@ -3,7 +3,7 @@
  * calls, and compressed. */
 #include "dump_fixture.h"
 
-#include "writer/disk/left.h"
+#include "writer/disk/backlog.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -132,7 +132,7 @@ static void wait_for_told(struct dump *d, unsigned int n)
 static void a_file_that_was_not_synchronised_gets_no_name(void **state)
 {
 	struct options o = {.limits = {.file_packets = 10}, .name = "eio-%N.pcap", .plain = true};
-	struct npf_dump_state s;
+	struct npf_writer_status s;
 	char part[PATH_MAX];
 	struct dump d;
 
@@ -149,7 +149,7 @@ static void a_file_that_was_not_synchronised_gets_no_name(void **state)
 	/* Shown until a file could be finished, whatever is written meanwhile. */
 	give_all(&d, 10, 15);
 	usleep(1300000);
-	npf_dump_worker_state(d.worker, &s);
+	npf_writer_worker_status(d.worker, &s);
 	assert_int_equal(s.error, -EIO);
 	assert_int_equal(s.errors, 1);
 	assert_int_equal(s.files, 0);
@@ -157,7 +157,7 @@ static void a_file_that_was_not_synchronised_gets_no_name(void **state)
 	give_all(&d, 15, 20);
 	wait_for_told(&d, 2);
 	usleep(50000);
-	npf_dump_worker_state(d.worker, &s);
+	npf_writer_worker_status(d.worker, &s);
 	assert_int_equal(s.error, 0);
 	assert_int_equal(s.files, 1);
 	stop(&d);
@@ -213,42 +213,42 @@ static void what_io_uring_does_not_take_is_written_all_the_same(void **state)
 }
 
 /* Of 200 packets in a ring, those of which a disk that has all before each place lacks a byte. */
-static void expect_left(enum npf_dump_format format)
+static void expect_left(enum npf_writer_format format)
 {
 	struct options o = {.name = "left.pcap", .format = format, .no_worker = true};
-	struct npf_dump_left l = {.format = format};
+	struct npf_writer_backlog l = {.format = format};
 	uint64_t at, i = 0;
 	struct dump d;
 
 	start(&d, &o);
 	for (uint64_t k = 0; k < 200; k++)
 		assert_true(give(&d, k));
-	npf_dump_end(&d.p);
+	npf_writer_end(&d.p);
 	l.ring = d.ring;
-	l.head = d.p.cut.head;
-	l.trailer = npf_dump_trailer_size(format);
-	assert_int_equal(npf_dump_left(&l), 200);
+	l.head = d.p.rotation.head;
+	l.trailer = npf_writer_trailer_size(format);
+	assert_int_equal(npf_writer_backlog_count(&l), 200);
 	at = l.head;
 	for (; i < 200; i++) {
-		uint32_t size = npf_dump_record_size(format, length_of(i), false);
+		uint32_t size = npf_writer_record_size(format, length_of(i), false);
 
 		l.at = at;
-		assert_int_equal(npf_dump_left(&l), 200 - i);
+		assert_int_equal(npf_writer_backlog_count(&l), 200 - i);
 		l.at = at + 1 + i % (size - 1); /* within it */
-		assert_int_equal(npf_dump_left(&l), 200 - i);
+		assert_int_equal(npf_writer_backlog_count(&l), 200 - i);
 		at += size;
 	}
 	l.at = at;
-	assert_int_equal(npf_dump_left(&l), 0);
-	npf_dump_ring_free(d.ring);
+	assert_int_equal(npf_writer_backlog_count(&l), 0);
+	npf_writer_ring_free(d.ring);
 	free(d.head);
 }
 
 static void what_no_disk_took_is_counted_to_the_packet(void **state)
 {
 	(void)state;
-	for (int f = NPF_DUMP_PCAP; f < NPF_DUMP_N_FORMATS; f++)
-		expect_left((enum npf_dump_format)f);
+	for (int f = NPF_WRITER_PCAP; f < NPF_WRITER_N_FORMATS; f++)
+		expect_left((enum npf_writer_format)f);
 }
 
 static void an_idle_dump_sleeps_and_wakes_in_time(void **state)
@@ -284,7 +284,7 @@ static void killed_at_any_moment_a_dump_leaves_whole_files_and_one_short_one(voi
 		bool whole;
 		pid_t pid = fork();
 
-		o.format = (enum npf_dump_format)(round % NPF_DUMP_N_FORMATS);
+		o.format = (enum npf_writer_format)(round % NPF_WRITER_N_FORMATS);
 		o.buffered = round % 4 == 3;
 		if (pid == 0) {
 			struct dump d;
@@ -324,7 +324,7 @@ static void a_disk_that_was_full_is_used_again(void **state)
 	struct options o = {
 		.name = "full-%N.pcap", .ring = 2u << 20, .plain = true, .buffered = true};
 	struct rlimit lim, old;
-	struct npf_dump_state s;
+	struct npf_writer_status s;
 	uint64_t i = 0, dropped = 0;
 	struct dump d;
 
@@ -338,22 +338,22 @@ static void a_disk_that_was_full_is_used_again(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &lim), 0);
 	for (; i < 100000; i++)
 		if (!give(&d, i)) {
-			npf_dump_drop(&d.p, 1);
+			npf_writer_drop(&d.p, 1);
 			dropped++;
 			usleep(10);
 			if (dropped > 1000)
 				break;
 		}
-	npf_dump_worker_state(d.worker, &s);
+	npf_writer_worker_status(d.worker, &s);
 	assert_int_equal(s.error, -EFBIG);
 	assert_non_null(strstr(s.error_text, "full-000001.pcap.part"));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	for (int turn = 0; turn < 500 && s.error != 0; turn++) {
 		usleep(10000);
-		npf_dump_worker_state(d.worker, &s);
+		npf_writer_worker_status(d.worker, &s);
 	}
 	assert_int_equal(s.error, 0);
-	npf_dump_commit(&d.p);
+	npf_writer_burst_commit(&d.p);
 	assert_int_equal(atomic_load(&d.p.counters.drop_disk), dropped);
 	assert_true(give(&d, 0) || (usleep(500000), give(&d, 0)));
 	stop(&d);

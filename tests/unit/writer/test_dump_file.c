@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 static void what_went_in_is_read_back(
-	enum npf_dump_format format, bool plain, bool buffered, const char *name)
+	enum npf_writer_format format, bool plain, bool buffered, const char *name)
 {
 	struct dump d;
 
@@ -30,12 +30,12 @@ static void what_went_in_is_read_back(
 static void every_format_is_read_back_by_every_way_to_the_disk(void **state)
 {
 	(void)state;
-	for (int format = 0; format < NPF_DUMP_N_FORMATS; format++) {
-		what_went_in_is_read_back((enum npf_dump_format)format, false, false, "u.pcap");
-		what_went_in_is_read_back((enum npf_dump_format)format, true, true, "p.pcap");
+	for (int format = 0; format < NPF_WRITER_N_FORMATS; format++) {
+		what_went_in_is_read_back((enum npf_writer_format)format, false, false, "u.pcap");
+		what_went_in_is_read_back((enum npf_writer_format)format, true, true, "p.pcap");
 	}
-	what_went_in_is_read_back(NPF_DUMP_PCAP, true, false, "d.pcap");
-	what_went_in_is_read_back(NPF_DUMP_PCAP, false, true, "b.pcap");
+	what_went_in_is_read_back(NPF_WRITER_PCAP, true, false, "d.pcap");
+	what_went_in_is_read_back(NPF_WRITER_PCAP, false, true, "b.pcap");
 }
 
 static void files_are_cut_to_the_byte_and_together_hold_everything(void **state)
@@ -46,8 +46,8 @@ static void files_are_cut_to_the_byte_and_together_hold_everything(void **state)
 	struct dump d;
 
 	(void)state;
-	for (int format = 0; format < NPF_DUMP_N_FORMATS; format++) {
-		o.format = (enum npf_dump_format)format;
+	for (int format = 0; format < NPF_WRITER_N_FORMATS; format++) {
+		o.format = (enum npf_writer_format)format;
 		first = 0;
 		start(&d, &o);
 		give_all(&d, 0, 20000);
@@ -80,22 +80,22 @@ static void a_burst_that_goes_into_several_files_is_counted_where_it_went(void *
 	(void)state;
 	start(&d, &o);
 	for (unsigned int burst = 0; burst < 10; burst++) {
-		npf_dump_begin(&d.p, 32);
+		npf_writer_burst_begin(&d.p, 32);
 		for (unsigned int i = 0; i < 32; i++) {
 			/* A filter takes every other. */
 			if (i % 2 == 1)
 				continue;
-			npf_dump_behind(&d.p, 32 - i);
-			assert_true(npf_dump_put(&d.p, &hdr, data));
+			npf_writer_burst_pending(&d.p, 32 - i);
+			assert_true(npf_writer_put(&d.p, &hdr, data));
 		}
-		npf_dump_commit(&d.p);
+		npf_writer_burst_commit(&d.p);
 	}
 	stop(&d);
 	assert_int_equal(d.n, 16);
 	for (unsigned int i = 0; i < d.n; i++) {
-		assert_int_equal(d.sums[i].delivered, 10);
+		assert_int_equal(d.stats[i].delivered, 10);
 		/* From the first in this file to the first in the next, or the last in this one. */
-		assert_in_range(d.sums[i].received, 19, 20);
+		assert_in_range(d.stats[i].received, 19, 20);
 		unlink(d.paths[i]);
 	}
 }
@@ -121,7 +121,7 @@ static void the_limits_of_a_dump_hold_exactly(void **state)
 
 		while (bytes + 16 + length_of(fit) <= size)
 			bytes += 16 + length_of(fit++);
-		o.limits = (struct npf_dump_limits){.max_size = size};
+		o.limits = (struct npf_writer_limits){.max_size = size};
 		start(&d, &o);
 		give_all(&d, 0, 100);
 		stop(&d);
@@ -136,12 +136,12 @@ static void a_dump_of_nothing_is_an_empty_file(void **state)
 	struct dump d;
 
 	(void)state;
-	for (int format = 0; format < NPF_DUMP_N_FORMATS; format++) {
+	for (int format = 0; format < NPF_WRITER_N_FORMATS; format++) {
 		start(&d, &(struct options){
-				  .format = (enum npf_dump_format)format, .name = "empty.pcap"});
+				  .format = (enum npf_writer_format)format, .name = "empty.pcap"});
 		stop(&d);
 		assert_int_equal(d.n, 1);
-		expect_whole(d.paths[0], 0, (enum npf_dump_format)format, 0);
+		expect_whole(d.paths[0], 0, (enum npf_writer_format)format, 0);
 		unlink(d.paths[0]);
 	}
 }
@@ -158,11 +158,11 @@ static void a_full_ring_refuses_and_never_waits(void **state)
 		if (put == i && give(&d, i))
 			put++;
 		else
-			npf_dump_drop(&d.p, 1);
+			npf_writer_drop(&d.p, 1);
 	}
 	assert_true(d.p.pos <= d.ring->size);
 	assert_true(d.p.pos + 1514 + 16 > d.ring->size);
-	npf_dump_commit(&d.p);
+	npf_writer_burst_commit(&d.p);
 	assert_int_equal(atomic_load(&d.p.counters.drop_disk), 100000 - put);
 	stop(&d); /* with a worker, for what is there */
 	expect_whole(d.paths[0], 0, o.format, put);
@@ -177,10 +177,10 @@ static void an_idle_file_ends_when_its_time_is_over(void **state)
 	(void)state;
 	start(&d, &o);
 	give_all(&d, 0, 1); /* at .123 of a second, which is also the real time it is told */
-	npf_dump_tick(&d.p, START_NS + 800 * NPF_NS_PER_MS);
-	assert_true(d.p.cut.open);
-	npf_dump_tick(&d.p, START_NS + 880 * NPF_NS_PER_MS);
-	assert_false(d.p.cut.open);
+	npf_writer_tick(&d.p, START_NS + 800 * NPF_NS_PER_MS);
+	assert_true(d.p.rotation.open);
+	npf_writer_tick(&d.p, START_NS + 880 * NPF_NS_PER_MS);
+	assert_false(d.p.rotation.open);
 	for (int i = 0; i < 200 && d.n == 0; i++)
 		usleep(10000);
 	assert_int_equal(d.n, 1);
@@ -194,11 +194,11 @@ static void expect_sums(struct dump *d)
 	uint64_t received = 0, dropped = 0, missed = 0;
 
 	for (unsigned int i = 0; i < d->n; i++) {
-		assert_true(d->sums[i].received >= d->sums[i].accepted);
-		assert_int_equal(d->sums[i].accepted, d->sums[i].delivered + d->sums[i].dropped);
-		received += d->sums[i].received;
-		dropped += d->sums[i].dropped;
-		missed += d->sums[i].missed;
+		assert_true(d->stats[i].received >= d->stats[i].accepted);
+		assert_int_equal(d->stats[i].accepted, d->stats[i].delivered + d->stats[i].dropped);
+		received += d->stats[i].received;
+		dropped += d->stats[i].dropped;
+		missed += d->stats[i].missed;
 		unlink(d->paths[i]);
 	}
 	assert_int_equal(received, atomic_load(&d->p.counters.received));
@@ -214,18 +214,18 @@ static void a_file_that_was_opened_ahead_begins_with_its_first_packet(void **sta
 
 	(void)state;
 	start(&d, &o);
-	assert_int_equal(npf_dump_open_now(&d.p, START_NS + 1000 * NPF_NS_PER_S), 0);
-	assert_true(npf_dump_has_room(&d.p));
+	assert_int_equal(npf_writer_open_file(&d.p, START_NS + 1000 * NPF_NS_PER_S), 0);
+	assert_true(npf_writer_has_room(&d.p));
 	give_all(&d, 0, 10);
 	stop(&d);
-	assert_true(d.sums[0].first_ns == START_NS);
-	assert_true(d.sums[0].last_ns == START_NS + 9 * STEP_NS);
+	assert_true(d.stats[0].first_ns == START_NS);
+	assert_true(d.stats[0].last_ns == START_NS + 9 * STEP_NS);
 	unlink(d.paths[0]);
 }
 
 static void what_is_lost_between_two_files_is_told_by_the_next(void **state)
 {
-	struct options o = {.format = NPF_DUMP_PCAPNG,
+	struct options o = {.format = NPF_WRITER_PCAPNG,
 		.limits = {.file_time_ns = NPF_NS_PER_S},
 		.name = "between-%N.pcapng",
 		.ring = 2u << 20,
@@ -237,21 +237,21 @@ static void what_is_lost_between_two_files_is_told_by_the_next(void **state)
 	start(&d, &o);
 	while (give(&d, i))
 		i++;
-	npf_dump_drop(&d.p, 1);
-	npf_dump_tick(&d.p, START_NS + 1000 * NPF_NS_PER_S);
-	assert_false(d.p.cut.open);
+	npf_writer_drop(&d.p, 1);
+	npf_writer_tick(&d.p, START_NS + 1000 * NPF_NS_PER_S);
+	assert_false(d.p.rotation.open);
 	for (unsigned int n = 0; n < 100; n++)
 		if (!give(&d, 10000 + n))
-			npf_dump_drop(&d.p, 1);
+			npf_writer_drop(&d.p, 1);
 	d.p.missed = 7;
-	assert_int_equal(npf_dump_worker_start(&d.conf, &d.worker), 0);
+	assert_int_equal(npf_writer_worker_start(&d.conf, &d.worker), 0);
 	give_all(&d, 20000, 20001);
 	stop(&d);
 	assert_true(d.n >= 2);
-	assert_int_equal(d.sums[d.n - 1].dropped, 100);
-	assert_int_equal(d.sums[d.n - 1].missed, 7);
+	assert_int_equal(d.stats[d.n - 1].dropped, 100);
+	assert_int_equal(d.stats[d.n - 1].missed, 7);
 	/* Those that found no room at first came again. */
-	assert_int_equal(d.sums[d.n - 1].delivered, 1);
+	assert_int_equal(d.stats[d.n - 1].delivered, 1);
 	expect_sums(&d);
 }
 
@@ -263,14 +263,14 @@ static void what_is_lost_after_the_last_file_is_told_by_an_empty_one(void **stat
 	(void)state;
 	start(&d, &o);
 	give_all(&d, 0, 10);
-	assert_false(d.p.cut.open);
-	npf_dump_begin(&d.p, 5);
-	npf_dump_drop(&d.p, 5);
+	assert_false(d.p.rotation.open);
+	npf_writer_burst_begin(&d.p, 5);
+	npf_writer_drop(&d.p, 5);
 	d.p.missed = 3;
-	npf_dump_commit(&d.p);
+	npf_writer_burst_commit(&d.p);
 	stop(&d);
 	assert_int_equal(d.n, 2);
-	assert_int_equal(d.sums[1].delivered, 0);
+	assert_int_equal(d.stats[1].delivered, 0);
 	expect_sums(&d);
 }
 
@@ -289,22 +289,23 @@ static void of_several_taps_a_file_has_received_what_it_took_and_more(void **sta
 			accepted += 100;
 		}
 		/* Seen between the two counts of a burst. */
-		npf_dump_seen(&d.p, received + (turn % 3 == 0 && turn < 39 ? 32 : 0), accepted);
+		npf_writer_merge_counts(
+			&d.p, received + (turn % 3 == 0 && turn < 39 ? 32 : 0), accepted);
 		for (unsigned int i = 0; i < 30 && merged < 990; i++)
 			give_all(&d, merged, merged + 1), merged++;
-		npf_dump_commit(&d.p);
+		npf_writer_burst_commit(&d.p);
 	}
-	npf_dump_seen(&d.p, received, accepted);
+	npf_writer_merge_counts(&d.p, received, accepted);
 	assert_true(d.p.received < received);
-	npf_dump_commit(&d.p);
+	npf_writer_burst_commit(&d.p);
 	assert_int_equal(atomic_load(&d.p.counters.received), received); /* what waits is seen */
-	npf_dump_seen_last(&d.p); /* a lane had no room for ten */
+	npf_writer_merge_end(&d.p); /* a lane had no room for ten */
 	stop(&d);
 	assert_int_equal(atomic_load(&d.p.counters.received), received);
 	assert_int_equal(atomic_load(&d.p.counters.drop_disk), 10);
 	assert_int_equal(d.n, 10);
 	for (unsigned int i = 0; i < 9; i++)
-		assert_int_equal(d.sums[i].delivered, 100);
+		assert_int_equal(d.stats[i].delivered, 100);
 	expect_sums(&d);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Names from patterns, and files recognised by them; a ring of files deletes only its own. */
-#include "writer/disk/keeper.h"
-#include "writer/disk/name.h"
+#include "writer/disk/retention.h"
+#include "writer/disk/pattern.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,8 @@ static const char *make(const char *pattern, uint64_t number, unsigned int try)
 {
 	static char path[PATH_MAX];
 
-	assert_int_equal(npf_dump_name_make(pattern, AT, number, try, path, sizeof(path)), 0);
+	assert_int_equal(
+		npf_writer_pattern_expand(pattern, AT, number, try, path, sizeof(path)), 0);
 	return path;
 }
 
@@ -52,13 +53,13 @@ static void bad_patterns_are_refused_with_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
 		err[0] = '\0';
-		assert_int_equal(npf_dump_name_check(bad[i], err, sizeof(err)), -EINVAL);
+		assert_int_equal(npf_writer_pattern_check(bad[i], err, sizeof(err)), -EINVAL);
 		assert_true(err[0] != '\0');
 	}
 	memset(longer, 'x', sizeof(longer));
 	longer[sizeof(longer) - 1] = '\0';
-	assert_int_equal(npf_dump_name_check(longer, err, sizeof(err)), -EINVAL);
-	assert_int_equal(npf_dump_name_check("/var/all-%Y%m%d-%N.pcap", err, sizeof(err)), 0);
+	assert_int_equal(npf_writer_pattern_check(longer, err, sizeof(err)), -EINVAL);
+	assert_int_equal(npf_writer_pattern_check("/var/all-%Y%m%d-%N.pcap", err, sizeof(err)), 0);
 }
 
 static void only_a_regular_file_may_be_in_the_way(void **state)
@@ -68,13 +69,16 @@ static void only_a_regular_file_may_be_in_the_way(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
-		assert_int_equal(npf_dump_name_free(bad[i], err, sizeof(err)), -EEXIST);
+		assert_int_equal(
+			npf_writer_pattern_check_target(bad[i], err, sizeof(err)), -EEXIST);
 		assert_non_null(strstr(err, bad[i]));
 		assert_non_null(strstr(err, "regular file"));
 	}
-	assert_int_equal(npf_dump_name_free("/tmp/there-is-no-such-file", err, sizeof(err)), 0);
-	assert_int_equal(npf_dump_name_free("/etc/passwd", err, sizeof(err)), 0); /* passwd-1 */
-	assert_int_equal(npf_dump_name_free("/dev/null-%N", err, sizeof(err)), 0);
+	assert_int_equal(
+		npf_writer_pattern_check_target("/tmp/there-is-no-such-file", err, sizeof(err)), 0);
+	assert_int_equal(
+		npf_writer_pattern_check_target("/etc/passwd", err, sizeof(err)), 0); /* passwd-1 */
+	assert_int_equal(npf_writer_pattern_check_target("/dev/null-%N", err, sizeof(err)), 0);
 }
 
 static void a_name_that_can_become_too_long_is_refused_at_the_start(void **state)
@@ -87,9 +91,9 @@ static void a_name_that_can_become_too_long_is_refused_at_the_start(void **state
 
 		memset(pattern, 'x', n);
 		snprintf(pattern + n, sizeof(pattern) - n, "%%N-%%s");
-		good = npf_dump_name_check(pattern, err, sizeof(err)) == 0;
-		assert_int_equal(npf_dump_name_make(pattern, UINT64_MAX, UINT64_MAX, UINT_MAX, path,
-					 sizeof(path)),
+		good = npf_writer_pattern_check(pattern, err, sizeof(err)) == 0;
+		assert_int_equal(npf_writer_pattern_expand(pattern, UINT64_MAX, UINT64_MAX,
+					 UINT_MAX, path, sizeof(path)),
 			0);
 		strcat(path, ".part");
 		assert_int_equal(good, strlen(path) <= NAME_MAX);
@@ -132,8 +136,9 @@ static void patterns_that_make_the_same_name_are_known(void **state)
 			const char *a = swap ? rows[i].b : rows[i].a;
 			const char *b = swap ? rows[i].a : rows[i].b;
 
-			assert_int_equal(npf_dump_name_collide(a, b, false), rows[i].meet);
-			assert_int_equal(npf_dump_name_collide(a, b, true), rows[i].meet_taken);
+			assert_int_equal(npf_writer_pattern_intersects(a, b, false), rows[i].meet);
+			assert_int_equal(
+				npf_writer_pattern_intersects(a, b, true), rows[i].meet_taken);
 		}
 }
 
@@ -149,14 +154,15 @@ static void a_dump_knows_its_own_files(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(own); i++)
-		assert_true(npf_dump_name_matches("/d/all-%Y%m%d-%H%M%S.pcap", own[i], &number));
+		assert_true(
+			npf_writer_pattern_matches("/d/all-%Y%m%d-%H%M%S.pcap", own[i], &number));
 	for (size_t i = 0; i < NPF_ARRAY_LEN(foreign); i++)
-		assert_false(
-			npf_dump_name_matches("/d/all-%Y%m%d-%H%M%S.pcap", foreign[i], &number));
+		assert_false(npf_writer_pattern_matches(
+			"/d/all-%Y%m%d-%H%M%S.pcap", foreign[i], &number));
 	assert_int_equal(number, 5);
-	assert_true(npf_dump_name_matches("a-%N.pcap", "a-001234.pcap", &number));
+	assert_true(npf_writer_pattern_matches("a-%N.pcap", "a-001234.pcap", &number));
 	assert_int_equal(number, 1234);
-	assert_false(npf_dump_name_matches("a-%N.pcap", "a-1234.pcap", &number));
+	assert_false(npf_writer_pattern_matches("a-%N.pcap", "a-1234.pcap", &number));
 }
 
 static void whatever_a_pattern_makes_it_matches(void **state)
@@ -169,7 +175,7 @@ static void whatever_a_pattern_makes_it_matches(void **state)
 		for (unsigned int try = 0; try < 3; try++) {
 			uint64_t number = 0;
 
-			assert_true(npf_dump_name_matches(
+			assert_true(npf_writer_pattern_matches(
 				patterns[i], make(patterns[i], 123456, try), &number));
 		}
 }
@@ -204,7 +210,7 @@ static bool exists(const char *name)
 
 static void a_ring_of_files_deletes_the_oldest_of_its_own(void **state)
 {
-	struct npf_dump_keeper k;
+	struct npf_writer_retention k;
 	uint64_t number = 0;
 
 	(void)state;
@@ -213,10 +219,10 @@ static void a_ring_of_files_deletes_the_oldest_of_its_own(void **state)
 	make_file("a-000003.pcap", 10, 3000);
 	make_file("b-000001.pcap", 10, 500);
 	make_file("a-x.pcap", 10, 500);
-	assert_int_equal(npf_dump_keeper_init(&k, in_dir("a-%N.pcap"), 2, 0, &number), 0);
+	assert_int_equal(npf_writer_retention_init(&k, in_dir("a-%N.pcap"), 2, 0, &number), 0);
 	assert_int_equal(number, 3);
 	make_file("a-000004.pcap", 10, 4000);
-	npf_dump_keeper_add(&k, in_dir("a-000004.pcap"), 10);
+	npf_writer_retention_add(&k, in_dir("a-000004.pcap"), 10);
 	assert_int_equal(k.deleted, 2);
 	assert_false(exists("a-000001.pcap"));
 	assert_false(exists("a-000002.pcap.part"));
@@ -224,37 +230,37 @@ static void a_ring_of_files_deletes_the_oldest_of_its_own(void **state)
 	assert_true(exists("a-000004.pcap"));
 	assert_true(exists("b-000001.pcap"));
 	assert_true(exists("a-x.pcap"));
-	npf_dump_keeper_fini(&k);
+	npf_writer_retention_fini(&k);
 }
 
 static void a_ring_of_files_keeps_to_its_total_size(void **state)
 {
-	struct npf_dump_keeper k;
+	struct npf_writer_retention k;
 	uint64_t number = 0;
 
 	(void)state;
-	assert_int_equal(npf_dump_keeper_init(&k, in_dir("s-%N.pcap"), 0, 100, &number), 0);
+	assert_int_equal(npf_writer_retention_init(&k, in_dir("s-%N.pcap"), 0, 100, &number), 0);
 	make_file("s-000001.pcap", 60, 1000);
-	npf_dump_keeper_add(&k, in_dir("s-000001.pcap"), 60);
+	npf_writer_retention_add(&k, in_dir("s-000001.pcap"), 60);
 	make_file("s-000002.pcap", 40, 1001);
-	npf_dump_keeper_add(&k, in_dir("s-000002.pcap"), 40);
+	npf_writer_retention_add(&k, in_dir("s-000002.pcap"), 40);
 	assert_true(exists("s-000001.pcap"));
 	make_file("s-000003.pcap", 1, 1002);
-	npf_dump_keeper_add(&k, in_dir("s-000003.pcap"), 1);
+	npf_writer_retention_add(&k, in_dir("s-000003.pcap"), 1);
 	assert_false(exists("s-000001.pcap"));
 	assert_true(exists("s-000002.pcap"));
 	/* The newest stays though it alone is too large. */
 	make_file("s-000004.pcap", 1000, 1003);
-	npf_dump_keeper_add(&k, in_dir("s-000004.pcap"), 1000);
+	npf_writer_retention_add(&k, in_dir("s-000004.pcap"), 1000);
 	assert_true(exists("s-000004.pcap"));
 	assert_false(exists("s-000003.pcap"));
-	npf_dump_keeper_fini(&k);
+	npf_writer_retention_fini(&k);
 }
 
 /* What another daemon writes is locked; what a crash left is not. */
 static void a_file_that_is_being_written_is_nobodys_to_take(void **state)
 {
-	struct npf_dump_keeper k;
+	struct npf_writer_retention k;
 	uint64_t number = 0;
 	int fd;
 
@@ -263,15 +269,15 @@ static void a_file_that_is_being_written_is_nobodys_to_take(void **state)
 	make_file("l-000002.pcap.part", 10, 2000);
 	fd = open(in_dir("l-000001.pcap.part"), O_RDWR);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
-	assert_int_equal(npf_dump_keeper_init(&k, in_dir("l-%N.pcap"), 1, 0, &number), 0);
+	assert_int_equal(npf_writer_retention_init(&k, in_dir("l-%N.pcap"), 1, 0, &number), 0);
 	assert_int_equal(number, 2);
 	make_file("l-000003.pcap", 10, 3000);
-	npf_dump_keeper_add(&k, in_dir("l-000003.pcap"), 10);
+	npf_writer_retention_add(&k, in_dir("l-000003.pcap"), 10);
 	assert_true(exists("l-000001.pcap.part"));
 	assert_false(exists("l-000002.pcap.part"));
 	assert_true(exists("l-000003.pcap"));
 	close(fd);
-	npf_dump_keeper_fini(&k);
+	npf_writer_retention_fini(&k);
 }
 
 static void a_directory_is_the_same_however_it_is_written(void **state)
@@ -281,9 +287,9 @@ static void a_directory_is_the_same_however_it_is_written(void **state)
 	(void)state;
 	snprintf(a, sizeof(a), "%s/x", dir);
 	snprintf(b, sizeof(b), "%s//../%s/./y", dir, strrchr(dir, '/') + 1);
-	assert_true(npf_dump_name_shares_dir(a, b));
-	assert_false(npf_dump_name_shares_dir(a, "/y"));
-	assert_false(npf_dump_name_shares_dir(a, "/no/such/dir/y"));
+	assert_true(npf_writer_pattern_shares_dir(a, b));
+	assert_false(npf_writer_pattern_shares_dir(a, "/y"));
+	assert_false(npf_writer_pattern_shares_dir(a, "/no/such/dir/y"));
 }
 
 static int remove_dir(void **state)

@@ -29,16 +29,16 @@ static void a_trigger_writes_what_came_before_it_and_after(void **state)
 	bool whole;
 
 	(void)state;
-	for (int format = 0; format < NPF_DUMP_N_FORMATS; format++) {
-		o.format = (enum npf_dump_format)format;
+	for (int format = 0; format < NPF_WRITER_N_FORMATS; format++) {
+		o.format = (enum npf_writer_format)format;
 		o.keep_ns = 0;
 		start(&d, &o);
 		give_all(&d, 0, 100000);
-		assert_int_equal(npf_dump_retro_trigger(&d.p, NPF_NS_PER_S), 0);
-		assert_int_equal(npf_dump_retro_trigger(&d.p, NPF_NS_PER_S), -EBUSY);
-		npf_dump_tick(&d.p, now);
+		assert_int_equal(npf_writer_retro_trigger(&d.p, NPF_NS_PER_S), 0);
+		assert_int_equal(npf_writer_retro_trigger(&d.p, NPF_NS_PER_S), -EBUSY);
+		npf_writer_tick(&d.p, now);
 		give_all(&d, 100000, 100100);
-		npf_dump_tick(&d.p, now + NPF_NS_PER_S);
+		npf_writer_tick(&d.p, now + NPF_NS_PER_S);
 		give_all(&d, 100100, 101000); /* too late */
 		wait_for_files(&d, 1);
 		first = 100100 - d.packets[0];
@@ -46,12 +46,12 @@ static void a_trigger_writes_what_came_before_it_and_after(void **state)
 		/* As much as was asked for, but for one chunk and the parts of records. */
 		assert_in_range(bytes_of(first, 100000), (4u << 20) * 9 / 10, 4u << 20);
 		unlink(d.paths[0]);
-		npf_dump_tick(&d.p, now + 2 * NPF_NS_PER_S); /* done: ready for another */
+		npf_writer_tick(&d.p, now + 2 * NPF_NS_PER_S); /* done: ready for another */
 
 		/* Once more, after the ring has gone round. */
 		give_all(&d, 101000, 200000);
-		assert_int_equal(npf_dump_retro_trigger(&d.p, 0), 0);
-		npf_dump_tick(&d.p, now + 3 * NPF_NS_PER_S);
+		assert_int_equal(npf_writer_retro_trigger(&d.p, 0), 0);
+		npf_writer_tick(&d.p, now + 3 * NPF_NS_PER_S);
 		wait_for_files(&d, 2);
 		expect_whole(d.paths[1], 200000 - d.packets[1], o.format, d.packets[1]);
 		unlink(d.paths[1]);
@@ -62,8 +62,8 @@ static void a_trigger_writes_what_came_before_it_and_after(void **state)
 		o.keep_ns = 2000 * STEP_NS;
 		start(&d, &o);
 		give_all(&d, 0, 5000);
-		assert_int_equal(npf_dump_retro_trigger(&d.p, 0), 0);
-		npf_dump_tick(&d.p, now);
+		assert_int_equal(npf_writer_retro_trigger(&d.p, 0), 0);
+		npf_writer_tick(&d.p, now);
 		wait_for_files(&d, 1);
 		n = read_back(d.paths[0], 2999, o.format, &whole);
 		assert_true(whole);
@@ -86,7 +86,7 @@ static void packets_in_many_places_of_memory_are_forgotten_in_order(void **state
 	for (uint64_t i = 0; i < 20000; i++) {
 		give_all(&d, i, i + 1);
 		if (i % 1000 == 500)
-			assert_true(npf_dump_put(&d.p, &hdr, large));
+			assert_true(npf_writer_put(&d.p, &hdr, large));
 		assert_true(d.p.pos - d.p.retro->floor <= 1u << 20);
 	}
 	stop(&d);
@@ -96,12 +96,12 @@ static void packets_in_many_places_of_memory_are_forgotten_in_order(void **state
 static void a_triggered_file_counts_what_is_in_it(void **state)
 {
 	struct options o = {.name = "sums-%N.pcapng",
-		.format = NPF_DUMP_PCAPNG,
+		.format = NPF_WRITER_PCAPNG,
 		.ring = 16u << 20,
 		.keep_bytes = 4u << 20,
 		.keep_ns = 2000 * STEP_NS};
 	uint64_t now = START_NS + 100000 * STEP_NS;
-	const struct npf_dump_sums *s;
+	const struct npf_writer_file_stats *s;
 	struct dump d;
 
 	(void)state;
@@ -109,17 +109,17 @@ static void a_triggered_file_counts_what_is_in_it(void **state)
 	/* Of each two packets the filter takes one; 7 of the port's are lost before what is
 	 * written, 5 within. */
 	for (uint64_t i = 0; i < 10000; i++) {
-		npf_dump_begin(&d.p, 1);
+		npf_writer_burst_begin(&d.p, 1);
 		give_all(&d, i, i + 1);
 		if (i == 1000)
 			d.p.missed = 7;
 		if (i == 9000)
 			d.p.missed = 12;
 	}
-	assert_int_equal(npf_dump_retro_trigger(&d.p, 0), 0);
-	npf_dump_tick(&d.p, now);
+	assert_int_equal(npf_writer_retro_trigger(&d.p, 0), 0);
+	npf_writer_tick(&d.p, now);
 	wait_for_files(&d, 1);
-	s = &d.sums[0];
+	s = &d.stats[0];
 	assert_int_equal(s->delivered, 2001);
 	assert_int_equal(s->accepted, 2001);
 	assert_int_equal(s->missed, 5);
@@ -128,15 +128,15 @@ static void a_triggered_file_counts_what_is_in_it(void **state)
 	assert_in_range(s->received, 4002 - 1, 4002 + 100);
 	assert_true(s->first_ns == START_NS + 7999 * STEP_NS);
 	unlink(d.paths[0]);
-	npf_dump_tick(&d.p, now + NPF_NS_PER_S);
+	npf_writer_tick(&d.p, now + NPF_NS_PER_S);
 
 	/* Of nothing, nothing is counted. */
-	assert_int_equal(npf_dump_retro_trigger(&d.p, 0), 0);
+	assert_int_equal(npf_writer_retro_trigger(&d.p, 0), 0);
 	d.p.last_ns += 10 * o.keep_ns;
-	npf_dump_tick(&d.p, now + 2 * NPF_NS_PER_S);
+	npf_writer_tick(&d.p, now + 2 * NPF_NS_PER_S);
 	wait_for_files(&d, 2);
-	assert_int_equal(d.sums[1].delivered, 0);
-	assert_int_equal(d.sums[1].received, 0);
+	assert_int_equal(d.stats[1].delivered, 0);
+	assert_int_equal(d.stats[1].received, 0);
 	unlink(d.paths[1]);
 	stop(&d);
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * name_meet.c - do two patterns make a name that is the same?
+ * pattern_intersect.c - do two patterns make a name that is the same?
  *
  * A pattern is a row of places, and its names are what can be read by going along it. Two rows are
  * gone along together, at each step by a character that stands at both places.
  */
-#include "writer/disk/name_priv.h"
+#include "writer/disk/pattern_priv.h"
 
 #include <ctype.h>
 #include <sys/stat.h>
 
-#define PLACES_MAX (NPF_DUMP_NAME_MAX + 32)
+#define PLACES_MAX (NPF_WRITER_NAME_MAX + 32)
 #define DIGIT      '\0'
 
 struct place {
@@ -54,7 +54,7 @@ static void put_conversion(struct row *r, char c)
 		put_shape(r, "%");
 		break;
 	default:
-		put_shape(r, &"dddd"[4 - npf_dump_name_longest(c)]);
+		put_shape(r, &"dddd"[4 - npf_writer_pattern_conversion_max(c)]);
 	}
 }
 
@@ -67,7 +67,8 @@ static void make_optional(struct row *r, unsigned int from)
 
 static void lay_out(struct row *r, const char *pattern, bool taken)
 {
-	const char *s = npf_dump_name_base(pattern), *extension = npf_dump_name_extension(s);
+	const char *s = npf_writer_pattern_base(pattern),
+		   *extension = npf_writer_pattern_extension(s);
 	unsigned int from;
 
 	r->n = 0;
@@ -110,7 +111,7 @@ static unsigned int skips(const struct row *r, unsigned int i, unsigned int next
 	return n;
 }
 
-bool npf_dump_name_collide(const char *a, const char *b, bool taken)
+bool npf_writer_pattern_intersects(const char *a, const char *b, bool taken)
 {
 	static const size_t width = PLACES_MAX + 1;
 	npf_autofree struct row *rows = malloc(2 * sizeof(*rows));
@@ -139,7 +140,7 @@ bool npf_dump_name_collide(const char *a, const char *b, bool taken)
 	return reached[rows[0].n * width + rows[1].n];
 }
 
-bool npf_dump_name_shares_dir(const char *a, const char *b)
+bool npf_writer_pattern_shares_dir(const char *a, const char *b)
 {
 	const char *patterns[] = {a, b};
 	struct stat st[2];
@@ -147,7 +148,8 @@ bool npf_dump_name_shares_dir(const char *a, const char *b)
 	for (unsigned int i = 0; i < 2; i++) {
 		char dir[PATH_MAX];
 
-		if (npf_dump_name_dir(patterns[i], dir, sizeof(dir)) < 0 || stat(dir, &st[i]) < 0)
+		if (npf_writer_pattern_dir(patterns[i], dir, sizeof(dir)) < 0 ||
+			stat(dir, &st[i]) < 0)
 			return false;
 	}
 	return st[0].st_dev == st[1].st_dev && st[0].st_ino == st[1].st_ino;

@@ -1,47 +1,48 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* left.c - records are walked by their lengths, which are believed only when they lead to the end.
+/* backlog.c - records are walked by their lengths, which are believed only when they lead to the
+ * end.
  */
-#include "writer/disk/left.h"
+#include "writer/disk/backlog.h"
 
 #include "ringbuf/ring.h"
 
 #include <string.h>
 
 /* Bytes of a pcap record whose header may be that: of a packet that has bytes. 0: it is none. */
-static uint32_t pcap_record(const struct npf_dump_left *l, const uint32_t hdr[7])
+static uint32_t pcap_record(const struct npf_writer_backlog *l, const uint32_t hdr[7])
 {
-	uint64_t unit = l->format == NPF_DUMP_PCAP ? NPF_NS_PER_US : 1;
+	uint64_t unit = l->format == NPF_WRITER_PCAP ? NPF_NS_PER_US : 1;
 	bool good = hdr[1] * unit < NPF_NS_PER_S && hdr[2] > 0 && hdr[2] <= NPF_REC_MAXCAP &&
 		    hdr[3] >= hdr[2];
 
-	return good ? NPF_DUMP_PCAP_RECORD + hdr[2] : 0;
+	return good ? NPF_WRITER_PCAP_RECORD + hdr[2] : 0;
 }
 
 static uint32_t pcapng_record(const uint32_t hdr[7])
 {
 	bool good = hdr[0] == 6 && hdr[5] > 0 && hdr[5] <= NPF_REC_MAXCAP && hdr[6] >= hdr[5] &&
-		    (hdr[1] == npf_dump_record_size(NPF_DUMP_PCAPNG, hdr[5], false) ||
-			    hdr[1] == npf_dump_record_size(NPF_DUMP_PCAPNG, hdr[5], true));
+		    (hdr[1] == npf_writer_record_size(NPF_WRITER_PCAPNG, hdr[5], false) ||
+			    hdr[1] == npf_writer_record_size(NPF_WRITER_PCAPNG, hdr[5], true));
 
 	return good ? hdr[1] : 0;
 }
 
 /* Could a record stand there? Return: its bytes; 0: no. */
-static uint32_t record_at(const struct npf_dump_left *l, uint64_t pos, uint64_t end)
+static uint32_t record_at(const struct npf_writer_backlog *l, uint64_t pos, uint64_t end)
 {
-	const bool ng = l->format == NPF_DUMP_PCAPNG;
+	const bool ng = l->format == NPF_WRITER_PCAPNG;
 	uint32_t hdr[7] = {0}, size;
-	size_t n = ng ? NPF_DUMP_PCAPNG_RECORD : NPF_DUMP_PCAP_RECORD;
+	size_t n = ng ? NPF_WRITER_PCAPNG_RECORD : NPF_WRITER_PCAP_RECORD;
 
 	if (end - pos <= n)
 		return 0;
-	memcpy(hdr, npf_dump_ring_at(l->ring, pos), n);
+	memcpy(hdr, npf_writer_ring_at(l->ring, pos), n);
 	size = ng ? pcapng_record(hdr) : pcap_record(l, hdr);
 	return size <= end - pos ? size : 0;
 }
 
 /* Records from pos on that end exactly at the end; -1: they do not. */
-static int64_t walk(const struct npf_dump_left *l, uint64_t pos, uint64_t end)
+static int64_t walk(const struct npf_writer_backlog *l, uint64_t pos, uint64_t end)
 {
 	int64_t n = 0;
 
@@ -55,7 +56,7 @@ static int64_t walk(const struct npf_dump_left *l, uint64_t pos, uint64_t end)
 	return n;
 }
 
-static uint64_t left_of_file(const struct npf_dump_left *l, const struct npf_dump_file *f)
+static uint64_t left_of_file(const struct npf_writer_backlog *l, const struct npf_writer_file *f)
 {
 	uint64_t start = f->start + l->head, end = f->end - l->trailer;
 	uint64_t from = NPF_MAX(start, l->at);
@@ -71,14 +72,14 @@ static uint64_t left_of_file(const struct npf_dump_left *l, const struct npf_dum
 	return 1; /* the end of one */
 }
 
-uint64_t npf_dump_left(const struct npf_dump_left *l)
+uint64_t npf_writer_backlog_count(const struct npf_writer_backlog *l)
 {
-	const struct npf_dump_ring *r = l->ring;
+	const struct npf_writer_ring *r = l->ring;
 	uint64_t n = atomic_load_explicit(&r->n_done, memory_order_relaxed), left = 0;
 	/* D3: acquire. */
 	uint64_t ended = atomic_load_explicit(&r->n_ended, memory_order_acquire);
 
 	for (; n < ended; n++)
-		left += left_of_file(l, &r->files[n % NPF_DUMP_FILES]);
+		left += left_of_file(l, &r->files[n % NPF_WRITER_FILES]);
 	return left;
 }

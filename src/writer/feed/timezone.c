@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * zone.c - the offset is asked for week by week, and where it differs, the second is searched for.
+ * timezone.c - the offset is asked for week by week, and where it differs, the second is searched
+ * for.
  *
  * Intervals are computed from where in one a stamp lies, never from local time itself: that is
  * negative near the epoch and too large near the end of 64 bits.
  */
-#include "writer/feed/zone.h"
+#include "writer/feed/timezone.h"
 
 #include "base/clock.h"
 
@@ -13,7 +14,7 @@
 #define END    (1ll << 32)
 #define GROWTH 64u
 
-static const struct npf_dump_zone utc = {.n = 1, .spans = {{0, 0}}};
+static const struct npf_writer_timezone utc = {.n = 1, .spans = {{0, 0}}};
 
 static int64_t offset_at(time_t t)
 {
@@ -22,9 +23,9 @@ static int64_t offset_at(time_t t)
 	return localtime_r(&t, &tm) != NULL ? (int64_t)tm.tm_gmtoff : 0;
 }
 
-static int add(struct npf_dump_zone **zp, time_t from)
+static int add(struct npf_writer_timezone **zp, time_t from)
 {
-	struct npf_dump_zone *z = *zp;
+	struct npf_writer_timezone *z = *zp;
 	unsigned int n = z != NULL ? z->n : 0;
 
 	if (n % GROWTH == 0) {
@@ -33,7 +34,7 @@ static int add(struct npf_dump_zone **zp, time_t from)
 			return -ENOMEM;
 		*zp = z;
 	}
-	z->spans[n] = (struct npf_dump_span){
+	z->spans[n] = (struct npf_writer_timezone_span){
 		(uint64_t)from * NPF_NS_PER_S, offset_at(from) * (int64_t)NPF_NS_PER_S};
 	z->n = n + 1;
 	return 0;
@@ -55,9 +56,9 @@ static time_t change_between(time_t low, time_t high)
 	return high;
 }
 
-int npf_dump_zone_new(struct npf_dump_zone **zp)
+int npf_writer_timezone_new(struct npf_writer_timezone **zp)
 {
-	struct npf_dump_zone *z = NULL;
+	struct npf_writer_timezone *z = NULL;
 	int rc;
 
 	tzset();
@@ -71,16 +72,16 @@ int npf_dump_zone_new(struct npf_dump_zone **zp)
 		}
 	}
 	if (rc < 0) {
-		npf_dump_zone_free(z);
+		npf_writer_timezone_free(z);
 		return rc;
 	}
 	*zp = z;
 	return 0;
 }
 
-void npf_dump_zone_free(const struct npf_dump_zone *z)
+void npf_writer_timezone_free(const struct npf_writer_timezone *z)
 {
-	free((struct npf_dump_zone *)z);
+	free((struct npf_writer_timezone *)z);
 }
 
 static uint64_t plus(uint64_t a, uint64_t b)
@@ -99,8 +100,8 @@ static uint64_t phase(uint64_t ts_ns, int64_t offset_ns, uint64_t every)
 	return in_utc >= every - shift ? in_utc - (every - shift) : in_utc + shift;
 }
 
-void npf_dump_zone_interval(const struct npf_dump_zone *z, uint64_t ts_ns, uint64_t every_ns,
-	uint64_t *startp, uint64_t *lastp)
+void npf_writer_timezone_interval(const struct npf_writer_timezone *z, uint64_t ts_ns,
+	uint64_t every_ns, uint64_t *startp, uint64_t *lastp)
 {
 	uint64_t into, last;
 	unsigned int i = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* out.c - open, reserve, trim, rename. */
-#include "writer/disk/out.h"
+/* outfile.c - open, reserve, trim, rename. */
+#include "writer/disk/outfile.h"
 
-#include "writer/disk/name.h"
+#include "writer/disk/pattern.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,11 +16,11 @@
 #define NAMED_TRIES 10000u   /* and when it gets it, though it was free before */
 #define RESERVE_MIN (4ull << 20)
 
-static int open_named(struct npf_dump_out *o, const struct npf_dump_target *t,
-	struct npf_dump_names *names, uint64_t ts_ns, uint64_t number)
+static int open_named(struct npf_writer_outfile *o, const struct npf_writer_target *t,
+	struct npf_writer_name_search *names, uint64_t ts_ns, uint64_t number)
 {
 	unsigned int first;
-	int rc = npf_dump_name_make(t->pattern, ts_ns, number, 0, o->name, sizeof(o->name));
+	int rc = npf_writer_pattern_expand(t->pattern, ts_ns, number, 0, o->name, sizeof(o->name));
 
 	if (rc < 0)
 		return rc;
@@ -30,7 +30,8 @@ static int open_named(struct npf_dump_out *o, const struct npf_dump_target *t,
 	}
 	first = names->suffix;
 	for (unsigned int try = first; try - first < TRIES; try++) {
-		rc = npf_dump_name_make(t->pattern, ts_ns, number, try, o->name, sizeof(o->name));
+		rc = npf_writer_pattern_expand(
+			t->pattern, ts_ns, number, try, o->name, sizeof(o->name));
 		if (rc < 0 || snprintf(o->part, sizeof(o->part), "%s.part", o->name) >=
 				      (int)sizeof(o->part))
 			return -ENAMETOOLONG;
@@ -60,8 +61,8 @@ static bool is_memory(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
-int npf_dump_out_open(struct npf_dump_out *o, const struct npf_dump_target *t,
-	struct npf_dump_names *names, uint64_t ts_ns, uint64_t number)
+int npf_writer_outfile_open(struct npf_writer_outfile *o, const struct npf_writer_target *t,
+	struct npf_writer_name_search *names, uint64_t ts_ns, uint64_t number)
 {
 	int rc;
 
@@ -89,11 +90,11 @@ int npf_dump_out_open(struct npf_dump_out *o, const struct npf_dump_target *t,
 	if (is_memory(o->fd))
 		o->reserve = 0;
 	else if (t->direct)
-		npf_dump_out_set_direct(o, true);
+		npf_writer_outfile_set_direct(o, true);
 	return 0;
 }
 
-int npf_dump_out_set_direct(struct npf_dump_out *o, bool on)
+int npf_writer_outfile_set_direct(struct npf_writer_outfile *o, bool on)
 {
 	int flags = fcntl(o->fd, F_GETFL);
 
@@ -104,7 +105,7 @@ int npf_dump_out_set_direct(struct npf_dump_out *o, bool on)
 	return 0;
 }
 
-void npf_dump_out_reserve(struct npf_dump_out *o, uint64_t end)
+void npf_writer_outfile_reserve(struct npf_writer_outfile *o, uint64_t end)
 {
 	/* As much again as there is: a slow dump does not sit on room that it will not need soon.
 	 */
@@ -120,13 +121,13 @@ void npf_dump_out_reserve(struct npf_dump_out *o, uint64_t end)
 		o->reserved = end + ahead;
 }
 
-int npf_dump_out_put(struct npf_dump_out *o, const void *data, size_t n, uint64_t at)
+int npf_writer_outfile_write(struct npf_writer_outfile *o, const void *data, size_t n, uint64_t at)
 {
 	bool direct = o->direct;
 	int rc = 0;
 
 	if (direct)
-		npf_dump_out_set_direct(o, false);
+		npf_writer_outfile_set_direct(o, false);
 	while (n > 0) {
 		ssize_t put = pwrite(o->fd, data, n, (off_t)at);
 
@@ -142,31 +143,31 @@ int npf_dump_out_put(struct npf_dump_out *o, const void *data, size_t n, uint64_
 		o->size = NPF_MAX(o->size, at);
 	}
 	if (direct)
-		npf_dump_out_set_direct(o, true);
+		npf_writer_outfile_set_direct(o, true);
 	return rc;
 }
 
-int npf_dump_out_trim(struct npf_dump_out *o)
+int npf_writer_outfile_trim(struct npf_writer_outfile *o)
 {
 	return o->reserved > o->size && ftruncate(o->fd, (off_t)o->size) < 0 ? -errno : 0;
 }
 
 /* Return: a descriptor or -1. */
-static int open_folder(const char *name)
+static int open_dir(const char *name)
 {
-	char folder[PATH_MAX];
+	char dir[PATH_MAX];
 
-	if (npf_dump_name_dir(name, folder, sizeof(folder)) < 0)
+	if (npf_writer_pattern_dir(name, dir, sizeof(dir)) < 0)
 		return -1;
-	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-int npf_dump_out_finish(struct npf_dump_out *o, int *folderp)
+int npf_writer_outfile_finish(struct npf_writer_outfile *o, int *dir_fdp)
 {
 	char name[PATH_MAX];
 	int rc = 0;
 
-	*folderp = -1;
+	*dir_fdp = -1;
 	if (o->fd < 0)
 		return 0;
 	if (o->owned) {
@@ -184,15 +185,15 @@ int npf_dump_out_finish(struct npf_dump_out *o, int *folderp)
 		if (rc == -EINVAL)
 			rc = rename(o->part, o->name) < 0 ? -errno : 0;
 		if (rc == 0)
-			*folderp = open_folder(o->name);
+			*dir_fdp = open_dir(o->name);
 	}
 	if (rc < 0)
-		npf_dump_out_leave(o);
+		npf_writer_outfile_abandon(o);
 	o->fd = npf_close(o->fd);
 	return rc;
 }
 
-void npf_dump_out_leave(struct npf_dump_out *o)
+void npf_writer_outfile_abandon(struct npf_writer_outfile *o)
 {
 	if (o->owned)
 		snprintf(o->name, sizeof(o->name), "%s", o->part);

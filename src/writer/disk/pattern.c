@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* name.c - patterns expanded, and recognised again; see name_meet.c for two of them. */
-#include "writer/disk/name_priv.h"
+/* pattern.c - patterns expanded, and recognised again; see pattern_intersect.c for two of them. */
+#include "writer/disk/pattern_priv.h"
 
 #include "base/clock.h"
 
@@ -9,14 +9,14 @@
 #include <sys/stat.h>
 #include <string.h>
 
-const char *npf_dump_name_base(const char *path)
+const char *npf_writer_pattern_base(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash != NULL ? slash + 1 : path;
 }
 
-const char *npf_dump_name_extension(const char *base)
+const char *npf_writer_pattern_extension(const char *base)
 {
 	const char *dot = strrchr(base, '.');
 
@@ -33,7 +33,7 @@ const char *npf_dump_name_extension(const char *base)
 	return dot;
 }
 
-size_t npf_dump_name_longest(char c)
+size_t npf_writer_pattern_conversion_max(char c)
 {
 	switch (c) {
 	case 'N':
@@ -60,13 +60,13 @@ static size_t longest_name(const char *base)
 	size_t n = 0;
 
 	for (; *base != '\0'; base++)
-		n += *base == '%' ? npf_dump_name_longest(*++base) : 1;
+		n += *base == '%' ? npf_writer_pattern_conversion_max(*++base) : 1;
 	return n;
 }
 
-int npf_dump_name_check(const char *pattern, char *err, size_t err_len)
+int npf_writer_pattern_check(const char *pattern, char *err, size_t err_len)
 {
-	const char *base = npf_dump_name_base(pattern);
+	const char *base = npf_writer_pattern_base(pattern);
 	uint64_t number = 0;
 	char path[PATH_MAX];
 
@@ -93,14 +93,14 @@ int npf_dump_name_check(const char *pattern, char *err, size_t err_len)
 			return -EINVAL;
 		}
 	}
-	if (longest_name(base) > NPF_DUMP_NAME_MAX ||
+	if (longest_name(base) > NPF_WRITER_NAME_MAX ||
 		(size_t)(base - pattern) + NAME_MAX >= sizeof(path) ||
-		npf_dump_name_make(pattern, 0, 0, 0, path, sizeof(path)) < 0) {
+		npf_writer_pattern_expand(pattern, 0, 0, 0, path, sizeof(path)) < 0) {
 		snprintf(err, err_len, "\"%.80s...\": too long for a file's name", pattern);
 		return -EINVAL;
 	}
 	/* %N and %s have no fixed length: digits right behind them would be taken for theirs. */
-	if (!npf_dump_name_matches(pattern, npf_dump_name_base(path), &number)) {
+	if (!npf_writer_pattern_matches(pattern, npf_writer_pattern_base(path), &number)) {
 		snprintf(err, err_len, "\"%s\": put something that is no digit behind %%N and %%s",
 			pattern);
 		return -EINVAL;
@@ -108,7 +108,7 @@ int npf_dump_name_check(const char *pattern, char *err, size_t err_len)
 	return 0;
 }
 
-bool npf_dump_name_varies(const char *pattern)
+bool npf_writer_pattern_varies(const char *pattern)
 {
 	for (const char *s = pattern; *s != '\0'; s++)
 		if (*s == '%' && *++s != '%')
@@ -128,11 +128,11 @@ static int convert(char c, const struct tm *tm, uint64_t number, char *out, size
 	return (int)strftime(out, size, format, tm);
 }
 
-int npf_dump_name_make(const char *pattern, uint64_t ts_ns, uint64_t number, unsigned int try,
-	char *path, size_t size)
+int npf_writer_pattern_expand(const char *pattern, uint64_t ts_ns, uint64_t number,
+	unsigned int try, char *path, size_t size)
 {
 	time_t seconds = (time_t)(ts_ns / NPF_NS_PER_S);
-	const char *extension = npf_dump_name_extension(npf_dump_name_base(pattern));
+	const char *extension = npf_writer_pattern_extension(npf_writer_pattern_base(pattern));
 	size_t used = 0;
 	struct tm tm;
 
@@ -203,9 +203,10 @@ static const char *skip_conversion(char c, const char *s, uint64_t *numberp)
 	}
 }
 
-bool npf_dump_name_matches(const char *pattern, const char *name, uint64_t *numberp)
+bool npf_writer_pattern_matches(const char *pattern, const char *name, uint64_t *numberp)
 {
-	const char *p = npf_dump_name_base(pattern), *extension = npf_dump_name_extension(p);
+	const char *p = npf_writer_pattern_base(pattern),
+		   *extension = npf_writer_pattern_extension(p);
 	uint64_t number = *numberp;
 
 	for (; name != NULL; p++) {
@@ -227,9 +228,9 @@ bool npf_dump_name_matches(const char *pattern, const char *name, uint64_t *numb
 	return true;
 }
 
-int npf_dump_name_dir(const char *pattern, char *dir, size_t size)
+int npf_writer_pattern_dir(const char *pattern, char *dir, size_t size)
 {
-	size_t len = (size_t)(npf_dump_name_base(pattern) - pattern);
+	size_t len = (size_t)(npf_writer_pattern_base(pattern) - pattern);
 
 	if (len == 0)
 		return snprintf(dir, size, ".") < (int)size ? 0 : -ENAMETOOLONG;
@@ -256,13 +257,13 @@ static const char *kind_of(mode_t mode)
 	}
 }
 
-int npf_dump_name_free(const char *pattern, char *err, size_t err_len)
+int npf_writer_pattern_check_target(const char *pattern, char *err, size_t err_len)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
-	if (npf_dump_name_varies(pattern) ||
-		npf_dump_name_make(pattern, 0, 0, 0, path, sizeof(path)) < 0)
+	if (npf_writer_pattern_varies(pattern) ||
+		npf_writer_pattern_expand(pattern, 0, 0, 0, path, sizeof(path)) < 0)
 		return 0;
 	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
 		return 0;

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rotation.h - where one file ends and the next begins: limits in bytes, packets and time.
+ *
+ * All limits are exact: a record is put only where it fits, header and trailer of the file
+ * counted in. Files are cut by the clock of the packets' time stamps, at multiples of the interval
+ * in local time: rotation each 60 s starts files at full minutes, each day at midnight of the
+ * packets' own dates.
+ *
+ * A file that was opened for a record takes it, whatever its stamp.
+ *
+ * Pure arithmetic: no memory is touched but *r, nothing is waited for.
+ */
+#ifndef NPF_WRITER_FEED_ROTATION_H
+#define NPF_WRITER_FEED_ROTATION_H
+
+#include "writer/feed/timezone.h"
+
+/* 0: no limit. */
+struct npf_writer_limits {
+	uint64_t file_size;    /* bytes of a file */
+	uint64_t file_packets; /* packets of a file */
+	uint64_t file_time_ns; /* a file does not cross multiples of this */
+	uint64_t max_size;     /* bytes of all files of the dump; then it ends */
+	uint64_t max_packets;  /* packets of all files; then it ends */
+};
+
+struct npf_writer_rotation {
+	/* what is left of the open file; all 0 when none is open, so that nothing fits */
+	uint64_t room;             /* bytes of records */
+	uint64_t left;             /* packets */
+	uint64_t from_ns, last_ns; /* stamps, both included */
+
+	struct npf_writer_limits limits;
+	uint32_t head, trailer;                     /* bytes of each file that are no records */
+	const struct npf_writer_timezone *timezone; /* NULL: UTC */
+	bool open;
+	uint64_t bytes, packets;             /* of the open file, trailer not counted */
+	uint64_t total_bytes, total_packets; /* of the files before it */
+};
+
+/* What must be done before a record can be put. */
+enum npf_writer_rotation_step {
+	NPF_ROTATION_PUT,   /* nothing */
+	NPF_ROTATION_OPEN,  /* a file must be opened */
+	NPF_ROTATION_CLOSE, /* the open file must be closed */
+	NPF_ROTATION_SKIP,  /* it is larger than any file may be */
+	NPF_ROTATION_END,   /* the dump has reached its limit */
+};
+
+/* Does a record of so many bytes and this stamp belong into the open file? */
+static inline bool npf_writer_rotation_fits(
+	const struct npf_writer_rotation *r, uint64_t size, uint64_t ts_ns)
+{
+	return size <= r->room && r->left > 0 && ts_ns <= r->last_ns && ts_ns >= r->from_ns;
+}
+
+/* A record was put into the open file. */
+static inline void npf_writer_rotation_put(struct npf_writer_rotation *r, uint64_t size)
+{
+	r->room -= size;
+	r->left--;
+	r->bytes += size;
+	r->packets++;
+}
+
+/*
+ * npf_writer_rotation_init - no file is open yet.
+ * @timezone: whose time files are cut by; NULL: UTC. Lifetime: the caller's
+ * Return: 0, or -EINVAL: not even an empty file fits the limits.
+ */
+int npf_writer_rotation_init(struct npf_writer_rotation *r, const struct npf_writer_limits *limits,
+	uint32_t head, uint32_t trailer, const struct npf_writer_timezone *timezone);
+
+/* What this record needs first. Ask again after having done it. */
+enum npf_writer_rotation_step npf_writer_rotation_next(
+	const struct npf_writer_rotation *r, uint64_t size, uint64_t ts_ns);
+
+void npf_writer_rotation_open(struct npf_writer_rotation *r, uint64_t ts_ns);
+void npf_writer_rotation_close(struct npf_writer_rotation *r);
+
+/* Is the open file full to its last packet? Then it can be closed right away. */
+static inline bool npf_writer_rotation_is_full(const struct npf_writer_rotation *r)
+{
+	return r->open && r->left == 0;
+}
+
+/* Have all packets of the dump been taken? */
+static inline bool npf_writer_rotation_is_over(const struct npf_writer_rotation *r)
+{
+	return r->limits.max_packets != 0 && r->total_packets + r->packets >= r->limits.max_packets;
+}
+
+#endif
