@@ -44,7 +44,7 @@ ROOMS = {
     "replay": (["replay.h", "trace.h", "ahead.h"], ["base"]),
     "device": (ALL, ["base"]),
     "eal": (ALL, []),
-    "writer/feed": (["producer.h", "retro.h", "rotation.h", "format.h", "ring.h"], ["base", "ringbuf"]),
+    "writer/feed": (["producer.h", "params.h", "retro.h", "rotation.h", "format.h", "ring.h"], ["base", "ringbuf"]),
     "writer/disk": (["worker.h", "pattern.h"], ["base", "ringbuf", "writer/feed"]),
     "client": (["client.h"], ["base", "wire", "ringbuf", "jit"]),
     "api": ([], ["base", "client"]),

@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "writer/disk/pattern.h"
 #include "writer/feed/ring.h"
+#include "writer/feed/rotation.h"
 #include "engine/config/expression.h"
 #include "ringbuf/ring.h"
 
@@ -24,8 +25,8 @@ static const cyaml_strval_t format_names[] = {
 	{"pcapng", NPF_WRITER_PCAPNG},
 };
 static const cyaml_strval_t compress_names[] = {
-	{"none", NPF_COMPRESS_NONE},
-	{"zstd", NPF_COMPRESS_ZSTD},
+	{"none", false},
+	{"zstd", true},
 };
 
 typedef __typeof__(((struct npf_config_dump *)0)->rotate) rotate_t;
@@ -63,10 +64,10 @@ static const cyaml_schema_field_t dump_fields[] = {
 		struct npf_config_dump, filter, 0, 65535),
 	CYAML_FIELD_STRING_PTR("file", CYAML_FLAG_POINTER, struct npf_config_dump, file, 1, 4095),
 	CYAML_FIELD_ENUM("format", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_dump,
-		format, format_names, NPF_ARRAY_LEN(format_names)),
-	CYAML_FIELD_UINT("snaplen", CYAML_FLAG_OPTIONAL, struct npf_config_dump, snaplen),
+		params.format, format_names, NPF_ARRAY_LEN(format_names)),
+	CYAML_FIELD_UINT("snaplen", CYAML_FLAG_OPTIONAL, struct npf_config_dump, params.snaplen),
 	CYAML_FIELD_ENUM("compress", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT,
-		struct npf_config_dump, compress, compress_names, NPF_ARRAY_LEN(compress_names)),
+		struct npf_config_dump, params.zstd, compress_names, NPF_ARRAY_LEN(compress_names)),
 	TEXT("comment", comment, 4095),
 	TEXT("index", index, 4095),
 	TEXT("buffer", buffer, 31),
@@ -134,18 +135,19 @@ static int mode(struct npf_config_dump *d, const struct complaint *c)
 	v = strtoul(d->mode, &end, 8);
 	if (*end != '\0' || v == 0 || v > 0777)
 		return complain(c, "mode: \"%s\" is no octal file mode such as 0640", d->mode);
-	d->file_mode = (mode_t)v;
+	d->params.access.mode = (mode_t)v;
 	return 0;
 }
 
 /* "USER", "USER:GROUP" or ":GROUP". */
 static int owner(struct npf_config_dump *d, const struct complaint *c)
 {
+	struct npf_writer_access *a = &d->params.access;
 	npf_autofree char *user = NULL;
 	char *group;
 
-	d->uid = (uid_t)-1;
-	d->gid = (gid_t)-1;
+	a->uid = (uid_t)-1;
+	a->gid = (gid_t)-1;
 	if (d->owner == NULL)
 		return 0;
 	user = strdup(d->owner);
@@ -159,56 +161,47 @@ static int owner(struct npf_config_dump *d, const struct complaint *c)
 
 		if (pw == NULL)
 			return complain(c, "owner: there is no user \"%s\"", user);
-		d->uid = pw->pw_uid;
+		a->uid = pw->pw_uid;
 	}
 	if (group != NULL) {
 		const struct group *gr = getgrnam(group);
 
 		if (gr == NULL)
 			return complain(c, "owner: there is no group \"%s\"", group);
-		d->gid = gr->gr_gid;
+		a->gid = gr->gr_gid;
 	}
 	return 0;
 }
 
 static int sizes(struct npf_config_dump *d, const struct complaint *c)
 {
-	int rc = size("buffer", d->buffer, &d->ring, c);
+	struct npf_writer_params *p = &d->params;
+	int rc = size("buffer", d->buffer, &p->ring, c);
 
 	if (rc == 0)
-		rc = size("rotate.size", d->rotate.size, &d->limits.file_size, c);
+		rc = size("rotate.size", d->rotate.size, &p->limits.file_size, c);
 	if (rc == 0)
-		rc = duration("rotate.time", d->rotate.time, &d->limits.file_time_ns, c);
+		rc = duration("rotate.time", d->rotate.time, &p->limits.file_time_ns, c);
 	if (rc == 0)
-		rc = size("rotate.keep_size", d->rotate.keep_size, &d->keep_size, c);
+		rc = size("rotate.keep_size", d->rotate.keep_size, &p->keep.bytes, c);
 	if (rc == 0)
-		rc = size("limit.size", d->limit.size, &d->limits.max_size, c);
+		rc = size("limit.size", d->limit.size, &p->limits.max_size, c);
 	if (rc == 0)
-		rc = size("retrospective.size", d->retrospective.size, &d->retro_bytes, c);
+		rc = size("retrospective.size", d->retrospective.size, &p->retro.bytes, c);
 	if (rc == 0)
-		rc = duration("retrospective.time", d->retrospective.time, &d->retro_ns, c);
+		rc = duration("retrospective.time", d->retrospective.time, &p->retro.ns, c);
 	if (rc == 0)
 		rc = number("rotate.packets", d->rotate.packets, c);
 	if (rc == 0)
 		rc = number("rotate.keep", d->rotate.keep, c);
 	if (rc == 0)
 		rc = number("limit.packets", d->limit.packets, c);
-	d->limits.file_packets = d->rotate.packets;
-	d->limits.max_packets = d->limit.packets;
-	if (rc == 0 && (d->ring > NPF_WRITER_RING_MAX || d->retro_bytes > NPF_WRITER_RING_MAX / 2))
+	p->limits.file_packets = d->rotate.packets;
+	p->limits.max_packets = d->limit.packets;
+	p->keep.files = d->rotate.keep;
+	if (rc == 0 && (p->ring > NPF_WRITER_RING_MAX || p->retro.bytes > NPF_WRITER_RING_MAX / 2))
 		return complain(c, "buffer: more than %llu GiB", NPF_WRITER_RING_MAX >> 30);
 	return rc;
-}
-
-const char *npf_config_dump_clash(const struct npf_writer_limits *limits, bool retrospective)
-{
-	bool limited = limits->file_size != 0 || limits->file_packets != 0 ||
-		       limits->file_time_ns != 0 || limits->max_size != 0 ||
-		       limits->max_packets != 0;
-
-	return retrospective && limited ? "a retrospective dump makes one file a trigger: it does "
-					  "not go with limits and rotation"
-					: NULL;
 }
 
 /* Do the header and the trailer of a file fit? Of pcapng's header the port's device is missing
@@ -217,19 +210,19 @@ static int fits(const struct npf_config_dump *d, const char *key,
 	const struct npf_writer_limits *limits, const struct complaint *c)
 {
 	const struct npf_writer_header head = {
-		.format = d->format,
+		.format = d->params.format,
 		.if_name = d->port,
 		.filter = d->filter,
 		.comment = d->comment,
 	};
-	uint32_t trailer = npf_writer_trailer_size(d->format);
+	uint32_t trailer = npf_writer_trailer_size(d->params.format);
 	npf_autofree void *bytes = NULL;
-	struct npf_writer_rotation cut;
+	struct npf_writer_rotation rotation;
 	int n = npf_writer_encode_header(&head, &bytes);
 
 	if (n < 0)
 		return n;
-	return npf_writer_rotation_init(&cut, limits, (uint32_t)n, trailer, NULL) == 0
+	return npf_writer_rotation_init(&rotation, limits, (uint32_t)n, trailer, NULL) == 0
 		       ? 0
 		       : complain(c, "%s: smaller than the header of a file, %u bytes", key,
 				 (uint32_t)n + trailer);
@@ -237,15 +230,13 @@ static int fits(const struct npf_config_dump *d, const char *key,
 
 static int limits(const struct npf_config_dump *d, const struct complaint *c)
 {
-	const char *clash =
-		npf_config_dump_clash(&d->limits, d->retro_bytes != 0 || d->retro_ns != 0);
-	int rc = fits(
-		d, "rotate.size", &(struct npf_writer_limits){.file_size = d->limits.file_size}, c);
+	const struct npf_writer_limits *l = &d->params.limits;
+	const char *conflict = npf_writer_params_conflict(&d->params);
+	int rc = fits(d, "rotate.size", &(struct npf_writer_limits){.file_size = l->file_size}, c);
 
 	if (rc == 0)
-		rc = fits(d, "limit.size",
-			&(struct npf_writer_limits){.max_size = d->limits.max_size}, c);
-	return rc == 0 && clash != NULL ? complain(c, "retrospective: %s", clash) : rc;
+		rc = fits(d, "limit.size", &(struct npf_writer_limits){.max_size = l->max_size}, c);
+	return rc == 0 && conflict != NULL ? complain(c, "retrospective: %s", conflict) : rc;
 }
 
 int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, size_t err_len)

@@ -4,10 +4,7 @@
 #define NPF_ENGINE_CONFIG_DUMP_H
 
 #include "base/base.h"
-#include "writer/feed/rotation.h"
-#include "writer/feed/format.h"
-
-#include <sys/types.h>
+#include "writer/feed/params.h"
 
 struct cyaml_schema_value;
 
@@ -15,12 +12,6 @@ struct cyaml_schema_value;
 struct npf_config_dump {
 	char *name, *port;
 	char *filter, *file, *comment, *index; /* or NULL */
-	enum npf_writer_format format;
-	uint32_t snaplen;
-	enum {
-		NPF_COMPRESS_NONE,
-		NPF_COMPRESS_ZSTD
-	} compress;
 	char *buffer, *mode, *owner;
 	struct {
 		char *size, *time;
@@ -36,21 +27,11 @@ struct npf_config_dump {
 		char *size, *time;
 	} retrospective;
 
-	/* filled in by npf_config_dump_check() */
-	struct npf_writer_limits limits;
-	uint64_t ring, keep_size, retro_bytes, retro_ns;
-	mode_t file_mode; /* 0: the default */
-	uid_t uid;        /* -1: the daemon's */
-	gid_t gid;
+	/* format, snaplen and zstd as read; the rest filled in by npf_config_dump_check() */
+	struct npf_writer_params params;
 };
 
 extern const struct cyaml_schema_value npf_config_dump_entry;
-
-/*
- * npf_config_dump_clash - can a dump be retrospective and have limits?
- * Return: NULL: these go together; else a sentence for people that says what does not.
- */
-const char *npf_config_dump_clash(const struct npf_writer_limits *limits, bool retrospective);
 
 /*
  * npf_config_dump_check - what the schema can't say; fills in what is meant.

@@ -99,22 +99,21 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 		.comment = req->comment,
 		.file = req->file[0] != '\0' ? req->file : NULL,
 		.fd = conn->opener.fd,
-		.format = (enum npf_writer_format)req->format,
-		.snaplen = req->snaplen,
-		.limits = {.file_size = req->file_size,
-			.file_packets = req->file_packets,
-			.file_time_ns = req->file_time_ns,
-			.max_size = req->max_size,
-			.max_packets = req->max_packets},
-		.keep = req->keep,
-		.keep_size = req->keep_size,
-		.ring = req->buffer != 0 ? req->buffer : CLIENT_RING,
-		.retro_bytes = req->retro_size,
-		.retro_ns = req->retro_ns,
-		.mode = (mode_t)req->mode,
-		.file_uid = (uid_t)-1,
-		.file_gid = (gid_t)-1,
-		.zstd = (req->flags & NPF_WIRE_DUMP_ZSTD) != 0,
+		.params =
+			{
+				.format = (enum npf_writer_format)req->format,
+				.snaplen = req->snaplen,
+				.zstd = (req->flags & NPF_WIRE_DUMP_ZSTD) != 0,
+				.limits = {.file_size = req->file_size,
+					.file_packets = req->file_packets,
+					.file_time_ns = req->file_time_ns,
+					.max_size = req->max_size,
+					.max_packets = req->max_packets},
+				.keep = {.files = req->keep, .bytes = req->keep_size},
+				.retro = {.bytes = req->retro_size, .ns = req->retro_ns},
+				.ring = req->buffer != 0 ? req->buffer : CLIENT_RING,
+				.access = {(mode_t)req->mode, (uid_t)-1, (gid_t)-1},
+			},
 		.insns = npf_wire_tail(msg),
 		.n_insns = req->n_insns,
 		.asker = &conn->asker,
@@ -127,8 +126,8 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 	if (rc == 0)
 		rc = check_source(e, conn, req, err);
 	if (rc == 0)
-		rc = npf_memory_check_size(
-			&e->conf->npf.limits, NPF_MAX(spec.ring, spec.retro_bytes), err);
+		rc = npf_memory_check_size(&e->conf->npf.limits,
+			NPF_MAX(spec.params.ring, spec.params.retro.bytes), err);
 	if (rc == 0 && (req->flags & NPF_WIRE_DUMP_SESSION) != 0)
 		rc = npf_session_start_dump(e, conn->session, &spec, &d, err);
 	else if (rc == 0)

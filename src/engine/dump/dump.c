@@ -44,7 +44,7 @@ static void append(struct npf_engine *e, struct npf_dump *d, const struct npf_co
 			.dump = d->buffer == NULL ? &d->producer : NULL,
 			.filter_in = d->filter_in,
 			.filter_out = d->filter_out,
-			.snaplen = d->snaplen,
+			.snaplen = d->params.snaplen,
 			.want_in = true,
 			.want_out = true,
 			.want_own = true},
@@ -72,8 +72,7 @@ static void make_name(const struct npf_engine *e, char *name, size_t size)
 int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *asked, struct npf_dump **dp,
 	struct npf_wire_error *err)
 {
-	bool retro = asked->retro_bytes != 0 || asked->retro_ns != 0;
-	const char *clash = npf_config_dump_clash(&asked->limits, retro);
+	const char *conflict = npf_writer_params_conflict(&asked->params);
 	struct npf_dump_spec spec = *asked;
 	char name[NPF_WIRE_NAMELEN];
 	int rc = 0;
@@ -82,8 +81,9 @@ int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *asked, struct
 		make_name(e, name, sizeof(name));
 		spec.name = name;
 	}
-	if (clash != NULL)
-		return npf_refuse(err, -EINVAL, "%s", clash);
+	if (conflict != NULL)
+		return npf_refuse(err, -EINVAL, "%s", conflict);
+	npf_writer_params_complete(&spec.params);
 	if (spec.index != NULL)
 		rc = npf_dump_check_index(spec.index, err);
 	if (rc == 0)
@@ -157,18 +157,7 @@ static int prepare_standing(
 		.file = c->file,
 		.index = c->index,
 		.fd = -1,
-		.format = c->format,
-		.snaplen = c->snaplen,
-		.limits = c->limits,
-		.keep = c->rotate.keep,
-		.keep_size = c->keep_size,
-		.ring = c->ring,
-		.retro_bytes = c->retro_bytes,
-		.retro_ns = c->retro_ns,
-		.mode = c->file_mode,
-		.file_uid = c->uid,
-		.file_gid = c->gid,
-		.zstd = c->compress == NPF_COMPRESS_ZSTD,
+		.params = c->params,
 		.uid = geteuid(),
 	};
 	struct npf_dump *d;

@@ -30,19 +30,10 @@ struct npf_dump_spec {
 	const char *port;
 	const char *filter;  /* the expression, for people */
 	const char *comment; /* in pcapng's header; or NULL */
-	const char *file;    /* pattern (dump/name.h); NULL: fd */
+	const char *file;    /* pattern (writer/disk/pattern.h); NULL: fd */
 	const char *index;   /* file that gets a line for each finished file; NULL: the log does */
 	int fd;              /* an opened file, which stays the caller's; -1: none */
-	enum npf_writer_format format;
-	uint32_t snaplen; /* 0: all */
-	struct npf_writer_limits limits;
-	uint64_t keep, keep_size;       /* ring of files */
-	uint64_t ring;                  /* bytes; 0: NPF_DUMP_RING_DEFAULT */
-	uint64_t retro_bytes, retro_ns; /* retrospective: memory and time; both 0: it is not */
-	mode_t mode;                    /* 0: 0640 */
-	uid_t file_uid;                 /* -1: the daemon's */
-	gid_t file_gid;
-	bool zstd;
+	struct npf_writer_params params;
 	const struct npf_bpf_insn *insns; /* NULL: all packets */
 	uint32_t n_insns;
 	struct npf_asker *asker; /* is charged; NULL: the daemon itself */
@@ -50,8 +41,6 @@ struct npf_dump_spec {
 	const struct npf_consumer
 		*model; /* a session's, whose filter and direction hold; or NULL */
 };
-
-#define NPF_DUMP_RING_DEFAULT (64ull << 20)
 
 enum npf_dump_life {
 	NPF_DUMP_RUNNING,
@@ -71,12 +60,9 @@ struct npf_dump {
 	uid_t uid;
 	char *name, *filter, *file, *index;
 	char port_name[NPF_WIRE_NAMELEN];
-	enum npf_writer_format format;
-	uint32_t snaplen;
-	struct npf_writer_limits limits;
-	uint64_t keep, keep_size, retro_bytes, retro_ns;
-	bool zstd;
+	struct npf_writer_params params;           /* complete */
 	struct npf_filter *filter_in, *filter_out; /* of its own; a session's are the session's */
+	struct npf_writer_timezone *timezone;      /* or NULL */
 	void *head;
 	uint64_t started_ns;
 	uint64_t base_missed; /* the port's losses when it started */

@@ -17,11 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SNAPLEN_ALL   NPF_REC_MAXCAP
-#define MERGE_BATCH   4096           /* records that the worker merges in one turn */
-#define RESERVE_MAX   (256ull << 20) /* disk space reserved ahead of a file's end */
-#define RETRO_DEFAULT (64ull << 20)  /* memory where only a time was asked for */
-#define GROUPS_MAX    64
+#define MERGE_BATCH 4096           /* records that the worker merges in one turn */
+#define RESERVE_MAX (256ull << 20) /* disk space reserved ahead of a file's end */
+#define GROUPS_MAX  64
 
 /* ---- several taps: the worker merges ---- */
 
@@ -34,7 +32,7 @@ static void look_at_taps(struct npf_dump *d)
 	npf_writer_merge_counts(&d->producer, received, accepted);
 }
 
-static bool feed_merged(void *ctx)
+static bool merge_taps(void *ctx)
 {
 	struct npf_dump *d = ctx;
 	struct npf_writer_producer *p = &d->producer;
@@ -90,31 +88,11 @@ static int join_lanes(struct npf_dump *d)
 
 /* ---- memory ---- */
 
-static bool is_retro(const struct npf_dump_spec *spec)
-{
-	return spec->retro_bytes != 0 || spec->retro_ns != 0;
-}
-
-/* Bytes to remember; 0: it is not retrospective. */
-static uint64_t retro_wanted(const struct npf_dump_spec *spec)
-{
-	if (spec->retro_bytes != 0)
-		return spec->retro_bytes;
-	return is_retro(spec) ? RETRO_DEFAULT : 0;
-}
-
-static uint64_t ring_wanted(const struct npf_dump_spec *spec)
-{
-	if (is_retro(spec))
-		return npf_writer_retro_ring_size(retro_wanted(spec));
-	return spec->ring != 0 ? spec->ring : NPF_DUMP_RING_DEFAULT;
-}
-
 /* With several taps, their lanes beside the ring. */
 static void ask_for(const struct npf_engine *e, const struct npf_dump_spec *spec,
 	unsigned int n_taps, struct npf_memory_conf *conf)
 {
-	uint64_t ring = ring_wanted(spec);
+	uint64_t ring = spec->params.ring;
 
 	*conf = (struct npf_memory_conf){.ring = ring, .ring_hugepages = e->hugepages};
 	if (n_taps > 1)
@@ -149,12 +127,11 @@ void npf_dump_release_resources(struct npf_dump *d)
 	d->filter_out = npf_filter_free(d->filter_out);
 	free(d->feeds);
 	free(d->head);
-	free(d->producer.retro);
-	npf_writer_timezone_free(d->producer.rotation.timezone);
+	npf_writer_producer_fini(&d->producer);
+	npf_writer_timezone_free(d->timezone);
 	d->feeds = NULL;
 	d->head = NULL;
-	d->producer.retro = NULL;
-	d->producer.rotation.timezone = NULL;
+	d->timezone = NULL;
 }
 
 void npf_dump_free(struct npf_dump *d)
@@ -193,6 +170,7 @@ static bool is_member(gid_t gid)
  * tried again and again; this would never get better. */
 static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error *err)
 {
+	const struct npf_writer_access *access = &spec->params.access;
 	char folder[PATH_MAX];
 
 	if (npf_writer_pattern_dir(spec->file, folder, sizeof(folder)) < 0)
@@ -205,15 +183,15 @@ static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error 
 	}
 	if (geteuid() == 0)
 		return 0;
-	if (spec->file_uid != (uid_t)-1 && spec->file_uid != geteuid())
+	if (access->uid != (uid_t)-1 && access->uid != geteuid())
 		return npf_refuse(err, -EPERM,
 			"owner: the daemon runs as user %u (npf.user), which can't give files to "
 			"user %u",
-			(unsigned int)geteuid(), (unsigned int)spec->file_uid);
-	if (spec->file_gid != (gid_t)-1 && !is_member(spec->file_gid))
+			(unsigned int)geteuid(), (unsigned int)access->uid);
+	if (access->gid != (gid_t)-1 && !is_member(access->gid))
 		return npf_refuse(err, -EPERM,
 			"owner: the daemon runs as user %u (npf.user), which is not in group %u",
-			(unsigned int)geteuid(), (unsigned int)spec->file_gid);
+			(unsigned int)geteuid(), (unsigned int)access->gid);
 	return 0;
 }
 
@@ -221,7 +199,8 @@ static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error 
 static int check_apart(
 	const struct npf_dump_spec *spec, const struct npf_dump *d, struct npf_wire_error *err)
 {
-	bool deletes = spec->keep != 0 || spec->keep_size != 0 || d->keep != 0 || d->keep_size != 0;
+	bool deletes =
+		npf_writer_params_deletes(&spec->params) || npf_writer_params_deletes(&d->params);
 
 	if (!npf_writer_pattern_shares_dir(spec->file, d->file))
 		return 0;
@@ -240,13 +219,12 @@ static int check_apart(
 static int check_spec(
 	const struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_wire_error *err)
 {
-	bool rotates = spec->limits.file_size != 0 || spec->limits.file_packets != 0 ||
-		       spec->limits.file_time_ns != 0;
+	const struct npf_writer_params *p = &spec->params;
 
 	if (spec->file == NULL && spec->fd < 0)
 		return npf_refuse(err, -EINVAL, "a dump needs a file");
-	if (spec->file == NULL &&
-		(rotates || is_retro(spec) || spec->keep != 0 || spec->keep_size != 0))
+	if (spec->file == NULL && (npf_writer_params_rotates(p) || npf_writer_params_is_retro(p) ||
+					  npf_writer_params_deletes(p)))
 		return npf_refuse(err, -EINVAL,
 			"a dump into several files needs a name pattern, not one opened file");
 	if (spec->file != NULL &&
@@ -272,84 +250,66 @@ static int check_spec(
 static int make_producer(
 	struct npf_dump *d, const struct npf_dump_spec *spec, struct npf_wire_error *err)
 {
-	bool retro = is_retro(spec);
+	const struct npf_writer_params *params = &d->params;
 	struct npf_writer_header head = {
-		.format = spec->format,
+		.format = params->format,
 		.linktype = npf_trace_file_linktype(d->port->port.linktype),
-		.snaplen = d->snaplen,
+		.snaplen = params->snaplen,
 		.if_name = d->port_name,
 		.if_description = d->port->port.conf->device,
 		.filter = spec->filter,
 		.comment = spec->comment,
 	};
-	struct npf_writer_producer_conf conf = {
-		.format = spec->format,
-		.limits = spec->limits,
-	};
-	struct npf_writer_timezone *zone = NULL;
+	struct npf_writer_producer_conf conf = {.ring = d->ring, .params = params};
 	int rc = npf_writer_encode_header(&head, &d->head);
 
 	if (rc < 0)
 		return npf_refuse(err, rc, "the daemon is out of memory");
 	conf.head = d->head;
 	conf.head_size = (uint32_t)rc;
-	d->retro_bytes = retro_wanted(spec);
-	conf.ring = d->ring;
-	if (spec->limits.file_time_ns != 0 && npf_writer_timezone_new(&zone) < 0)
+	if (params->limits.file_time_ns != 0 && npf_writer_timezone_new(&d->timezone) < 0)
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
-	conf.timezone = zone;
+	conf.timezone = d->timezone;
 	rc = npf_writer_producer_init(&d->producer, &conf);
-	if (rc < 0)
-		npf_writer_timezone_free(zone);
-	if (rc < 0)
+	if (rc == -EINVAL)
 		return npf_refuse(err, rc,
 			"the limit is smaller than the header of a file, %u bytes",
-			conf.head_size + npf_writer_trailer_size(spec->format));
-	if (retro)
-		rc = npf_writer_retro_init(&d->producer, d->retro_bytes, spec->retro_ns);
+			conf.head_size + npf_writer_trailer_size(params->format));
 	if (rc == 0 && d->port->n_taps > 1)
 		rc = join_lanes(d);
 	if (rc < 0)
 		return npf_refuse(err, rc, "the daemon is out of memory");
 	d->producer.now_ns = npf_clock_realtime();
 	/* One file whose name says no time is there from the start. */
-	if (!retro && spec->limits.file_time_ns == 0 &&
+	if (!npf_writer_params_is_retro(params) && params->limits.file_time_ns == 0 &&
 		(spec->file == NULL || !npf_writer_pattern_varies(spec->file)))
 		npf_writer_open_file(&d->producer, d->producer.now_ns);
 	return 0;
 }
 
-static int make_worker(struct npf_dump *d, const struct npf_dump_spec *spec)
+static int make_worker(struct npf_dump *d)
 {
+	const struct npf_writer_limits *limits = &d->params.limits;
 	struct npf_writer_worker_conf conf = {
 		.ring = d->ring,
-		.format = d->format,
+		.params = &d->params,
 		.head = d->head,
 		.head_size = d->producer.rotation.head,
-		.retro = d->producer.retro != NULL,
-		.zstd = d->zstd,
-		.target = {.pattern = d->file,
-			.fd = d->fd,
-			.mode = spec->mode != 0 ? spec->mode : 0640,
-			.uid = spec->file_uid,
-			.gid = spec->file_gid,
-			.direct = true},
-		.keep = d->keep,
-		.keep_size = d->keep_size,
+		.pattern = d->file,
+		.fd = d->fd,
+		.reserve = RESERVE_MAX,
 		.cpu = rte_lcore_to_cpu_id((int)rte_get_main_lcore()),
-		.feed = d->buffer != NULL ? feed_merged : NULL,
+		.merge = d->buffer != NULL ? merge_taps : NULL,
 		.finished = finished,
 		.ctx = d,
 	};
-
 	int rc;
 
 	/* Never more than a file can grow to: what is reserved is nobody else's. */
-	conf.target.reserve = RESERVE_MAX;
-	if (d->limits.file_size != 0)
-		conf.target.reserve = NPF_MIN(conf.target.reserve, d->limits.file_size);
-	if (d->limits.max_size != 0)
-		conf.target.reserve = NPF_MIN(conf.target.reserve, d->limits.max_size);
+	if (limits->file_size != 0)
+		conf.reserve = NPF_MIN(conf.reserve, limits->file_size);
+	if (limits->max_size != 0)
+		conf.reserve = NPF_MIN(conf.reserve, limits->max_size);
 	rc = npf_writer_worker_start(&conf, &d->worker);
 	if (rc == 0)
 		d->fd = -1;
@@ -362,13 +322,7 @@ static int describe(struct npf_engine *e, struct npf_dump *d, const struct npf_d
 
 	d->id = e->next_session++;
 	d->uid = spec->uid;
-	d->format = spec->format;
-	d->snaplen = spec->snaplen != 0 ? NPF_MIN(spec->snaplen, SNAPLEN_ALL) : SNAPLEN_ALL;
-	d->limits = spec->limits;
-	d->keep = spec->keep;
-	d->keep_size = spec->keep_size;
-	d->retro_ns = spec->retro_ns;
-	d->zstd = spec->zstd;
+	d->params = spec->params;
 	d->started_ns = npf_clock_realtime();
 	d->fd = spec->fd >= 0 ? fcntl(spec->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	rc = npf_doorbell_init(&d->done, NULL);
@@ -476,7 +430,7 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 		rc = make_producer(d, spec, err);
 	}
 	if (rc == 0) {
-		rc = make_worker(d, spec);
+		rc = make_worker(d);
 		if (rc < 0)
 			npf_refuse(err, rc, "no thread for the dump: %s", strerror(-rc));
 	}

@@ -26,13 +26,13 @@ static json_t *u64(uint64_t v)
 	return json_integer((json_int_t)v);
 }
 
-static json_t *limits(const struct npf_dump *d)
+static json_t *limits(const struct npf_writer_params *p)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file_size",
-		u64(d->limits.file_size), "file_packets", u64(d->limits.file_packets),
-		"file_time_ns", u64(d->limits.file_time_ns), "size", u64(d->limits.max_size),
-		"packets", u64(d->limits.max_packets), "keep", u64(d->keep), "keep_size",
-		u64(d->keep_size));
+		u64(p->limits.file_size), "file_packets", u64(p->limits.file_packets),
+		"file_time_ns", u64(p->limits.file_time_ns), "size", u64(p->limits.max_size),
+		"packets", u64(p->limits.max_packets), "keep", u64(p->keep.files), "keep_size",
+		u64(p->keep.bytes));
 }
 
 /* How full the ring is: what was put and is not yet on disk. */
@@ -60,9 +60,10 @@ static json_t *describe(struct npf_dump *d)
 	pthread_mutex_unlock(&d->lock);
 	j = json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
 		npf_json_text(d->name), "id", u64(d->id), "port", d->port_name, "state",
-		life_names[d->life], "format", npf_writer_format_names[d->format], "filter",
+		life_names[d->life], "format", npf_writer_format_names[d->params.format], "filter",
 		npf_json_text(d->filter), "file", npf_json_text(d->file), "uid", u64(d->uid),
-		"snaplen", u64(d->snaplen), "zstd", d->zstd, "limits", limits(d));
+		"snaplen", u64(d->params.snaplen), "zstd", d->params.zstd, "limits",
+		limits(&d->params));
 	json_object_update_new(j,
 		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "received", u64(d->counters.received),
 			"written", u64(d->counters.written), "bytes", u64(d->counters.bytes),
@@ -79,10 +80,10 @@ static json_t *describe(struct npf_dump *d)
 	json_object_update_new(
 		j, json_pack("{s:o, s:o}", "index", npf_json_text(d->index), "index_error",
 			   npf_json_text(index_error != 0 ? strerror(-index_error) : NULL)));
-	if (d->retro_bytes != 0 || d->retro_ns != 0)
+	if (npf_writer_params_is_retro(&d->params))
 		json_object_set_new(j, "retrospective",
-			json_pack("{s:o, s:o, s:o}", "size", u64(d->retro_bytes), "time_ns",
-				u64(d->retro_ns), "remembered",
+			json_pack("{s:o, s:o, s:o}", "size", u64(d->params.retro.bytes), "time_ns",
+				u64(d->params.retro.ns), "remembered",
 				u64(d->producer.retro != NULL
 						? atomic_load_explicit(
 							  &d->producer.retro->remembered,

@@ -471,7 +471,7 @@ int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct n
 	if (rc < 0)
 		return rc;
 	spec->port = s->port->port.conf->name;
-	spec->snaplen = s->snaplen;
+	spec->params.snaplen = s->snaplen;
 	spec->model = &s->consumer;
 	rc = npf_dump_new(e, spec, &d, err);
 	if (rc < 0)

@@ -78,9 +78,9 @@ int npf_writer_outfile_open(struct npf_writer_outfile *o, const struct npf_write
 		o->fd = t->fd;
 		if (ftruncate(o->fd, 0) < 0)
 			return -errno;
-	} else if (((t->uid != (uid_t)-1 || t->gid != (gid_t)-1) &&
-			   fchown(o->fd, t->uid, t->gid) < 0) ||
-		   fchmod(o->fd, t->mode) < 0) {
+	} else if (((t->access.uid != (uid_t)-1 || t->access.gid != (gid_t)-1) &&
+			   fchown(o->fd, t->access.uid, t->access.gid) < 0) ||
+		   fchmod(o->fd, t->access.mode) < 0) {
 		rc = -errno;
 		unlink(o->part);
 		o->fd = npf_close(o->fd);

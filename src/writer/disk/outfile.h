@@ -9,18 +9,15 @@
 #ifndef NPF_WRITER_DISK_OUTFILE_H
 #define NPF_WRITER_DISK_OUTFILE_H
 
-#include "base/base.h"
+#include "writer/feed/params.h"
 
 #include <limits.h>
-#include <sys/types.h>
 
 /* How files are made. */
 struct npf_writer_target {
 	const char *pattern; /* see pattern.h; NULL: fd */
 	int fd;              /* one file, opened by somebody else, as it is */
-	mode_t mode;
-	uid_t uid; /* -1: the daemon's */
-	gid_t gid;
+	struct npf_writer_access access;
 	uint64_t reserve; /* most bytes to reserve ahead of a file's end; 0: none */
 	bool direct;      /* write past the page cache where the file system can */
 };

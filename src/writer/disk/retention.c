@@ -66,8 +66,8 @@ static void delete_oldest(struct npf_writer_retention *r)
 /* The newest always stays. */
 static void trim(struct npf_writer_retention *r)
 {
-	while (r->n > 1 && ((r->keep != 0 && r->n > r->keep) ||
-				   (r->keep_size != 0 && r->total > r->keep_size)))
+	while (r->n > 1 && ((r->keep.files != 0 && r->n > r->keep.files) ||
+				   (r->keep.bytes != 0 && r->total > r->keep.bytes)))
 		delete_oldest(r);
 }
 
@@ -101,14 +101,14 @@ static void scan_entry(struct npf_writer_retention *r, const char *pattern, cons
 		(uint64_t)st.st_mtim.tv_sec * NPF_NS_PER_S + (uint64_t)st.st_mtim.tv_nsec);
 }
 
-int npf_writer_retention_init(struct npf_writer_retention *r, const char *pattern, uint64_t keep,
-	uint64_t keep_size, uint64_t *numberp)
+int npf_writer_retention_init(struct npf_writer_retention *r, const char *pattern,
+	const struct npf_writer_keep *keep, uint64_t *numberp)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
 	DIR *dir;
 
-	*r = (struct npf_writer_retention){.keep = keep, .keep_size = keep_size};
+	*r = (struct npf_writer_retention){.keep = *keep};
 	if (npf_writer_pattern_dir(pattern, path, sizeof(path)) < 0)
 		return -ENAMETOOLONG;
 	dir = opendir(path);
@@ -132,7 +132,7 @@ void npf_writer_retention_fini(struct npf_writer_retention *r)
 
 void npf_writer_retention_add(struct npf_writer_retention *r, const char *path, uint64_t size)
 {
-	if (r->keep == 0 && r->keep_size == 0)
+	if (r->keep.files == 0 && r->keep.bytes == 0)
 		return;
 	append(r, path, size, npf_clock_realtime());
 	trim(r);

@@ -10,7 +10,7 @@
 #ifndef NPF_WRITER_DISK_RETENTION_H
 #define NPF_WRITER_DISK_RETENTION_H
 
-#include "base/base.h"
+#include "writer/feed/params.h"
 
 struct npf_writer_retained {
 	char *path;
@@ -19,8 +19,7 @@ struct npf_writer_retained {
 };
 
 struct npf_writer_retention {
-	uint64_t keep;                     /* files; 0: all */
-	uint64_t keep_size;                /* bytes; 0: any */
+	struct npf_writer_keep keep;
 	struct npf_writer_retained *files; /* oldest first */
 	size_t n, room;
 	uint64_t total;   /* bytes */
@@ -32,8 +31,8 @@ struct npf_writer_retention {
  * @numberp: gets the highest %N among them; untouched when there is none
  * Return: 0 or -errno (then nothing was found, and what comes is kept track of all the same).
  */
-int npf_writer_retention_init(struct npf_writer_retention *r, const char *pattern, uint64_t keep,
-	uint64_t keep_size, uint64_t *numberp);
+int npf_writer_retention_init(struct npf_writer_retention *r, const char *pattern,
+	const struct npf_writer_keep *keep, uint64_t *numberp);
 void npf_writer_retention_fini(struct npf_writer_retention *r);
 
 /* A file is finished: delete what has become too much. */

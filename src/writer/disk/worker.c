@@ -38,11 +38,13 @@
 
 struct npf_writer_worker {
 	struct npf_writer_worker_conf conf;
+	struct npf_writer_target target;
 	struct npf_writer_io io;
 	struct npf_writer_outfile out;
 	struct npf_writer_stream stream;
 	bool streams; /* this way, not by blocks */
 	struct npf_writer_retention retention;
+	char *pattern;
 	uint64_t number; /* of the open file */
 	uint64_t finished_bytes;
 	uint64_t start;   /* of the open file in the ring */
@@ -185,7 +187,7 @@ static void complete_io(struct npf_writer_worker *w, const struct npf_writer_com
 	if (n == -EINVAL && w->out.direct) {
 		/* Only now does the file system say that it can't. */
 		npf_writer_outfile_set_direct(&w->out, false);
-		w->conf.target.direct = false;
+		w->target.direct = false;
 		return;
 	}
 	if (n == -EAGAIN || n == -EINTR)
@@ -219,10 +221,10 @@ static bool open_next(struct npf_writer_worker *w)
 	if (atomic_load_explicit(&r->n_started, memory_order_acquire) ==
 		atomic_load_explicit(&r->n_done, memory_order_relaxed))
 		return false;
-	rc = npf_writer_outfile_open(&w->out, &w->conf.target, &w->names, f->opened_ns, w->number);
+	rc = npf_writer_outfile_open(&w->out, &w->target, &w->names, f->opened_ns, w->number);
 	if (rc < 0) {
 		set_error(w, rc, "can't make a file as",
-			w->conf.target.pattern != NULL ? w->conf.target.pattern : "given");
+			w->target.pattern != NULL ? w->target.pattern : "given");
 		w->out.fd = -1;
 		return false;
 	}
@@ -245,13 +247,13 @@ static bool close_file(struct npf_writer_worker *w)
 	npf_writer_outfile_trim(&w->out);
 	summary.number = w->number++;
 	summary.size = w->out.size;
-	if (w->conf.retro)
+	if (npf_writer_params_is_retro(w->conf.params))
 		npf_writer_retro_complete_stats(
 			&summary.stats, w->stream.packets, w->stream.first_ns);
 	npf_writer_sync_queue_add(&w->syncs, &w->io, &w->out, &summary);
 	w->finished_bytes += w->out.size;
 	w->out.fd = -1;
-	w->conf.target.fd = -1;
+	w->target.fd = -1;
 	w->at = f->end;
 	advance_tail(w);
 	/* D4 */
@@ -378,12 +380,13 @@ static void idle(struct npf_writer_worker *w)
 /* Packets that were put into the ring and are on no disk. */
 static uint64_t count_backlog(const struct npf_writer_worker *w)
 {
-	const bool bare = w->conf.retro; /* its files' headers and trailers are not in the ring */
+	const bool bare = npf_writer_params_is_retro(
+		w->conf.params); /* its files' headers and trailers are not in the ring */
 	const struct npf_writer_backlog left = {
 		.ring = w->conf.ring,
-		.format = w->conf.format,
+		.format = w->conf.params->format,
 		.head = bare ? 0 : w->conf.head_size,
-		.trailer = bare ? 0 : npf_writer_trailer_size(w->conf.format),
+		.trailer = bare ? 0 : npf_writer_trailer_size(w->conf.params->format),
 		.at = w->out.fd >= 0 ? NPF_MAX(w->at, w->flushed) : 0,
 	};
 
@@ -400,9 +403,9 @@ static void *run(void *arg)
 		bool busy = false;
 
 		w->now_ns = npf_clock_monotonic();
-		if (w->conf.feed != NULL &&
+		if (w->conf.merge != NULL &&
 			!atomic_load_explicit(&w->abandon, memory_order_relaxed))
-			busy = w->conf.feed(w->conf.ctx);
+			busy = w->conf.merge(w->conf.ctx);
 		while (npf_writer_io_reap(&w->io, 0, &done)) {
 			complete_io(w, &done);
 			busy = true;
@@ -420,7 +423,7 @@ static void *run(void *arg)
 	if (w->out.fd >= 0)
 		npf_writer_outfile_trim(&w->out);
 	npf_close(w->out.fd);
-	npf_close(w->conf.target.fd != w->out.fd ? w->conf.target.fd : -1);
+	npf_close(w->target.fd != w->out.fd ? w->target.fd : -1);
 	npf_writer_io_fini(&w->io);
 	pthread_mutex_lock(&w->lock);
 	w->state.lost = lost;
@@ -458,7 +461,7 @@ static void free_worker(struct npf_writer_worker *w)
 	npf_writer_retention_fini(&w->retention);
 	npf_close(w->done_fd);
 	pthread_mutex_destroy(&w->lock);
-	free((char *)w->conf.target.pattern);
+	free(w->pattern);
 	free(w);
 }
 
@@ -474,7 +477,7 @@ int npf_writer_worker_start(
 	const struct npf_writer_worker_conf *conf, struct npf_writer_worker **wp)
 {
 	struct npf_writer_worker *w = calloc(1, sizeof(*w));
-	const char *pattern = conf->target.pattern;
+	const struct npf_writer_params *params = conf->params;
 	int rc = 0;
 
 	if (w == NULL)
@@ -486,28 +489,31 @@ int npf_writer_worker_start(
 	w->longest_ns = longest_sleep(conf->ring);
 	pthread_mutex_init(&w->lock, NULL);
 	w->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (pattern != NULL) {
+	w->streams = params->zstd || npf_writer_params_is_retro(params);
+	w->target = (struct npf_writer_target){
+		.fd = conf->fd,
+		.access = params->access,
+		.reserve = conf->reserve,
+		.direct = !conf->buffered && !w->streams,
+	};
+	if (conf->pattern != NULL) {
 		uint64_t highest = 0;
 
-		w->conf.target.pattern = strdup(pattern);
-		npf_writer_retention_init(
-			&w->retention, pattern, conf->keep, conf->keep_size, &highest);
+		w->target.pattern = w->pattern = strdup(conf->pattern);
+		npf_writer_retention_init(&w->retention, conf->pattern, &params->keep, &highest);
 		w->number = highest + 1;
 	}
-	if (w->done_fd < 0 || (pattern != NULL && w->conf.target.pattern == NULL))
+	if (w->done_fd < 0 || (conf->pattern != NULL && w->pattern == NULL))
 		rc = -ENOMEM;
 	w->stream = (struct npf_writer_stream){
 		.ring = conf->ring,
-		.format = conf->format,
+		.format = params->format,
 		.head = conf->head,
 		.head_size = conf->head_size,
-		.retro = conf->retro,
+		.retro = npf_writer_params_is_retro(params),
 	};
-	if (rc == 0 && conf->zstd)
+	if (rc == 0 && params->zstd)
 		rc = npf_writer_zstd_new(&w->stream.zstd);
-	w->streams = conf->zstd || conf->retro;
-	if (w->streams)
-		w->conf.target.direct = false;
 	if (rc == 0) {
 		npf_writer_io_init(&w->io, conf->ring->data, 2 * conf->ring->size, conf->plain_io);
 		rc = start_thread(w);

@@ -18,20 +18,21 @@ struct npf_writer_worker;
 
 struct npf_writer_worker_conf {
 	struct npf_writer_ring *ring;
-	enum npf_writer_format format;
-	const void *head; /* Lifetime: the worker's */
+	const struct npf_writer_params *params; /* complete. Lifetime: the worker's */
+	const void *head;                       /* bytes that each file starts with. Lifetime: the
+						   worker's */
 	uint32_t head_size;
-	bool retro;    /* files have no header and trailer in the ring */
-	bool zstd;     /* compress */
-	bool plain_io; /* do without io_uring */
-	struct npf_writer_target target;
-	uint64_t keep, keep_size; /* ring of files; 0: no limit */
-	int cpu;                  /* to run on; -1: anywhere */
+	const char *pattern; /* of the files' names, pattern.h; NULL: fd */
+	int fd;              /* one file, opened by somebody else */
+	uint64_t reserve;    /* most bytes of disk to reserve ahead of a file's end; 0: none */
+	bool buffered;       /* do without direct writes */
+	bool plain_io;       /* do without io_uring */
+	int cpu;             /* to run on; -1: anywhere */
 	/*
-	 * Called in each turn of the worker: feeds the ring where no tap does so itself. Returns
-	 * whether there was anything. May be NULL.
+	 * Called in each turn of the worker, where no tap fills the ring itself: merges what the
+	 * taps have. Returns whether there was anything. May be NULL.
 	 */
-	bool (*feed)(void *ctx);
+	bool (*merge)(void *ctx);
 	/* A file is on stable storage under its name, or can't be. May be NULL. */
 	void (*finished)(void *ctx, const struct npf_writer_summary *s);
 	void *ctx;
@@ -53,7 +54,7 @@ struct npf_writer_status {
 	char file[PATH_MAX]; /* being written; "": none */
 };
 
-/* Return: 0 or -errno. Takes over target.fd. */
+/* Return: 0 or -errno. Takes over fd. */
 int npf_writer_worker_start(
 	const struct npf_writer_worker_conf *conf, struct npf_writer_worker **wp);
 

@@ -89,15 +89,27 @@ static void close_file(struct npf_writer_producer *p)
 int npf_writer_producer_init(
 	struct npf_writer_producer *p, const struct npf_writer_producer_conf *conf)
 {
+	const struct npf_writer_params *params = conf->params;
+	int rc;
+
 	*p = (struct npf_writer_producer){
 		.ring = conf->ring,
 		.limit = conf->ring->size,
-		.format = conf->format,
-		.trailer = npf_writer_trailer_size(conf->format),
+		.format = params->format,
+		.trailer = npf_writer_trailer_size(params->format),
 		.head = conf->head,
 	};
-	return npf_writer_rotation_init(
-		&p->rotation, &conf->limits, conf->head_size, p->trailer, conf->timezone);
+	rc = npf_writer_rotation_init(
+		&p->rotation, &params->limits, conf->head_size, p->trailer, conf->timezone);
+	if (rc == 0 && npf_writer_params_is_retro(params))
+		rc = npf_writer_retro_init(p, &params->retro);
+	return rc;
+}
+
+void npf_writer_producer_fini(struct npf_writer_producer *p)
+{
+	free(p->retro);
+	p->retro = NULL;
 }
 
 int npf_writer_open_file(struct npf_writer_producer *p, uint64_t now_ns)

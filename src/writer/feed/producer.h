@@ -60,16 +60,20 @@ struct npf_writer_producer {
 
 struct npf_writer_producer_conf {
 	struct npf_writer_ring *ring;
-	enum npf_writer_format format;
-	const void *head; /* Lifetime: the producer's */
+	const struct npf_writer_params *params; /* complete. Lifetime: the call */
+	const void *head;                       /* Lifetime: the producer's */
 	uint32_t head_size;
-	struct npf_writer_limits limits;
 	const struct npf_writer_timezone *timezone; /* NULL: UTC. Lifetime: the producer's */
 };
 
-/* Return: 0, or -EINVAL: not even an empty file fits the limits. */
+/*
+ * npf_writer_producer_init - nothing is in the ring yet, and no file is open.
+ * Return: 0; -EINVAL: not even an empty file fits the limits; -ENOMEM.
+ * Owns:   npf_writer_producer_fini() frees what the producer allocates.
+ */
 int npf_writer_producer_init(
 	struct npf_writer_producer *p, const struct npf_writer_producer_conf *conf);
+void npf_writer_producer_fini(struct npf_writer_producer *p);
 
 /* Begin a file now, not with the first packet. Return: 0, or -ENOBUFS. */
 int npf_writer_open_file(struct npf_writer_producer *p, uint64_t now_ns);

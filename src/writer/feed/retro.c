@@ -19,14 +19,15 @@ uint64_t npf_writer_retro_ring_size(uint64_t keep_bytes)
 	return keep_bytes + NPF_MIN(slack, UINT64_MAX - keep_bytes);
 }
 
-int npf_writer_retro_init(struct npf_writer_producer *p, uint64_t keep_bytes, uint64_t keep_ns)
+int npf_writer_retro_init(
+	struct npf_writer_producer *p, const struct npf_writer_retro_params *params)
 {
 	struct npf_writer_retro *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return -ENOMEM;
-	r->keep_bytes = NPF_MIN(keep_bytes, p->ring->size - SLACK_MIN / 4);
-	r->keep_ns = keep_ns;
+	r->keep_bytes = NPF_MIN(params->bytes, p->ring->size - SLACK_MIN / 4);
+	r->keep_ns = params->ns;
 	r->last_chunk = UINT64_MAX;
 	p->retro = r;
 	return 0;

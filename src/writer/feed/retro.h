@@ -59,7 +59,8 @@ struct npf_writer_retro {
 uint64_t npf_writer_retro_ring_size(uint64_t keep_bytes);
 
 /* Makes *p retrospective. Return: 0 or -ENOMEM. Owns: p->retro is freed by free(). */
-int npf_writer_retro_init(struct npf_writer_producer *p, uint64_t keep_bytes, uint64_t keep_ns);
+int npf_writer_retro_init(
+	struct npf_writer_producer *p, const struct npf_writer_retro_params *params);
 
 /*
  * npf_writer_retro_trigger - write out what is remembered, and what comes in the next after_ns.

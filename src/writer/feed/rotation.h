@@ -14,16 +14,8 @@
 #ifndef NPF_WRITER_FEED_ROTATION_H
 #define NPF_WRITER_FEED_ROTATION_H
 
+#include "writer/feed/params.h"
 #include "writer/feed/timezone.h"
-
-/* 0: no limit. */
-struct npf_writer_limits {
-	uint64_t file_size;    /* bytes of a file */
-	uint64_t file_packets; /* packets of a file */
-	uint64_t file_time_ns; /* a file does not cross multiples of this */
-	uint64_t max_size;     /* bytes of all files of the dump; then it ends */
-	uint64_t max_packets;  /* packets of all files; then it ends */
-};
 
 struct npf_writer_rotation {
 	/* what is left of the open file; all 0 when none is open, so that nothing fits */

@@ -79,9 +79,9 @@ int npf_writer_timezone_new(struct npf_writer_timezone **zp)
 	return 0;
 }
 
-void npf_writer_timezone_free(const struct npf_writer_timezone *z)
+void npf_writer_timezone_free(struct npf_writer_timezone *z)
 {
-	free((struct npf_writer_timezone *)z);
+	free(z);
 }
 
 static uint64_t plus(uint64_t a, uint64_t b)

@@ -28,7 +28,7 @@ struct npf_writer_timezone {
  * or -ENOMEM.
  */
 int npf_writer_timezone_new(struct npf_writer_timezone **zp);
-void npf_writer_timezone_free(const struct npf_writer_timezone *z); /* NULL is fine */
+void npf_writer_timezone_free(struct npf_writer_timezone *z); /* NULL is fine */
 
 /*
  * npf_writer_timezone_interval - the multiple of @every_ns of local time that a stamp lies in.

@@ -98,25 +98,25 @@ static void dumps_are_read_as_written(void **state)
 		0);
 	assert_int_equal(c->n_dumps, 3);
 	assert_null(c->dumps[0].filter);
-	assert_int_equal(c->dumps[0].format, NPF_WRITER_PCAP);
-	assert_int_equal(c->dumps[0].limits.file_size, 0);
-	assert_int_equal(c->dumps[0].uid, (uid_t)-1);
-	assert_int_equal(c->dumps[1].format, NPF_WRITER_PCAPNG);
-	assert_int_equal(c->dumps[1].snaplen, 128);
-	assert_int_equal(c->dumps[1].compress, NPF_COMPRESS_ZSTD);
-	assert_int_equal(c->dumps[1].ring, 16u << 20);
-	assert_int_equal(c->dumps[1].file_mode, 0600);
-	assert_int_equal(c->dumps[1].uid, 0);
-	assert_int_equal(c->dumps[1].gid, 0);
-	assert_int_equal(c->dumps[1].limits.file_size, 1u << 30);
-	assert_int_equal(c->dumps[1].limits.file_time_ns, 60000000000);
-	assert_int_equal(c->dumps[1].limits.file_packets, 1000);
+	assert_int_equal(c->dumps[0].params.format, NPF_WRITER_PCAP);
+	assert_int_equal(c->dumps[0].params.limits.file_size, 0);
+	assert_int_equal(c->dumps[0].params.access.uid, (uid_t)-1);
+	assert_int_equal(c->dumps[1].params.format, NPF_WRITER_PCAPNG);
+	assert_int_equal(c->dumps[1].params.snaplen, 128);
+	assert_true(c->dumps[1].params.zstd);
+	assert_int_equal(c->dumps[1].params.ring, 16u << 20);
+	assert_int_equal(c->dumps[1].params.access.mode, 0600);
+	assert_int_equal(c->dumps[1].params.access.uid, 0);
+	assert_int_equal(c->dumps[1].params.access.gid, 0);
+	assert_int_equal(c->dumps[1].params.limits.file_size, 1u << 30);
+	assert_int_equal(c->dumps[1].params.limits.file_time_ns, 60000000000);
+	assert_int_equal(c->dumps[1].params.limits.file_packets, 1000);
 	assert_int_equal(c->dumps[1].rotate.keep, 100);
-	assert_int_equal(c->dumps[1].keep_size, 10000000000);
-	assert_int_equal(c->dumps[1].limits.max_size, 1ull << 40);
-	assert_int_equal(c->dumps[1].limits.max_packets, 12345678901);
-	assert_int_equal(c->dumps[2].retro_bytes, 32u << 20);
-	assert_int_equal(c->dumps[2].retro_ns, 300000000000);
+	assert_int_equal(c->dumps[1].params.keep.bytes, 10000000000);
+	assert_int_equal(c->dumps[1].params.limits.max_size, 1ull << 40);
+	assert_int_equal(c->dumps[1].params.limits.max_packets, 12345678901);
+	assert_int_equal(c->dumps[2].params.retro.bytes, 32u << 20);
+	assert_int_equal(c->dumps[2].params.retro.ns, 300000000000);
 	npf_config_free(c);
 }
 
@@ -130,7 +130,7 @@ static void the_smallest_limits_that_hold_a_header_are_good(void **state)
 			      "limit: {size: 24, packets: 9223372036854775807}}]\n",
 				 &c),
 		0);
-	assert_int_equal(c->dumps[0].limits.file_size, 24);
+	assert_int_equal(c->dumps[0].params.limits.file_size, 24);
 	npf_config_free(c);
 }
 

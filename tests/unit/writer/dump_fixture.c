@@ -33,10 +33,17 @@ void start(struct dump *d, const struct options *o)
 		.filter = "tcp port 80",
 		.comment = "a comment",
 	};
-	struct npf_writer_producer_conf conf = {.format = o->format, .limits = o->limits};
+	struct npf_writer_producer_conf conf = {.params = &d->params};
 	int n;
 
 	memset(d, 0, sizeof(*d));
+	d->params = (struct npf_writer_params){
+		.format = o->format,
+		.zstd = o->zstd,
+		.limits = o->limits,
+		.retro = {.bytes = o->keep_bytes, .ns = o->keep_ns},
+		.access = {.mode = 0640, .uid = (uid_t)-1, .gid = (gid_t)-1},
+	};
 	d->told = o->told;
 	n = npf_writer_encode_header(&head, &d->head);
 	assert_true(n > 0);
@@ -46,24 +53,17 @@ void start(struct dump *d, const struct options *o)
 	conf.head = d->head;
 	conf.head_size = (uint32_t)n;
 	assert_int_equal(npf_writer_producer_init(&d->p, &conf), 0);
-	if (o->keep_bytes != 0)
-		assert_int_equal(npf_writer_retro_init(&d->p, o->keep_bytes, o->keep_ns), 0);
 	snprintf(d->pattern, sizeof(d->pattern), "%s/%s", dir, o->name);
 	d->conf = (struct npf_writer_worker_conf){
 		.ring = d->ring,
-		.format = o->format,
+		.params = &d->params,
 		.head = d->head,
 		.head_size = (uint32_t)n,
-		.retro = o->keep_bytes != 0,
-		.zstd = o->zstd,
+		.pattern = d->pattern,
+		.fd = -1,
+		.reserve = 4u << 20,
+		.buffered = o->buffered,
 		.plain_io = o->plain,
-		.target = {.pattern = d->pattern,
-			.fd = -1,
-			.mode = 0640,
-			.uid = (uid_t)-1,
-			.gid = (gid_t)-1,
-			.reserve = 4u << 20,
-			.direct = !o->buffered},
 		.cpu = -1,
 		.finished = finished,
 		.ctx = d,
@@ -79,7 +79,7 @@ void stop(struct dump *d)
 		assert_int_equal(npf_writer_worker_start(&d->conf, &d->worker), 0);
 	d->worker = npf_writer_worker_join(d->worker);
 	npf_writer_ring_free(d->ring);
-	free(d->p.retro);
+	npf_writer_producer_fini(&d->p);
 	free(d->head);
 }
 

@@ -29,6 +29,7 @@ struct options {
 };
 
 struct dump {
+	struct npf_writer_params params;
 	struct npf_writer_ring *ring;
 	struct npf_writer_producer p;
 	struct npf_writer_worker *worker;

@@ -219,7 +219,9 @@ static void a_ring_of_files_deletes_the_oldest_of_its_own(void **state)
 	make_file("a-000003.pcap", 10, 3000);
 	make_file("b-000001.pcap", 10, 500);
 	make_file("a-x.pcap", 10, 500);
-	assert_int_equal(npf_writer_retention_init(&k, in_dir("a-%N.pcap"), 2, 0, &number), 0);
+	assert_int_equal(npf_writer_retention_init(
+				 &k, in_dir("a-%N.pcap"), &(struct npf_writer_keep){2, 0}, &number),
+		0);
 	assert_int_equal(number, 3);
 	make_file("a-000004.pcap", 10, 4000);
 	npf_writer_retention_add(&k, in_dir("a-000004.pcap"), 10);
@@ -239,7 +241,9 @@ static void a_ring_of_files_keeps_to_its_total_size(void **state)
 	uint64_t number = 0;
 
 	(void)state;
-	assert_int_equal(npf_writer_retention_init(&k, in_dir("s-%N.pcap"), 0, 100, &number), 0);
+	assert_int_equal(npf_writer_retention_init(&k, in_dir("s-%N.pcap"),
+				 &(struct npf_writer_keep){0, 100}, &number),
+		0);
 	make_file("s-000001.pcap", 60, 1000);
 	npf_writer_retention_add(&k, in_dir("s-000001.pcap"), 60);
 	make_file("s-000002.pcap", 40, 1001);
@@ -269,7 +273,9 @@ static void a_file_that_is_being_written_is_nobodys_to_take(void **state)
 	make_file("l-000002.pcap.part", 10, 2000);
 	fd = open(in_dir("l-000001.pcap.part"), O_RDWR);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
-	assert_int_equal(npf_writer_retention_init(&k, in_dir("l-%N.pcap"), 1, 0, &number), 0);
+	assert_int_equal(npf_writer_retention_init(
+				 &k, in_dir("l-%N.pcap"), &(struct npf_writer_keep){1, 0}, &number),
+		0);
 	assert_int_equal(number, 2);
 	make_file("l-000003.pcap", 10, 3000);
 	npf_writer_retention_add(&k, in_dir("l-000003.pcap"), 10);
