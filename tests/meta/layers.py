@@ -36,7 +36,7 @@ ENGINE = [
 ROOMS = {
     "base": (ALL, []),
     "wire": (["wire.h"], ["base"]),
-    "ringbuf": (["ring.h", "tx.h"], ["base"]),
+    "ringbuf": (["ring.h", "tx.h", "memory.h"], ["base"]),
     "jit": (["bpf.h", "setfile.h", "explain.h"], ["base", "jit/ir", "jit/passes", "jit/x86"]),
     "jit/ir": (["ir.h"], ["base", "jit"]),
     "jit/passes": ([], ["base", "jit", "jit/ir"]),

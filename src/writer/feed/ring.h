@@ -20,6 +20,7 @@
 #ifndef NPF_WRITER_FEED_RING_H
 #define NPF_WRITER_FEED_RING_H
 
+#include "ringbuf/memory.h"
 #include "writer/feed/format.h"
 
 #include <stdatomic.h>
@@ -41,7 +42,7 @@ struct npf_writer_ring {
 	/* fixed */
 	uint8_t *data;
 	uint64_t size; /* bytes, a power of two */
-	uint32_t page_size;
+	struct npf_mem mem;
 
 	/* written by the producer */
 	_Atomic uint64_t head __attribute__((aligned(NPF_CACHELINE)));
@@ -62,7 +63,8 @@ uint64_t npf_writer_ring_size(uint64_t size);
  * npf_writer_ring_new - allocate and prefault.
  * @size:      bytes, rounded up as npf_writer_ring_size() says
  * @hugepages: try them first
- * Return: 0; -EINVAL; -ENOMEM; or what memfd_create, fallocate or mmap said.
+ * Return: 0; -EINVAL: too large; -ENOMEM: that much is not left for us (npf_mem_available()); or an
+ *         error of memfd_create, fallocate or mmap.
  */
 int npf_writer_ring_new(uint64_t size, bool hugepages, struct npf_writer_ring **rp);
 struct npf_writer_ring *npf_writer_ring_free(struct npf_writer_ring *r); /* NULL is fine */
