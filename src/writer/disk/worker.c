@@ -18,7 +18,6 @@
 #include "writer/disk/backlog.h"
 #include "writer/feed/retro.h"
 #include "writer/disk/stream.h"
-#include "base/log.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -54,91 +53,28 @@ struct npf_writer_worker {
 	uint64_t last_write_ns, retry_ns;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, of this turn */
 	uint64_t sleep_ns, longest_ns;
-	bool unfinished; /* the error is of a file that could not be finished */
 	struct npf_writer_name_search names;
 	struct npf_writer_sync_queue syncs;
 	_Atomic bool abandon;
 	pthread_t thread;
 	int done_fd;
-	pthread_mutex_t lock; /* of what follows */
-	struct npf_writer_status state;
+	struct npf_writer_progress progress;
 };
 
-/* ---- state ---- */
-
-/* Return: whether it is another than before. */
-static bool note_error(struct npf_writer_worker *w, int rc, const char *what, const char *path)
-{
-	struct npf_writer_status *s = &w->state;
-	bool news;
-
-	pthread_mutex_lock(&w->lock);
-	news = s->error != rc;
-	s->error = rc;
-	s->errors++;
-	snprintf(s->error_text, sizeof(s->error_text), "%s %.100s: %s", what, path, strerror(-rc));
-	pthread_mutex_unlock(&w->lock);
-	return news;
-}
+/* ---- progress ---- */
 
 /* Of a write or an open: to be tried again. */
 static void set_error(struct npf_writer_worker *w, int rc, const char *what, const char *path)
 {
 	w->retry_ns = w->now_ns + RETRY_NS;
-	w->unfinished = false;
-	if (note_error(w, rc, what, path))
-		npf_warn("dump: %s; trying on, packets are dropped meanwhile", w->state.error_text);
+	npf_writer_progress_set_error(&w->progress, rc, what, path);
 }
 
-/* Of a finished file: it stays as it is. */
-static void set_unfinished(struct npf_writer_worker *w, const struct npf_writer_summary *s)
-{
-	const char *path = s->path[0] != '\0' ? s->path : "the file";
-
-	/* What keeps the next from being written is more than that. */
-	if (w->state.error == 0 || w->unfinished) {
-		w->unfinished = true;
-		note_error(w, s->error, "can't finish", path);
-	} else {
-		pthread_mutex_lock(&w->lock);
-		w->state.errors++;
-		pthread_mutex_unlock(&w->lock);
-	}
-	npf_warn("dump: can't finish %s: %s", path, strerror(-s->error));
-}
-
-/* @finished: by a file that was finished, not by a write */
-static void clear_error(struct npf_writer_worker *w, bool finished)
-{
-	/* Only this thread writes it. */
-	if (w->state.error == 0 || w->unfinished != finished)
-		return;
-	w->unfinished = false;
-	pthread_mutex_lock(&w->lock);
-	w->state.error = 0;
-	w->state.error_text[0] = '\0';
-	pthread_mutex_unlock(&w->lock);
-	if (finished)
-		npf_info("dump: files can be finished again");
-	else
-		npf_info("dump: %s can be written again", w->out.name);
-}
-
-static void tell_file(struct npf_writer_worker *w)
-{
-	pthread_mutex_lock(&w->lock);
-	snprintf(w->state.file, sizeof(w->state.file), "%s", w->out.fd >= 0 ? w->out.part : "");
-	w->state.direct = w->out.direct;
-	pthread_mutex_unlock(&w->lock);
-}
-
-static void wrote(struct npf_writer_worker *w)
+static void note_written(struct npf_writer_worker *w)
 {
 	w->last_write_ns = w->now_ns;
-	clear_error(w, false);
-	pthread_mutex_lock(&w->lock);
-	w->state.bytes = w->finished_bytes + w->out.size;
-	pthread_mutex_unlock(&w->lock);
+	npf_writer_progress_clear_error(&w->progress, w->out.name);
+	npf_writer_progress_set_bytes(&w->progress, w->finished_bytes + w->out.size);
 }
 
 /* D4: release; weaker, the producer could overwrite what a write still reads. */
@@ -151,16 +87,9 @@ static void advance_tail(struct npf_writer_worker *w)
 
 static void report_finished(struct npf_writer_worker *w, const struct npf_writer_summary *s)
 {
-	if (s->error != 0)
-		set_unfinished(w, s);
-	else
-		clear_error(w, true);
 	if (s->path[0] != '\0')
 		npf_writer_retention_add(&w->retention, s->path, s->size);
-	pthread_mutex_lock(&w->lock);
-	w->state.files += s->error == 0;
-	w->state.deleted = w->retention.deleted;
-	pthread_mutex_unlock(&w->lock);
+	npf_writer_progress_finish(&w->progress, s->path, s->error, w->retention.deleted);
 	if (w->conf.finished != NULL)
 		w->conf.finished(w->conf.ctx, s);
 }
@@ -198,7 +127,7 @@ static void complete_io(struct npf_writer_worker *w, const struct npf_writer_com
 		w->at += (uint32_t)n;
 		w->out.size = NPF_MAX(w->out.size, w->at - w->start);
 		advance_tail(w);
-		wrote(w);
+		note_written(w);
 	} else {
 		set_error(w, n < 0 ? n : -ENOSPC, "can't write", w->out.part);
 	}
@@ -231,8 +160,8 @@ static bool open_next(struct npf_writer_worker *w)
 	w->start = w->at = w->flushed = f->start;
 	npf_writer_stream_begin(&w->stream, f->start);
 	w->last_write_ns = w->now_ns;
-	clear_error(w, false);
-	tell_file(w);
+	npf_writer_progress_clear_error(&w->progress, w->out.name);
+	npf_writer_progress_set_file(&w->progress, &w->out);
 	return true;
 }
 
@@ -258,7 +187,7 @@ static bool close_file(struct npf_writer_worker *w)
 	advance_tail(w);
 	/* D4 */
 	atomic_fetch_add_explicit(&r->n_done, 1, memory_order_release);
-	tell_file(w);
+	npf_writer_progress_set_file(&w->progress, &w->out);
 	return true;
 }
 
@@ -297,7 +226,7 @@ static bool write_tail(struct npf_writer_worker *w, uint64_t limit)
 		return false;
 	}
 	w->flushed = limit;
-	wrote(w);
+	note_written(w);
 	return true;
 }
 
@@ -338,7 +267,7 @@ static bool step_stream(struct npf_writer_worker *w)
 		return false;
 	}
 	if (w->out.size > before)
-		wrote(w);
+		note_written(w);
 	return rc == NPF_STREAM_END ? close_file(w) : rc == NPF_STREAM_BUSY;
 }
 
@@ -425,12 +354,7 @@ static void *run(void *arg)
 	npf_close(w->out.fd);
 	npf_close(w->target.fd != w->out.fd ? w->target.fd : -1);
 	npf_writer_io_fini(&w->io);
-	pthread_mutex_lock(&w->lock);
-	w->state.lost = lost;
-	w->state.busy_ns = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	w->state.exited = true;
-	w->state.file[0] = '\0';
-	pthread_mutex_unlock(&w->lock);
+	npf_writer_progress_exit(&w->progress, lost);
 	if (write(w->done_fd, &one, sizeof(one)) < 0)
 		return NULL; /* can't fail on a fresh eventfd */
 	return NULL;
@@ -460,7 +384,7 @@ static void free_worker(struct npf_writer_worker *w)
 	npf_writer_zstd_free(w->stream.zstd);
 	npf_writer_retention_fini(&w->retention);
 	npf_close(w->done_fd);
-	pthread_mutex_destroy(&w->lock);
+	npf_writer_progress_fini(&w->progress);
 	free(w->pattern);
 	free(w);
 }
@@ -487,7 +411,7 @@ int npf_writer_worker_start(
 	w->number = 1;
 	w->sleep_ns = SLEEP_NS;
 	w->longest_ns = longest_sleep(conf->ring);
-	pthread_mutex_init(&w->lock, NULL);
+	npf_writer_progress_init(&w->progress);
 	w->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->streams = params->zstd || npf_writer_params_is_retro(params);
 	w->target = (struct npf_writer_target){
@@ -530,14 +454,7 @@ int npf_writer_worker_start(
 
 void npf_writer_worker_status(struct npf_writer_worker *w, struct npf_writer_status *s)
 {
-	clockid_t clock;
-
-	pthread_mutex_lock(&w->lock);
-	*s = w->state;
-	/* While exited is not set, and it can't be now, the thread is there. */
-	if (!s->exited && pthread_getcpuclockid(w->thread, &clock) == 0)
-		s->busy_ns = npf_clock_ns(clock);
-	pthread_mutex_unlock(&w->lock);
+	npf_writer_progress_get(&w->progress, w->thread, s);
 }
 
 void npf_writer_worker_abandon(struct npf_writer_worker *w)

@@ -4,14 +4,14 @@
  * disk holds up nobody else.
  *
  * Errors of the disk never end a dump: the write is tried again until it succeeds, the ring fills
- * meanwhile, and the producer counts what finds no room. What goes on stands in struct
- * npf_writer_status.
+ * meanwhile, and the producer counts what finds no room. struct npf_writer_status has the
+ * error.
  */
 #ifndef NPF_WRITER_DISK_WORKER_H
 #define NPF_WRITER_DISK_WORKER_H
 
 #include "writer/disk/sync_queue.h"
-#include "writer/disk/outfile.h"
+#include "writer/disk/progress.h"
 #include "writer/feed/ring.h"
 
 struct npf_writer_worker;
@@ -36,22 +36,6 @@ struct npf_writer_worker_conf {
 	/* A file is on stable storage under its name, or can't be. May be NULL. */
 	void (*finished)(void *ctx, const struct npf_writer_summary *s);
 	void *ctx;
-};
-
-/* What a worker is at; a copy. */
-struct npf_writer_status {
-	bool exited; /* all is written (or given up) and the thread is ending */
-	bool direct; /* writes go past the page cache */
-	int error;   /* of the last write or open, until one succeeds again; of the last file that
-			could   not be finished (sync, rename), until one can be; 0: all is well */
-	uint64_t errors;
-	char error_text[160];
-	uint64_t files;      /* finished */
-	uint64_t bytes;      /* on disk, of all files */
-	uint64_t lost;       /* packets in the ring when it was given up (abandoned) */
-	uint64_t deleted;    /* files deleted to make room for newer ones */
-	uint64_t busy_ns;    /* CPU time of the worker */
-	char file[PATH_MAX]; /* being written; "": none */
 };
 
 /* Return: 0 or -errno. Takes over fd. */
