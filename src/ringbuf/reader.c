@@ -1,211 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * reader.c - the consumer's housekeeping: mapping buffers, sleeping, counters.
+ * reader.c - the consumer's housekeeping: taking new buffers over, sleeping.
  *
- * A buffer comes from another process. Its geometry is read once and checked against the sizes of
- * the objects themselves, whose seals must rule out that they shrink; afterwards only the
- * copies count. walk.c, the other half, hands out the records.
+ * reader_map.c has the buffers, walk.c hands out their records. Whoever goes to sleep publishes
+ * first what is free and up to where records were handed out, then the request to be woken, and
+ * then looks once more: see the wake-up in layout.h.
  */
 #include "ringbuf/reader.h"
 
 #include "base/doorbell.h"
 
-#include <string.h>
-
-/* ---- Mapping ---- */
-
-static void npf_reader_unmap(struct npf_reader_buffer *b)
-{
-	for (unsigned int i = 0; i < b->n_lanes; i++)
-		npf_mem_fini(&b->lane[i].mem);
-	npf_mem_fini(&b->pw_mem);
-	npf_mem_fini(&b->cw_mem);
-	free(b);
-}
-
-static int npf_reader_map_words(struct npf_reader_buffer *b, const int *fds)
-{
-	size_t page, pw_bytes, cw_bytes;
-	int ret;
-
-	ret = npf_mem_stat(fds[0], &pw_bytes, &page);
-	if (!ret)
-		ret = npf_mem_stat(fds[1], &cw_bytes, &page);
-	if (ret)
-		return ret;
-	if (pw_bytes < npf_pw_bytes(b->n_lanes) || cw_bytes < npf_cw_bytes(b->n_lanes))
-		return -EPROTO;
-
-	ret = npf_mem_map(&b->pw_mem, fds[0], pw_bytes, NPF_MEM_READONLY);
-	if (!ret)
-		ret = npf_mem_map(&b->cw_mem, fds[1], cw_bytes, 0);
-	if (ret)
-		return ret;
-	b->pw = (const struct npf_pw *)b->pw_mem.addr;
-	b->cw = (struct npf_cw *)b->cw_mem.addr;
-	return 0;
-}
-
-static int npf_reader_map_lane(
-	struct npf_reader_buffer *b, unsigned int i, int fd, const struct npf_pw_head *h)
-{
-	struct npf_reader_lane *l = &b->lane[i];
-	uint64_t tail;
-	int ret;
-
-	ret = npf_mem_map(&l->mem, fd, h->size, NPF_MEM_READONLY | NPF_MEM_TWICE);
-	if (ret)
-		return ret;
-	l->b = b;
-	l->pw = &b->pw->lane[i];
-	l->cw = &b->cw->lane[i];
-	l->data = l->mem.addr;
-	l->size = h->size;
-	l->step = h->size >> 7; /* the part of the ring that may be read and not yet free: < 1 % */
-	l->overwrite = h->flags & NPF_PW_OVERWRITE;
-
-	/* Where the last reader, if there was one, left off. */
-	tail = atomic_load_explicit(&l->cw->tail, memory_order_relaxed);
-	l->pos = l->head = l->freed = tail;
-	l->off = (tail - h->start_pos) % h->size;
-	l->knows_seq = tail == h->start_pos;
-	return tail % NPF_REC_ALIGN ? -EPROTO : 0;
-}
-
-static int npf_reader_map(struct npf_reader_buffer *b, const int *fds)
-{
-	struct npf_pw_head h;
-	int ret;
-
-	ret = npf_reader_map_words(b, fds);
-	if (ret)
-		return ret;
-	memcpy(&h, &b->pw->h, sizeof(h));
-	if (h.magic != NPF_PW_MAGIC || h.version != NPF_PW_VERSION || h.n_lanes != b->n_lanes ||
-		h.size < NPF_BUFFER_MIN || h.size > 2 * NPF_BUFFER_MAX || h.size % NPF_REC_ALIGN ||
-		h.start_pos % NPF_REC_ALIGN)
-		return -EPROTO;
-	b->size = h.size;
-	b->sleep_seq = atomic_load_explicit(&b->cw->sleep_seq, memory_order_relaxed);
-	for (unsigned int i = 0; i < b->n_lanes && !ret; i++)
-		ret = npf_reader_map_lane(b, i, fds[2 + i], &h);
-	return ret;
-}
-
-int npf_reader_new(int wake_fd, struct npf_reader **rp)
-{
-	struct npf_reader *r = calloc(1, sizeof(*r));
-
-	if (!r)
-		return -ENOMEM;
-	r->wake_fd = wake_fd;
-	*rp = r;
-	return 0;
-}
-
-struct npf_reader *npf_reader_free(struct npf_reader *r)
-{
-	while (r && r->first) {
-		struct npf_reader_buffer *b = r->first;
-
-		r->first = b->next;
-		npf_reader_unmap(b);
-	}
-	if (r)
-		free(r->copy);
-	free(r);
-	return NULL;
-}
-
-/* Put the lanes of a new buffer behind those of the same number. */
-static void npf_reader_chain(struct npf_reader *r, struct npf_reader_buffer *b)
-{
-	for (unsigned int i = 0; i < b->n_lanes; i++) {
-		struct npf_reader_lane **end = &r->slot[i];
-
-		while (*end)
-			end = &(*end)->next;
-		*end = &b->lane[i];
-	}
-	r->n_slots = NPF_MAX(r->n_slots, b->n_lanes);
-	if (r->last)
-		r->last->next = b;
-	else
-		r->first = b;
-	r->last = b;
-}
-
 int npf_reader_add(struct npf_reader *r, const int *fds, unsigned int n_fds)
 {
 	struct npf_reader_buffer *b;
-	int ret;
+	int ret = npf_reader_map(r, fds, n_fds, &b);
 
-	if (n_fds < 3 || n_fds > NPF_BUFFER_NFDS)
-		return -EPROTO;
-	b = calloc(1, sizeof(*b) + (n_fds - 2) * sizeof(b->lane[0]));
-	if (!b)
-		return -ENOMEM;
-	b->n_lanes = n_fds - 2;
-
-	ret = npf_reader_map(b, fds);
-	if (!ret && b->lane[0].overwrite && !r->copy) {
-		r->copy = malloc(NPF_REC_MAXCAP);
-		ret = r->copy ? 0 : -ENOMEM;
-	}
-	if (ret) {
-		npf_reader_unmap(b);
+	if (ret)
 		return ret;
-	}
-
-	npf_reader_disarm(r); /* nobody has asked the new buffer's lanes to wake us */
+	npf_reader_disarm(r); /* the new buffer's lanes have no request to wake us */
 	npf_reader_chain(r, b);
 	return 0;
 }
-
-static void npf_reader_count(const struct npf_reader_buffer *b, struct npf_ring_counters *c)
-{
-	for (unsigned int i = 0; i < b->n_lanes; i++) {
-		struct npf_ring_counters lane = {0};
-
-		npf_pw_lane_count(b->lane[i].pw, &lane);
-		/* The producer also counts what was being read as it was overwritten; we know. */
-		if (b->lane[i].overwrite)
-			lane.drop[NPF_DROP_OVERWRITTEN] = b->lane[i].lost;
-		c->packets += lane.packets;
-		c->bytes += lane.bytes;
-		for (unsigned int d = 0; d < NPF_N_DROP; d++)
-			c->drop[d] += lane.drop[d];
-	}
-}
-
-static bool npf_reader_has_left(const struct npf_reader *r, const struct npf_reader_buffer *b)
-{
-	for (unsigned int i = 0; i < b->n_lanes; i++)
-		if (r->slot[i] == &b->lane[i])
-			return false;
-	return true;
-}
-
-void npf_reader_forget(struct npf_reader *r)
-{
-	while (r->first != r->last && npf_reader_has_left(r, r->first)) {
-		struct npf_reader_buffer *b = r->first;
-
-		npf_reader_count(b, &r->past);
-		r->first = b->next;
-		r->run = NULL; /* it may be one of these */
-		npf_reader_unmap(b);
-	}
-}
-
-void npf_reader_counters(struct npf_reader *r, struct npf_ring_counters *c)
-{
-	*c = r->past;
-	for (const struct npf_reader_buffer *b = r->first; b; b = b->next)
-		npf_reader_count(b, c);
-}
-
-/* ---- Sleeping ---- */
 
 uint64_t npf_reader_pending(struct npf_reader *r)
 {

@@ -62,6 +62,21 @@ struct npf_reader {
 	uint8_t *copy; /* overwrite mode: the record handed out, NPF_REC_MAXCAP bytes */
 };
 
+/* ---- reader_map.c ---- */
+
+/* Map a buffer; it is not part of the reader yet. Return: 0, -EPROTO, -ENOMEM or what mmap() said.
+ */
+int npf_reader_map(
+	struct npf_reader *r, const int *fds, unsigned int n_fds, struct npf_reader_buffer **bp);
+
+/* Put the lanes of a new buffer behind those of the same number. The reader owns it then. */
+void npf_reader_chain(struct npf_reader *r, struct npf_reader_buffer *b);
+
+/* Unmap the buffers that every slot has left; no record of them may be in use. */
+void npf_reader_forget(struct npf_reader *r);
+
+/* ---- walk.c ---- */
+
 /* Look at a lane's head again. False: r->fault is set. */
 bool npf_reader_look(struct npf_reader *r, struct npf_reader_lane *l);
 
@@ -71,8 +86,5 @@ void npf_reader_publish(const struct npf_reader *r, struct npf_reader_lane *l);
 /* Choose the slot's lane that has the next record in time order.
  * Return: 1; 0: nothing deliverable now; -ENODATA; -EPROTO. */
 int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp);
-
-/* Unmap the buffers that every slot has left; no record of them may be in use. */
-void npf_reader_forget(struct npf_reader *r);
 
 #endif

@@ -19,8 +19,8 @@ import tempfile
 
 FLAGS = ["-std=gnu11", "-O1", "-g", "-D_GNU_SOURCE", "-DNPF_TEST_LIGHT", "-fsanitize=thread",
          "-fno-strict-aliasing", "-w"]
-SOURCES = ["ringbuf/memory", "ringbuf/buffer", "ringbuf/lane", "ringbuf/reader", "ringbuf/walk",
-           "base/doorbell"]
+SOURCES = ["ringbuf/memory", "ringbuf/buffer", "ringbuf/lane", "ringbuf/reader",
+           "ringbuf/reader_map", "ringbuf/walk", "base/doorbell"]
 RACE = 66
 
 
