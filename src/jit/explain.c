@@ -73,7 +73,7 @@ int npf_filter_explain(const struct npf_bpf_insn *insns, uint32_t n_insns,
 	}
 	if (rc < 0)
 		return rc;
-	ir_init(&ir, false);
+	ir_init(&ir, NULL);
 	rc = ir_build(&ir, insns, n_insns, aux, true);
 	if (rc == 0) {
 		seen(&w, "build", &ir);

@@ -88,7 +88,7 @@ int filter_generate(struct generated *g, const struct npf_bpf_insn *insns, uint3
 		struct ir ir;
 
 		*g = (struct generated){0};
-		ir_init(&ir, false);
+		ir_init(&ir, NULL);
 		ir.may_spend = MAX_WORK(n_insns);
 		x86_init(&g->x);
 		rc = ir_build(&ir, insns, n_insns, aux, share != 0);

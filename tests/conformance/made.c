@@ -37,7 +37,7 @@ static int unshared(
 	int rc;
 
 	*g = (struct generated){.n_forms = FORM_MAX};
-	ir_init(&ir, false);
+	ir_init(&ir, NULL);
 	x86_init(&g->x);
 	rc = ir_build(&ir, insns, n, NULL, false);
 	if (rc == 0)
@@ -151,7 +151,7 @@ bool made_evaluate(const struct npf_bpf_insn *insns, uint32_t n, const struct ma
 	for (int share = 0; share < 2 && !e.is_wrong; share++) {
 		struct ir ir;
 
-		ir_init(&ir, false);
+		ir_init(&ir, NULL);
 		if (ir_build(&ir, insns, n, NULL, share != 0) < 0 ||
 			ir_optimise(&ir, 0, ir_n_passes, IR_ALL_PASSES, &watch) < 0)
 			abort();

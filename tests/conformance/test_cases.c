@@ -72,7 +72,7 @@ static void run_everywhere(struct subject *s)
 	for (int share = 0; share < 2; share++) {
 		struct ir ir;
 
-		ir_init(&ir, false);
+		ir_init(&ir, NULL);
 		if (ir_build(&ir, s->insns, s->n, NULL, share != 0) < 0)
 			abort();
 		eval(s, share != 0 ? "build" : "build without sharing", &ir);

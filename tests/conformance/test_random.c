@@ -111,7 +111,7 @@ static void check_passes(struct gen *g, struct burst *burst, uint64_t seed)
 	struct code code;
 	char who[48];
 
-	ir_init(&ir, false);
+	ir_init(&ir, NULL);
 	if (ir_build(&ir, program, n_program, NULL, gen_below(g, 4) != 0) < 0 ||
 		ir_optimise(&ir, 0, ir_n_passes, IR_ALL_PASSES, &watch) < 0)
 		abort();

@@ -2,12 +2,12 @@
 /*
  * ir.c - values and blocks: making them, and finding the equal one that is there already.
  *
- * Every value passes through ir_op(), which simplifies first (simplify.c), so that a pass that
- * makes values never has to fold what it made. Storage grows by doubling and is only freed
- * as a whole; a failure to grow sets `failed` and leaves the program consistent but wrong.
+ * Every value passes through ir_op(), which first calls the fold function, if there is one, so
+ * that a pass that makes values never has to fold what it made. Storage grows by doubling and is
+ * only freed as a whole; a failure to grow sets `failed` and leaves the program consistent but
+ * wrong.
  */
 #include "jit/ir/ir.h"
-#include "jit/ir/simplify.h"
 
 #include <string.h>
 
@@ -34,7 +34,7 @@ static uint32_t grow(struct ir *ir, void **arrayp, uint32_t *np, uint32_t *capp,
 #define GROW(ir, field)                                                                            \
 	grow(ir, (void **)&(ir)->field, &(ir)->n_##field, &(ir)->cap_##field, sizeof(*(ir)->field))
 
-void ir_init(struct ir *ir, bool fold)
+void ir_init(struct ir *ir, ir_fold_fn *fold)
 {
 	*ir = (struct ir){.fold = fold,
 		.key = finder_key(),
@@ -77,13 +77,53 @@ static void remember(struct ir *ir, struct finder *f, uint32_t i, uint32_t hash)
 		ir->failed = true;
 }
 
+/* The greatest value that val can have, as far as its operands show. */
+static uint32_t max_of(const struct ir *ir, const struct ir_val *val)
+{
+	const uint32_t a = ir->vals[val->a].max;
+	const uint32_t b = ir->vals[val->b].max;
+	const bool by_const = ir_is_const(ir, val->b);
+	const uint32_t kb = by_const ? ir->vals[val->b].k : 0;
+
+	switch ((enum ir_op)val->op) {
+	case IR_CONST:
+		return val->k;
+	case IR_LD8:
+		return UINT8_MAX;
+	case IR_LD16:
+	case IR_RAW16:
+		return UINT16_MAX;
+	case IR_ADD:
+		return a + b >= a ? a + b : UINT32_MAX;
+	case IR_MUL:
+		return (uint64_t)a * b <= UINT32_MAX ? a * b : UINT32_MAX;
+	case IR_DIV:
+		return by_const && kb != 0 ? a / kb : a;
+	case IR_MOD:
+		return by_const && kb != 0 ? NPF_MIN(a, kb - 1) : a;
+	case IR_AND:
+		return NPF_MIN(a, b);
+	case IR_OR:
+	case IR_XOR:
+		return ir_bits(a | b);
+	case IR_SHL:
+		return by_const && kb < 32 && ir_bits(a) <= UINT32_MAX >> kb ? a << kb : UINT32_MAX;
+	case IR_SHR:
+		return by_const && kb < 32 ? a >> kb : a;
+	case IR_SEL:
+		return NPF_MAX(b, ir->vals[val->c].max);
+	default:
+		return ir_is_predicate(val->op) ? 1 : UINT32_MAX;
+	}
+}
+
 static uint32_t append(struct ir *ir, enum ir_op op, uint32_t a, uint32_t b, uint32_t c, uint32_t k)
 {
 	uint32_t v = GROW(ir, vals);
 
 	if (v != 0) {
 		ir->vals[v] = (struct ir_val){.op = (uint8_t)op, .a = a, .b = b, .c = c, .k = k};
-		ir->vals[v].max = simplify_max(ir, &ir->vals[v]);
+		ir->vals[v].max = max_of(ir, &ir->vals[v]);
 	}
 	return v;
 }
@@ -120,8 +160,8 @@ uint32_t ir_op(struct ir *ir, enum ir_op op, uint32_t a, uint32_t b, uint32_t c,
 		a = b;
 		b = v;
 	}
-	if (ir->fold) {
-		v = simplify(ir, op, a, b, c, k);
+	if (ir->fold != NULL) {
+		v = ir->fold(ir, op, a, b, c, k);
 		if (v != 0 || ir->failed)
 			return v;
 	}

@@ -118,9 +118,15 @@ struct ir_window {
 #define IR_SLOT_M  2 /* M[0] */
 #define IR_N_SLOTS (IR_SLOT_M + NPF_BPF_MEMWORDS)
 
+struct ir;
+
+/* A value equal to the operation and simpler than it; 0 if there is none. */
+typedef uint32_t ir_fold_fn(
+	struct ir *ir, enum ir_op op, uint32_t a, uint32_t b, uint32_t c, uint32_t k);
+
 struct ir {
-	bool failed; /* out of memory or room */
-	bool fold;   /* makers simplify */
+	bool failed;      /* out of memory or room */
+	ir_fold_fn *fold; /* makers try this first; NULL: they do not fold */
 	uint32_t entry;
 	struct ir_val *vals;
 	uint32_t n_vals, cap_vals;
@@ -162,7 +168,8 @@ static inline bool ir_is_too_dear(const struct ir *ir)
 	return ir->spent > ir->may_spend;
 }
 
-void ir_init(struct ir *ir, bool fold);
+/* @fold: ir_simplify, or NULL */
+void ir_init(struct ir *ir, ir_fold_fn *fold);
 void ir_fini(struct ir *ir);
 
 /* Makers. Each returns the id of the value, an old one where an equal one is there. */
@@ -210,7 +217,17 @@ static inline uint32_t ir_load_size(enum ir_op op)
 	return op == IR_LD8 ? 1 : op == IR_LD16 || op == IR_RAW16 ? 2 : 4;
 }
 
+/* All bits that a value up to max can have. */
+static inline uint32_t ir_bits(uint32_t max)
+{
+	return max == 0 ? 0 : UINT32_MAX >> __builtin_clz(max);
+}
+
 bool ir_set_has(const struct ir_set *set, uint32_t k);
+
+/* ---- simplify.c ---- */
+
+ir_fold_fn ir_simplify;
 
 /* What an operation on constants gives; not for loads, slots, IR_LEN, IR_INR and the like. */
 uint32_t ir_compute(enum ir_op op, uint32_t a, uint32_t b, uint32_t c);

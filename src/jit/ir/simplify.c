@@ -6,7 +6,7 @@
  * end: each makes values that are smaller by some measure than the one asked for. Operands arrive
  * with a constant on the right where the operation commutes.
  */
-#include "jit/ir/simplify.h"
+#include "jit/ir/ir.h"
 
 #include <string.h>
 
@@ -58,51 +58,6 @@ uint32_t ir_compute(enum ir_op op, uint32_t a, uint32_t b, uint32_t c)
 	}
 }
 
-/* All bits that a value up to max can have. */
-static uint32_t bits(uint32_t max)
-{
-	return max == 0 ? 0 : UINT32_MAX >> __builtin_clz(max);
-}
-
-uint32_t simplify_max(const struct ir *ir, const struct ir_val *val)
-{
-	const uint32_t a = ir->vals[val->a].max;
-	const uint32_t b = ir->vals[val->b].max;
-	const bool by_const = ir_is_const(ir, val->b);
-	const uint32_t kb = by_const ? ir->vals[val->b].k : 0;
-
-	switch ((enum ir_op)val->op) {
-	case IR_CONST:
-		return val->k;
-	case IR_LD8:
-		return UINT8_MAX;
-	case IR_LD16:
-	case IR_RAW16:
-		return UINT16_MAX;
-	case IR_ADD:
-		return a + b >= a ? a + b : UINT32_MAX;
-	case IR_MUL:
-		return (uint64_t)a * b <= UINT32_MAX ? a * b : UINT32_MAX;
-	case IR_DIV:
-		return by_const && kb != 0 ? a / kb : a;
-	case IR_MOD:
-		return by_const && kb != 0 ? NPF_MIN(a, kb - 1) : a;
-	case IR_AND:
-		return NPF_MIN(a, b);
-	case IR_OR:
-	case IR_XOR:
-		return bits(a | b);
-	case IR_SHL:
-		return by_const && kb < 32 && bits(a) <= UINT32_MAX >> kb ? a << kb : UINT32_MAX;
-	case IR_SHR:
-		return by_const && kb < 32 ? a >> kb : a;
-	case IR_SEL:
-		return NPF_MAX(b, ir->vals[val->c].max);
-	default:
-		return ir_is_predicate(val->op) ? 1 : UINT32_MAX;
-	}
-}
-
 /* The value that a comparison with a constant is about, and the constant. */
 static bool is_eq_const(const struct ir *ir, uint32_t p, uint32_t *v, uint32_t *k)
 {
@@ -115,7 +70,8 @@ static bool is_eq_const(const struct ir *ir, uint32_t p, uint32_t *v, uint32_t *
 	return true;
 }
 
-bool simplify_excludes(const struct ir *ir, uint32_t p, uint32_t q, unsigned int depth)
+/* Does predicate p being 1 mean that predicate q is 0? False where that cannot be seen at once. */
+static bool excludes(const struct ir *ir, uint32_t p, uint32_t q, unsigned int depth)
 {
 	const struct ir_val *vp = &ir->vals[p];
 	const struct ir_val *vq = &ir->vals[q];
@@ -129,14 +85,11 @@ bool simplify_excludes(const struct ir *ir, uint32_t p, uint32_t q, unsigned int
 		vp->b == vq->b && vp->c == vq->c && vp->k == vq->k)
 		return true;
 	if (vp->max <= 1 && vp->op == IR_AND)
-		return simplify_excludes(ir, vp->a, q, depth - 1) ||
-		       simplify_excludes(ir, vp->b, q, depth - 1);
+		return excludes(ir, vp->a, q, depth - 1) || excludes(ir, vp->b, q, depth - 1);
 	if (vp->max <= 1 && vp->op == IR_OR)
-		return simplify_excludes(ir, vp->a, q, depth - 1) &&
-		       simplify_excludes(ir, vp->b, q, depth - 1);
+		return excludes(ir, vp->a, q, depth - 1) && excludes(ir, vp->b, q, depth - 1);
 	if (vq->max <= 1 && vq->op == IR_OR)
-		return simplify_excludes(ir, p, vq->a, depth - 1) &&
-		       simplify_excludes(ir, p, vq->b, depth - 1);
+		return excludes(ir, p, vq->a, depth - 1) && excludes(ir, p, vq->b, depth - 1);
 	return false;
 }
 
@@ -194,13 +147,13 @@ static uint32_t simplify_sel(struct ir *ir, uint32_t a, uint32_t b, uint32_t c)
 	if (ir_is(ir, c, 0))
 		return ir_op2(ir, IR_AND, a, b);
 	if (ir_is(ir, b, 0))
-		return simplify_excludes(ir, c, a, 8) ? c : ir_op2(ir, IR_AND, ir_not(ir, a), c);
+		return excludes(ir, c, a, 8) ? c : ir_op2(ir, IR_AND, ir_not(ir, a), c);
 	if (ir_is(ir, c, 1))
 		return ir_op2(ir, IR_OR, ir_not(ir, a), b);
 	v = unify_behind(ir, a, b, c);
 	if (v != 0)
 		return v;
-	if (!simplify_excludes(ir, c, a, 8))
+	if (!excludes(ir, c, a, 8))
 		c = ir_op2(ir, IR_AND, ir_not(ir, a), c);
 	return ir_op2(ir, IR_OR, ir_op2(ir, IR_AND, a, b), c);
 }
@@ -276,9 +229,9 @@ static uint32_t simplify_const(struct ir *ir, enum ir_op op, uint32_t a, uint32_
 			return ir_op2(ir, IR_AND, a, ir_const(ir, k - 1));
 		return 0;
 	case IR_AND:
-		if ((k & bits(max)) == 0)
+		if ((k & ir_bits(max)) == 0)
 			return ir_const(ir, 0);
-		if ((k & bits(max)) == bits(max))
+		if ((k & ir_bits(max)) == ir_bits(max))
 			return a;
 		return simplify_nested(ir, op, a, k);
 	case IR_EQ:
@@ -290,10 +243,10 @@ static uint32_t simplify_const(struct ir *ir, enum ir_op op, uint32_t a, uint32_
 		return simplify_nested(ir, op, a, k);
 	case IR_TST:
 	case IR_NTST:
-		if ((k & bits(max)) == 0)
+		if ((k & ir_bits(max)) == 0)
 			return ir_const(ir, op == IR_NTST);
-		if ((k & bits(max)) != k)
-			return ir_op2(ir, op, a, ir_const(ir, k & bits(max)));
+		if ((k & ir_bits(max)) != k)
+			return ir_op2(ir, op, a, ir_const(ir, k & ir_bits(max)));
 		return simplify_nested(ir, op, a, k);
 	case IR_GT:
 	case IR_LE:
@@ -357,7 +310,7 @@ static uint32_t simplify_same(struct ir *ir, enum ir_op op, uint32_t a)
 	}
 }
 
-uint32_t simplify(struct ir *ir, enum ir_op op, uint32_t a, uint32_t b, uint32_t c, uint32_t k)
+uint32_t ir_simplify(struct ir *ir, enum ir_op op, uint32_t a, uint32_t b, uint32_t c, uint32_t k)
 {
 	switch (op) {
 	case IR_SEL:

@@ -413,7 +413,7 @@ int ir_pass_flatten(struct ir *ir)
 	npf_autofree uint32_t *seen = calloc(ir->n_vals, sizeof(*seen));
 	npf_autofree uint32_t *moved = calloc(ir->n_vals, sizeof(*moved));
 	npf_autofree uint32_t *moved_at = calloc(ir->n_vals, sizeof(*moved_at));
-	const bool fold = ir->fold;
+	ir_fold_fn *const fold = ir->fold;
 	struct flat f = {
 		.ir = ir,
 		.block_of = block_of,
@@ -428,7 +428,7 @@ int ir_pass_flatten(struct ir *ir)
 		block_of == NULL || result == NULL || seen == NULL || moved == NULL ||
 		moved_at == NULL || ir_order_init(&o, ir) < 0)
 		return -ENOMEM;
-	ir->fold = true; /* a choice between predicates only becomes logic by folding */
+	ir->fold = ir_simplify; /* a choice between predicates only becomes logic by folding */
 	plan(&f, &o, best, is_flat);
 	is_head[ir->entry] = true;
 	for (uint32_t i = 0; i < o.n && !ir->failed; i++) {

@@ -58,7 +58,7 @@ static uint32_t remake(struct ir *ir, const struct ir_val *val)
 
 int ir_pass_fold(struct ir *ir)
 {
-	ir->fold = true;
+	ir->fold = ir_simplify;
 	return ir_rewrite(ir, remake);
 }
 

@@ -13,7 +13,7 @@
 static void build(struct ir *ir, bool fold, const struct npf_bpf_insn *insns, uint32_t n)
 {
 	assert_int_equal(npf_bpf_verify(insns, n, NULL), 0);
-	ir_init(ir, fold);
+	ir_init(ir, fold ? ir_simplify : NULL);
 	assert_int_equal(ir_build(ir, insns, n, NULL, true), 0);
 }
 
@@ -66,7 +66,7 @@ static void equal_values_are_one(void **state)
 	uint32_t a, b;
 
 	(void)state;
-	ir_init(&ir, true);
+	ir_init(&ir, ir_simplify);
 	a = ir_load(&ir, IR_LD16, 0, 12);
 	b = ir_load(&ir, IR_LD16, 0, 12);
 	assert_int_equal(a, b);
@@ -90,7 +90,7 @@ static void algebra_is_simplified_as_values_are_made(void **state)
 	uint32_t x, byte, p, q;
 
 	(void)state;
-	ir_init(&ir, true);
+	ir_init(&ir, ir_simplify);
 	x = ir_load(&ir, IR_LD32, 0, 0);
 	byte = ir_load(&ir, IR_LD8, 0, 4);
 #define K(k) ir_const(&ir, k)
@@ -135,7 +135,7 @@ static void no_division_by_zero_is_folded(void **state)
 	struct ir ir;
 
 	(void)state;
-	ir_init(&ir, true);
+	ir_init(&ir, ir_simplify);
 	assert_int_equal(
 		ir.vals[ir_op2(&ir, IR_DIV, ir_const(&ir, 5), ir_const(&ir, 0))].op, IR_DIV);
 	ir_fini(&ir);
@@ -397,7 +397,7 @@ static void sweep_drops_pinned_values_that_nobody_needs(void **state)
 	struct ir ir;
 
 	(void)state;
-	ir_init(&ir, false);
+	ir_init(&ir, NULL);
 	assert_int_equal(ir_build(&ir, insns, 4, NULL, false), 0);
 	assert_int_equal(ir_pass_sweep(&ir), 0);
 	for (uint32_t b = 1; b < ir.n_blocks; b++)
@@ -412,7 +412,7 @@ static void dominators_of_a_diamond_and_of_a_long_chain(void **state)
 	uint32_t b[4], out, prev;
 
 	(void)state;
-	ir_init(&ir, true);
+	ir_init(&ir, ir_simplify);
 	for (unsigned int i = 0; i < 4; i++)
 		b[i] = ir_block_new(&ir);
 	ir.entry = b[0];
@@ -430,7 +430,7 @@ static void dominators_of_a_diamond_and_of_a_long_chain(void **state)
 	ir_fini(&ir);
 
 	/* 50 000 tests that all lead to one block, each deeper than the last. */
-	ir_init(&ir, true);
+	ir_init(&ir, ir_simplify);
 	out = ir_block_new(&ir);
 	ir_ret(&ir, out, ir_const(&ir, 1));
 	ir.entry = prev = ir_block_new(&ir);

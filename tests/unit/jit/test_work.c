@@ -247,7 +247,7 @@ static void work_beyond_the_bound_ends_compilation(void **state)
 	struct ir ir;
 
 	(void)state;
-	ir_init(&ir, false);
+	ir_init(&ir, NULL);
 	ir.may_spend = 3;
 	assert_int_equal(ir_build(&ir, insns, 2, NULL, true), -ENOMEM);
 	assert_true(ir_is_too_dear(&ir));
