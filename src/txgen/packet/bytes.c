@@ -12,7 +12,6 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define HEX_FILE_MAX (16u << 20)
 #define LOAD_MAX     65536u /* templates of one argument */
@@ -171,94 +170,35 @@ static int load_hex(const char *path, struct sink *k, char *err)
 	return rc;
 }
 
-static int load_file(const char *path, struct sink *k, char *err)
+int npf_tmpl_load_file(const char *path, unsigned long first, unsigned long last,
+	struct npf_tmpl ***tsp, unsigned int *np, char *err)
 {
-	int rc = npf_savefile_is(path) ? load_savefile(path, k, err) : load_hex(path, k, err);
+	struct sink k = {.first = first, .last = last};
+	int rc = npf_savefile_is(path) ? load_savefile(path, &k, err) : load_hex(path, &k, err);
 
-	if (!rc && !k->n) {
-		snprintf(err, NPF_TMPL_ERR, "%.150s has no packet %lu", path, k->first);
+	if (!rc && !k.n) {
+		snprintf(err, NPF_TMPL_ERR, "%.150s has no packet %lu", path, first);
 		rc = -ENODATA;
 	}
 	if (rc) {
-		npf_tmpl_list_free(k->ts, k->n);
-		k->ts = NULL;
-		k->n = 0;
+		npf_tmpl_list_free(k.ts, k.n);
+		return rc;
 	}
-	return rc;
+	*tsp = k.ts;
+	*np = k.n;
+	return 0;
 }
 
 int npf_tmpl_read_file(const char *path, unsigned long n, uint8_t **datap, size_t *lenp, char *err)
 {
-	struct sink k = {.first = n, .last = n};
-	int rc = load_file(path, &k, err);
+	struct npf_tmpl **ts;
+	unsigned int n_ts;
+	int rc = npf_tmpl_load_file(path, n, n, &ts, &n_ts, err);
 
 	if (rc)
 		return rc;
-	*datap = npf_steal_ptr(&k.ts[0]->base);
-	*lenp = k.ts[0]->base_len;
-	npf_tmpl_list_free(k.ts, k.n);
-	return 0;
-}
-
-/* Split FILE#3-7; false when arg names no file. */
-static bool find_file(const char *arg, char *path, size_t path_len, struct sink *k)
-{
-	struct stat st;
-	char *hash, *end;
-
-	*k = (struct sink){.first = 1, .last = -1ul};
-	if ((size_t)snprintf(path, path_len, "%s", arg) >= path_len)
-		return false;
-	if (!stat(path, &st))
-		return !S_ISDIR(st.st_mode);
-	hash = strrchr(path, '#');
-	if (!hash)
-		return false;
-	*hash = '\0';
-	k->first = k->last = strtoul(hash + 1, &end, 10);
-	if (*end == '-')
-		k->last = strtoul(end + 1, &end, 10);
-	return !*end && k->first && k->last >= k->first && !stat(path, &st);
-}
-
-/* The digits of a whole packet, written out where a template or a file name could stand. */
-static int parse_text(const char *arg, struct npf_tmpl **tp, char *err)
-{
-	size_t len = strlen(arg), data_len;
-	npf_autofree uint8_t *data = NULL;
-
-	if (len >= 2 * NPF_TMPL_SIZE_MIN && strspn(arg, "0123456789abcdefABCDEF: ") == len &&
-		!npf_hex_parse(arg, len, &data, &data_len))
-		return npf_tmpl_from_bytes(data, data_len, tp, err);
-	return npf_tmpl_parse(arg, tp, err);
-}
-
-int npf_tmpl_load(const char *arg, struct npf_tmpl ***tsp, unsigned int *np, char *err)
-{
-	char path[4096];
-	struct sink k;
-	struct npf_tmpl **ts;
-	int rc;
-
-	if (find_file(arg + (*arg == '@'), path, sizeof(path), &k)) {
-		rc = load_file(path, &k, err);
-		if (!rc) {
-			*tsp = k.ts;
-			*np = k.n;
-		}
-		return rc;
-	}
-	ts = calloc(1, sizeof(struct npf_tmpl *));
-	if (!ts) {
-		snprintf(err, NPF_TMPL_ERR, "out of memory");
-		return -ENOMEM;
-	}
-	rc = parse_text(arg, &ts[0], err);
-	if (rc) {
-		free(ts);
-		return rc;
-	}
-	*tsp = ts;
-	*np = 1;
+	*datap = npf_steal_ptr(&ts[0]->base);
+	*lenp = ts[0]->base_len;
+	npf_tmpl_list_free(ts, n_ts);
 	return 0;
 }

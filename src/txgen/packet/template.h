@@ -120,6 +120,15 @@ void npf_tmpl_chain(struct npf_tmpl *t);
  * Return: 0 (*lenp may be 0) or -EINVAL, -ENOMEM; *datap is the caller's. */
 int npf_hex_parse(const char *text, size_t text_len, uint8_t **datap, size_t *lenp);
 
+/*
+ * npf_tmpl_load_file - templates from packets @first to @last (from 1; ~0: to the end) of a
+ * savefile or a hex file (bytes.c). Owns: as npf_tmpl_load(). Return: 0, -ENODATA (there are no
+ * such packets), -ERANGE (too many, or of a length that cannot be sent), -EINVAL, -ENOMEM, or the
+ * error of opening the file.
+ */
+int npf_tmpl_load_file(const char *path, unsigned long first, unsigned long last,
+	struct npf_tmpl ***tsp, unsigned int *np, char *err);
+
 /* The bytes of `raw(file=...)`: of packet n (from 1) of a savefile, or of a hex file. */
 int npf_tmpl_read_file(const char *path, unsigned long n, uint8_t **datap, size_t *lenp, char *err);
 

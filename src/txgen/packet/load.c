@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * load.c - templates from an argument of the command line.
+ *
+ * An argument is the text of a template (template.c), a packet in hex digits, or the name of a file
+ * of packets (bytes.c). A file's name may end in #3 or #3-7, the numbers of the packets wanted; a
+ * file that has such a name as a whole comes first. An '@' in front says that a file is meant.
+ */
+#include "txgen/packet/template.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct range {
+	unsigned long first, last; /* packets of a file, from 1 */
+};
+
+/* Split FILE#3-7; false when arg names no file. */
+static bool find_file(const char *arg, char *path, size_t path_len, struct range *range)
+{
+	struct stat st;
+	char *hash, *end;
+
+	*range = (struct range){.first = 1, .last = -1ul};
+	if ((size_t)snprintf(path, path_len, "%s", arg) >= path_len)
+		return false;
+	if (!stat(path, &st))
+		return !S_ISDIR(st.st_mode);
+	hash = strrchr(path, '#');
+	if (!hash)
+		return false;
+	*hash = '\0';
+	range->first = range->last = strtoul(hash + 1, &end, 10);
+	if (*end == '-')
+		range->last = strtoul(end + 1, &end, 10);
+	return !*end && range->first && range->last >= range->first && !stat(path, &st);
+}
+
+/* The digits of a whole packet, written out where a template or a file name could stand. */
+static int parse_text(const char *arg, struct npf_tmpl **tp, char *err)
+{
+	size_t len = strlen(arg), data_len;
+	npf_autofree uint8_t *data = NULL;
+
+	if (len >= 2 * NPF_TMPL_SIZE_MIN && strspn(arg, "0123456789abcdefABCDEF: ") == len &&
+		!npf_hex_parse(arg, len, &data, &data_len))
+		return npf_tmpl_from_bytes(data, data_len, tp, err);
+	return npf_tmpl_parse(arg, tp, err);
+}
+
+int npf_tmpl_load(const char *arg, struct npf_tmpl ***tsp, unsigned int *np, char *err)
+{
+	char path[4096];
+	struct range range;
+	struct npf_tmpl **ts;
+	int rc;
+
+	if (find_file(arg + (*arg == '@'), path, sizeof(path), &range))
+		return npf_tmpl_load_file(path, range.first, range.last, tsp, np, err);
+	ts = calloc(1, sizeof(struct npf_tmpl *));
+	if (!ts) {
+		snprintf(err, NPF_TMPL_ERR, "out of memory");
+		return -ENOMEM;
+	}
+	rc = parse_text(arg, &ts[0], err);
+	if (rc) {
+		free(ts);
+		return rc;
+	}
+	*tsp = ts;
+	*np = 1;
+	return 0;
+}
