@@ -15,55 +15,55 @@
 
 #include <string.h>
 
-static void npf_buffer_drop_data(struct npf_buffer *b)
+static void free_data(struct npf_buffer *b)
 {
 	for (unsigned int i = 0; i < b->n_lanes; i++)
 		npf_mem_fini(&b->data_mem[i]);
 }
 
-static int npf_buffer_map_data(struct npf_buffer *b, unsigned int flags)
+static int map_data(struct npf_buffer *b, unsigned int flags)
 {
 	flags |= NPF_MEM_TWICE | NPF_MEM_READONLY;
 	for (unsigned int i = 0; i < b->n_lanes; i++) {
-		int ret = npf_mem_new(&b->data_mem[i], "npf-lane", b->conf.size, flags);
+		int rc = npf_mem_new(&b->data_mem[i], "npf-lane", b->conf.size, flags);
 
-		if (ret) {
-			npf_buffer_drop_data(b);
-			return ret;
+		if (rc < 0) {
+			free_data(b);
+			return rc;
 		}
 	}
 	return 0;
 }
 
 /* Hugepages first, but not where rounding up to one would multiply a small budget. */
-static int npf_buffer_alloc_data(struct npf_buffer *b)
+static int alloc_data(struct npf_buffer *b)
 {
 	uint64_t plain_page = (uint64_t)sysconf(_SC_PAGESIZE);
 
 	if (b->conf.hugepages && b->conf.size >= NPF_MEM_HUGE_SIZE &&
-		npf_buffer_map_data(b, NPF_MEM_HUGE) == 0)
+		map_data(b, NPF_MEM_HUGE) == 0)
 		return 0;
 	if (NPF_ALIGN_UP(b->conf.size, plain_page) * b->n_lanes > npf_mem_available())
 		return -ENOMEM;
-	return npf_buffer_map_data(b, 0);
+	return map_data(b, 0);
 }
 
-static int npf_buffer_alloc_words(struct npf_buffer *b)
+static int alloc_words(struct npf_buffer *b)
 {
-	int ret;
+	int rc;
 
-	ret = npf_mem_new(&b->pw_mem, "npf-producer", npf_pw_bytes(b->n_lanes), NPF_MEM_READONLY);
-	if (ret)
-		return ret;
-	ret = npf_mem_new(&b->cw_mem, "npf-consumer", npf_cw_bytes(b->n_lanes), 0);
-	if (ret)
-		return ret;
+	rc = npf_mem_new(&b->pw_mem, "npf-producer", npf_pw_bytes(b->n_lanes), NPF_MEM_READONLY);
+	if (rc < 0)
+		return rc;
+	rc = npf_mem_new(&b->cw_mem, "npf-consumer", npf_cw_bytes(b->n_lanes), 0);
+	if (rc < 0)
+		return rc;
 	b->pw = (struct npf_pw *)b->pw_mem.addr;
 	b->cw = (const struct npf_cw *)b->cw_mem.addr;
 	return 0;
 }
 
-static void npf_buffer_init_lane(struct npf_buffer *b, unsigned int i)
+static void init_lane(struct npf_buffer *b, unsigned int i)
 {
 	struct npf_cw *cw = (struct npf_cw *)b->cw_mem.addr;
 	uint64_t start = b->conf.start_pos;
@@ -91,7 +91,7 @@ int npf_buffer_new(const struct npf_buffer_conf *conf, struct npf_buffer **bp)
 {
 	struct npf_buffer *b;
 	size_t bytes;
-	int ret;
+	int rc;
 
 	if (conf->size < NPF_BUFFER_MIN || conf->size > NPF_BUFFER_MAX || conf->n_lanes < 1 ||
 		conf->n_lanes > NPF_LANES_MAX || conf->start_pos % NPF_REC_ALIGN)
@@ -99,18 +99,18 @@ int npf_buffer_new(const struct npf_buffer_conf *conf, struct npf_buffer **bp)
 
 	bytes = sizeof(*b) + conf->n_lanes * sizeof(b->lane[0]);
 	b = aligned_alloc(NPF_APART, NPF_ALIGN_UP(bytes, (size_t)NPF_APART));
-	if (!b)
+	if (b == NULL)
 		return -ENOMEM;
 	memset(b, 0, bytes);
 	b->conf = *conf;
 	b->n_lanes = conf->n_lanes;
 
-	ret = npf_buffer_alloc_words(b);
-	if (!ret)
-		ret = npf_buffer_alloc_data(b);
-	if (ret) {
+	rc = alloc_words(b);
+	if (rc == 0)
+		rc = alloc_data(b);
+	if (rc < 0) {
 		npf_buffer_free(b);
-		return ret;
+		return rc;
 	}
 
 	b->pw->h = (struct npf_pw_head){
@@ -123,7 +123,7 @@ int npf_buffer_new(const struct npf_buffer_conf *conf, struct npf_buffer **bp)
 		.flags = conf->overwrite ? NPF_PW_OVERWRITE : 0,
 	};
 	for (unsigned int i = 0; i < b->n_lanes; i++)
-		npf_buffer_init_lane(b, i);
+		init_lane(b, i);
 	npf_buffer_set_wake(b, conf->mintocopy, conf->timeout_ns);
 	*bp = b;
 	return 0;
@@ -131,8 +131,8 @@ int npf_buffer_new(const struct npf_buffer_conf *conf, struct npf_buffer **bp)
 
 struct npf_buffer *npf_buffer_free(struct npf_buffer *b)
 {
-	if (b) {
-		npf_buffer_drop_data(b);
+	if (b != NULL) {
+		free_data(b);
 		npf_mem_fini(&b->pw_mem);
 		npf_mem_fini(&b->cw_mem);
 		free(b);

@@ -20,14 +20,14 @@
 
 /* ---- Room ---- */
 
-static void npf_lane_poison(struct npf_lane *l)
+static void fail(struct npf_lane *l)
 {
 	l->room = 0;
 	atomic_store_explicit(&l->fault, -EPROTO, memory_order_relaxed);
 }
 
 /* Look at the reader's position again. False: it was a lie, now or earlier. */
-static bool npf_lane_reload_tail(struct npf_lane *l)
+static bool reload_tail(struct npf_lane *l)
 {
 	uint64_t tail;
 
@@ -36,8 +36,8 @@ static bool npf_lane_reload_tail(struct npf_lane *l)
 	/* R2: acquire, pairs with W2. What we are about to write there comes after the reader's
 	 * last load of what was there; without it, a reader could meet the new bytes. */
 	tail = atomic_load_explicit(&l->cw->tail, memory_order_acquire);
-	if (tail - l->tail > l->committed - l->tail || tail % NPF_REC_ALIGN) {
-		npf_lane_poison(l);
+	if (tail - l->tail > l->committed - l->tail || tail % NPF_REC_ALIGN != 0) {
+		fail(l);
 		return false;
 	}
 	l->tail = tail;
@@ -45,7 +45,7 @@ static bool npf_lane_reload_tail(struct npf_lane *l)
 }
 
 /* Overwrite mode: discard the oldest records until space bytes are free. */
-static bool npf_lane_discard(struct npf_lane *l, uint64_t space)
+static bool discard(struct npf_lane *l, uint64_t space)
 {
 	uint64_t floor = l->floor;
 	uint64_t lost = 0;
@@ -72,18 +72,18 @@ static bool npf_lane_discard(struct npf_lane *l, uint64_t space)
 		atomic_thread_fence(memory_order_release);
 		npf_copy_fence();
 	}
-	if (lost)
+	if (lost > 0)
 		npf_lane_drop(l, NPF_DROP_OVERWRITTEN, lost);
 	l->room = l->size - (l->head - floor);
 	return l->room >= space;
 }
 
-static bool npf_lane_make_room(struct npf_lane *l, uint64_t space)
+static bool make_room(struct npf_lane *l, uint64_t space)
 {
-	if (space > l->size || l->closed || !npf_lane_reload_tail(l))
+	if (space > l->size || l->closed || !reload_tail(l))
 		return false;
 	if (l->overwrite)
-		return npf_lane_discard(l, space);
+		return discard(l, space);
 	l->room = l->size - (l->head - l->tail);
 	if (l->room < space) {
 		l->room = 0; /* look again before a smaller record, too: wants_room depends on it */
@@ -101,7 +101,7 @@ struct npf_rec *npf_lane_reserve(struct npf_lane *l, uint32_t caplen)
 	uint64_t space = npf_rec_space(caplen);
 	struct npf_rec *rec;
 
-	if (NPF_UNLIKELY(space > l->room) && !npf_lane_make_room(l, space))
+	if (NPF_UNLIKELY(space > l->room) && !make_room(l, space))
 		return NULL;
 
 	rec = (struct npf_rec *)(l->data + l->head_off);
@@ -126,7 +126,7 @@ bool npf_lane_try(struct npf_lane *l, const struct npf_rec *hdr, const void *dat
 
 	if (NPF_LIKELY(caplen <= NPF_REC_MAXCAP))
 		rec = npf_lane_reserve(l, caplen);
-	if (NPF_UNLIKELY(!rec))
+	if (NPF_UNLIKELY(rec == NULL))
 		return false;
 	rec->ts_ns = hdr->ts_ns;
 	rec->len = hdr->len;
@@ -169,7 +169,7 @@ void npf_lane_drop(struct npf_lane *l, enum npf_drop cause, uint64_t n)
  * made cannot be kept, and other lanes' records must not wait for the clock to get there again:
  * until it has, promise nothing and hold back nothing.
  */
-static uint64_t npf_lane_watermark(struct npf_lane *l, uint64_t now_ns)
+static uint64_t next_watermark(struct npf_lane *l, uint64_t now_ns)
 {
 	if (now_ns < l->last_stamp)
 		return UINT64_MAX;
@@ -179,14 +179,13 @@ static uint64_t npf_lane_watermark(struct npf_lane *l, uint64_t now_ns)
 
 /* Store the watermark; then the number of the reader's sleep, or 0 when it is awake or was already
  * told to wake up. */
-static uint64_t npf_lane_ask(struct npf_lane *l, uint64_t now_ns)
+static uint64_t publish_watermark(struct npf_lane *l, uint64_t now_ns)
 {
 	uint64_t sleep_seq;
 
 	/* W3: seq_cst, pairs with R3. After head: a reader that sees this watermark sees all
 	 * records older than it; without that it would let younger ones of another lane pass. */
-	atomic_store_explicit(
-		&l->pw->watermark, npf_lane_watermark(l, now_ns), memory_order_seq_cst);
+	atomic_store_explicit(&l->pw->watermark, next_watermark(l, now_ns), memory_order_seq_cst);
 	/* R4: seq_cst, pairs with W4. After W3 in the single order of seq_cst: either we see the
 	 * reader asleep, or it sees our watermark, and head, before it sleeps. */
 	sleep_seq = atomic_load_explicit(&l->b->cw->sleep_seq, memory_order_seq_cst);
@@ -194,7 +193,7 @@ static uint64_t npf_lane_ask(struct npf_lane *l, uint64_t now_ns)
 }
 
 /* The reader sleeps: is enough there, and could it be handed out? */
-static bool npf_lane_is_due(struct npf_lane *l, bool waited)
+static bool is_due(struct npf_lane *l, bool waited)
 {
 	const struct npf_buffer *b = l->b;
 	uint64_t hold_ns = atomic_load_explicit(&b->cw->hold_ns, memory_order_relaxed);
@@ -221,9 +220,9 @@ static bool npf_lane_is_due(struct npf_lane *l, bool waited)
 	       (waited || pending >= atomic_load_explicit(&b->wake_bytes, memory_order_relaxed));
 }
 
-static bool npf_lane_wake(struct npf_lane *l, uint64_t sleep_seq, bool waited)
+static bool wake(struct npf_lane *l, uint64_t sleep_seq, bool waited)
 {
-	if (!npf_lane_is_due(l, waited))
+	if (!is_due(l, waited))
 		return false;
 	l->woken = sleep_seq;
 	return true;
@@ -242,12 +241,12 @@ bool npf_lane_commit(struct npf_lane *l, uint64_t now_ns)
 		 * could see a head before the bytes that it vouches for. */
 		atomic_store_explicit(&l->pw->head, l->head, memory_order_release);
 	}
-	sleep_seq = npf_lane_ask(l, now_ns);
-	return NPF_UNLIKELY(sleep_seq) && npf_lane_wake(l, sleep_seq, false);
+	sleep_seq = publish_watermark(l, now_ns);
+	return NPF_UNLIKELY(sleep_seq) && wake(l, sleep_seq, false);
 }
 
 /* Has something of this lane waited for the reader for as long as its timeout? */
-static bool npf_lane_has_waited(struct npf_lane *l, uint64_t mono_ns)
+static bool has_waited(struct npf_lane *l, uint64_t mono_ns)
 {
 	uint64_t timeout = atomic_load_explicit(&l->b->timeout_ns, memory_order_relaxed);
 	uint64_t seen = atomic_load_explicit(&l->cw->seen, memory_order_relaxed);
@@ -257,7 +256,7 @@ static bool npf_lane_has_waited(struct npf_lane *l, uint64_t mono_ns)
 		return false;
 	}
 	/* All below mark was there at mark_ns. Once that is read, what came later starts anew. */
-	if (!l->mark_ns || seen - l->mark < l->committed - l->mark) {
+	if (l->mark_ns == 0 || seen - l->mark < l->committed - l->mark) {
 		l->mark = l->committed;
 		l->mark_ns = mono_ns;
 	}
@@ -266,10 +265,10 @@ static bool npf_lane_has_waited(struct npf_lane *l, uint64_t mono_ns)
 
 bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns)
 {
-	uint64_t sleep_seq = npf_lane_ask(l, now_ns);
-	bool waited = npf_lane_has_waited(l, mono_ns);
+	uint64_t sleep_seq = publish_watermark(l, now_ns);
+	bool waited = has_waited(l, mono_ns);
 
-	return NPF_UNLIKELY(sleep_seq) && npf_lane_wake(l, sleep_seq, waited);
+	return NPF_UNLIKELY(sleep_seq) && wake(l, sleep_seq, waited);
 }
 
 void npf_lane_wake_later(struct npf_lane *l)

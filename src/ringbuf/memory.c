@@ -36,7 +36,7 @@
 
 /* Fill in the page tables so that the datapath meets no fault. Only a convenience: the pages
  * themselves are there, and kernels before 5.14 do not know the advice. */
-static void npf_mem_populate(uint8_t *addr, size_t len, bool writable)
+static void populate(uint8_t *addr, size_t len, bool writable)
 {
 	int advice = writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 
@@ -45,12 +45,12 @@ static void npf_mem_populate(uint8_t *addr, size_t len, bool writable)
 }
 
 /* Map fd once or twice at an address aligned to its pages. */
-static int npf_mem_mmap(struct npf_mem *m, int fd, bool twice, int prot)
+static int map_fd(struct npf_mem *m, int fd, bool twice, int prot)
 {
 	size_t mapped = twice ? 2 * m->size : m->size;
 	size_t slack = m->page_size;
 	uint8_t *room, *addr;
-	int ret;
+	int rc;
 
 	/* Address space only: inaccessible, so it is not accounted for. */
 	room = mmap(NULL, mapped + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -60,9 +60,9 @@ static int npf_mem_mmap(struct npf_mem *m, int fd, bool twice, int prot)
 
 	for (size_t at = 0; at < mapped; at += m->size) {
 		if (mmap(addr + at, m->size, prot, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
-			ret = -errno;
+			rc = -errno;
 			munmap(room, mapped + slack);
-			return ret;
+			return rc;
 		}
 	}
 	/* Give back what the alignment did not need; harmless when it fails. */
@@ -77,9 +77,9 @@ static int npf_mem_mmap(struct npf_mem *m, int fd, bool twice, int prot)
 }
 
 /* Take all pages now: a hole filled later could end in SIGBUS. */
-static int npf_mem_allocate(int fd, size_t size)
+static int allocate(int fd, size_t size)
 {
-	while (fallocate(fd, 0, 0, (off_t)size))
+	while (fallocate(fd, 0, 0, (off_t)size) < 0)
 		if (errno != EINTR)
 			return errno == ENOSPC ? -ENOMEM : -errno;
 	return 0;
@@ -90,7 +90,7 @@ int npf_mem_new(struct npf_mem *m, const char *name, size_t size, unsigned int f
 	unsigned int memfd_flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	npf_autofd int fd = -1;
-	int ret;
+	int rc;
 
 	*m = (struct npf_mem){.fd = -1};
 	if (flags & NPF_MEM_HUGE) {
@@ -104,22 +104,22 @@ int npf_mem_new(struct npf_mem *m, const char *name, size_t size, unsigned int f
 	fd = memfd_create(name, memfd_flags);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)m->size))
+	if (ftruncate(fd, (off_t)m->size) < 0)
 		return -errno;
 	/* Mapping comes first: hugepages are reserved by it, all or none, without clearing any. */
-	ret = npf_mem_mmap(m, fd, flags & NPF_MEM_TWICE, PROT_READ | PROT_WRITE);
-	if (ret)
-		return ret;
+	rc = map_fd(m, fd, flags & NPF_MEM_TWICE, PROT_READ | PROT_WRITE);
+	if (rc < 0)
+		return rc;
 	if (flags & NPF_MEM_READONLY)
 		seals |= F_SEAL_FUTURE_WRITE;
-	ret = npf_mem_allocate(fd, m->size);
-	if (!ret && fcntl(fd, F_ADD_SEALS, seals))
-		ret = -errno;
-	if (ret) {
+	rc = allocate(fd, m->size);
+	if (rc == 0 && fcntl(fd, F_ADD_SEALS, seals) < 0)
+		rc = -errno;
+	if (rc < 0) {
 		npf_mem_fini(m);
-		return ret;
+		return rc;
 	}
-	npf_mem_populate(m->addr, m->mapped, true);
+	populate(m->addr, m->mapped, true);
 	m->fd = npf_steal_fd(&fd);
 	return 0;
 }
@@ -129,7 +129,7 @@ int npf_mem_stat(int fd, size_t *sizep, size_t *page_sizep)
 	struct statfs fs;
 	struct stat st;
 
-	if (fstat(fd, &st) || fstatfs(fd, &fs))
+	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
 		return -EPROTO;
 	if (fs.f_type != TMPFS_MAGIC && fs.f_type != HUGETLBFS_MAGIC)
 		return -EPROTO;
@@ -144,24 +144,24 @@ int npf_mem_stat(int fd, size_t *sizep, size_t *page_sizep)
 int npf_mem_map(struct npf_mem *m, int fd, size_t size, unsigned int flags)
 {
 	int prot = flags & NPF_MEM_READONLY ? PROT_READ : PROT_READ | PROT_WRITE;
-	int seals, ret;
+	int seals, rc;
 
 	*m = (struct npf_mem){.fd = -1};
-	ret = npf_mem_stat(fd, &m->size, &m->page_size);
-	if (ret)
-		return ret;
+	rc = npf_mem_stat(fd, &m->size, &m->page_size);
+	if (rc < 0)
+		return rc;
 	seals = fcntl(fd, F_GET_SEALS);
 	if (m->size != size || seals < 0 || !(seals & F_SEAL_SHRINK))
 		return -EPROTO;
-	ret = npf_mem_mmap(m, fd, flags & NPF_MEM_TWICE, prot);
-	if (!ret)
-		npf_mem_populate(m->addr, m->mapped, prot & PROT_WRITE);
-	return ret;
+	rc = map_fd(m, fd, flags & NPF_MEM_TWICE, prot);
+	if (rc == 0)
+		populate(m->addr, m->mapped, prot & PROT_WRITE);
+	return rc;
 }
 
 void npf_mem_fini(struct npf_mem *m)
 {
-	for (size_t at = 0; m->addr && at < m->mapped; at += NPF_MEM_STRIDE)
+	for (size_t at = 0; m->addr != NULL && at < m->mapped; at += NPF_MEM_STRIDE)
 		munmap(m->addr + at, NPF_MIN(m->mapped - at, NPF_MEM_STRIDE));
 	m->addr = NULL;
 	if (m->page_size)
@@ -170,30 +170,30 @@ void npf_mem_fini(struct npf_mem *m)
 
 /* The number after key ("": at the start) on a line of its own in a file; UINT64_MAX when there is
  * none: no such file, no such line, or "max" in place of a number. */
-static uint64_t npf_mem_read_number(const char *path, const char *key)
+static uint64_t read_number(const char *path, const char *key)
 {
 	npf_autofree char *line = NULL;
 	FILE *f = fopen(path, "re");
 	size_t room = 0, len = strlen(key);
 	uint64_t n = UINT64_MAX;
 
-	while (f && n == UINT64_MAX && getline(&line, &room, f) > 0) {
+	while (f != NULL && n == UINT64_MAX && getline(&line, &room, f) > 0) {
 		char *end;
 		unsigned long long value;
 
-		if (strncmp(line, key, len))
+		if (strncmp(line, key, len) != 0)
 			continue;
 		value = strtoull(line + len, &end, 10);
 		if (end > line + len)
 			n = value;
 	}
-	if (f)
+	if (f != NULL)
 		fclose(f);
 	return n;
 }
 
 /* What the control group (version 2) that we are in, or one above it, still allows. */
-static uint64_t npf_mem_cgroup_available(void)
+static uint64_t cgroup_available(void)
 {
 	static const char root[] = "/sys/fs/cgroup";
 	char group[1024] = "", path[1200];
@@ -201,24 +201,24 @@ static uint64_t npf_mem_cgroup_available(void)
 	FILE *f = fopen("/proc/self/cgroup", "re");
 	char line[1024];
 
-	while (f && fgets(line, sizeof(line), f))
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
 		if (sscanf(line, "0::%1023[^\n]", group) == 1)
 			break;
-	if (f)
+	if (f != NULL)
 		fclose(f);
 
-	for (char *slash; (slash = strrchr(group, '/')); *slash = '\0') {
+	for (char *slash; (slash = strrchr(group, '/')) != NULL; *slash = '\0') {
 		uint64_t max, used, cache;
 
 		snprintf(path, sizeof(path), "%s%s/memory.max", root, group);
-		max = npf_mem_read_number(path, "");
+		max = read_number(path, "");
 		snprintf(path, sizeof(path), "%s%s/memory.current", root, group);
-		used = npf_mem_read_number(path, "");
+		used = read_number(path, "");
 		if (max == UINT64_MAX || used == UINT64_MAX)
 			continue;
 		/* Files that were not touched lately make room when it is needed. */
 		snprintf(path, sizeof(path), "%s%s/memory.stat", root, group);
-		cache = npf_mem_read_number(path, "inactive_file ");
+		cache = read_number(path, "inactive_file ");
 		if (cache != UINT64_MAX)
 			used -= NPF_MIN(cache, used);
 		max -= NPF_MIN(max, used);
@@ -229,8 +229,8 @@ static uint64_t npf_mem_cgroup_available(void)
 
 uint64_t npf_mem_available(void)
 {
-	uint64_t kib = npf_mem_read_number("/proc/meminfo", "MemAvailable:");
-	uint64_t available = npf_mem_cgroup_available();
+	uint64_t kib = read_number("/proc/meminfo", "MemAvailable:");
+	uint64_t available = cgroup_available();
 
 	if (kib != UINT64_MAX)
 		available = NPF_MIN(available, kib << 10);

@@ -13,10 +13,10 @@
 int npf_reader_add(struct npf_reader *r, const int *fds, unsigned int n_fds)
 {
 	struct npf_reader_buffer *b;
-	int ret = npf_reader_map(r, fds, n_fds, &b);
+	int rc = npf_reader_map(r, fds, n_fds, &b);
 
-	if (ret)
-		return ret;
+	if (rc < 0)
+		return rc;
 	npf_reader_disarm(r); /* the new buffer's lanes have no request to wake us */
 	npf_reader_chain(r, b);
 	return 0;
@@ -26,11 +26,11 @@ uint64_t npf_reader_pending(struct npf_reader *r)
 {
 	uint64_t pending = 0;
 
-	for (struct npf_reader_buffer *b = r->first; b; b = b->next) {
+	for (struct npf_reader_buffer *b = r->first; b != NULL; b = b->next) {
 		for (unsigned int i = 0; i < b->n_lanes; i++) {
 			struct npf_reader_lane *l = &b->lane[i];
 
-			if (r->fault || !npf_reader_look(r, l))
+			if (r->fault < 0 || !npf_reader_refresh(r, l))
 				return 0;
 			pending += l->head - l->pos;
 		}
@@ -39,23 +39,23 @@ uint64_t npf_reader_pending(struct npf_reader *r)
 }
 
 /* Would next() give something, and is it worth being awake for? */
-static bool npf_reader_is_due(struct npf_reader *r, uint64_t mintocopy)
+static bool is_due(struct npf_reader *r, uint64_t mintocopy)
 {
 	uint64_t pending = npf_reader_pending(r);
 	struct npf_reader_lane *l;
-	int ret = npf_reader_choose(r, &l);
+	int rc = npf_reader_choose(r, &l);
 
-	if (ret <= 0)
-		return ret < 0;
+	if (rc <= 0)
+		return rc < 0;
 	/* What a closed lane still has need not wait for more: nothing will be added to it, and
 	 * nobody looks at its timeout any more. */
 	for (unsigned int i = 0; i < r->n_slots; i++)
-		if (r->slot[i] && r->slot[i]->closed && r->slot[i]->head != r->slot[i]->pos)
+		if (r->slot[i] != NULL && r->slot[i]->closed && r->slot[i]->head != r->slot[i]->pos)
 			return true;
 	return pending >= npf_wake_bytes(mintocopy, r->last->size);
 }
 
-static void npf_reader_ask(struct npf_reader *r, struct npf_reader_buffer *b)
+static void request_wake(struct npf_reader *r, struct npf_reader_buffer *b)
 {
 	for (unsigned int i = 0; i < b->n_lanes; i++) {
 		npf_reader_publish(r, &b->lane[i]);
@@ -73,11 +73,11 @@ bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy)
 {
 	/* First, so that a wake-up that answers this request is not taken for an old one. */
 	npf_doorbell_drain(r->wake_fd);
-	if (npf_reader_is_due(r, mintocopy)) /* spares the lanes a request; sets hold_ns */
+	if (is_due(r, mintocopy)) /* spares the lanes a request; sets hold_ns */
 		return false;
-	for (struct npf_reader_buffer *b = r->first; b; b = b->next)
-		npf_reader_ask(r, b);
-	if (!npf_reader_is_due(r, mintocopy))
+	for (struct npf_reader_buffer *b = r->first; b != NULL; b = b->next)
+		request_wake(r, b);
+	if (!is_due(r, mintocopy))
 		return true;
 	npf_reader_disarm(r);
 	return false;
@@ -101,7 +101,7 @@ void npf_reader_hold(struct npf_reader *r, bool on)
 
 void npf_reader_disarm(struct npf_reader *r)
 {
-	for (struct npf_reader_buffer *b = r->first; b; b = b->next) {
+	for (struct npf_reader_buffer *b = r->first; b != NULL; b = b->next) {
 		if (b->sleep_seq % 2 == 0)
 			continue;
 		b->sleep_seq++;

@@ -77,8 +77,8 @@ void npf_reader_forget(struct npf_reader *r);
 
 /* ---- walk.c ---- */
 
-/* Look at a lane's head again. False: r->fault is set. */
-bool npf_reader_look(struct npf_reader *r, struct npf_reader_lane *l);
+/* Load a lane's words again: closed, watermark, head. False: r->fault is set. */
+bool npf_reader_refresh(struct npf_reader *r, struct npf_reader_lane *l);
 
 /* Free everything of the lane that is not in use. */
 void npf_reader_publish(const struct npf_reader *r, struct npf_reader_lane *l);

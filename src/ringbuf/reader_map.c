@@ -13,7 +13,7 @@
 
 /* ---- Mapping ---- */
 
-static void npf_reader_unmap(struct npf_reader_buffer *b)
+static void unmap(struct npf_reader_buffer *b)
 {
 	for (unsigned int i = 0; i < b->n_lanes; i++)
 		npf_mem_fini(&b->lane[i].mem);
@@ -22,39 +22,39 @@ static void npf_reader_unmap(struct npf_reader_buffer *b)
 	free(b);
 }
 
-static int npf_reader_map_words(struct npf_reader_buffer *b, const int *fds)
+static int map_words(struct npf_reader_buffer *b, const int *fds)
 {
 	size_t page, pw_bytes, cw_bytes;
-	int ret;
+	int rc;
 
-	ret = npf_mem_stat(fds[0], &pw_bytes, &page);
-	if (!ret)
-		ret = npf_mem_stat(fds[1], &cw_bytes, &page);
-	if (ret)
-		return ret;
+	rc = npf_mem_stat(fds[0], &pw_bytes, &page);
+	if (rc == 0)
+		rc = npf_mem_stat(fds[1], &cw_bytes, &page);
+	if (rc < 0)
+		return rc;
 	if (pw_bytes < npf_pw_bytes(b->n_lanes) || cw_bytes < npf_cw_bytes(b->n_lanes))
 		return -EPROTO;
 
-	ret = npf_mem_map(&b->pw_mem, fds[0], pw_bytes, NPF_MEM_READONLY);
-	if (!ret)
-		ret = npf_mem_map(&b->cw_mem, fds[1], cw_bytes, 0);
-	if (ret)
-		return ret;
+	rc = npf_mem_map(&b->pw_mem, fds[0], pw_bytes, NPF_MEM_READONLY);
+	if (rc == 0)
+		rc = npf_mem_map(&b->cw_mem, fds[1], cw_bytes, 0);
+	if (rc < 0)
+		return rc;
 	b->pw = (const struct npf_pw *)b->pw_mem.addr;
 	b->cw = (struct npf_cw *)b->cw_mem.addr;
 	return 0;
 }
 
-static int npf_reader_map_lane(
+static int map_lane(
 	struct npf_reader_buffer *b, unsigned int i, int fd, const struct npf_pw_head *h)
 {
 	struct npf_reader_lane *l = &b->lane[i];
 	uint64_t tail;
-	int ret;
+	int rc;
 
-	ret = npf_mem_map(&l->mem, fd, h->size, NPF_MEM_READONLY | NPF_MEM_TWICE);
-	if (ret)
-		return ret;
+	rc = npf_mem_map(&l->mem, fd, h->size, NPF_MEM_READONLY | NPF_MEM_TWICE);
+	if (rc < 0)
+		return rc;
 	l->b = b;
 	l->pw = &b->pw->lane[i];
 	l->cw = &b->cw->lane[i];
@@ -71,14 +71,14 @@ static int npf_reader_map_lane(
 	return tail % NPF_REC_ALIGN ? -EPROTO : 0;
 }
 
-static int npf_reader_map_all(struct npf_reader_buffer *b, const int *fds)
+static int map_buffer(struct npf_reader_buffer *b, const int *fds)
 {
 	struct npf_pw_head h;
-	int ret;
+	int rc;
 
-	ret = npf_reader_map_words(b, fds);
-	if (ret)
-		return ret;
+	rc = map_words(b, fds);
+	if (rc < 0)
+		return rc;
 	memcpy(&h, &b->pw->h, sizeof(h));
 	if (h.magic != NPF_PW_MAGIC || h.version != NPF_PW_VERSION || h.n_lanes != b->n_lanes ||
 		h.size < NPF_BUFFER_MIN || h.size > 2 * NPF_BUFFER_MAX || h.size % NPF_REC_ALIGN ||
@@ -86,32 +86,32 @@ static int npf_reader_map_all(struct npf_reader_buffer *b, const int *fds)
 		return -EPROTO;
 	b->size = h.size;
 	b->sleep_seq = atomic_load_explicit(&b->cw->sleep_seq, memory_order_relaxed);
-	for (unsigned int i = 0; i < b->n_lanes && !ret; i++)
-		ret = npf_reader_map_lane(b, i, fds[2 + i], &h);
-	return ret;
+	for (unsigned int i = 0; i < b->n_lanes && rc == 0; i++)
+		rc = map_lane(b, i, fds[2 + i], &h);
+	return rc;
 }
 
 int npf_reader_map(
 	struct npf_reader *r, const int *fds, unsigned int n_fds, struct npf_reader_buffer **bp)
 {
 	struct npf_reader_buffer *b;
-	int ret;
+	int rc;
 
 	if (n_fds < 3 || n_fds > NPF_BUFFER_NFDS)
 		return -EPROTO;
 	b = calloc(1, sizeof(*b) + (n_fds - 2) * sizeof(b->lane[0]));
-	if (!b)
+	if (b == NULL)
 		return -ENOMEM;
 	b->n_lanes = n_fds - 2;
 
-	ret = npf_reader_map_all(b, fds);
-	if (!ret && b->lane[0].overwrite && !r->copy) {
+	rc = map_buffer(b, fds);
+	if (rc == 0 && b->lane[0].overwrite && r->copy == NULL) {
 		r->copy = malloc(NPF_REC_MAXCAP);
-		ret = r->copy ? 0 : -ENOMEM;
+		rc = r->copy != NULL ? 0 : -ENOMEM;
 	}
-	if (ret) {
-		npf_reader_unmap(b);
-		return ret;
+	if (rc < 0) {
+		unmap(b);
+		return rc;
 	}
 	*bp = b;
 	return 0;
@@ -122,12 +122,12 @@ void npf_reader_chain(struct npf_reader *r, struct npf_reader_buffer *b)
 	for (unsigned int i = 0; i < b->n_lanes; i++) {
 		struct npf_reader_lane **end = &r->slot[i];
 
-		while (*end)
+		while (*end != NULL)
 			end = &(*end)->next;
 		*end = &b->lane[i];
 	}
 	r->n_slots = NPF_MAX(r->n_slots, b->n_lanes);
-	if (r->last)
+	if (r->last != NULL)
 		r->last->next = b;
 	else
 		r->first = b;
@@ -138,7 +138,7 @@ int npf_reader_new(int wake_fd, struct npf_reader **rp)
 {
 	struct npf_reader *r = calloc(1, sizeof(*r));
 
-	if (!r)
+	if (r == NULL)
 		return -ENOMEM;
 	r->wake_fd = wake_fd;
 	*rp = r;
@@ -147,13 +147,13 @@ int npf_reader_new(int wake_fd, struct npf_reader **rp)
 
 struct npf_reader *npf_reader_free(struct npf_reader *r)
 {
-	while (r && r->first) {
+	while (r != NULL && r->first != NULL) {
 		struct npf_reader_buffer *b = r->first;
 
 		r->first = b->next;
-		npf_reader_unmap(b);
+		unmap(b);
 	}
-	if (r)
+	if (r != NULL)
 		free(r->copy);
 	free(r);
 	return NULL;
@@ -161,7 +161,7 @@ struct npf_reader *npf_reader_free(struct npf_reader *r)
 
 /* ---- Leaving, counters ---- */
 
-static void npf_reader_count(const struct npf_reader_buffer *b, struct npf_ring_counters *c)
+static void count(const struct npf_reader_buffer *b, struct npf_ring_counters *c)
 {
 	for (unsigned int i = 0; i < b->n_lanes; i++) {
 		struct npf_ring_counters lane = {0};
@@ -177,7 +177,7 @@ static void npf_reader_count(const struct npf_reader_buffer *b, struct npf_ring_
 	}
 }
 
-static bool npf_reader_has_left(const struct npf_reader *r, const struct npf_reader_buffer *b)
+static bool has_left(const struct npf_reader *r, const struct npf_reader_buffer *b)
 {
 	for (unsigned int i = 0; i < b->n_lanes; i++)
 		if (r->slot[i] == &b->lane[i])
@@ -187,19 +187,19 @@ static bool npf_reader_has_left(const struct npf_reader *r, const struct npf_rea
 
 void npf_reader_forget(struct npf_reader *r)
 {
-	while (r->first != r->last && npf_reader_has_left(r, r->first)) {
+	while (r->first != r->last && has_left(r, r->first)) {
 		struct npf_reader_buffer *b = r->first;
 
-		npf_reader_count(b, &r->past);
+		count(b, &r->past);
 		r->first = b->next;
 		r->run = NULL; /* it may be one of these */
-		npf_reader_unmap(b);
+		unmap(b);
 	}
 }
 
 void npf_reader_counters(struct npf_reader *r, struct npf_ring_counters *c)
 {
 	*c = r->past;
-	for (const struct npf_reader_buffer *b = r->first; b; b = b->next)
-		npf_reader_count(b, c);
+	for (const struct npf_reader_buffer *b = r->first; b != NULL; b = b->next)
+		count(b, c);
 }

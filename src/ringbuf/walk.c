@@ -22,7 +22,7 @@
 /* In overwrite mode a lane that laps us again and again must not keep us here for ever. */
 #define NPF_WALK_LAPS_MAX 64
 
-static bool npf_reader_fail(struct npf_reader *r)
+static bool fail(struct npf_reader *r)
 {
 	r->run = NULL; /* there is no going on with a lane, not even with records seen before */
 	r->fault = -EPROTO;
@@ -41,7 +41,7 @@ void npf_reader_publish(const struct npf_reader *r, struct npf_reader_lane *l)
 	atomic_store_explicit(&l->cw->tail, tail, memory_order_release);
 }
 
-static inline void npf_reader_skip(struct npf_reader_lane *l, uint64_t space)
+static inline void skip(struct npf_reader_lane *l, uint64_t space)
 {
 	l->pos += space;
 	l->off += space;
@@ -53,7 +53,7 @@ static inline void npf_reader_skip(struct npf_reader_lane *l, uint64_t space)
 
 /* True: what was read at pos before this call was whole. False: it is gone, and pos has moved to
  * the oldest record that is there; or r->fault is set. */
-static bool npf_reader_confirm(struct npf_reader *r, struct npf_reader_lane *l)
+static bool confirm(struct npf_reader *r, struct npf_reader_lane *l)
 {
 	uint64_t floor, gone;
 
@@ -64,8 +64,8 @@ static bool npf_reader_confirm(struct npf_reader *r, struct npf_reader_lane *l)
 	gone = floor - l->pos;
 	if (gone == 0 || gone > UINT64_MAX / 2) /* at or below pos */
 		return true;
-	if (floor % NPF_REC_ALIGN)
-		return npf_reader_fail(r);
+	if (floor % NPF_REC_ALIGN != 0)
+		return fail(r);
 	if (gone > l->head - l->pos)
 		l->head = floor;
 	l->pos = floor;
@@ -74,8 +74,7 @@ static bool npf_reader_confirm(struct npf_reader *r, struct npf_reader_lane *l)
 }
 
 /* Copy the record at pos. False: it is gone, choose again; or r->fault is set. */
-static bool npf_reader_take_fleeting(
-	struct npf_reader *r, struct npf_reader_lane *l, struct npf_view *v)
+static bool take_copy(struct npf_reader *r, struct npf_reader_lane *l, struct npf_view *v)
 {
 	const uint8_t *from = l->data + l->off;
 	struct npf_rec rec;
@@ -85,11 +84,11 @@ static bool npf_reader_take_fleeting(
 	space = npf_rec_space(NPF_MIN(rec.caplen, NPF_REC_MAXCAP));
 	if (rec.caplen <= NPF_REC_MAXCAP && space <= NPF_MIN(l->size, l->head - l->pos))
 		memcpy(r->copy, from + sizeof(rec), rec.caplen);
-	else if (npf_reader_confirm(r, l))
-		return npf_reader_fail(r); /* it is no torn copy: the length itself is false */
+	else if (confirm(r, l))
+		return fail(r); /* it is no torn copy: the length itself is false */
 	else
 		return false;
-	if (!npf_reader_confirm(r, l))
+	if (!confirm(r, l))
 		return false;
 
 	if (l->knows_seq) {
@@ -111,13 +110,13 @@ static bool npf_reader_take_fleeting(
 		.queue = rec.queue,
 		.data = r->copy,
 	};
-	npf_reader_skip(l, space);
+	skip(l, space);
 	return true;
 }
 
 /* ---- Choosing ---- */
 
-bool npf_reader_look(struct npf_reader *r, struct npf_reader_lane *l)
+bool npf_reader_refresh(struct npf_reader *r, struct npf_reader_lane *l)
 {
 	uint64_t head;
 
@@ -126,7 +125,7 @@ bool npf_reader_look(struct npf_reader *r, struct npf_reader_lane *l)
 	/* R3: seq_cst, pairs with W3. The head loaded below has all records older than it; and
 	 * after W4 in the single order, when we are about to sleep. */
 	l->watermark = atomic_load_explicit(&l->pw->watermark, memory_order_seq_cst);
-	if (NPF_UNLIKELY(l->overwrite) && !npf_reader_confirm(r, l) && r->fault)
+	if (NPF_UNLIKELY(l->overwrite) && !confirm(r, l) && r->fault < 0)
 		return false;
 	/* R1: acquire, pairs with W1. The records below it are whole. */
 	head = atomic_load_explicit(&l->pw->head, memory_order_acquire);
@@ -134,46 +133,46 @@ bool npf_reader_look(struct npf_reader *r, struct npf_reader_lane *l)
 		return true;
 	/* Never backwards, never further than the ring is large. Overwritten lanes can be anywhere
 	 * ahead: there the length check alone protects us. */
-	if (head % NPF_REC_ALIGN ||
+	if (head % NPF_REC_ALIGN != 0 ||
 		(l->overwrite ? head - l->pos > UINT64_MAX / 2
 			      : head - l->pos > l->size || head - l->pos < l->head - l->pos))
-		return npf_reader_fail(r);
+		return fail(r);
 	l->head = head;
 	return true;
 }
 
 /* Look for a record at pos; true when there is one: next_ts is then set. False also when the lane
  * laps us all the time. */
-static bool npf_reader_has_next(struct npf_reader *r, struct npf_reader_lane *l)
+static bool has_next(struct npf_reader *r, struct npf_reader_lane *l)
 {
 	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX; laps++) {
-		if (l->pos == l->head && (!npf_reader_look(r, l) || l->pos == l->head))
+		if (l->pos == l->head && (!npf_reader_refresh(r, l) || l->pos == l->head))
 			return false;
 		l->next_ts = ((const struct npf_rec *)(l->data + l->off))->ts_ns;
-		if (NPF_LIKELY(!l->overwrite) || npf_reader_confirm(r, l))
+		if (NPF_LIKELY(!l->overwrite) || confirm(r, l))
 			return true;
-		if (r->fault)
+		if (r->fault < 0)
 			return false;
 	}
 	return false;
 }
 
 /* Is the lane at its end, for good? */
-static bool npf_reader_is_over(const struct npf_reader *r, const struct npf_reader_lane *l)
+static bool is_over(const struct npf_reader *r, const struct npf_reader_lane *l)
 {
 	return l->pos == l->head && (l->closed || r->orphan);
 }
 
 /* The slot's lane is over: go on with the next of its number. False: there is none yet. */
-static bool npf_reader_succeed(struct npf_reader *r, unsigned int i)
+static bool succeed(struct npf_reader *r, unsigned int i)
 {
 	struct npf_reader_lane *l = r->slot[i];
 
-	if (!l->next && l->b == r->last)
+	if (l->next == NULL && l->b == r->last)
 		return false;
 	r->gap += atomic_load_explicit(&l->pw->unmarked, memory_order_relaxed);
 	r->slot[i] = l->next;
-	return l->next;
+	return l->next != NULL;
 }
 
 /*
@@ -181,16 +180,16 @@ static bool npf_reader_succeed(struct npf_reader *r, unsigned int i)
  * Return: 1: it has a record, next_ts is set; 0: none now, but it may have; -ENODATA: nothing will
  * come of this slot; -EPROTO.
  */
-static int npf_reader_look_in_slot(struct npf_reader *r, unsigned int i)
+static int refresh_slot(struct npf_reader *r, unsigned int i)
 {
-	while (r->slot[i]) {
-		if (npf_reader_has_next(r, r->slot[i]))
+	while (r->slot[i] != NULL) {
+		if (has_next(r, r->slot[i]))
 			return 1;
-		if (r->fault)
+		if (r->fault < 0)
 			return r->fault;
-		if (!npf_reader_is_over(r, r->slot[i]))
+		if (!is_over(r, r->slot[i]))
 			return 0;
-		if (!npf_reader_succeed(r, i))
+		if (!succeed(r, i))
 			break;
 	}
 	return -ENODATA;
@@ -204,27 +203,27 @@ int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp)
 	bool is_open = r->n_slots == 0;
 
 	r->run = NULL; /* run_until is about to change */
-	if (r->fault)
+	if (r->fault < 0)
 		return r->fault;
 	for (unsigned int i = 0; i < r->n_slots; i++) {
-		int ret = npf_reader_look_in_slot(r, i);
+		int rc = refresh_slot(r, i);
 		struct npf_reader_lane *l = r->slot[i];
 
-		if (ret == -EPROTO)
-			return ret;
-		if (ret == 0) {
+		if (rc == -EPROTO)
+			return rc;
+		if (rc == 0) {
 			is_open = true;
 			watermark = NPF_MIN(watermark, l->watermark);
-		} else if (ret == 1 && (!best || l->next_ts < best->next_ts)) {
-			next_ts = best ? best->next_ts : next_ts;
+		} else if (rc == 1 && (best == NULL || l->next_ts < best->next_ts)) {
+			next_ts = best != NULL ? best->next_ts : next_ts;
 			best = l;
-		} else if (ret == 1) {
+		} else if (rc == 1) {
 			next_ts = NPF_MIN(next_ts, l->next_ts);
 		}
 	}
 
 	r->hold_ns = 0;
-	if (!best)
+	if (best == NULL)
 		return is_open ? 0 : -ENODATA;
 	if (best->next_ts > watermark) {
 		r->hold_ns = best->next_ts;
@@ -236,9 +235,9 @@ int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp)
 }
 
 /* May the lane that the last record came from go on without a look at the others? */
-static inline bool npf_reader_runs_on(const struct npf_reader *r, const struct npf_reader_lane *l)
+static inline bool runs_on(const struct npf_reader *r, const struct npf_reader_lane *l)
 {
-	return NPF_LIKELY(l && l->pos != l->head) &&
+	return NPF_LIKELY(l != NULL && l->pos != l->head) &&
 	       ((const struct npf_rec *)(l->data + l->off))->ts_ns <= r->run_until;
 }
 
@@ -247,18 +246,17 @@ bool npf_reader_has_more(struct npf_reader *r)
 	struct npf_reader_lane *l;
 	bool is_found = false;
 
-	if (npf_reader_runs_on(r, r->run))
+	if (runs_on(r, r->run))
 		return true;
 	for (unsigned int i = 0; i < r->n_slots; i++)
-		is_found = is_found || (r->slot[i] && r->slot[i]->pos != r->slot[i]->head);
+		is_found = is_found || (r->slot[i] != NULL && r->slot[i]->pos != r->slot[i]->head);
 	return is_found && npf_reader_choose(r, &l) > 0;
 }
 
 /* ---- Handing out ---- */
 
 /* Hand out the record at pos, which is not at head. */
-static inline int npf_reader_take(
-	struct npf_reader *r, struct npf_reader_lane *l, struct npf_view *v)
+static inline int take(struct npf_reader *r, struct npf_reader_lane *l, struct npf_view *v)
 {
 	const struct npf_rec *rec = (const struct npf_rec *)(l->data + l->off);
 	/* Once: what is checked is what is used. */
@@ -266,7 +264,7 @@ static inline int npf_reader_take(
 	uint64_t space = npf_rec_space(caplen);
 
 	if (NPF_UNLIKELY(caplen > NPF_REC_MAXCAP || space > l->head - l->pos)) {
-		npf_reader_fail(r);
+		fail(r);
 		return r->fault;
 	}
 	v->ts_ns = rec->ts_ns;
@@ -280,7 +278,7 @@ static inline int npf_reader_take(
 	v->data = (const uint8_t *)(rec + 1);
 	r->held = l;
 	r->held_space = space;
-	npf_reader_skip(l, space);
+	skip(l, space);
 	return 1;
 }
 
@@ -290,7 +288,7 @@ void npf_reader_release(struct npf_reader *r)
 
 	r->held = NULL;
 	r->hold = false;
-	for (struct npf_reader_buffer *b = r->first; b; b = b->next)
+	for (struct npf_reader_buffer *b = r->first; b != NULL; b = b->next)
 		for (unsigned int i = 0; i < b->n_lanes; i++)
 			npf_reader_publish(r, &b->lane[i]);
 	npf_reader_forget(r);
@@ -298,46 +296,46 @@ void npf_reader_release(struct npf_reader *r)
 }
 
 /* Nothing is held, and there is no lane to go on with. */
-static int npf_reader_next_chosen(struct npf_reader *r, struct npf_view *v)
+static int next_chosen(struct npf_reader *r, struct npf_view *v)
 {
-	int ret = 0;
+	int rc = 0;
 
-	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX && !ret; laps++) {
+	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX && rc == 0; laps++) {
 		struct npf_reader_lane *l;
 
-		ret = npf_reader_choose(r, &l);
-		if (ret <= 0) {
+		rc = npf_reader_choose(r, &l);
+		if (rc <= 0) {
 			if (!r->hold)
 				npf_reader_release(r); /* the window is empty: all of it is free */
-			return ret;
+			return rc;
 		}
 		if (!l->overwrite) {
 			r->run = l;
-			ret = npf_reader_take(r, l, v);
-		} else if (npf_reader_take_fleeting(r, l, v)) {
+			rc = take(r, l, v);
+		} else if (take_copy(r, l, v)) {
 			npf_reader_publish(r, l); /* a copy is handed out */
 		} else {
-			ret = r->fault;
+			rc = r->fault;
 		}
 	}
-	if (ret > 0 && NPF_UNLIKELY(r->gap)) {
+	if (rc > 0 && NPF_UNLIKELY(r->gap)) {
 		v->gap = (uint32_t)NPF_MIN(v->gap + r->gap, (uint64_t)UINT32_MAX);
 		r->gap = 0;
 	}
-	return ret;
+	return rc;
 }
 
 int npf_reader_next(struct npf_reader *r, struct npf_view *v)
 {
 	struct npf_reader_lane *l = r->held;
 
-	if (NPF_LIKELY(l)) {
+	if (NPF_LIKELY(l != NULL)) {
 		r->held = NULL;
 		if (l->pos - l->freed >= l->step)
 			npf_reader_publish(r, l);
 	}
 	l = r->run;
-	if (npf_reader_runs_on(r, l))
-		return npf_reader_take(r, l, v);
-	return npf_reader_next_chosen(r, v);
+	if (runs_on(r, l))
+		return take(r, l, v);
+	return next_chosen(r, v);
 }

@@ -122,7 +122,7 @@ proctype lane(byte i)
 	od
 }
 
-/* npf_reader_look */
+/* npf_reader_refresh */
 inline look(i)
 {
 	mark[i] = mem[MARK(i)];
