@@ -7,6 +7,8 @@
  */
 #include "device/iface_ring.h"
 
+#include "base/shared.h"
+
 #include <linux/ethtool.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
@@ -217,7 +219,7 @@ bool npf_iface_ring_peek(struct npf_iface_ring *r, struct npf_iface_frame *f)
 {
 	struct tpacket2_hdr *h = slot(r);
 	/* Acquire: the frame is whole before its status says so. */
-	uint32_t status = __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE);
+	uint32_t status = npf_shared_load32(&h->tp_status, memory_order_acquire);
 	const struct sockaddr_ll *from = (const void *)((const uint8_t *)h + r->offer);
 
 	if ((status & TP_STATUS_USER) == 0)
@@ -249,7 +251,7 @@ bool npf_iface_ring_peek(struct npf_iface_ring *r, struct npf_iface_frame *f)
 void npf_iface_ring_release(struct npf_iface_ring *r)
 {
 	/* Release: the frame was read before the kernel may write there. */
-	__atomic_store_n(&slot(r)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+	npf_shared_store32(&slot(r)->tp_status, TP_STATUS_KERNEL, memory_order_release);
 	r->long_len = 0;
 	if (++r->next == r->n_slots)
 		r->next = 0;

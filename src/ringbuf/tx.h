@@ -16,6 +16,7 @@
 
 #include "base/base.h"
 #include "base/doorbell.h"
+#include "base/shared.h"
 
 #include <assert.h>
 
@@ -159,10 +160,10 @@ static inline int npf_tx_walk_next(struct npf_tx_walk *w, struct npf_tx_item *it
 	if (room < sizeof(*rec))
 		return -EPROTO;
 	it->frame = rec + 1;
-	it->len = __atomic_load_n(&rec->len, __ATOMIC_RELAXED);
-	it->repeat = __atomic_load_n(&rec->repeat, __ATOMIC_RELAXED);
-	it->flags = __atomic_load_n(&rec->flags, __ATOMIC_RELAXED);
-	it->at_ns = __atomic_load_n(&rec->at_ns, __ATOMIC_RELAXED);
+	it->len = npf_shared_load32(&rec->len, memory_order_relaxed);
+	it->repeat = npf_shared_load32(&rec->repeat, memory_order_relaxed);
+	it->flags = npf_shared_load32(&rec->flags, memory_order_relaxed);
+	it->at_ns = npf_shared_load64(&rec->at_ns, memory_order_relaxed);
 	space = npf_tx_space(it->len);
 	if (it->len == 0 || it->len > NPF_TX_MAXFRAME || it->repeat == 0 ||
 		(it->flags & ~NPF_TX_FLAGS) != 0 || space > room)

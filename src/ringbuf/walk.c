@@ -15,6 +15,7 @@
  * word is loaded once and its copy used. Whatever the memory holds, nothing outside the mapped data
  * is read.
  */
+#include "base/shared.h"
 #include "ringbuf/reader.h"
 
 #include <string.h>
@@ -260,7 +261,7 @@ static inline int take(struct npf_reader *r, struct npf_reader_lane *l, struct n
 {
 	const struct npf_rec *rec = (const struct npf_rec *)(l->data + l->off);
 	/* Once: what is checked is what is used. */
-	uint32_t caplen = __atomic_load_n(&rec->caplen, __ATOMIC_RELAXED);
+	uint32_t caplen = npf_shared_load32(&rec->caplen, memory_order_relaxed);
 	uint64_t space = npf_rec_space(caplen);
 
 	if (NPF_UNLIKELY(caplen > NPF_REC_MAXCAP || space > l->head - l->pos)) {

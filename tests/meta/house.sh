@@ -5,6 +5,7 @@
 #
 #   licence   every source file names its licence in its first lines
 #   format    clang-format would change nothing
+#   atomics   the product's code uses C11's atomics, no builtins of the compiler and no volatile
 #   spelling  codespell finds nothing
 #   man       mandoc finds nothing to say about the manual pages
 #   shell     bash can parse every shell script, and shellcheck finds no error in it
@@ -49,6 +50,14 @@ format)
 	need clang-format
 	c_files | xargs clang-format --dry-run -Werror
 	;;
+atomics)
+	bad=$(c_files | grep '^src/' | xargs grep -nE '\b(__atomic_|__sync_|__ATOMIC_|volatile\b)' | grep -v '__asm__ volatile' || true)
+	[ -z "$bad" ] || {
+		echo "use <stdatomic.h>, or base/shared.h for a word of somebody else's layout:"
+		echo "$bad"
+		exit 1
+	}
+	;;
 spelling)
 	need codespell
 	files | grep -vE '\.pcap(ng)?$|/corpus/.*/' | xargs codespell \
@@ -83,7 +92,7 @@ python)
 	;;
 all)
 	bad=0
-	for check in licence format spelling man shell python; do
+	for check in licence format atomics spelling man shell python; do
 		echo "$check"
 		"$self" $check . || bad=1
 	done

@@ -14,7 +14,7 @@ import sys
 
 ROW = re.compile(r"^ \*  (W(\d+)) (R(\d+))  ", re.M)
 LABEL = re.compile(r"/\* ([WR]\d+): ([a-z_]+)( fence)?, pairs with ([WR]\d+)\.")
-ORDER = re.compile(r"memory_order_(\w+)|__ATOMIC_(\w+)")
+ORDER = re.compile(r"memory_order_(\w+)")
 NEAR = 7  # lines from the end of a label's comment to its operation
 
 
@@ -55,7 +55,7 @@ def main():
                 faults.append(f"{where}: {label} has no operation below it")
                 continue
             found = ORDER.search(lines[op])
-            if (found[1] or found[2]).lower() != order:
+            if found[1] != order:
                 faults.append(f"{where}: {label} says {order}, its operation does not")
             seen.add(label)
             labelled.add(op)
@@ -63,7 +63,7 @@ def main():
                 labelled.update((op - 1, op + 1))
         for i, line in enumerate(lines):
             found = ORDER.search(line)
-            if found and (found[1] or found[2]).lower() != "relaxed" and i not in labelled:
+            if found and found[1] != "relaxed" and i not in labelled:
                 faults.append(f"{path.name}:{i + 1}: a strong order without a label")
     faults += [f"{label} is in the table, but not in the code" for label in edges.keys() - seen]
     print("\n".join(faults) or f"{len(edges) // 2} edges, both sides of each in the code")
