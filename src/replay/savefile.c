@@ -27,12 +27,12 @@ bool npf_savefile_is(const char *path)
 	};
 	uint8_t head[4];
 	FILE *f = fopen(path, "rb");
-	bool full = f && fread(head, sizeof(head), 1, f) == 1;
+	bool full = f != NULL && fread(head, sizeof(head), 1, f) == 1;
 
-	if (f)
+	if (f != NULL)
 		fclose(f);
 	for (size_t i = 0; full && i < NPF_ARRAY_LEN(magics); i++) {
-		if (!memcmp(head, magics[i], sizeof(head)))
+		if (memcmp(head, magics[i], sizeof(head)) == 0)
 			return true;
 	}
 	return false;
@@ -57,10 +57,10 @@ static int append(struct npf_savefile *s, struct room *room, const struct npf_sa
 		return 0;
 	}
 	if (s->n_packets == room->packets) {
-		size_t more = room->packets ? room->packets * 2 : 1024;
+		size_t more = room->packets > 0 ? room->packets * 2 : 1024;
 		void *p = reallocarray(s->packets, more, sizeof(*s->packets));
 
-		if (!p)
+		if (p == NULL)
 			return -ENOMEM;
 		s->packets = p;
 		room->packets = more;
@@ -69,7 +69,7 @@ static int append(struct npf_savefile *s, struct room *room, const struct npf_sa
 		size_t more = room->data * 2 + h->caplen + ROOM;
 		void *p = realloc(s->data, more);
 
-		if (!p)
+		if (p == NULL)
 			return -ENOMEM;
 		s->data = p;
 		room->data = more;
@@ -91,7 +91,7 @@ static int append(struct npf_savefile *s, struct room *room, const struct npf_sa
 }
 
 /* Where the file is damaged, and how to save what stands before that. */
-static void say_damage(const char *path, size_t n, long at, const char *why, char *err)
+static void format_damage(const char *path, size_t n, long at, const char *why, char *err)
 {
 	char place[32] = "";
 
@@ -129,7 +129,7 @@ static int read_all(pcap_t *p, const char *path, struct npf_savefile *s,
 		s->span_ns += s->span_ns / (s->n_packets - 1);
 	if (got != PCAP_ERROR)
 		return 0;
-	say_damage(path, s->n_packets + s->n_skipped, at, pcap_geterr(p), err);
+	format_damage(path, s->n_packets + s->n_skipped, at, pcap_geterr(p), err);
 	return -EINVAL;
 }
 
@@ -168,7 +168,7 @@ int npf_savefile_load(
 	struct npf_savefile *s = calloc(1, sizeof(*s));
 	int rc = 0;
 
-	if (!p) {
+	if (p == NULL) {
 		/* libpcap names the file only when it can't be opened. */
 		snprintf(err, NPF_SAVEFILE_ERR,
 			strncmp(why, path, strlen(path)) ? "%.60s: %s" : "%.0s%s", path, why);
@@ -180,16 +180,16 @@ int npf_savefile_load(
 			pcap_datalink_val_to_description_or_dlt(pcap_datalink(p)));
 		rc = -EINVAL;
 	}
-	if (!rc)
-		rc = s ? read_all(p, path, s, want ? want : &all, err) : -ENOMEM;
+	if (rc == 0)
+		rc = s != NULL ? read_all(p, path, s, want != NULL ? want : &all, err) : -ENOMEM;
 	pcap_close(p);
 	if (rc == -ENOMEM)
 		snprintf(err, NPF_SAVEFILE_ERR, "%.150s does not fit the memory", path);
-	if (!rc && !s->n_packets) {
+	if (rc == 0 && s->n_packets == 0) {
 		snprintf(err, NPF_SAVEFILE_ERR, "%.150s: no packet that can be sent", path);
 		rc = -ENODATA;
 	}
-	if (rc) {
+	if (rc < 0) {
 		npf_savefile_free(s);
 		return rc;
 	}
@@ -199,7 +199,7 @@ int npf_savefile_load(
 
 struct npf_savefile *npf_savefile_free(struct npf_savefile *s)
 {
-	if (s) {
+	if (s != NULL) {
 		free(s->data);
 		free(s->packets);
 		free(s);
