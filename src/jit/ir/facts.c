@@ -122,7 +122,7 @@ static int implied(const struct ir *ir, uint32_t v, bool truth, const struct ir_
 	return -1;
 }
 
-int ir_decide(const struct ir *ir, const struct ir_order *o, uint32_t b, int side, uint32_t v)
+int ir_decide(struct ir *ir, const struct ir_order *o, uint32_t b, int side, uint32_t v)
 {
 	const struct ir_val p = ir->vals[v];
 
@@ -180,7 +180,7 @@ int ir_rewrite(struct ir *ir, uint32_t (*make)(struct ir *ir, const struct ir_va
 	npf_autofree bool *used = calloc(n, sizeof(*used));
 	struct ir_order o;
 
-	if (map == NULL || used == NULL || ir_order_init(&o, ir) < 0)
+	if (map == NULL || used == NULL || ir_order_init_counted(&o, ir) < 0)
 		return -ENOMEM;
 	mark_used(ir, &o, used);
 	for (uint32_t v = 1; v < n && !ir->failed; v++) {

@@ -6,7 +6,7 @@
  * hold nothing but a decision (branch, return), and what they decide on are values, pure
  * expressions over the packet. Equal expressions are one value (they are hashed when made), so a
  * redundant load or predicate never comes into being. No value has a place in the program until
- * ir_schedule() gives it one: passes move decisions about without moving code.
+ * sched_build() gives it one: passes move decisions about without moving code.
  *
  * What makes that sound: a value may be computed anywhere that all its loads are in range, and a
  * length check is an ordinary decision (IR_INR) that dominates the blocks that need it. A block
@@ -150,12 +150,12 @@ struct ir {
  *
  * Filters come from people who may want the compiler to take long, so each loop that could take
  * more than a few steps an element is counted. What a pass searches is bounded by may_search, which
- * makes programs slower, not wrong; beyond may_spend all fails (`failed`, ir_is_too_dear()). Those
- * who only read the program count too.
+ * makes programs slower, not wrong; beyond may_spend all fails (`failed`, ir_is_too_dear()). What
+ * only reads the program counts, too, and so has it without const.
  */
-static inline void ir_spend(const struct ir *ir, uint64_t steps)
+static inline void ir_spend(struct ir *ir, uint64_t steps)
 {
-	((struct ir *)(uintptr_t)ir)->spent += steps;
+	ir->spent += steps;
 }
 
 static inline bool ir_may_search(const struct ir *ir)
@@ -237,7 +237,7 @@ uint32_t ir_compute(enum ir_op op, uint32_t a, uint32_t b, uint32_t c);
 /*
  * ir_build - the decisions that a verified program makes.
  * @share: values are shared between blocks and placed later. Where the program makes that too dear
- * (see ir_schedule) build again without: then every value is pinned where it was computed.
+ * (see sched_build) build again without: then every value is pinned where it was computed.
  */
 int ir_build(struct ir *ir, const struct npf_bpf_insn *insns, uint32_t n_insns,
 	const struct npf_bpf_aux *aux, bool share);
@@ -254,9 +254,13 @@ struct ir_order {
 	uint32_t *idom;   /* by block: immediate dominator, 0 for the entry */
 	uint32_t *depth;
 	uint32_t *jump; /* a dominator further up, to climb in O(log n) */
+	uint64_t steps; /* that finding all this took */
 };
 
+/* Return: 0 or -ENOMEM. */
 int ir_order_init(struct ir_order *o, const struct ir *ir);
+/* The same as part of compiling the program: what it took is spent. */
+int ir_order_init_counted(struct ir_order *o, struct ir *ir);
 void ir_order_fini(struct ir_order *o);
 bool ir_dominates(const struct ir_order *o, uint32_t a, uint32_t b);
 
@@ -267,7 +271,7 @@ bool ir_dominates(const struct ir_order *o, uint32_t a, uint32_t b);
  * is taken when its predicate is @side (0, 1), or on either (-1).
  * Return: 0, 1, or -1: not known.
  */
-int ir_decide(const struct ir *ir, const struct ir_order *o, uint32_t b, int side, uint32_t v);
+int ir_decide(struct ir *ir, const struct ir_order *o, uint32_t b, int side, uint32_t v);
 
 /*
  * ir_rewrite - make every value that is used anew, with what its operands have become.

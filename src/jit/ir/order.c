@@ -11,32 +11,18 @@
 
 #include <string.h>
 
-int ir_order_init(struct ir_order *o, const struct ir *ir)
+/* The blocks that can be reached, in reverse postorder. f before t: t then comes right after its
+ * branch. */
+static int sort_blocks(struct ir_order *o, const struct ir *ir)
 {
-	const size_t n = ir->n_blocks;
+	const uint32_t n = ir->n_blocks;
 	npf_autofree uint32_t *stack = malloc(n * sizeof(*stack));
 	npf_autofree uint8_t *side = calloc(n, 1);
 	uint32_t depth = 0;
-	uint32_t left = (uint32_t)n;
+	uint32_t left = n;
 
-	*o = (struct ir_order){
-		.block = malloc(n * sizeof(uint32_t)),
-		.pos = malloc(n * sizeof(uint32_t)),
-		.n_pred = calloc(n, sizeof(uint32_t)),
-		.by_true = calloc(n, sizeof(bool)),
-		.idom = calloc(n, sizeof(uint32_t)),
-		.depth = calloc(n, sizeof(uint32_t)),
-		.jump = calloc(n, sizeof(uint32_t)),
-	};
-	if (stack == NULL || side == NULL || o->block == NULL || o->pos == NULL ||
-		o->n_pred == NULL || o->by_true == NULL || o->idom == NULL || o->depth == NULL ||
-		o->jump == NULL) {
-		ir_order_fini(o);
+	if (stack == NULL || side == NULL)
 		return -ENOMEM;
-	}
-
-	/* Depth first, f before t: in reverse postorder t then comes right after its branch. */
-	memset(o->pos, 0xff, n * sizeof(*o->pos));
 	stack[depth++] = ir->entry;
 	side[ir->entry] = 1;
 	while (depth > 0) {
@@ -57,61 +43,100 @@ int ir_order_init(struct ir_order *o, const struct ir *ir)
 			stack[depth++] = to;
 		}
 	}
-	o->n = (uint32_t)n - left;
+	o->n = n - left;
 	memmove(o->block, o->block + left, o->n * sizeof(*o->block));
-	ir_spend(ir, 2 * (uint64_t)o->n);
-
+	memset(o->pos, 0xff, n * sizeof(*o->pos));
 	for (uint32_t i = 0; i < o->n; i++)
 		o->pos[o->block[i]] = i;
+	o->steps += 2 * (uint64_t)o->n;
+	return 0;
+}
+
+/* Put b, whose immediate dominator is final, into the tree of dominators. */
+static void add_to_tree(struct ir_order *o, uint32_t b)
+{
+	const uint32_t p = o->idom[b];
+	const uint32_t q = o->jump[p];
+
+	o->depth[b] = o->depth[p] + 1;
+	o->jump[b] =
+		o->depth[p] - o->depth[q] == o->depth[q] - o->depth[o->jump[q]] ? o->jump[q] : p;
+}
+
+/* The nearest common ancestor of two blocks in the tree. */
+static uint32_t common_ancestor(struct ir_order *o, uint32_t x, uint32_t y)
+{
+	while (x != y) {
+		o->steps++;
+		if (o->depth[x] < o->depth[y]) {
+			uint32_t swap = x;
+
+			x = y;
+			y = swap;
+		}
+		/* x is the deeper, or both are equally deep. */
+		if (o->depth[x] > o->depth[y]) {
+			x = o->depth[o->jump[x]] >= o->depth[y] ? o->jump[x] : o->idom[x];
+		} else if (o->jump[x] != o->jump[y]) {
+			x = o->jump[x];
+			y = o->jump[y];
+		} else {
+			x = o->idom[x];
+			y = o->idom[y];
+		}
+	}
+	return x;
+}
+
+static void find_dominators(struct ir_order *o, const struct ir *ir)
+{
+	o->jump[ir->entry] = ir->entry;
 	for (uint32_t i = 0; i < o->n; i++) {
 		const uint32_t b = o->block[i];
 		const struct ir_block *bl = &ir->blocks[b];
 		const uint32_t to[2] = {bl->t, bl->f};
 		const uint32_t n_to = bl->term == IR_BR ? 2 : bl->term == IR_JMP ? 1 : 0;
 
-		/* All that leads here has been seen: idom is final. Now its place in the tree. */
-		if (b == ir->entry) {
-			o->jump[b] = b;
-		} else {
-			const uint32_t p = o->idom[b];
-			const uint32_t q = o->jump[p];
-
-			o->depth[b] = o->depth[p] + 1;
-			o->jump[b] = o->depth[p] - o->depth[q] == o->depth[q] - o->depth[o->jump[q]]
-					     ? o->jump[q]
-					     : p;
-		}
+		/* All blocks that lead here come before: idom is final. */
+		if (b != ir->entry)
+			add_to_tree(o, b);
 		for (uint32_t j = 0; j < n_to; j++) {
-			uint32_t x = o->idom[to[j]];
-			uint32_t y = b;
+			const bool is_first = o->n_pred[to[j]]++ == 0;
 
 			o->by_true[to[j]] = j == 0;
-			if (o->n_pred[to[j]]++ == 0)
-				x = b;
-			while (x != y) {
-				ir_spend(ir, 1);
-				if (o->depth[x] < o->depth[y]) {
-					uint32_t swap = x;
-
-					x = y;
-					y = swap;
-				}
-				/* x is the deeper, or both are equally deep. */
-				if (o->depth[x] > o->depth[y])
-					x = o->depth[o->jump[x]] >= o->depth[y] ? o->jump[x]
-										: o->idom[x];
-				else if (o->jump[x] != o->jump[y]) {
-					x = o->jump[x];
-					y = o->jump[y];
-				} else {
-					x = o->idom[x];
-					y = o->idom[y];
-				}
-			}
-			o->idom[to[j]] = x;
+			o->idom[to[j]] = is_first ? b : common_ancestor(o, o->idom[to[j]], b);
 		}
 	}
+}
+
+int ir_order_init(struct ir_order *o, const struct ir *ir)
+{
+	const size_t n = ir->n_blocks;
+
+	*o = (struct ir_order){
+		.block = malloc(n * sizeof(uint32_t)),
+		.pos = malloc(n * sizeof(uint32_t)),
+		.n_pred = calloc(n, sizeof(uint32_t)),
+		.by_true = calloc(n, sizeof(bool)),
+		.idom = calloc(n, sizeof(uint32_t)),
+		.depth = calloc(n, sizeof(uint32_t)),
+		.jump = calloc(n, sizeof(uint32_t)),
+	};
+	if (o->block == NULL || o->pos == NULL || o->n_pred == NULL || o->by_true == NULL ||
+		o->idom == NULL || o->depth == NULL || o->jump == NULL || sort_blocks(o, ir) < 0) {
+		ir_order_fini(o);
+		return -ENOMEM;
+	}
+	find_dominators(o, ir);
 	return 0;
+}
+
+int ir_order_init_counted(struct ir_order *o, struct ir *ir)
+{
+	int rc = ir_order_init(o, ir);
+
+	ir_spend(ir, o->steps);
+	return rc;
 }
 
 void ir_order_fini(struct ir_order *o)

@@ -163,7 +163,7 @@ int ir_pass_chains(struct ir *ir)
 		.budget = 4 * ir->n_blocks};
 	struct ir_order o;
 
-	if (end == NULL || is_private == NULL || gone == NULL || ir_order_init(&o, ir) < 0)
+	if (end == NULL || is_private == NULL || gone == NULL || ir_order_init_counted(&o, ir) < 0)
 		return -ENOMEM;
 	follow_jumps(&c, &o);
 	for (uint32_t i = 0; i < o.n && !ir->failed; i++) {

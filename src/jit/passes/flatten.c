@@ -154,7 +154,7 @@ static void study_return(struct flat *f, uint32_t v)
 /* Find what the head can reach; false: too much, not of the kind, or searched enough already. */
 static bool gather(struct flat *f, uint32_t head)
 {
-	const struct ir *ir = f->ir;
+	struct ir *ir = f->ir;
 	const struct ir_val *first = &ir->vals[ir->blocks[head].v];
 	bool any_check = false;
 
@@ -426,7 +426,7 @@ int ir_pass_flatten(struct ir *ir)
 
 	if (instead == NULL || is_head == NULL || is_flat == NULL || best == NULL ||
 		block_of == NULL || result == NULL || seen == NULL || moved == NULL ||
-		moved_at == NULL || ir_order_init(&o, ir) < 0)
+		moved_at == NULL || ir_order_init_counted(&o, ir) < 0)
 		return -ENOMEM;
 	ir->fold = ir_simplify; /* a choice between predicates only becomes logic by folding */
 	plan(&f, &o, best, is_flat);

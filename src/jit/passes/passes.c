@@ -72,7 +72,7 @@ int ir_pass_checks(struct ir *ir)
 	npf_autofree uint32_t *most = calloc(ir->n_blocks, sizeof(*most));
 	struct ir_order o;
 
-	if (least == NULL || most == NULL || ir_order_init(&o, ir) < 0)
+	if (least == NULL || most == NULL || ir_order_init_counted(&o, ir) < 0)
 		return -ENOMEM;
 	memset(least, 0xff, ir->n_blocks * sizeof(*least));
 	least[ir->entry] = 0;
@@ -115,7 +115,7 @@ int ir_pass_checks(struct ir *ir)
 
 /* Where control goes that enters `to` from b's side: past all that is known on this way. */
 static uint32_t thread_edge(
-	const struct ir *ir, const struct ir_order *o, uint32_t b, int side, uint32_t to)
+	struct ir *ir, const struct ir_order *o, uint32_t b, int side, uint32_t to)
 {
 	for (unsigned int i = 0; i < 64 && ir_may_search(ir); i++) {
 		const struct ir_block *bl = &ir->blocks[to];
@@ -141,7 +141,7 @@ int ir_pass_thread(struct ir *ir)
 {
 	struct ir_order o;
 
-	if (ir_order_init(&o, ir) < 0)
+	if (ir_order_init_counted(&o, ir) < 0)
 		return -ENOMEM;
 	/*
 	 * Redirecting an edge past x to y adds a way into y, but takes nothing from what dominators
@@ -252,7 +252,7 @@ int ir_pass_sweep(struct ir *ir)
 		rc = ir_pass_thread(ir);
 	if (rc < 0)
 		return rc;
-	if (n_uses == NULL || ir_order_init(&o, ir) < 0)
+	if (n_uses == NULL || ir_order_init_counted(&o, ir) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < o.n; i++) {
 		const struct ir_block *bl = &ir->blocks[o.block[i]];

@@ -393,8 +393,8 @@ static void emit_all(struct emit *e)
 	emit_epilogue(e, frame);
 }
 
-int emit_function(struct x86 *x, const struct ir *ir, uint32_t max_steps,
-	struct emit_tables *tables, size_t *startp)
+int emit_function(struct x86 *x, struct ir *ir, uint32_t max_steps, struct emit_tables *tables,
+	size_t *startp)
 {
 	npf_autofree uint32_t *labels = calloc(ir->n_blocks, sizeof(*labels));
 	struct emit e = {.x = x, .ir = ir, .labels = labels, .tables = tables};

@@ -24,8 +24,8 @@ struct emit_tables {
  * @startp: where it begins
  * Return: 0; -ENOMEM; -E2BIG when the program would take more than max_steps steps.
  */
-int emit_function(struct x86 *x, const struct ir *ir, uint32_t max_steps,
-	struct emit_tables *tables, size_t *startp);
+int emit_function(struct x86 *x, struct ir *ir, uint32_t max_steps, struct emit_tables *tables,
+	size_t *startp);
 
 /* Append the tables that the functions look into, then fill in all displacements. */
 int emit_tables_finish(struct x86 *x, struct emit_tables *tables);

@@ -45,7 +45,7 @@ struct emit_set {
 
 struct emit {
 	struct x86 *x;
-	const struct ir *ir;
+	struct ir *ir;
 	struct sched s;
 	uint32_t *labels; /* by block */
 	uint32_t loop, done;

@@ -15,7 +15,7 @@
 
 struct placer {
 	struct sched *s;
-	const struct ir *ir;
+	struct ir *ir;
 	uint32_t *step_of; /* by value: where it was computed last */
 	uint32_t *stack;
 	uint32_t max_steps;
@@ -190,7 +190,7 @@ static void extend(struct sched *s, uint32_t i, uint32_t to)
 	}
 }
 
-int sched_build(struct sched *s, const struct ir *ir, uint32_t max_steps)
+int sched_build(struct sched *s, struct ir *ir, uint32_t max_steps)
 {
 	npf_autofree uint32_t *step_of = calloc(ir->n_vals, sizeof(*step_of));
 	npf_autofree uint32_t *stack = malloc(3 * (size_t)ir->n_vals * sizeof(*stack));
@@ -200,7 +200,7 @@ int sched_build(struct sched *s, const struct ir *ir, uint32_t max_steps)
 	*s = (struct sched){.cap_steps = 256, .n_steps = 1};
 	s->steps = calloc(s->cap_steps, sizeof(*s->steps));
 	if (step_of == NULL || stack == NULL || s->steps == NULL ||
-		ir_order_init(&s->order, ir) < 0) {
+		ir_order_init_counted(&s->order, ir) < 0) {
 		sched_fini(s);
 		return -ENOMEM;
 	}
@@ -346,7 +346,7 @@ static int assign(struct assigner *as, const struct ir *ir)
 	return s->n_words <= SCHED_MAX_WORDS ? 0 : -E2BIG;
 }
 
-int sched_assign(struct sched *s, const struct ir *ir, uint32_t n_regs)
+int sched_assign(struct sched *s, struct ir *ir, uint32_t n_regs)
 {
 	npf_autofree struct free_word *free_words = malloc(s->n_steps * sizeof(*free_words));
 	npf_autofree uint32_t *ending = calloc(s->n_steps, sizeof(*ending));

@@ -34,10 +34,10 @@ struct sched {
 };
 
 /* Return: 0, -ENOMEM, -E2BIG: more than max_steps. */
-int sched_build(struct sched *s, const struct ir *ir, uint32_t max_steps);
+int sched_build(struct sched *s, struct ir *ir, uint32_t max_steps);
 /* n_regs registers, all alike. Return: 0, -ENOMEM, -E2BIG: more than SCHED_MAX_WORDS on the stack.
  */
-int sched_assign(struct sched *s, const struct ir *ir, uint32_t n_regs);
+int sched_assign(struct sched *s, struct ir *ir, uint32_t n_regs);
 void sched_fini(struct sched *s);
 
 /* Is this (cond ? k : 0), which needs no branch and no conditional move? */
