@@ -28,7 +28,7 @@
 
 #include "jit/filter.h"
 
-static uint32_t get(_Atomic uint32_t *a)
+static uint32_t get(const _Atomic uint32_t *a)
 {
 	return atomic_load_explicit(a, memory_order_relaxed);
 }
@@ -139,7 +139,7 @@ static uint64_t cycles(void)
 }
 #endif
 
-static bool take_seat(struct npf_filter *f, uint32_t n)
+static bool take_seat(const struct npf_filter *f, uint32_t n)
 {
 	uint32_t length;
 
@@ -148,7 +148,7 @@ static bool take_seat(struct npf_filter *f, uint32_t n)
 	adapt_seat.filter = NULL;
 	if (n < ADAPT_MIN_BURST)
 		return false;
-	length = adapt_look(&f->adapt);
+	length = adapt_look(f->learns);
 	if (length == 0)
 		return false;
 	adapt_begin(&adapt_seat.trial, get(&f->adapt.preferred), length);
@@ -157,7 +157,7 @@ static bool take_seat(struct npf_filter *f, uint32_t n)
 	return true;
 }
 
-void adapt_run(struct npf_filter *f, const uint8_t *const *pkts, const uint32_t *lens,
+void adapt_run(const struct npf_filter *f, const uint8_t *const *pkts, const uint32_t *lens,
 	const uint32_t *caplens, uint32_t n, uint32_t *results)
 {
 	uint64_t begin;
@@ -174,7 +174,7 @@ void adapt_run(struct npf_filter *f, const uint8_t *const *pkts, const uint32_t 
 		return;
 	adapt_seat.idle = 0;
 	if (adapt_note(&adapt_seat.trial, spent, n)) {
-		adapt_settle(&f->adapt, &adapt_seat.trial);
+		adapt_settle(f->learns, &adapt_seat.trial);
 		adapt_seat.filter = NULL;
 	}
 }

@@ -153,6 +153,7 @@ static struct npf_filter *make(
 		.has_aux = opts != NULL && opts->aux != NULL,
 		.n_insns = n_insns,
 	};
+	f->learns = &f->adapt;
 	if (f->has_aux)
 		f->aux = *opts->aux;
 	memcpy(f->insns, insns, n_insns * sizeof(*insns));
@@ -269,8 +270,7 @@ static void run_tight_burst(const struct npf_filter *f, const uint8_t *const *pk
 	if (NPF_UNLIKELY(f->n_forms == 0))
 		interpret_burst(f, pkts, lens, caplens, n, results);
 	else if (f->n_forms > 1 && NPF_UNLIKELY(adapt_is_due(f)))
-		/* What is learnt does not change what the filter says: it is const to its users. */
-		adapt_run((struct npf_filter *)(uintptr_t)f, pkts, lens, caplens, n, results);
+		adapt_run(f, pkts, lens, caplens, n, results);
 	else
 		preferred_form(f)(pkts, caplens, results, lens, n);
 }

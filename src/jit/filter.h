@@ -30,6 +30,9 @@ struct npf_filter {
 	unsigned int n_forms; /* 0: interpreted */
 	enum npf_backend backend;
 	struct adapt adapt;
+	/* &adapt: what a run learns does not change what the filter says, so a run has the filter
+	 * const and writes by this. */
+	struct adapt *learns;
 	bool has_aux;
 	struct npf_bpf_aux aux;
 	struct code code;
@@ -63,7 +66,7 @@ static inline bool adapt_is_due(const struct npf_filter *f)
 }
 
 /* Run such a burst, with the form that a trial says if it is one of a trial; see adapt.c. */
-void adapt_run(struct npf_filter *f, const uint8_t *const *pkts, const uint32_t *lens,
+void adapt_run(const struct npf_filter *f, const uint8_t *const *pkts, const uint32_t *lens,
 	const uint32_t *caplens, uint32_t n, uint32_t *results);
 
 #endif
