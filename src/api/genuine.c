@@ -84,13 +84,13 @@ static void *try(const char *path)
 static void copy_object(void *dl, const char *name, void *to, size_t size)
 {
 	void *from = dlsym(dl, name);
-	const ElfW(Sym) *sym = NULL;
+	void *sym = NULL;
 	Dl_info info;
 
 	if (from == NULL || from == to)
 		return;
-	if (dladdr1(from, &info, (void **)&sym, RTLD_DL_SYMENT) != 0 && sym != NULL)
-		memcpy(to, from, NPF_MIN(size, (size_t)sym->st_size));
+	if (dladdr1(from, &info, &sym, RTLD_DL_SYMENT) != 0 && sym != NULL)
+		memcpy(to, from, NPF_MIN(size, (size_t)((const ElfW(Sym) *)sym)->st_size));
 }
 
 static void load(void)

@@ -86,4 +86,13 @@ static inline int npf_steal_fd(int *fdp)
 		npf_stolen;                                                                        \
 	})
 
+/*
+ * A pointer without its const, for functions of others that take a plain pointer and do not write
+ * by it: struct iovec of a send, the arguments of execv(), free() of what its owner holds const.
+ */
+static inline void *npf_unconst(const void *p)
+{
+	return (void *)(uintptr_t)p;
+}
+
 #endif

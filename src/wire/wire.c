@@ -55,9 +55,9 @@ int npf_wire_send_msg(int fd, const struct npf_wire_hdr *hdr, const void *body, 
 		struct cmsghdr align;
 	} control = {{0}};
 	struct iovec iov[3] = {
-		{(void *)hdr, sizeof(*hdr)},
-		{(void *)body, body_len},
-		{(void *)tail, tail_len},
+		{npf_unconst(hdr), sizeof(*hdr)},
+		{npf_unconst(body), body_len},
+		{npf_unconst(tail), tail_len},
 	};
 	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = 3};
 	ssize_t n;

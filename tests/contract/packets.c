@@ -38,7 +38,7 @@ static void contents(void)
 	usleep(50000);
 	finding("unchanged until the next read", "%d", memcmp(before, data, hdr->caplen) == 0);
 	/* Programs do this. */
-	memset((u_char *)data, 0, hdr->caplen);
+	memset((void *)(uintptr_t)data, 0, hdr->caplen);
 	finding("next_ex 2", "%d", pcap_next_ex(p, &next_hdr, &next));
 	finding("small: lengths", "%u %u", next_hdr->caplen, next_hdr->len);
 	finding("small: content", "%u", checksum(next, next_hdr->caplen));

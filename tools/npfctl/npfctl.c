@@ -172,7 +172,7 @@ static void print_sessions(const json_t *j)
 
 static void print_counters(const json_t *list, const char *what)
 {
-	const json_t *item, *value;
+	json_t *item, *value;
 	const char *key;
 	size_t i;
 
@@ -185,8 +185,8 @@ static void print_counters(const json_t *list, const char *what)
 		if (json_is_integer(json_object_get(item, "id")))
 			printf("%" JSON_INTEGER_FORMAT " on %s\n", npfctl_num(item, "id"),
 				npfctl_str(item, "port"));
-		json_object_foreach((json_t *)item, key,
-			value) if (json_is_integer(value) && strcmp(key, "id") != 0)
+		json_object_foreach(
+			item, key, value) if (json_is_integer(value) && strcmp(key, "id") != 0)
 			printf("  %-18s %20" JSON_INTEGER_FORMAT "\n", key,
 				json_integer_value(value));
 	}

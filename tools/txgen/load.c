@@ -74,9 +74,8 @@ static int add(struct txgen *tx, const struct txgen_packet *p, char *err)
 int txgen_load(struct txgen *tx, char *err)
 {
 	/* testpmd's flowgen varies the destination over 1024 flows. */
-	static const struct txgen_packet plain = {(char *)"udp()", NULL, 1};
-	static const struct txgen_packet flows = {
-		(char *)"ip(dst=198.18.0.2-198.18.4.1)/udp()", NULL, 1};
+	static char udp[] = "udp()", many[] = "ip(dst=198.18.0.2-198.18.4.1)/udp()";
+	static const struct txgen_packet plain = {udp, NULL, 1}, flows = {many, NULL, 1};
 	int rc = 0;
 
 	unload(tx);

@@ -390,8 +390,10 @@ static unsigned char on_tab(EditLine *el, int ch)
 
 static char *prompt_text(EditLine *el)
 {
+	static char text[] = "npf-txgen> ";
+
 	(void)el;
-	return (char *)"npf-txgen> ";
+	return text;
 }
 
 static void read_terminal(struct txgen_prompt *p)

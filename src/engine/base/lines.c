@@ -23,7 +23,7 @@ int npf_lines_open(const char *path, int mode)
 
 int npf_lines_append(int fd, const char *line)
 {
-	struct iovec iov[2] = {{(char *)(uintptr_t)line, strlen(line)}, {(char *)"\n", 1}};
+	struct iovec iov[2] = {{npf_unconst(line), strlen(line)}, {npf_unconst("\n"), 1}};
 	struct stat st;
 	ssize_t n;
 

@@ -222,7 +222,7 @@ static json_t *nothing(const char *what)
 	return json_pack("{s:o, s:[]}", "time_ns", u64(npf_clock_realtime()), what);
 }
 
-json_t *npf_report(const struct npf_engine *e, const char *what, const struct npf_peer *peer)
+json_t *npf_report(struct npf_engine *e, const char *what, const struct npf_peer *peer)
 {
 	bool owner = npf_access_owner(peer);
 
@@ -235,7 +235,7 @@ json_t *npf_report(const struct npf_engine *e, const char *what, const struct np
 	if (strcmp(what, "stats") == 0)
 		return stats(e, peer);
 	if (strcmp(what, "dumps") == 0)
-		return npf_dumps_report((struct npf_engine *)e, peer);
+		return npf_dumps_report(e, peer);
 	if (strcmp(what, "monitors") == 0)
 		return owner ? npf_watch_report(e) : nothing("monitors");
 	if (strcmp(what, "sends") == 0)

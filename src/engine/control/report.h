@@ -14,6 +14,6 @@
  *        watches and sends.
  * Return: a new reference, or NULL: no such report, or out of memory.
  */
-json_t *npf_report(const struct npf_engine *e, const char *what, const struct npf_peer *peer);
+json_t *npf_report(struct npf_engine *e, const char *what, const struct npf_peer *peer);
 
 #endif

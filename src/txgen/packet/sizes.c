@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const uint64_t imix[] = {64, 594, 64, 64, 594, 64, 1514, 64, 594, 64, 64, 594};
+static uint64_t imix[] = {64, 594, 64, 64, 594, 64, 1514, 64, 594, 64, 64, 594};
 
 static_assert(sizeof(imix) == 12 * sizeof(imix[0]), "7 + 4 + 1");
 
@@ -38,7 +38,7 @@ int npf_sizes_parse(const char *text, struct npf_values *v, char *err)
 		struct npf_values mix = {
 			.kind = NPF_VALUES_LIST,
 			.count = NPF_ARRAY_LEN(imix),
-			.list = (uint64_t *)imix,
+			.list = imix,
 		};
 
 		return npf_values_copy(&mix, v);

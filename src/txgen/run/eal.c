@@ -90,7 +90,7 @@ static void again_without_hugepages(int argc, char **argv, int n_eal)
 	for (int i = 0; i < argc; i++) {
 		args[n++] = argv[i];
 		if (i == n_eal)
-			args[n++] = (char *)"--no-huge";
+			args[n++] = npf_unconst("--no-huge");
 	}
 	args[n] = NULL;
 	execv("/proc/self/exe", args);
@@ -114,7 +114,7 @@ int npf_gen_eal_init(int argc, char **argv, char *err)
 	if (!given(n_eal, argv + 1, memory_args)) {
 		huge = free_huge_mb() >= WANT_HUGE_MB;
 		plain = !huge;
-		args[n++] = (char *)(huge ? "--in-memory" : "--no-huge");
+		args[n++] = npf_unconst(huge ? "--in-memory" : "--no-huge");
 		if (plain)
 			fprintf(stderr,
 				"npf-txgen: fewer than %d MB of hugepages are free: using ordinary "
@@ -122,15 +122,15 @@ int npf_gen_eal_init(int argc, char **argv, char *err)
 				WANT_HUGE_MB);
 	}
 	if (plain && !given(n_eal, argv + 1, size_args)) {
-		args[n++] = (char *)"-m";
-		args[n++] = (char *)PLAIN_MB;
+		args[n++] = npf_unconst("-m");
+		args[n++] = npf_unconst(PLAIN_MB);
 	}
 	if (plain && !given(n_eal, argv + 1, shconf_args))
-		args[n++] = (char *)"--no-shconf";
+		args[n++] = npf_unconst("--no-shconf");
 	if (given(n_eal, argv + 1, vdev_args) && !given(n_eal, argv + 1, pci_args))
-		args[n++] = (char *)"--no-pci";
+		args[n++] = npf_unconst("--no-pci");
 	if (geteuid() && !given(n_eal, argv + 1, telemetry_args))
-		args[n++] = (char *)"--no-telemetry";
+		args[n++] = npf_unconst("--no-telemetry");
 	args[n] = NULL;
 	if (rte_eal_init(n, args) < 0) {
 		rc = rte_errno ? -rte_errno : -EINVAL;

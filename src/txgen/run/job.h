@@ -28,7 +28,7 @@ static inline void npf_counter_add(_Atomic uint64_t *c, uint64_t n)
 
 static inline uint64_t npf_counter_get(const _Atomic uint64_t *c)
 {
-	return atomic_load_explicit((_Atomic uint64_t *)c, memory_order_relaxed);
+	return atomic_load_explicit(c, memory_order_relaxed);
 }
 
 /* What of an mbuf a program needs to be set; the same for all its packets but the lengths. */

@@ -160,8 +160,8 @@ static void pacing(const struct npf_run *r, struct npf_result *res)
 
 void npf_run_result(const struct npf_run *r, struct npf_result *res)
 {
-	bool over = atomic_load_explicit(&((struct npf_run *)r)->over, memory_order_acquire);
-	uint64_t t0 = atomic_load_explicit(&((struct npf_run *)r)->t0, memory_order_relaxed);
+	bool over = atomic_load_explicit(&r->over, memory_order_acquire);
+	uint64_t t0 = atomic_load_explicit(&r->t0, memory_order_relaxed);
 	uint64_t end = over ? 0 : rte_rdtsc(), planned = 0;
 
 	res->n_ports = r->n_ports;
@@ -179,8 +179,7 @@ void npf_run_result(const struct npf_run *r, struct npf_result *res)
 		if (j->left < UINT64_MAX / 2)
 			planned += j->left + (j->n_made - j->head) + npf_counter_get(&j->packets);
 	}
-	res->stopped =
-		atomic_load_explicit(&((struct npf_run *)r)->stop_asked, memory_order_relaxed);
+	res->stopped = atomic_load_explicit(&r->stop_asked, memory_order_relaxed);
 	res->stalled = r->stalled;
 	/* Receiving and forwarding end when the workers do; sending a little before. */
 	if (over && (!end || r->n_fwd || res->stopped || res->stalled))

@@ -45,7 +45,7 @@ static int fill(struct peer_rte *p, const uint8_t *const *pkts, const uint32_t *
 		if (at >= 65536)
 			return -EINVAL;
 		if (m->buf_addr == NULL) {
-			m->buf_addr = (void *)(uintptr_t)pkts[i];
+			m->buf_addr = npf_unconst(pkts[i]);
 			m->data_len = (uint16_t)caplens[i];
 			m->pkt_len = lens[i];
 			m->nb_segs = 1;
@@ -67,7 +67,7 @@ static bool has_eal(void)
 
 	if (state < 0) {
 		sched_getaffinity(0, sizeof(cpus), &cpus);
-		state = rte_eal_init(NPF_ARRAY_LEN(argv) - 1, (char **)(uintptr_t)argv) >= 0;
+		state = rte_eal_init(NPF_ARRAY_LEN(argv) - 1, npf_unconst(argv)) >= 0;
 		sched_setaffinity(0, sizeof(cpus), &cpus);
 	}
 	return state != 0;
@@ -76,7 +76,7 @@ static bool has_eal(void)
 struct peer_rte *peer_rte_new(const struct npf_bpf_insn *insns, uint32_t n,
 	const uint8_t *const *pkts, const uint32_t *lens, const uint32_t *caplens, uint32_t n_pkts)
 {
-	struct bpf_program prog = {.bf_len = n, .bf_insns = (struct bpf_insn *)(uintptr_t)insns};
+	struct bpf_program prog = {.bf_len = n, .bf_insns = npf_unconst(insns)};
 	struct peer_rte *p = calloc(1, sizeof(*p));
 	struct rte_bpf_prm *prm;
 

@@ -36,21 +36,21 @@ struct game {
 	} way;
 };
 
-static int wait_fd(const struct game *g, unsigned int side)
+static int wait_fd(struct game *g, unsigned int side)
 {
 	return g->way == BELL ? g->bell[side].wait_fd : g->efd[side];
 }
 
-static void wake(const struct game *g, unsigned int side)
+static void wake(struct game *g, unsigned int side)
 {
 	if (g->way == BELL)
-		while (npf_doorbell_ring((struct npf_doorbell *)&g->bell[side]) > 0)
+		while (npf_doorbell_ring(&g->bell[side]) > 0)
 			bench_pause();
 	else
 		eventfd_write(g->efd[side], 1);
 }
 
-static void ring_play(const struct game *g, unsigned int side)
+static void ring_play(struct game *g, unsigned int side)
 {
 	struct npf_lane *l = npf_buffer_lane(g->b[side], 0);
 	int fds[NPF_BUFFER_NFDS];
@@ -86,7 +86,7 @@ static void ring_play(const struct game *g, unsigned int side)
 	npf_reader_free(r);
 }
 
-static void line_play(const struct game *g, unsigned int side)
+static void line_play(struct game *g, unsigned int side)
 {
 	for (uint64_t n = 0; n < g->hops * 2; n++) {
 		if (n % 2 == side)
@@ -97,7 +97,7 @@ static void line_play(const struct game *g, unsigned int side)
 	}
 }
 
-static void bare_play(const struct game *g, unsigned int side)
+static void bare_play(struct game *g, unsigned int side)
 {
 	for (uint64_t n = 0; n < g->hops * 2; n++) {
 		struct pollfd pfd = {.fd = wait_fd(g, side), .events = POLLIN};
@@ -112,8 +112,8 @@ static void bare_play(const struct game *g, unsigned int side)
 }
 
 struct player {
-	const struct game *g;
-	void (*play)(const struct game *g, unsigned int side);
+	struct game *g;
+	void (*play)(struct game *g, unsigned int side);
 };
 
 static void second(void *arg)
@@ -124,7 +124,7 @@ static void second(void *arg)
 }
 
 /* Nanoseconds for one way. */
-static double play(void (*fn)(const struct game *g, unsigned int side), enum way way)
+static double play(void (*fn)(struct game *g, unsigned int side), enum way way)
 {
 	struct npf_buffer_conf conf = {.size = 1 << 20, .n_lanes = 1};
 	struct game g = {

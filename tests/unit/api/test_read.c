@@ -54,7 +54,7 @@ static void a_program_may_write_into_its_packet(void **state)
 
 	arrive(*state, 0, 1, 60);
 	assert_int_equal(pcap_next_ex(p, &hdr, &data), 1);
-	memset((u_char *)data, 0, hdr->caplen);
+	memset(npf_unconst(data), 0, hdr->caplen);
 	arrive(*state, 1, 2, 60);
 	assert_int_equal(pcap_next_ex(p, &hdr, &data), 1);
 	assert_memory_equal(data, udp_packet(2, 60), 60);

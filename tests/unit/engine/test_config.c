@@ -377,9 +377,9 @@ static void a_port_that_no_file_tells_of_is_checked_as_one_of_a_file(void **stat
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
-		char *rules[] = {(char *)bad[i].allow};
-		struct npf_config_port p = {.name = (char *)bad[i].name,
-			.device = (char *)bad[i].device,
+		char *rules[] = {npf_unconst(bad[i].allow)};
+		struct npf_config_port p = {.name = npf_unconst(bad[i].name),
+			.device = npf_unconst(bad[i].device),
 			.allow = rules,
 			.n_allow = 1};
 
