@@ -106,11 +106,12 @@ enum npf_backend {
 	NPF_BACKEND_AUTO, /* the best that this CPU and this filter allow */
 	NPF_BACKEND_INTERP,
 	NPF_BACKEND_SCALAR,
-	NPF_BACKEND_AVX2,
-	NPF_BACKEND_AVX512,
+	NPF_N_BACKENDS,
 };
 
-/* NPF_JIT in the environment, else AUTO; -EINVAL for an unknown name. */
+/* The back end of that name. Return: 0 or -EINVAL. */
+int npf_backend_find(const char *name, enum npf_backend *b);
+/* The one that NPF_JIT in the environment names, else AUTO. Return: 0 or -EINVAL. */
 int npf_backend_from_env(enum npf_backend *b);
 const char *npf_backend_name(enum npf_backend b);
 

@@ -21,34 +21,6 @@
 /* Work, counted by ir_spend(): the worst programs known take 800 steps an instruction. */
 #define MAX_WORK(n) (2000 * (uint64_t)(n) + 1000000)
 
-static const char *const backend_names[] = {
-	[NPF_BACKEND_AUTO] = "auto",
-	[NPF_BACKEND_INTERP] = "interp",
-	[NPF_BACKEND_SCALAR] = "scalar",
-	[NPF_BACKEND_AVX2] = "avx2",
-	[NPF_BACKEND_AVX512] = "avx512",
-};
-
-const char *npf_backend_name(enum npf_backend b)
-{
-	return (size_t)b < NPF_ARRAY_LEN(backend_names) ? backend_names[b] : "unknown";
-}
-
-int npf_backend_from_env(enum npf_backend *b)
-{
-	const char *name = getenv("NPF_JIT");
-
-	if (name == NULL || *name == '\0')
-		name = "auto";
-	for (size_t i = 0; i < NPF_ARRAY_LEN(backend_names); i++) {
-		if (strcmp(name, backend_names[i]) == 0) {
-			*b = (enum npf_backend)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
 /* Both forms of the program, which is there as it was built. */
 static int generate_forms(struct generated *g, struct ir *ir, uint32_t passes, uint32_t max_steps,
 	const struct ir_watch *watch)
@@ -108,7 +80,17 @@ int filter_generate(struct generated *g, const struct npf_bpf_insn *insns, uint3
 	return rc;
 }
 
+/* ---- Back ends ---- */
+
+static bool is_x86_64(void)
+{
 #ifdef __x86_64__
+	return true;
+#else
+	return false;
+#endif
+}
+
 static int compile_scalar(struct npf_filter *f)
 {
 	struct generated g;
@@ -126,19 +108,66 @@ static int compile_scalar(struct npf_filter *f)
 			f->start[i] = g.start[i];
 			f->form[i] = (npf_burst_fn *)((uint8_t *)f->code.at + g.start[i]);
 		}
-		f->backend = NPF_BACKEND_SCALAR;
 		f->debug = debug_announce(&f->code, f->n_code);
 	}
 	x86_fini(&g.x);
 	return rc;
 }
-#else
-static int compile_scalar(struct npf_filter *f)
+
+/* What makes code of a filter's program; the later, the faster. */
+static const struct jit_backend {
+	const char *name;
+	bool (*is_supported)(void); /* by this CPU */
+	/* Sets what runs the filter: form, n_forms, code. Return: 0 or -errno, nothing is set. */
+	int (*compile)(struct npf_filter *f);
+} backends[NPF_N_BACKENDS] = {
+	[NPF_BACKEND_AUTO] = {.name = "auto"},
+	[NPF_BACKEND_INTERP] = {.name = "interp"}, /* what runs a filter without code */
+	[NPF_BACKEND_SCALAR] = {"scalar", is_x86_64, compile_scalar},
+};
+
+const char *npf_backend_name(enum npf_backend b)
 {
-	(void)f;
-	return -ENOTSUP;
+	return b < NPF_N_BACKENDS ? backends[b].name : "unknown";
 }
-#endif
+
+int npf_backend_find(const char *name, enum npf_backend *b)
+{
+	for (unsigned int i = 0; i < NPF_N_BACKENDS; i++) {
+		if (strcmp(name, backends[i].name) == 0) {
+			*b = (enum npf_backend)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int npf_backend_from_env(enum npf_backend *b)
+{
+	const char *name = getenv("NPF_JIT");
+
+	return npf_backend_find(name == NULL || *name == '\0' ? "auto" : name, b);
+}
+
+static int compile_by(struct npf_filter *f, enum npf_backend b)
+{
+	int rc = backends[b].is_supported() ? backends[b].compile(f) : -ENOTSUP;
+
+	if (rc == 0)
+		f->backend = b;
+	return rc;
+}
+
+/* The best that succeeds; without one the filter is interpreted. */
+static void compile_by_best(struct npf_filter *f)
+{
+	unsigned int b = NPF_N_BACKENDS - 1;
+
+	while (b > NPF_BACKEND_INTERP && compile_by(f, (enum npf_backend)b) < 0)
+		b--;
+}
+
+/* ---- Filters ---- */
 
 /* A filter that has its program, and nothing that runs it but the interpreter. */
 static struct npf_filter *make(
@@ -190,10 +219,10 @@ int npf_filter_compile(const struct npf_bpf_insn *insns, uint32_t n_insns,
 {
 	enum npf_backend backend = opts != NULL ? opts->backend : NPF_BACKEND_AUTO;
 	struct npf_filter *f;
+	int rc = 0;
 	int how;
-	int rc;
 
-	if (backend > NPF_BACKEND_SCALAR)
+	if (backend >= NPF_N_BACKENDS)
 		return -ENOTSUP;
 	how = npf_bpf_verify_loose(insns, n_insns, err);
 	if (how < 0)
@@ -203,12 +232,13 @@ int npf_filter_compile(const struct npf_bpf_insn *insns, uint32_t n_insns,
 	f = how > 0 ? make_loose(insns, n_insns, how, opts) : make(insns, n_insns, opts);
 	if (f == NULL)
 		return -ENOMEM;
-	if (backend != NPF_BACKEND_INTERP) {
-		rc = compile_scalar(f);
-		if (rc < 0 && backend == NPF_BACKEND_SCALAR) {
-			free(f);
-			return rc == -ENOMEM ? rc : -ENOTSUP;
-		}
+	if (backend == NPF_BACKEND_AUTO)
+		compile_by_best(f);
+	else if (backend != NPF_BACKEND_INTERP)
+		rc = compile_by(f, backend);
+	if (rc < 0) {
+		free(f);
+		return rc == -ENOMEM ? rc : -ENOTSUP;
 	}
 	*fp = f;
 	return 0;

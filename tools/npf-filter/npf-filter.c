@@ -23,7 +23,7 @@ static const char usage[] =
 	"  -S STAGE          print a stage: cbpf, ir, passes, asm (may be repeated)\n"
 	"  -r FILE           print the bytes kept of each packet of a savefile, 0 = rejected\n"
 	"  --raw             with -r: the filter's result, not limited to the packet's length\n"
-	"  --backend B       auto, interp, scalar, avx2, avx512; all compares them\n"
+	"  --backend B       auto, interp, scalar; all compares them\n"
 	"  --bench           time the back ends, on the packets of -r or a mix of our own\n"
 	"  -y LINKTYPE       compile for this link type (EN10MB unless -r says another)\n"
 	"  -s SNAPLEN        bytes to keep of an accepted packet (262144)\n"
@@ -92,14 +92,10 @@ static int parse_backend(const char *name, struct options *o)
 		o->all_backends = true;
 		return 0;
 	}
-	for (enum npf_backend b = NPF_BACKEND_AUTO; b <= NPF_BACKEND_AVX512; b++) {
-		if (strcmp(name, npf_backend_name(b)) == 0) {
-			o->all_backends = false;
-			o->backend = b;
-			return 0;
-		}
-	}
-	return complain("no back end is called %s (interp, scalar, avx2, avx512, auto, all)", name);
+	if (npf_backend_find(name, &o->backend) < 0)
+		return complain("no back end is called %s (interp, scalar, auto, all)", name);
+	o->all_backends = false;
+	return 0;
 }
 
 /* A whole number from lo to hi. */

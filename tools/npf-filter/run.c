@@ -39,8 +39,6 @@ static int compile(const struct npf_bpf_insn *insns, uint32_t n, enum npf_backen
 
 	if (rc == -EINVAL)
 		return complain("(%03u) %s", err.pc, err.reason);
-	if (rc == -ENOTSUP && backend > NPF_BACKEND_SCALAR)
-		return complain("the back end %s is not built", npf_backend_name(backend));
 	if (rc == -ENOTSUP)
 		return complain(
 			"the back end %s can't be used on this machine", npf_backend_name(backend));

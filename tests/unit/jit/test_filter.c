@@ -291,31 +291,25 @@ static void code_is_made_where_address_space_is_short(void **state)
 
 static void back_ends_that_are_not_built_say_so(void **state)
 {
-	static const enum npf_backend absent[] = {NPF_BACKEND_AVX2, NPF_BACKEND_AVX512};
+	const struct npf_filter_opts opts = {.backend = NPF_N_BACKENDS};
 	struct npf_filter *f = NULL;
 
 	(void)state;
-	for (size_t i = 0; i < NPF_ARRAY_LEN(absent); i++) {
-		const struct npf_filter_opts opts = {.backend = absent[i]};
-
-		assert_int_equal(npf_filter_compile(fifth_byte, 2, &opts, &f, NULL), -ENOTSUP);
-	}
+	assert_int_equal(npf_filter_compile(fifth_byte, 2, &opts, &f, NULL), -ENOTSUP);
 }
 
 static void the_environment_names_a_back_end(void **state)
 {
-	static const enum npf_backend all[] = {NPF_BACKEND_AUTO, NPF_BACKEND_INTERP,
-		NPF_BACKEND_SCALAR, NPF_BACKEND_AVX2, NPF_BACKEND_AVX512};
 	enum npf_backend b;
 
 	(void)state;
 	unsetenv("NPF_JIT");
 	assert_int_equal(npf_backend_from_env(&b), 0);
 	assert_int_equal(b, NPF_BACKEND_AUTO);
-	for (size_t i = 0; i < NPF_ARRAY_LEN(all); i++) {
-		setenv("NPF_JIT", npf_backend_name(all[i]), 1);
+	for (unsigned int i = 0; i < NPF_N_BACKENDS; i++) {
+		setenv("NPF_JIT", npf_backend_name((enum npf_backend)i), 1);
 		assert_int_equal(npf_backend_from_env(&b), 0);
-		assert_int_equal(b, all[i]);
+		assert_int_equal(b, i);
 	}
 	setenv("NPF_JIT", "sse9", 1);
 	assert_int_equal(npf_backend_from_env(&b), -EINVAL);
