@@ -9,7 +9,7 @@
 # sanitizers does one to two million pairs a second.
 set -eu
 pairs=${1:-1000000000} seed=${2:-100000000} build=${3:-build}
-test=$build/tests/conformance/test_jit_random
+test=$build/tests/conformance/test_random
 piece=20000000
 [ -x "$test" ] || {
 	echo "$test is not there: build first" >&2

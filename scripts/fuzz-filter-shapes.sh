@@ -10,7 +10,7 @@
 # about a million pairs a second. fuzz-filter-long.sh is the same for arbitrary programs.
 set -eu
 pairs=${1:-1000000000} seed=${2:-100000000} build=${3:-build}
-test=$build/tests/conformance/test_jit_structured
+test=$build/tests/conformance/test_structured
 per_program=256 piece=80000
 [ -x "$test" ] || {
 	echo "$test is not there: build first" >&2

@@ -17,10 +17,10 @@ huge() {
 }
 
 before=$(huge)
-"$here/ring-stress" -s 86400 -l 1 -r $((records / 2)) -x "$RANDOM$RANDOM"
-"$here/ring-stress" -s 86400 -l 1 -m 16000 -r $((records / 4)) -x "$RANDOM$RANDOM"
-"$here/ring-stress" -s 86400 -l 3 -r $((records / 4)) -x "$RANDOM$RANDOM"
-"$here/ring-kill" 10000
+"$here/test_stress" -s 86400 -l 1 -r $((records / 2)) -x "$RANDOM$RANDOM"
+"$here/test_stress" -s 86400 -l 1 -m 16000 -r $((records / 4)) -x "$RANDOM$RANDOM"
+"$here/test_stress" -s 86400 -l 3 -r $((records / 4)) -x "$RANDOM$RANDOM"
+"$here/test_kill" 10000
 after=$(huge)
 [ "$after" -ge "$before" ] || {
 	echo "$before hugepages free before, $after after: are they in use elsewhere?"

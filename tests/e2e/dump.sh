@@ -9,7 +9,7 @@
 need_root
 need tcpdump tshark capinfos jq setpriv zstdcat strace
 install_clients
-live=$NPF_BUILD/tests/e2e/live-dump
+live=$NPF_BUILD/tests/e2e/live_dump
 d=$t/dumps
 mkdir -m 777 "$d"
 

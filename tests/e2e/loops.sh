@@ -68,7 +68,7 @@ ok "a standing monitor counts what passes"
 
 # Dumps: a program's, npfctl's, of a port that replays the file for ever; and the one that stands.
 python3 "$packets" "$t/expected.pcap" | sort -u >"$t/expected"
-"$NPF_CLIENTS/tests/e2e/live-dump" npf3 "$t/got.pcap" 0 $((20 * want)) "$filter" >"$t/out" ||
+"$NPF_CLIENTS/tests/e2e/live_dump" npf3 "$t/got.pcap" 0 $((20 * want)) "$filter" >"$t/out" ||
 	fail "pcap_live_dump: $(cat "$t/out")"
 python3 "$packets" "$t/got.pcap" | sort -u >"$t/got"
 same "$t/expected" "$t/got" "pcap_live_dump writes what passes and nothing else"

@@ -79,7 +79,7 @@ ok "a blocking one waits a second for it"
 
 # What a handle sends itself is not in its dump, as it would not be in its capture.
 mkfifo "$t/go"
-SEND=7 "$NPF_CLIENTS/tests/e2e/live-dump" npf2 "$t/own.pcap" 0 0 <"$t/go" >"$t/out" &
+SEND=7 "$NPF_CLIENTS/tests/e2e/live_dump" npf2 "$t/own.pcap" 0 0 <"$t/go" >"$t/out" &
 dumper=$!
 add_background
 exec 3>"$t/go"

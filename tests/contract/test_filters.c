@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * filters.c - filters that no kernel takes, so that libpcap runs them itself: programs that jump
- * backward, that read scratch memory which they have not written. The real library says on
+ * test_filters.c - filters that no kernel takes, so that libpcap runs them itself: programs that
+ * jump backward, that read scratch memory which they have not written. The real library says on
  * standard error that the kernel refuses them; that is not for a library of ours to copy.
  */
 #include "contract.h"

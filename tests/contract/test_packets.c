@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* packets.c - what a packet looks like; filters; files made of packets. */
+/* test_packets.c - what a packet looks like; filters; files made of packets. */
 #include "contract.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * confined.c - programs that open first and lock themselves up then: chroot, other user, seccomp.
- * Nothing may be opened, connected or executed after activation, except that libpcap's pcap_stats()
- * on Linux reads files under /sys: it is left out where opening is forbidden.
+ * test_confined.c - programs that open first and lock themselves up then: chroot, other user,
+ * seccomp. Nothing may be opened, connected or executed after activation, except that libpcap's
+ * pcap_stats() on Linux reads files under /sys: it is left out where opening is forbidden.
  */
 #include "contract.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* dump_fixture.c - see dump_fixture.h. */
-#include "dump_fixture.h"
+/* fixture.c - see fixture.h. */
+#include "fixture.h"
 
 #include <pcap/pcap.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* outcome_test.c - searching a rate, stream files, and what is said of a run. */
+/* test_outcome.c - searching a rate, stream files, and what is said of a run. */
 #include "unit/txgen/check.h"
 
 #include "txgen/measure/result.h"

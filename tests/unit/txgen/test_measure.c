@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* measure_test.c - rates, schedules, histograms and sequence tracking. */
+/* test_measure.c - rates, schedules, histograms and sequence tracking. */
 #include "unit/txgen/check.h"
 
 #include "txgen/measure/hist.h"

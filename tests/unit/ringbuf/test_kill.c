@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kill.c - readers that die at any instruction, and what is left of them: nothing.
+ * test_kill.c - readers that die at any instruction, and what is left of them: nothing.
  *
- *     ring-kill CYCLES
+ *     test_kill CYCLES
  *
  * A producer that never stops; one reader after another, each a process of its own that is killed
  * after a random time: while reading, while going to sleep, asleep. Each finds the records in

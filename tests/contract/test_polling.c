@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * polling.c - programs with timers: they wait for the descriptor for a while, read one packet when
- * it is readable, and do their own work when it is not. So a read after `readable` may not block,
- * and the descriptor may not be readable when nothing is there.
+ * test_polling.c - programs with timers: they wait for the descriptor for a while, read one packet
+ * when it is readable, and do their own work when it is not. So a read after `readable` may not
+ * block, and the descriptor may not be readable when nothing is there.
  */
 #include "contract.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* waiting.c - how long a read waits, and for what. Times are judged with a wide margin. */
+/* test_waiting.c - how long a read waits, and for what. Times are judged with a wide margin. */
 #include "contract.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* reading.c - counts, the descriptor, blocking and not. */
+/* test_reading.c - counts, the descriptor, blocking and not. */
 #include "contract.h"
 
 #include <string.h>

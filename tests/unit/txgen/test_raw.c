@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* raw_test.c - packets from hex files and savefiles, sent as they are or with fields changed. */
+/* test_raw.c - packets from hex files and savefiles, sent as they are or with fields changed. */
 #include "unit/txgen/check.h"
 
 #include "txgen/packet/source.h"

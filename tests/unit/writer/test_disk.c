@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a dump leaves on a disk when everything stops, when the disk is full, in which order it
  * calls, and compressed. */
-#include "dump_fixture.h"
+#include "fixture.h"
 
 #include "writer/disk/backlog.h"
 

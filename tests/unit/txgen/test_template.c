@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* template_test.c - from a template's text to the packets, read back by plain code. */
+/* test_template.c - from a template's text to the packets, read back by plain code. */
 #include "unit/txgen/check.h"
 
 #include "txgen/packet/program.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* values_test.c - the spelling of varying values, and what packet i gets. */
+/* test_values.c - the spelling of varying values, and what packet i gets. */
 #include "unit/txgen/check.h"
 
 #include "txgen/packet/values.h"

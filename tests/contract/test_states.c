@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* states.c - before activation, after it, and without a device. */
+/* test_states.c - before activation, after it, and without a device. */
 #include "contract.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * stress.c - two processes, one ring, everything at random, every byte checked.
+ * test_stress.c - two processes, one ring, everything at random, every byte checked.
  *
  *     stress [-r RECORDS] [-s SECONDS] [-l LANES] [-m MINTOCOPY] [-x SEED]
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sending.c - inject, sendpacket, and who sees what was sent. */
+/* test_sending.c - inject, sendpacket, and who sees what was sent. */
 #include "contract.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From packets to files: what the producer was given is what libpcap reads back, whatever the
  * format and the way to the disk, cut where the limits say. */
-#include "dump_fixture.h"
+#include "fixture.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dump.c - WinPcap's live dump, used as its manual has it:
+ * live_dump.c - WinPcap's live dump, used as its manual has it:
  *
  *   dump PORT FILE MAXSIZE MAXPACKS [FILTER]
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A dump without a daemon: packets that follow from their numbers go in, files come out. */
-#ifndef NPF_WRITER_DUMP_FIXTURE_H
-#define NPF_WRITER_DUMP_FIXTURE_H
+#ifndef TESTS_UNIT_WRITER_FIXTURE_H
+#define TESTS_UNIT_WRITER_FIXTURE_H
 
 #include "writer/feed/producer.h"
 #include "writer/feed/retro.h"

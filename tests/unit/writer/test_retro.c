@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The retrospective dump: remembered, forgotten, written out on a trigger, and counted. */
-#include "dump_fixture.h"
+#include "fixture.h"
 
 #include <stdio.h>
 

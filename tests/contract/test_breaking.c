@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* breaking.c - pcap_breakloop() from everywhere; threads; fork. */
+/* test_breaking.c - pcap_breakloop() from everywhere; threads; fork. */
 #include "contract.h"
 
 #include <pthread.h>
