@@ -71,8 +71,9 @@ def components(graph):
     return out
 
 
-def main():
-    root, build = map(pathlib.Path, sys.argv[1:])
+def arrows(root, build):
+    """Who calls whom in a build: (objects, files, rooms, why, defined twice). files and rooms are graphs;
+    why[a, b] has the calls from room a to room b; the last has a line for each symbol."""
     objs = {o: source_of(o, root) for o in sorted((build / "src").rglob("*.c.o"))}
     objs = {str(o): s for o, s in objs.items() if s is not None}
     table = symbols(objs)
@@ -92,8 +93,14 @@ def main():
                 if a != b:
                     rooms[a].add(b)
                     why[a, b].add(f"{objs[obj]} -> {other}: {symbol}")
-    faults = [f"defined twice: {s}: {', '.join(sorted(w))}" for s, w in sorted(where.items())
-              if len(w) > 1]
+    twice = [f"{s}: {', '.join(sorted(w))}" for s, w in sorted(where.items()) if len(w) > 1]
+    return objs, files, rooms, why, twice
+
+
+def main():
+    root, build = map(pathlib.Path, sys.argv[1:])
+    objs, files, rooms, why, twice = arrows(root, build)
+    faults = [f"defined twice: {line}" for line in twice]
     for what, graph, known in (("files", files, KNOWN_FILES), ("rooms", rooms, [])):
         found = components(graph)
         for part in found:
@@ -107,4 +114,5 @@ def main():
     sys.exit(bool(faults))
 
 
-main()
+if __name__ == "__main__":
+    main()
