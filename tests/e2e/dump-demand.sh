@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Dumps on demand: limits are exact, a file that is there stays, everybody may dump into a file of his own
+# and nowhere else, and what is refused leaves the file as it was.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/dump-lib.sh"
+need_root
+need setpriv
+many_packets
+install_clients
+live=$NPF_BUILD/tests/e2e/live_dump
+
+config "$(replay npf0 "$t/many.pcap")" '{name: npf3, device: "net_null3,size=1514"}' >"$t/conf.yaml"
+start_daemon -c "$t/conf.yaml"
+"$npfctl" dump start npf0 -n limited -w "$dumps/limited.pcap" -c 12345 --wait >/dev/null || fail "dump start"
+readable "$dumps/limited.pcap" 12345
+cmp -n "$(stat -c %s "$dumps/limited.pcap")" "$dumps/limited.pcap" "$t/many.pcap" || fail "other bytes"
+ok "a dump of 12345 packets has 12345"
+"$npfctl" dump start npf0 -n bounded -w "$dumps/bounded.pcap" --max-size 1234567 --wait >/dev/null
+s=$(stat -c %s "$dumps/bounded.pcap")
+[ "$s" -le 1234567 ] && [ "$s" -gt $((1234567 - 1514 - 16)) ] || fail "$s bytes for a limit of 1234567"
+cmp -n "$s" "$dumps/bounded.pcap" "$t/many.pcap" || fail "other bytes"
+readable "$dumps/bounded.pcap" "$(packets_of "$dumps/bounded.pcap")"
+ok "a dump of at most 1234567 bytes has $s"
+wait_for 10 is_done bounded || fail "the dump does not end"
+note_costs
+
+"$npfctl" dump start npf0 -n again -w "$dumps/limited.pcap" -c 1 --wait >/dev/null
+[ -e "$dumps/limited-1.pcap" ] && [ "$(packets_of "$dumps/limited.pcap")" = 12345 ] || fail "overwritten"
+ok "a name that is taken is not overwritten"
+
+# Somebody else may dump into a file of his own, and nowhere else.
+mkdir -m 777 "$dumps/theirs"
+"${as_nobody[@]}" "$unpfctl" dump start npf0 -n theirs -w "$dumps/theirs/x.pcap" -c 100 --wait tcp port 80 >/dev/null ||
+	fail "nobody can't dump into a file of his own"
+readable "$dumps/theirs/x.pcap" 100
+[ "$(stat -c %U "$dumps/theirs/x.pcap")" = nobody ] || fail "the file is not his"
+! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w "$dumps/x-%N.pcap" -C 1MB 2>"$t/err" || fail "nobody may rotate"
+says "$t/err" 'only root' "the daemon makes files for root only"
+! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w /etc/npfe-x 2>"$t/err" || fail "nobody writes to /etc"
+"$npfctl" dump start npf3 -n mine -w "$dumps/mine.pcap" >/dev/null
+! "${as_nobody[@]}" "$unpfctl" dump stop mine 2>"$t/err" || fail "nobody stops root's dump"
+says "$t/err" 'belongs to user 0' "a dump is its owner's to stop"
+"$npfctl" dump stop mine || fail "dump stop"
+! "$npfctl" dump start npf0 -w "$dumps/x.pcap" no such filter 2>"$t/err" || fail "a wrong filter is taken"
+says "$t/err" 'syntax error|no such|parse' "a wrong filter is named"
+! "$npfctl" dump start npf0 -w "$dumps/x.pcap" --max-size 10 2>"$t/err" || fail "a limit of 10 bytes"
+says "$t/err" 'smaller than the header' "a limit smaller than a header is refused"
+! "$npfctl" dump start npf0 -w /no/such/dir/x.pcap 2>"$t/err" || fail "a dump into a directory that is not there"
+says "$t/err" "can't make files in /no/such/dir: No such file" "a directory that is not there is refused at once"
+
+# What is refused leaves the file as it was.
+echo precious >"$dumps/theirs/precious"
+chmod 666 "$dumps/theirs/precious"
+! "${as_nobody[@]}" "$unpfctl" dump start nosuch -w "$dumps/theirs/precious" 2>"$t/err" || fail "a dump of no port"
+says "$t/err" 'no port nosuch' "a port that is not there is named"
+! "${as_nobody[@]}" "$urun" "$live" npf3 "$dumps/theirs/precious" 10 0 >/dev/null 2>"$t/err" || fail "a limit of 10 bytes"
+says "$t/err" 'smaller than the header' "pcap_live_dump() says why it was refused"
+[ "$(cat "$dumps/theirs/precious")" = precious ] || fail "a refused dump has emptied the file"
+ok "a dump that is refused leaves the file as it was"
+for args in '--retro-time 0s' '-G 0s' '--max-size 9223372036854775808' '--max-size 8388608TiB' \
+	'-c 9223372036854775808'; do
+	# shellcheck disable=SC2086
+	! "$npfctl" dump start npf3 -w "$dumps/x-%N.pcap" $args 2>"$t/err" || fail "$args is taken"
+	says "$t/err" 'is no (duration|size|number)' "$args is refused"
+done
+
+# offer FLAGS: a client that has opened its file so offers it for a dump; the daemon's answer.
+offer() {
+	python3 - "$NPF_SOCKET" "$dumps/theirs/offered" "$1" <<-'PY'
+		import os, socket, struct, sys
+		path, file, flags = sys.argv[1:]
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		s.connect(path)
+		def text(body):
+		    return body.split(b"\0")[0].decode(errors="replace")
+		def ask(kind, body):
+		    global fds
+		    s.send(struct.pack("=IHHIi", 0x3046504E, 2, kind, 7, 0) + body)
+		    answer, fds, _, _ = socket.recv_fds(s, 65536, 9)
+		    return struct.unpack("=IHHIi", answer[:16])[4], text(answer[16:])
+		ask(1, struct.pack("64s", b"offer"))
+		fd = os.open(file, eval(flags, dict(vars(os))), 0o600)
+		ask(17, b"")
+		with socket.socket(fileno=fds[0]) as channel:
+		    socket.send_fds(channel, [b"F"], [fd])
+		    answer = channel.recv(65536)
+		if struct.unpack("=i", answer[:4])[0] != 0:
+		    sys.exit(print(struct.unpack("=i", answer[:4])[0], text(answer[8:])))
+		body = struct.pack("=64s64s1024s2048s1024s10Q6I", b"offered", b"npf3", b"", b"", b"", 0, 0, 0, 0, 1, *[0] * 11)
+		status, why = ask(11, body)
+		print(status, why if status else "")
+	PY
+}
+echo kept >"$dumps/theirs/offered"
+for flags in O_RDONLY O_PATH 'O_RDWR | O_APPEND'; do
+	offer "$flags" >"$t/out"
+	says "$t/out" '^-22 .*open for' "a file opened with $flags is refused"
+done
+[ "$(cat "$dumps/theirs/offered")" = kept ] || fail "an offered file was changed"
+[ "$(offer 'O_WRONLY')" = '0 ' ] || fail "a file opened for writing only is refused"
+wait_for 10 is_done offered || fail "the dump into an offered file does not end"
+readable "$dumps/theirs/offered" 1
+ok "a file opened for writing is taken"
+
+costs_come_back
+stop_daemon
+clean "$t/daemon.log"
