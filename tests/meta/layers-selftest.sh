@@ -8,12 +8,14 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 status=0
 
+cp -r "$src/src" "$src/tools" "$src/examples" "$tmp/"
+
 plant() { # FILE LINE WHAT
-	rm -rf "$tmp/tree"
-	mkdir "$tmp/tree"
-	cp -r "$src/src" "$src/tools" "$src/examples" "$tmp/tree/"
-	echo "$2" >>"$tmp/tree/$1"
-	if "$src/tests/meta/layers.py" "$tmp/tree" | grep -q "^$1: .*$3"; then
+	cp "$tmp/$1" "$tmp/kept"
+	echo "$2" >>"$tmp/$1"
+	"$src/tests/meta/layers.py" "$tmp" >"$tmp/said"
+	mv "$tmp/kept" "$tmp/$1"
+	if grep -q "^$1: .*$3" "$tmp/said"; then
 		echo "ok: $1 with $2"
 	else
 		echo "FAILED: $1 with $2 was not found"
@@ -24,7 +26,7 @@ plant() { # FILE LINE WHAT
 plant src/ringbuf/ring.h '#include "wire/wire.h"' 'ringbuf must not include wire'
 plant src/wire/check.c '#include "jit/bpf.h"' 'wire must not include jit'
 plant src/wire/wire.c '#include "client/client.h"' 'wire must not include client'
-plant src/jit/bpf.h '#include <rte_mbuf.h>' 'only src/eal/, src/engine/ and src/txgen/ may include DPDK'
+plant src/jit/bpf.h '#include <rte_mbuf.h>' 'may include DPDK'
 plant src/base/base.h '#include "wire/wire.h"' 'base must not include wire'
 plant src/api/read.c '#include "client/client_priv.h"' 'is private to client'
 plant src/engine/port/port.c '#include "engine/session/session.h"' 'engine/port must not include engine/session'
