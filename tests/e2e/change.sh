@@ -32,7 +32,7 @@ for seed in ${SEEDS:-1 2 3}; do
 	}
 	ok "seed $seed: $(cat "$t/change"), nothing lost, doubled or out of order"
 done
-wait_for 5 has_sessions 0 || fail "a session is left"
+wait_for 30 has_sessions 0 || fail "a session is left"
 
 timeout 20 "$run" tcpdump -nn -i npf0 -B 1000000 -c 1 >"$t/large" 2>&1 &&
 	fail "a buffer of 1 GB is given where 64 MiB are the limit"

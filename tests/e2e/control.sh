@@ -38,11 +38,11 @@ rm -f "$t/err"
 "$run" tcpdump -nn -s 60 -i npf0 -w "$t/got.pcap" 2>"$t/err" &
 client=$!
 add_background
-wait_for 10 grep -q listening "$t/err" || fail "tcpdump does not start"
+wait_for 30 grep -q listening "$t/err" || fail "tcpdump does not start"
 replayed() {
 	[ "$(ctl ports | jq '.ports[0].rx_packets')" -eq "$n" ]
 }
-wait_for 10 replayed || fail "the replay does not end"
+wait_for 30 replayed || fail "the replay does not end"
 truth ports ".ports[0].state == \"running\" and .ports[0].captures == 1 and
 	.ports[0].rx_packets == $n and .ports[0].rx_bytes == $bytes and .ports[0].rx_missed == 0" \
 	"ports counts $n packets, $bytes bytes"
@@ -74,13 +74,13 @@ says "$t/text" 'none.sock' "the error names the socket"
 has_read_all() {
 	[ "$(ctl sessions | jq '.sessions[0].buffer.used')" -eq 0 ]
 }
-wait_for 10 has_read_all || fail "tcpdump does not read what is there"
+wait_for 30 has_read_all || fail "tcpdump does not read what is there"
 kill $client
 wait $client || true
 says "$t/err" "^$n packets received by filter" "tcpdump counts $n packets received by filter"
 [ "$(packets_of "$t/got.pcap")" -eq "$n" ] || fail "the capture was disturbed"
 ok "the capture was not disturbed"
-wait_for 5 has_sessions 0 || fail "the session stays"
+wait_for 30 has_sessions 0 || fail "the session stays"
 truth ports '.ports[0].state == "waiting" and .ports[0].captures == 0' "the port waits again"
 stop_daemon
 clean "$t/daemon.log"

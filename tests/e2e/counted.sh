@@ -51,7 +51,7 @@ add_background
 is_monitored() {
 	[ "$(ctl sessions | jq '[.sessions[] | select(.mode == "monitor")] | length')" -eq 1 ]
 }
-wait_for 10 is_monitored || fail "npfctl monitor does not begin"
+wait_for 30 is_monitored || fail "npfctl monitor does not begin"
 hogs=()
 for i in 1 2; do
 	timeout 60 sh -c 'while :; do :; done' &
@@ -73,7 +73,7 @@ sent=$(jq -s 'map(.packets) | add' "$t"/send.*)
 counts_all() {
 	[ "$(jq -s "map(.rows[0].packets) | add" "$t/sent.json")" -eq "$sent" ]
 }
-wait_for 10 counts_all ||
+wait_for 30 counts_all ||
 	fail "$(jq -s "map(.rows[0].packets) | add" "$t/sent.json") of $sent sent packets were counted"
 short=$("$packets" "$file" | awk '$1 < 100' | wc -l)
 [ "$(jq -s "map(.rows[1].packets) | add" "$t/sent.json")" -eq $((30001 * short)) ] || fail "with a filter"
@@ -91,11 +91,11 @@ goes_on() {
 	sleep 0.3
 	tail -n 1 "$t/clock.json" | jq -e '.rows[0].packets > 0' && [ "$(wc -l <"$t/clock.json")" -gt $((before + 5)) ]
 }
-wait_for 10 goes_on || fail "npfctl monitor counts nothing"
+wait_for 30 goes_on || fail "npfctl monitor counts nothing"
 for ahead in 3600 -86400 0.05 400000000 0; do
 	python3 -c "import struct, sys; open(sys.argv[1], 'r+b').write(struct.pack('<q', int(float(sys.argv[2]) * 1e9)))" \
 		"$t/ahead" $ahead
-	wait_for 5 goes_on || fail "monitors stand still when the clock is set to be $ahead s ahead"
+	wait_for 30 goes_on || fail "monitors stand still when the clock is set to be $ahead s ahead"
 done
 jq -se '[range(1; length) as $i | .[$i].number == .[$i - 1].number + .[$i - 1].intervals] | all' \
 	"$t/clock.json" >"$t/judged" || fail "intervals are missing"
@@ -113,14 +113,14 @@ ok "a program that goes from capture to counting in the middle of a burst misses
 is_full() {
 	[ "$(df --output=avail "$t/small" | tail -n 1)" -eq 0 ]
 }
-wait_for 20 is_full || fail "the disk does not get full"
+wait_for 30 is_full || fail "the disk does not get full"
 sleep 0.2
 jq -c . "$t/small/full.json" >"$t/judged" || fail "a full disk leaves half a line"
 mount -o remount,size=4m "$t/small"
 grows() {
 	[ "$(wc -l <"$t/small/full.json")" -gt $(($(wc -l <"$t/judged") + 10)) ]
 }
-wait_for 10 grows || fail "no lines come when the disk has room again"
+wait_for 30 grows || fail "no lines come when the disk has room again"
 jq -se '[range(1; length) as $i | .[$i].start_ns == .[$i - 1].end_ns] | all' "$t/small/full.json" >"$t/judged" ||
 	fail "lines are missing"
 ok "a full disk costs no count and leaves no half of a line"

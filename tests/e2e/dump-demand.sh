@@ -23,7 +23,7 @@ s=$(stat -c %s "$dumps/bounded.pcap")
 cmp -n "$s" "$dumps/bounded.pcap" "$t/many.pcap" || fail "other bytes"
 readable "$dumps/bounded.pcap" "$(packets_of "$dumps/bounded.pcap")"
 ok "a dump of at most 1234567 bytes has $s"
-wait_for 10 is_done bounded || fail "the dump does not end"
+wait_for 30 is_done bounded || fail "the dump does not end"
 note_costs
 
 "$npfctl" dump start npf0 -n again -w "$dumps/limited.pcap" -c 1 --wait >/dev/null
@@ -100,7 +100,7 @@ for flags in O_RDONLY O_PATH 'O_RDWR | O_APPEND'; do
 done
 [ "$(cat "$dumps/theirs/offered")" = kept ] || fail "an offered file was changed"
 [ "$(offer 'O_WRONLY')" = '0 ' ] || fail "a file opened for writing only is refused"
-wait_for 10 is_done offered || fail "the dump into an offered file does not end"
+wait_for 30 is_done offered || fail "the dump into an offered file does not end"
 readable "$dumps/theirs/offered" 1
 ok "a file opened for writing is taken"
 

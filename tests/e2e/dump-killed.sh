@@ -18,7 +18,7 @@ writes() {
 for round in 1 2; do
 	rm -f "$dumps"/kill-*
 	"$npfctl" dump start npf3 -n kill -w "$dumps/kill-%N.pcapng" -f pcapng -C 50MB >/dev/null
-	wait_for 20 writes || fail "the dump does not begin"
+	wait_for 30 writes || fail "the dump does not begin"
 	sleep 0.$((round * 3))
 	kill -9 "$daemon"
 	wait "$daemon" 2>/dev/null || true
@@ -41,9 +41,9 @@ ok "kill -9 leaves whole files and at most one short one"
 "$npfctl" dump start npf3 -n calls -w "$dumps/calls.pcap" --max-size 4GiB >/dev/null
 strace -f -c -o "$t/strace" -p "$daemon" 2>"$t/strace.on" &
 tracer=$!
-wait_for 5 test -s "$t/strace.on" || fail "strace does not attach"
+wait_for 30 test -s "$t/strace.on" || fail "strace does not attach"
 a=$(value calls written)
-wait_for 10 sh -c "[ \$('$npfctl' --json dump list | jq '.dumps[] | select(.name == \"calls\") | .written') -gt $((a + 500000)) ]" ||
+wait_for 30 sh -c "[ \$('$npfctl' --json dump list | jq '.dumps[] | select(.name == \"calls\") | .written') -gt $((a + 500000)) ]" ||
 	fail "the dump does not go on under strace"
 b=$(value calls written)
 kill -INT $tracer

@@ -69,10 +69,10 @@ readable_by_all() {
 # first_dump PORT: a dump has been there, and ended: costs_come_back compares with what the daemon holds then.
 first_dump() {
 	"$npfctl" dump start "$1" -n first -w "$dumps/first.pcap" -c 1 --wait >/dev/null || fail "dump start"
-	wait_for 10 is_done first || fail "the dump does not end"
+	wait_for 30 is_done first || fail "the dump does not end"
 	note_costs
 }
 costs_come_back() {
-	wait_for 10 costs_as_before || fail "dumps leave something behind: $(daemon_fds) $(daemon_maps), before $costs"
+	wait_for 30 costs_as_before || fail "dumps leave something behind: $(daemon_fds) $(daemon_maps), before $costs"
 	ok "dumps that have ended hold no descriptor and no memory"
 }

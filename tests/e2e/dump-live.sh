@@ -37,7 +37,7 @@ s=$(stat -c %s "$dumps/theirs/live.pcap")
 readable "$dumps/theirs/live.pcap" "$(packets_of "$dumps/theirs/live.pcap")"
 ok "pcap_live_dump() never exceeds 100000 bytes"
 {
-	wait_for 20 last_has_all || true # the replay is over
+	wait_for 30 last_has_all || true # the replay is over
 	echo
 } | "${as_nobody[@]}" "$urun" "$live" npf0 "$dumps/theirs/live.pcap" 0 0 >/dev/null || fail "pcap_live_dump"
 s=$(stat -c %s "$dumps/theirs/live.pcap")
@@ -61,13 +61,13 @@ ended_dumps() {
 }
 rm "$dumps/theirs/live.pcap"
 {
-	wait_for 10 test -s "$dumps/theirs/live.pcap"
-	wait_for 10 is_done "$(ctl dump list | jq -r '.dumps[-1].name')"
+	wait_for 30 test -s "$dumps/theirs/live.pcap"
+	wait_for 30 is_done "$(ctl dump list | jq -r '.dumps[-1].name')"
 	for i in {1..66}; do
 		"$npfctl" dump start npf3 -n "other-$i" -w "$dumps/other-$i.pcap" -c 1 --buffer 2MiB >/dev/null
 	done
-	wait_for 20 is_done other-66
-	wait_for 20 ended_dumps 64
+	wait_for 30 is_done other-66
+	wait_for 30 ended_dumps 64
 	echo
 } | STAT=1 LATE=1 "${as_nobody[@]}" "$urun" "$live" npf3 "$dumps/theirs/live.pcap" 0 1000 >"$t/out" || fail "with statistics"
 [ "$(tail -n 1 "$t/out" | cut -d' ' -f3)" = "$(stat -c %s "$dumps/theirs/live.pcap")" ] || {
@@ -76,7 +76,7 @@ rm "$dumps/theirs/live.pcap"
 }
 ok "the file's offset stays when 66 other dumps have come and gone"
 rm -f "$dumps"/other-*
-wait_for 10 is_done "$(ctl dump list | jq -r '.dumps[-1].name')" || fail "the last dump does not end"
+wait_for 30 is_done "$(ctl dump list | jq -r '.dumps[-1].name')" || fail "the last dump does not end"
 costs_come_back
 stop_daemon
 clean "$t/daemon.log"

@@ -43,7 +43,7 @@ says "$t/err" '^out$' "-w - takes a file, and names the dump elsewhere"
 written() {
 	ctl dump list | jq -e ".dumps[] | select(.name == \"out\") | .written == $n"
 }
-wait_for 20 written || fail "not all is dumped: $(ctl dump list)"
+wait_for 30 written || fail "not all is dumped: $(ctl dump list)"
 "$npfctl" dump stop out || fail "dump stop"
 [ "$(packets_of "$t/out.pcap")" -eq "$n" ] || fail "$(packets_of "$t/out.pcap") of $n packets in it"
 ok "... which has all $n packets"
@@ -55,9 +55,9 @@ add_background
 of_port() {
 	ctl dump list | jq -e ".dumps[] | select(.port == \"npf2\") | .$1 == $2"
 }
-wait_for 10 of_port state '"running"' || fail "the program does not dump: $(cat "$t/out")"
+wait_for 30 of_port state '"running"' || fail "the program does not dump: $(cat "$t/out")"
 "$npfctl" send npf2 -r "$corpus/web4.pcap" >/dev/null || fail "npfctl send"
-wait_for 20 of_port received $((2 * n)) || fail "not all goes by: $(ctl dump list)"
+wait_for 30 of_port received $((2 * n)) || fail "not all goes by: $(ctl dump list)"
 tcp=$((2 * $(packets_of "$corpus/web4.pcap" tcp)))
 [ "$(ctl sessions | jq -c '.sessions[0] | [.received, .accepted, .captured]')" = "[$((2 * n)),$tcp,$tcp]" ] ||
 	fail "npfctl sessions: $(ctl sessions)"
@@ -67,7 +67,7 @@ interrupted() {
 	kill -INT $dumper 2>/dev/null || true
 	wait_gone $dumper 1
 }
-wait_for 20 interrupted || fail "the program does not stop"
+wait_for 30 interrupted || fail "the program does not stop"
 wait $dumper || fail "examples/dump: $(cat "$t/out")"
 says "$t/out" "^stopped: $tcp packets accepted\$" "so does the program itself: $tcp packets"
 [ "$(packets_of "$t/some.pcap")" -eq "$tcp" ] || fail "$(packets_of "$t/some.pcap") packets in the file"

@@ -16,7 +16,7 @@ first_dump npf0
 "$npfctl" dump start npf0 -n past -w "$dumps/past-%N.pcap" --retro 4MiB >/dev/null || fail "--retro"
 wait_for 30 has past received $n_many || fail "not all was received"
 "$npfctl" dump trigger past || fail "trigger"
-wait_for 10 test -e "$dumps/past-000001.pcap" || fail "the trigger makes no file"
+wait_for 30 test -e "$dumps/past-000001.pcap" || fail "the trigger makes no file"
 s=$(stat -c %s "$dumps/past-000001.pcap")
 [ "$s" -gt $((3 << 20)) ] && [ "$s" -le $(((4 << 20) + 24)) ] || fail "$s bytes were remembered"
 tail -c $((s - 24)) "$t/many.pcap" | cmp - <(tail -c +25 "$dumps/past-000001.pcap") || fail "not the last $s bytes"
@@ -24,7 +24,7 @@ tail -c $((s - 24)) "$t/many.pcap" | cmp - <(tail -c +25 "$dumps/past-000001.pca
 "$npfctl" dump start npf0 -n recent -w "$dumps/recent-%N.pcapng" -f pcapng --retro 64MiB --retro-time 10s >/dev/null
 wait_for 30 has recent received $n_many || fail "not all was received"
 "$npfctl" dump trigger recent
-wait_for 10 test -e "$dumps/recent-000001.pcapng" || fail "the trigger makes no file"
+wait_for 30 test -e "$dumps/recent-000001.pcapng" || fail "the trigger makes no file"
 readable "$dumps/recent-000001.pcapng" 10001
 "$npfctl" dump stop recent
 ok "a trigger writes the last 4 MiB, or the last 10 s"
@@ -48,12 +48,12 @@ rm "$t/index.jsonl"
 mkdir "$t/index.jsonl"
 wait_for 30 has past received $n_many || fail "not all was received"
 "$npfctl" dump trigger past || fail "trigger"
-wait_for 10 has past index_error '"Is a directory"' || fail "index_error $(value past index_error)"
+wait_for 30 has past index_error '"Is a directory"' || fail "index_error $(value past index_error)"
 "$npfctl" dump list >"$t/out"
 says "$t/out" "can't append to $t/index.jsonl: Is a directory" "an index that can't be written any more is shown"
 rmdir "$t/index.jsonl"
 "$npfctl" dump trigger past || fail "trigger"
-wait_for 10 has past index_error null || fail "index_error $(value past index_error)"
+wait_for 30 has past index_error null || fail "index_error $(value past index_error)"
 [ "$(wc -l <"$t/index.jsonl")" = 1 ] || fail "the index: $(cat "$t/index.jsonl")"
 ok "and is no error any more when it can"
 stop_daemon

@@ -31,11 +31,11 @@ has() {
 }
 
 n1=$(packets_of "$corpus/ping.pcap") n2=$(packets_of "$corpus/web4.pcap")
-wait_for 10 has both written $((n1 + n2)) || fail "$(value both written) packets of $((n1 + n2))"
-wait_for 10 has tcp received $((n1 + n2)) || fail "$(value tcp received) received of $((n1 + n2))"
+wait_for 30 has both written $((n1 + n2)) || fail "$(value both written) packets of $((n1 + n2))"
+wait_for 30 has tcp received $((n1 + n2)) || fail "$(value tcp received) received of $((n1 + n2))"
 "$npfctl" dump stop both
 "$npfctl" dump stop tcp
-wait_for 10 has cut received $((n1 + n2)) || fail "$(value cut received) received of $((n1 + n2))"
+wait_for 30 has cut received $((n1 + n2)) || fail "$(value cut received) received of $((n1 + n2))"
 "$npfctl" dump stop cut
 [ "$(jq -s 'length' "$t/cut.jsonl")" -gt 1 ] &&
 	jq -es 'all(.received >= .accepted and .accepted == .packets + .dropped)' "$t/cut.jsonl" >/dev/null || {
@@ -68,7 +68,7 @@ says "$t/order" 'Strict time order: +True' "300000 packets of two taps come in t
 "$npfctl" dump start npf0 -n past -w "$t/past-%N.pcap" --retro 8MiB >/dev/null
 sleep 1
 "$npfctl" dump trigger past
-wait_for 10 test -e "$t/past-000001.pcap" || fail "the trigger makes no file"
+wait_for 30 test -e "$t/past-000001.pcap" || fail "the trigger makes no file"
 size=$(stat -c %s "$t/past-000001.pcap")
 [ "$size" -gt $((7 << 20)) ] && [ "$size" -le $(((8 << 20) + 24)) ] || fail "$size bytes were remembered"
 "$npfctl" dump stop past

@@ -18,7 +18,7 @@ first_dump npf3
 ! "${as_nobody[@]}" "$unpfctl" dump start npf3 -n $'bad\xff' -w "$dumps/theirs/b.pcap" 2>"$t/err" || fail "a name that is no text"
 says "$t/err" 'not UTF-8' "a dump's name must be UTF-8"
 "$npfctl" dump start npf3 -n naïve -w "$dumps/"$'f\xff.pcap' -c 10 --wait >/dev/null || fail "a file's name in Latin-1"
-wait_for 10 is_done naïve || fail "dump naïve is not listed"
+wait_for 30 is_done naïve || fail "dump naïve is not listed"
 [ "$(value naïve file)" = "$dumps/f�.pcap" ] && [ "$(value naïve last)" = "$dumps/f�.pcap" ] || fail "its file: $(value naïve file)"
 readable "$dumps/"$'f\xff.pcap' 10
 says "$t/daemon.log" '"file":"[^"]*/f�.pcap".*"packets":10,' "a file whose name is no text has its summary, too"
@@ -27,7 +27,7 @@ for pad in '' x; do
 	mkdir "$dir"
 	"$npfctl" dump start npf3 -n "cut$pad" -w "$dir/%N.pcap" --packets 1000 --buffer 2MiB >/dev/null
 	mv "$dir" "$dumps/moved"
-	wait_for 10 has "cut$pad" 'error // "" | test("^can.t make a file as .*: No such file")' true ||
+	wait_for 30 has "cut$pad" 'error // "" | test("^can.t make a file as .*: No such file")' true ||
 		fail "error $(value "cut$pad" error)"
 	[ "$(value "cut$pad" file)" = "$dir/%N.pcap" ] || fail "file $(value "cut$pad" file)"
 	mkdir "$dir"

@@ -24,14 +24,14 @@ configure() { # LIMITS
 configure '{connections: 20, memory: 64}'
 "${as_nobody[@]}" flock -F "$t" sleep 600 &
 add_background
-wait_for 10 test -e "/proc/$!/fd/3"
+wait_for 30 test -e "/proc/$!/fd/3"
 start_daemon -c "$t/conf.yaml"
 ok "a daemon starts though somebody has locked its directory"
 [ ! -e "$NPF_SOCKET.lock" ] || fail "the lock of the start is left"
 stop_daemon
 flock -F "$NPF_SOCKET.lock" sleep 600 &
 add_background
-wait_for 10 test -e "$NPF_SOCKET.lock"
+wait_for 30 test -e "$NPF_SOCKET.lock"
 chmod 600 "$NPF_SOCKET.lock"
 ! "$dpdk" -c "$t/conf.yaml" >"$t/out" 2>&1 || fail "a daemon starts beside one that starts"
 says "$t/out" 'sock.lock: another npf-dpdk that is starting holds this lock' "a lock that is held is named"
@@ -47,12 +47,12 @@ rm -f "$NPF_SOCKET.lock"
 mkdir -m 777 "$t/theirs"
 start_daemon -c "$t/conf.yaml"
 hostile one_account 64 "$t/theirs" # whatever the first session, lane and dump leave is there now
-wait_for 10 has_sessions 0
+wait_for 30 has_sessions 0
 note_costs
 hostile connections 20
 hostile files "$t/theirs"
 hostile questions secret
-wait_for 10 costs_as_before || fail "$(daemon_fds) descriptors and $(daemon_maps) mappings are left"
+wait_for 30 costs_as_before || fail "$(daemon_fds) descriptors and $(daemon_maps) mappings are left"
 ok "no descriptor and no ring is left"
 passrights=through
 python3 -c 'import socket; socket.socket(socket.AF_UNIX).setsockopt(1, 83, 0)' 2>/dev/null && passrights=refused
@@ -68,7 +68,7 @@ hostile memory 512
 hostile dump_memory 512
 python3 "$NPF_SRC/tests/e2e/hostile.py" "$NPF_SOCKET" in_work 512 >"$t/in_work" &
 add_background
-wait_for 10 grep -q asked "$t/in_work"
+wait_for 30 grep -q asked "$t/in_work"
 stop_daemon
 ok "a daemon stops while a buffer is made"
 

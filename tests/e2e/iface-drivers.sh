@@ -32,19 +32,33 @@ traffic() {
 	esac
 }
 
-# The ping of 999 bytes, in one direction at least.
-has_end() {
-	[ "$(printed "$1" | grep -c '^1041 ')" -gt 0 ]
+# A capture ends with the ping of 999 bytes, in both directions if both are asked for.
+n_ends() {
+	case $1 in
+	in | out) echo 1 ;;
+	*) echo 2 ;;
+	esac
+}
+
+# Nothing comes after the last of them, so that it can be told at once whether all before is there.
+ends() {
+	[ "$(printed "$1" | grep -c '^1041 ')" -ge "$2" ]
+}
+decided() { # NAME N-ENDS
+	both_have "$1" 1 || ends "$t/$1.got" "$2"
 }
 
 # cell NAME PORT IFACE ARG...: prints whether the port shows what stock tcpdump shows.
 cell() {
-	local name=$1
+	local name=$1 n
 	begin "$@"
 	traffic "${name#*-}"
-	wait_for 15 has_end "$t/$name.truth" || fail "$name: stock tcpdump does not see the end"
+	n=$(n_ends "${name#*-}")
+	wait_for 30 ends "$t/$name.truth" "$n" || fail "$name: stock tcpdump does not see the end"
 	# What a driver does not show at all does not end either.
-	wait_for 3 both_have "$name" 1 || true
+	wait_for "$patience" decided "$name" "$n" || true
+	# Strays may come behind the end, and to one capture first.
+	wait_for "$grace" both_have "$name" 1 || true
 	kill $truth $client
 	wait $truth || true
 	wait $client || true
@@ -55,9 +69,11 @@ cell() {
 	fi
 }
 
-# shows DEVICE LO-DEVICE DRIVER: which cells, and which not.
+# shows PATIENCE GRACE DEVICE LO-DEVICE DRIVER: which cells, and which not, with so many seconds for the end
+# of each, and for what may come behind it.
 shows() {
-	local same= differ=
+	local same= differ= patience=$1 grace=$2
+	shift 2
 	"$npfctl" port add npf1 "$1" >/dev/null || fail "npfctl port add $1"
 	"$npfctl" port add npf2 "$2" >/dev/null || fail "npfctl port add $2"
 	for kind in fragments tag qinq large; do
@@ -72,14 +88,14 @@ shows() {
 }
 
 start_daemon "$id-a:" --vdev net_null0
-shows iface:wire iface:lo iface
+shows 30 30 iface:wire iface:lo iface
 [ "$lost" = "" ] || fail "iface: does not show:$lost"
 ok "iface: shows what stock tcpdump shows:$shown"
 
-shows net_af_packet1,iface=wire net_af_packet2,iface=lo af_packet
+shows 5 1 net_af_packet1,iface=wire net_af_packet2,iface=lo af_packet
 [ "$shown" = " tag" ] || fail "net_af_packet shows:$shown; not:$lost"
 ok "net_af_packet loses what the manual says:$lost"
 
-shows net_pcap1,iface=wire net_pcap2,iface=lo pcap
+shows 5 1 net_pcap1,iface=wire net_pcap2,iface=lo pcap
 [ "$lost" = " large in out" ] || fail "net_pcap shows:$shown; not:$lost"
 ok "net_pcap loses what the manual says:$lost; it shows:$shown"

@@ -36,7 +36,7 @@ watch() {
 	"$@" -nn -l --immediate-mode >"$t/$name.out" 2>"$t/$name.err" &
 	pid[$name]=$!
 	add_background
-	wait_for 15 grep -q listening "$t/$name.err" || fail "$name does not start: $(cat "$t/$name.err")"
+	wait_for 30 grep -q listening "$t/$name.err" || fail "$name does not start: $(cat "$t/$name.err")"
 }
 
 watch_all() {
@@ -54,14 +54,14 @@ pings_in() {
 all_see() {
 	local p
 	for p in stock $all_ports; do
-		wait_for 10 pings_in "$p" "$1" || fail "$p sees $(grep -c 'echo reply' "$t/$p.out") of $1 replies"
+		wait_for 30 pings_in "$p" "$1" || fail "$p sees $(grep -c 'echo reply' "$t/$p.out") of $1 replies"
 	done
 }
 ping_b() {
-	wait_for 10 on a ping -q -c 1 -W 1 10.76.0.2 || fail "b does not answer"
+	wait_for 30 on a ping -q -c 1 -W 1 10.76.0.2 || fail "b does not answer"
 }
 
-wait_for 10 links '[true,true,true]' || fail "ports are not up: $(ctl ports)"
+wait_for 30 links '[true,true,true]' || fail "ports are not up: $(ctl ports)"
 ping_b
 watch_all
 on a ping -q -c 2 -i 0.05 10.76.0.2 >/dev/null
@@ -89,22 +89,22 @@ ok "what is sent meanwhile fails, and says why"
 
 # ---- up ----
 ip -n "$id-a" link set wire up
-wait_for 10 links '[true,true,true]' || fail "ports stay down: $(ctl ports)"
+wait_for 30 links '[true,true,true]' || fail "ports stay down: $(ctl ports)"
 ping_b
 all_see 3
 ok "captures go on when it is up again, as stock tcpdump's does"
 # The kernel itself takes its time to tell of a carrier.
 ip -n "$id-b" link set wire down
-wait_for 10 links '[false,false,false]' || fail "ports are up without a carrier: $(ctl ports)"
+wait_for 30 links '[false,false,false]' || fail "ports are up without a carrier: $(ctl ports)"
 ip -n "$id-b" link set wire up
-wait_for 10 links '[true,true,true]' || fail "ports stay down: $(ctl ports)"
+wait_for 30 links '[true,true,true]' || fail "ports stay down: $(ctl ports)"
 says "$t/daemon.log" 'port npf0: interface wire has no carrier' "a carrier that is lost is told of"
 
 # ---- deleted, and made again ----
 # ended NAME: the program has ended as stock tcpdump ends.
 ended() {
 	local status=0
-	wait_gone "${pid[$1]}" 100 || fail "$1 goes on"
+	wait_gone "${pid[$1]}" 300 || fail "$1 goes on"
 	wait "${pid[$1]}" || status=$?
 	[ $status -eq 1 ] && grep -q 'pcap_loop: The interface disappeared' "$t/$1.err" &&
 		grep -q 'packets received by filter' "$t/$1.err" || fail "$1: $status: $(cat "$t/$1.err")"
@@ -127,7 +127,7 @@ for p in stock $all_ports; do
 		fail "$p has not all that came"
 done
 ok "captures end as stock tcpdump ends when the interface is deleted"
-wait_for 10 links '[true,true,true]' || fail "ports do not come back: $(ctl ports)"
+wait_for 30 links '[true,true,true]' || fail "ports do not come back: $(ctl ports)"
 [ "$(grep -c 'interface wire is back' "$t/daemon.log")" -eq 3 ] || fail "not each port says that it is back"
 ping_b
 watch_all
@@ -144,7 +144,7 @@ sed -i '1s/npf: {/npf: {user: nobody, /' "$t/conf.yaml"
 start_daemon "$id-a:" -c "$t/conf.yaml"
 watch_all
 again
-wait_for 10 links '[true,false,false]' || fail "the port does not come back: $(ctl ports)"
+wait_for 30 links '[true,false,false]' || fail "the port does not come back: $(ctl ports)"
 for p in npf1 npf2; do
 	says "$t/daemon.log" "port $p: interface wire is back, but can't be used: .*restart npf-dpdk" \
 		"$p needs rights that the daemon has dropped, and says so"
@@ -152,7 +152,7 @@ done
 ping_b
 watch npf0 "$run" tcpdump -i npf0
 on a ping -q -c 2 -i 0.05 10.76.0.2 >/dev/null
-wait_for 10 pings_in npf0 2 || fail "npf0 sees nothing"
+wait_for 30 pings_in npf0 2 || fail "npf0 sees nothing"
 ok "a port on iface:wire comes back without any rights"
 stop_daemon
 clean "$t/daemon.log"

@@ -25,8 +25,8 @@ begin() {
 		"$@" 2>"$t/$name.err" &
 	client=$!
 	add_background
-	wait_for 15 grep -q listening "$t/$name.truth.err" || fail "stock tcpdump does not start"
-	wait_for 15 grep -q listening "$t/$name.err" || fail "tcpdump does not start: $(cat "$t/$name.err")"
+	wait_for 30 grep -q listening "$t/$name.truth.err" || fail "stock tcpdump does not start"
+	wait_for 30 grep -q listening "$t/$name.err" || fail "tcpdump does not start: $(cat "$t/$name.err")"
 }
 
 printed() {
@@ -39,7 +39,7 @@ both_have() {
 
 # same_as_truth NAME N SENTENCE: both have at least N packets, and the same; they end.
 same_as_truth() {
-	wait_for 15 both_have "$1" "$2" || {
+	wait_for 30 both_have "$1" "$2" || {
 		diff <(printed "$t/$1.truth" | cut -c 1-150) <(printed "$t/$1.got" | cut -c 1-150) | head -n 20
 		fail "$3 ($2 packets expected; $(packets_of "$t/$1.truth"), $(packets_of "$t/$1.got"))"
 	}
@@ -67,7 +67,7 @@ s = socket.create_server(("10.76.0.2", 99)); print("up", flush=True); c = s.acce
 while c.recv(1 << 20): pass' >"$t/server" &
 	local server=$!
 	add_background
-	wait_for 10 grep -q up "$t/server" || fail "no server"
+	wait_for 30 grep -q up "$t/server" || fail "no server"
 	on a python3 -c 'import socket, sys
 s = socket.create_connection(("10.76.0.2", 99))
 s.sendall(bytes(int(sys.argv[1]) << 20))' "$1"

@@ -19,7 +19,7 @@ ip netns exec "$id-a" python3 - tun9 <<-'EOF2' &
 	    tun.read(70000)
 EOF2
 add_background
-wait_for 10 ip -n "$id-a" link show tun9 || fail "no tun device"
+wait_for 30 ip -n "$id-a" link show tun9 || fail "no tun device"
 ip -n "$id-a" addr add 10.77.0.1/24 dev tun9
 on a sysctl -q -w net.ipv6.conf.tun9.disable_ipv6=1
 ip -n "$id-a" link set tun9 up
@@ -77,12 +77,12 @@ ok "the kernel's own sends are not counted as received"
 "$npfctl" monitor npf0 -i 50ms --json icmp >"$t/monitor" 2>&1 &
 monitor=$!
 add_background
-wait_for 10 test -s "$t/monitor" || fail "the monitor does not start"
+wait_for 30 test -s "$t/monitor" || fail "the monitor does not start"
 on a ping -q -c 5 -i 0.05 10.76.0.2 >/dev/null
 counts_ten() {
 	[ "$(jq -s 'map(.rows[0].packets) | add' "$t/monitor")" -eq 10 ]
 }
-wait_for 10 counts_ten || fail "a monitor counts other than 5 requests and 5 replies: $(cat "$t/monitor")"
+wait_for 30 counts_ten || fail "a monitor counts other than 5 requests and 5 replies: $(cat "$t/monitor")"
 kill $monitor
 wait $monitor || true
 ok "a monitor counts what comes and what goes"
@@ -107,7 +107,7 @@ drops() {
 	[ "$(jq '.sessions[0] | .accepted + .port_missed' <<<"$s")" -eq 20000 ] &&
 		[ "$(jq '.sessions[0].port_missed' <<<"$s")" -gt 1000 ]
 }
-wait_for 15 drops || fail "20000 were sent, but: $(ctl sessions)"
+wait_for 30 drops || fail "20000 were sent, but: $(ctl sessions)"
 kill $truth $client
 wait $truth $client || true
 says "$t/lost.err" '^1[0-9]{4} packets dropped by interface$' \
@@ -144,7 +144,7 @@ begin attach npf0 wire
 [ "$(promiscuity)" = "promiscuity 2" ] || fail "the port or stock tcpdump is not promiscuous"
 on a ping -q -c 3 -i 0.05 10.76.0.2 >/dev/null
 same_as_truth attach 6 "a port that starts with its client, and waits for it"
-wait_for 10 has_sessions 0 || fail "the session stays"
+wait_for 30 has_sessions 0 || fail "the session stays"
 [ "$(promiscuity)" = "promiscuity 0" ] || fail "a port that has stopped is promiscuous"
 stop_daemon
 start_daemon "$id-a:" --iface wire

@@ -23,10 +23,10 @@ start_daemon -c "$t/conf.yaml"
 "$run" tcpdump -nn -i npf0 -w /dev/null >/dev/null 2>&1 &
 add_background
 client=$!
-wait_for 10 has_sessions 1 || fail "no session"
+wait_for 30 has_sessions 1 || fail "no session"
 [ "$(ctl sessions | jq '.sessions[0].buffer.lanes')" -eq 2 ] || fail "two taps do not feed two lanes"
 kill -TERM "$client"
-wait_for 10 has_sessions 0 || fail "a session is left"
+wait_for 30 has_sessions 0 || fail "a session is left"
 timeout 60 "$run" tcpdump -nn -i npf0 --nano -c 300000 -w "$t/two.pcap" 2>"$t/tcpdump" ||
 	fail "tcpdump: $(cat "$t/tcpdump")"
 capinfos -o "$t/two.pcap" >"$t/order"
@@ -49,12 +49,12 @@ start_daemon -c "$t/conf.yaml" || fail "an empty savefile is refused"
 "$run" tcpdump -nn -i npf0 -B 4096 -w /dev/null >/dev/null 2>&1 &
 add_background
 client=$!
-wait_for 10 has_sessions 1 || fail "no session"
+wait_for 30 has_sessions 1 || fail "no session"
 kill -STOP "$client"
 dropping() {
 	[ "$(ctl sessions | jq '.sessions[0].drop_full')" -gt 100000 ]
 }
-wait_for 20 dropping || fail "a stopped reader's lane does not fill"
+wait_for 30 dropping || fail "a stopped reader's lane does not fill"
 size=$(ctl sessions | jq '.sessions[0].buffer.size')
 [ "$size" -ge 4194304 ] || fail "the buffer has $size bytes"
 # iperf3's packets are large: up to one of them may not fit at the end.
@@ -62,9 +62,9 @@ full() {
 	used=$(ctl sessions | jq '.sessions[0].buffer.used')
 	[ $((used * 100)) -ge $((size * 99)) ]
 }
-wait_for 20 full || fail "full at $used of $size bytes"
+wait_for 30 full || fail "full at $used of $size bytes"
 ok "the busy queue's lane filled $used of the session's $size bytes"
 kill -CONT "$client"
 kill -TERM "$client"
-wait_gone "$client" 50
+wait_gone "$client" 300
 stop_daemon

@@ -25,7 +25,7 @@ ip netns exec "$id-a" tcpdump -Z root -i wire -U --immediate-mode -B 16384 -w "$
 	2>"$t/truth.err" &
 truth=$!
 add_background
-wait_for 10 grep -q listening "$t/truth.err" || fail "stock tcpdump does not start"
+wait_for 30 grep -q listening "$t/truth.err" || fail "stock tcpdump does not start"
 
 # client NAME ARG...: an unprivileged tcpdump on npf0 that writes out/NAME.pcap.
 declare -A client_pid
@@ -35,7 +35,7 @@ client() {
 	"${as_nobody[@]}" "$urun" tcpdump -nn -U -i npf0 -w "$t/out/$name.pcap" "$@" 2>"$t/$name.err" &
 	client_pid[$name]=$!
 	add_background
-	wait_for 10 grep -q listening "$t/$name.err" || {
+	wait_for 30 grep -q listening "$t/$name.err" || {
 		cat "$t/$name.err"
 		fail "client $name does not start"
 	}
@@ -68,7 +68,7 @@ done_with() {
 exactly() {
 	local name=$1 snaplen=$2
 	shift 2
-	wait_for 10 has_all "$name" "$@" ||
+	wait_for 30 has_all "$name" "$@" ||
 		fail "client $name has $(packets_of "$t/out/$name.pcap") of $(packets_of "$t/truth.pcap" "$@") packets"
 	tcpdump -r "$t/truth.pcap" -w "$t/part.pcap" "$@" 2>/dev/null
 	"$packets" --cut "$snaplen" "$t/part.pcap" | sort >"$t/expected"
@@ -104,7 +104,7 @@ sleep 0.05
 kill -9 "${client_pid[victim]}"
 wait $download || fail "the download broke off"
 traffic
-wait_for 5 has_sessions 2 || fail "the killed client's session stays: $(n_sessions)"
+wait_for 30 has_sessions 2 || fail "the killed client's session stays: $(n_sessions)"
 ok "the session of a client killed by SIGKILL is gone"
 exactly web 262144 tcp port 80
 exactly rest 100 not tcp port 80
@@ -113,7 +113,7 @@ exactly rest 100 not tcp port 80
 "${as_nobody[@]}" "$urun" tcpdump -nn -i npf0 -B 64 -w "$t/out/stopped.pcap" tcp 2>"$t/stopped.err" &
 stopped=$!
 add_background
-wait_for 10 grep -q listening "$t/stopped.err"
+wait_for 30 grep -q listening "$t/stopped.err"
 kill -STOP $stopped
 traffic
 kill -CONT $stopped
@@ -127,8 +127,8 @@ ok "a client that was stopped lost $lost of $got packets, and is told so"
 
 done_with web
 done_with rest
-wait_for 5 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
-wait_for 5 costs_as_before ||
+wait_for 30 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
+wait_for 30 costs_as_before ||
 	fail "leaked: $(daemon_fds) descriptors and $(daemon_maps) mappings, was $costs"
 ok "the daemon holds the descriptors and mappings that it held before the first client"
 

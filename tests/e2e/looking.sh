@@ -33,7 +33,7 @@ port() {
 "$run" dumpcap -S -i npf0 -i npf1 -i npf2 >/dev/null 2>"$t/err" &
 looker=$!
 add_background
-wait_for 15 has_sessions 3 || fail "dumpcap -S: $(cat "$t/err")"
+wait_for 30 has_sessions 3 || fail "dumpcap -S: $(cat "$t/err")"
 port npf0 '.state == "waiting" and .captures == 1 and .readers == 0' || fail "the replay has started"
 ok "a port that is looked at waits"
 
@@ -44,7 +44,7 @@ for port in npf0 npf2; do
 		same "$t/expected" "$t/got" "beside it a capture of $port, number $i, gets all of the replay"
 	done
 done
-wait_for 10 port npf0 '.state == "waiting" and .captures == 1' || fail "the replay goes on"
+wait_for 30 port npf0 '.state == "waiting" and .captures == 1' || fail "the replay goes on"
 [ "$(ctl sessions | jq '[.sessions[] | select(.reads)] | length')" -eq 0 ] ||
 	fail "dumpcap reads: $(ctl sessions)"
 
@@ -66,7 +66,7 @@ says "$t/got" "^all $many\$" "a handle that only sends uses nothing up"
 	fail "dumpcap -S has ended: $(cat "$t/err")"
 ok "dumpcap -S has looked all the while"
 kill -KILL $looker
-wait_for 10 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
+wait_for 30 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
 stop_daemon
 [ "$(packets_of "$t/sent.pcap")" -eq 10 ] || fail "$(packets_of "$t/sent.pcap") packets were sent, not 10"
 ok "what was sent before anybody read left the port"

@@ -43,7 +43,7 @@ done
 timeout 60 "$run" tcpdump -nn -i npf1 -w "$t/got.pcap" "$filter" 2>"$t/err" &
 add_background
 tcpdump=$!
-wait_for 20 sh -c "'$npfctl' --json sessions | jq -e '.sessions[0] | .received == $n and .buffer.used == 0'" ||
+wait_for 30 sh -c "'$npfctl' --json sessions | jq -e '.sessions[0] | .received == $n and .buffer.used == 0'" ||
 	fail "the session does not see all, or tcpdump does not read it"
 ctl sessions | jq -e ".sessions[0] | .filter_in_reader and .accepted + .screened == .received
 	and .accepted >= $want" >/dev/null || fail "$(ctl sessions)"

@@ -30,12 +30,12 @@ add_background
 all_there() {
 	ctl sessions | jq -e ".sessions[0].captured == $n and .sessions[0].buffer.used == 0"
 }
-wait_for 20 all_there || fail "tcpdump does not read all $n packets: $(ctl sessions) $(cat "$t/out/err")"
+wait_for 30 all_there || fail "tcpdump does not read all $n packets: $(ctl sessions) $(cat "$t/out/err")"
 printed() {
 	kill -INT $client 2>/dev/null || true
 	wait_gone $client 1
 }
-wait_for 20 printed || fail "tcpdump does not end"
+wait_for 30 printed || fail "tcpdump does not end"
 wait $client || true
 [ "$(grep -cE '^[0-9:.]{15} ' "$t/out/lines")" -eq "$n" ] || fail "it prints $(wc -l <"$t/out/lines") lines, not $n"
 ok "npf-dpdk $root, later npf-run $user: all $n packets are printed"

@@ -83,7 +83,7 @@ SEND=7 "$NPF_CLIENTS/tests/e2e/live_dump" npf2 "$t/own.pcap" 0 0 <"$t/go" >"$t/o
 dumper=$!
 add_background
 exec 3>"$t/go"
-wait_for 10 grep -q dumping "$t/out" || fail "pcap_live_dump does not begin"
+wait_for 30 grep -q dumping "$t/out" || fail "pcap_live_dump does not begin"
 "$npfctl" send npf2 -r "$corpus/ping.pcap" >/dev/null || fail "npfctl send"
 echo >&3
 exec 3>&-
@@ -92,6 +92,6 @@ python3 "$NPF_SRC/tests/e2e/packets.py" "$corpus/ping.pcap" >"$t/lines"
 python3 "$NPF_SRC/tests/e2e/packets.py" "$t/own.pcap" >"$t/got"
 same "$t/lines" "$t/got" "a program's dump has what others send, and not its own packets"
 
-wait_for 5 has_sessions 0 || fail "sessions stay behind"
+wait_for 30 has_sessions 0 || fail "sessions stay behind"
 stop_daemon
 clean "$t/daemon.log"

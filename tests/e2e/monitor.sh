@@ -130,7 +130,7 @@ ctl monitors >/dev/null 2>&1 && fail "there is a report by that name"
 [ "$(jq '.monitors[] | select(.name == "all") | .total.packets' "$t/out")" = $((3 * n)) ] ||
 	fail "the standing monitor did not count three replays"
 ok "a standing monitor counts whenever its port runs"
-wait_for 5 sh -c "[ \$(jq -s 'map(.packets) | add' $t/web.json) = $((3 * web)) ]" ||
+wait_for 30 sh -c "[ \$(jq -s 'map(.packets) | add' $t/web.json) = $((3 * web)) ]" ||
 	fail "the standing monitor's file does not add up"
 ok "its file adds up"
 
@@ -141,8 +141,8 @@ huge() {
 before=$(huge)
 "$npfctl" monitor npf0 '' udp tcp icmp -i 1s --json >"$t/out" &
 add_background
-wait_for 5 has_sessions 1 || fail "no session"
-wait_for 5 sh -c "'$npfctl' --json sessions | jq -e '.sessions[0].mode == \"monitor\"'" ||
+wait_for 30 has_sessions 1 || fail "no session"
+wait_for 30 sh -c "'$npfctl' --json sessions | jq -e '.sessions[0].mode == \"monitor\"'" ||
 	fail "the session does not monitor"
 memory=$(ctl sessions | jq '.sessions[0] | .buffer.memory + .monitor.memory')
 [ "$memory" -le $((128 << 10)) ] || fail "a monitor of four filters takes $memory bytes"

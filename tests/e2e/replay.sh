@@ -63,6 +63,6 @@ for kib in 64 32768; do
 	same "$t/expected" "$t/got" "a capture written to a file is the file (buffer $kib KiB)"
 done
 
-wait_for 5 has_sessions 0 || fail "sessions stay behind"
+wait_for 30 has_sessions 0 || fail "sessions stay behind"
 stop_daemon
 clean "$t/daemon.log"

@@ -52,11 +52,11 @@ while read -r kind name n; do
 	add_background
 	state=ended
 	[ "$kind" = whole ] || state=damaged
-	wait_for 15 grep -q listening "$t/all.err" || fail "tcpdump does not start"
-	wait_for 15 replayed ".replay[0] | .state == \"$state\" and .packets == $n" ||
+	wait_for 30 grep -q listening "$t/all.err" || fail "tcpdump does not start"
+	wait_for 30 replayed ".replay[0] | .state == \"$state\" and .packets == $n" ||
 		fail "$name: $(ctl ports | jq -c '.ports[-1].replay')"
 	[ "$kind" = whole ] || replayed '.rx_errors > 0' || fail "$name: damage is no error"
-	wait_for 15 is_read || fail "$name: tcpdump has not read all"
+	wait_for 30 is_read || fail "$name: tcpdump has not read all"
 	kill -INT $all
 	wait $all || fail "tcpdump: $(cat "$t/all.err")"
 	says "$t/all.err" "^$n packets captured" "$name: $n packets as tcpdump -r prints them, then $state"
@@ -97,7 +97,7 @@ del npf1
 add npf1 "net_pcap1,rx_pcap=$t/f/ns.pcap,tx_pcap=$t/tx.pcap" --overflow wait --send
 "$npfctl" send npf1 -r "$t/f/us.pcapng" >/dev/null || fail "sending beside a replay"
 ctl ports | jq -e '.ports[-1] | .rx_packets == 10 and .tx_packets == 10' >/dev/null ||
-	wait_for 10 replayed '.rx_packets == 10 and .tx_packets == 10' ||
+	wait_for 30 replayed '.rx_packets == 10 and .tx_packets == 10' ||
 	fail "counters of both: $(ctl ports | jq -c '.ports[-1]')"
 del npf1
 [ "$(packets_of "$t/tx.pcap")" -eq 10 ] || fail "tx_pcap has not what was sent"
@@ -114,7 +114,7 @@ cp "$t/f/ns.pcap" "$t/changing.pcap"
 timeout 30 "$run" "${tcpdump[@]}" -i npf1 -c 10 >"$t/got" 2>/dev/null
 "${tcpdump[@]}" -r "$t/f/ns.pcap" >"$t/expected" 2>/dev/null
 same "$t/expected" "$t/got" "each first client gets what is in the file then"
-wait_for 5 has_sessions 0 || fail "sessions stay"
+wait_for 30 has_sessions 0 || fail "sessions stay"
 stop_daemon
 clean "$t/daemon.log"
 

@@ -47,7 +47,7 @@ ok "who loops or repeats too often is told how often is allowed"
 "$run" tcpdump -i npf1 -c $((8 * n)) -w "$t/seen.pcap" 2>"$t/tcpdump.err" &
 add_background
 watcher=$!
-wait_for 10 has_sessions 1 || fail "tcpdump does not attach"
+wait_for 30 has_sessions 1 || fail "tcpdump does not attach"
 "$npfctl" send npf1 -r "$corpus_file" >"$t/out" || fail "npfctl send"
 says "$t/out" "^$n packets, " "all $n packets are reported as sent"
 "$npfctl" send npf1 -r "$corpus_file" --loop 3 --repeat 2 --rate x50 --json >"$t/out" ||
@@ -55,7 +55,7 @@ says "$t/out" "^$n packets, " "all $n packets are reported as sent"
 [ "$(jq .packets "$t/out")" -eq $((6 * n)) ] || fail "--loop 3 --repeat 2 sends $(jq .packets "$t/out")"
 [ "$(jq '.late_p50_ns <= .late_p99_ns and .late_p99_ns <= .late_max_ns' "$t/out")" = true ] ||
 	fail "the lateness makes no sense"
-wait_gone "$watcher" 100 || fail "tcpdump has not seen $((8 * n)) packets: $(ctl sessions)"
+wait_gone "$watcher" 300 || fail "tcpdump has not seen $((8 * n)) packets: $(ctl sessions)"
 python3 "$NPF_SRC/tests/e2e/packets.py" "$corpus_file" >"$t/expected1"
 {
 	cat "$t/expected1"
@@ -140,9 +140,9 @@ sent=$(jq .packets "$t/out")
 ok "an interrupted sender reports what went: $sent"
 "$npfctl" send npf0 -r "$corpus_file" --loop 0 >"$t/out" 2>&1 &
 pid=$!
-wait_for 5 has_sessions 1 || fail "no session"
+wait_for 30 has_sessions 1 || fail "no session"
 kill -9 $pid
-wait_for 5 has_sessions 0 || fail "the session of a killed sender stays"
+wait_for 30 has_sessions 0 || fail "the session of a killed sender stays"
 before=$(ctl stats | jq '.ports[0].tx_packets')
 sleep 0.3
 [ "$(ctl stats | jq '.ports[0].tx_packets')" -eq "$before" ] || fail "a dead sender's packets still go out"
@@ -154,7 +154,7 @@ fds=$(daemon_fds)
 for _ in 1 2 3 4 5; do
 	"$npfctl" send npf0 -r "$corpus_file" >"$t/out" || fail "npfctl send"
 done
-wait_for 5 has_fds || fail "lanes leave descriptors behind"
+wait_for 30 has_fds || fail "lanes leave descriptors behind"
 ok "lanes leave nothing behind"
 
 stop_daemon

@@ -53,7 +53,7 @@ came=0
 # arrives N SENTENCE: so many more than before.
 arrives() {
 	came=$((came + $1))
-	wait_for 5 sh -c "[ \$(ip netns exec $id-b cat /sys/class/net/wire/statistics/rx_packets) -ge $came ]" ||
+	wait_for 30 sh -c "[ \$(ip netns exec $id-b cat /sys/class/net/wire/statistics/rx_packets) -ge $came ]" ||
 		fail "$2: only $(arrived) of $came have arrived"
 	[ "$(arrived)" -eq $came ] || fail "$2: $(arrived) have arrived, not $came"
 	ok "$2"
@@ -105,22 +105,22 @@ for device in net_af_packet0,iface=wire net_pcap0,iface=wire; do
 	says "$t/out" '^0 packets' "npfctl send sends nothing"
 	says "$t/err" 'packet 1 was not sent: .*network is down' "... and says why"
 	ip -n "$id-a" link set wire up
-	wait_for 5 sh -c "ip -n $id-a link show wire | grep -q LOWER_UP"
+	wait_for 30 sh -c "ip -n $id-a link show wire | grep -q LOWER_UP"
 	arrives 0 "nothing arrives of it, neither later"
 	# The other end is down: no carrier.
 	ip -n "$id-b" link set wire down
-	wait_for 5 sh -c "ip -n $id-a link show wire | grep -q NO-CARRIER"
+	wait_for 30 sh -c "ip -n $id-a link show wire | grep -q NO-CARRIER"
 	inject npf0 $plain 60
 	says "$t/said" '^-1 .*network is down' "$driver: no carrier is down, too"
 	ip -n "$id-b" link set wire up
-	wait_for 5 sh -c "ip -n $id-a link show wire | grep -q LOWER_UP"
+	wait_for 30 sh -c "ip -n $id-a link show wire | grep -q LOWER_UP"
 	# net_af_packet hears of the interruption with the first frame after it, and says so.
 	inject npf0 $plain 60
 	[ "$driver" = net_pcap ] || says "$t/said" '^-1 .*its driver lost it' "what the driver could not send did not go"
 	came=$(arrived)
 	inject npf0 $plain 60
 	says "$t/said" '^60 ' "... and up again"
-	wait_for 5 sh -c "[ \$(ip netns exec $id-b cat /sys/class/net/wire/statistics/rx_packets) -gt $came ]" ||
+	wait_for 30 sh -c "[ \$(ip netns exec $id-b cat /sys/class/net/wire/statistics/rx_packets) -gt $came ]" ||
 		fail "nothing arrives"
 	came=$(arrived)
 

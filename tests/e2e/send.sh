@@ -24,7 +24,7 @@ start_daemon -c "$t/conf.yaml"
 "${as_nobody[@]}" "$urun" tcpdump -U -i npf0 -Q out -w "$t/out/seen.pcap" 2>"$t/err" &
 client=$!
 add_background
-wait_for 10 grep -q listening "$t/err" || fail "tcpdump -Q out: $(cat "$t/err")"
+wait_for 30 grep -q listening "$t/err" || fail "tcpdump -Q out: $(cat "$t/err")"
 
 cat >"$t/send.py" <<-'PY'
 	import sys
@@ -43,12 +43,12 @@ PY
 sent_all() {
 	"$packets" "$t/sent.pcap" >"$t/got" 2>/dev/null && [ "$(wc -l <"$t/got")" -ge "$n" ]
 }
-wait_for 5 sent_all || fail "only $(wc -l <"$t/got") of $n packets were sent"
+wait_for 30 sent_all || fail "only $(wc -l <"$t/got") of $n packets were sent"
 same "$t/expected" "$t/got" "an unprivileged scapy sends $n packets: those leave the port"
 seen_all() {
 	"$packets" "$t/out/seen.pcap" >"$t/got" 2>/dev/null && [ "$(wc -l <"$t/got")" -ge "$n" ]
 }
-wait_for 5 seen_all || fail "the other client saw $(wc -l <"$t/got") of $n packets"
+wait_for 30 seen_all || fail "the other client saw $(wc -l <"$t/got") of $n packets"
 same "$t/expected" "$t/got" "another client sees them as outbound"
 [ "$(ctl ports | jq '.ports[0].tx_packets')" -eq "$n" ] || fail "npfctl ports: $(ctl ports)"
 ok "npfctl counts them"
@@ -94,6 +94,6 @@ says "$t/said" '^60 0 ' "a port that starts when somebody attaches sends too"
 "$packets" "$t/sent.pcap" | tail -n +$((n + 1)) | awk '{ print $1 }' | xargs >"$t/got"
 echo "14 14 60 60 1514 1514" >"$t/expected"
 same "$t/expected" "$t/got" "nothing but the good frames left the port"
-wait_for 5 has_sessions 0 || fail "sessions stay"
+wait_for 30 has_sessions 0 || fail "sessions stay"
 stop_daemon
 clean "$t/daemon.log"

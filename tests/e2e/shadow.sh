@@ -45,7 +45,7 @@ on far timeout 60 tcpdump -nn -i wire --immediate-mode -c "$n" -w "$t/replayed.p
 	>"$t/far" 2>&1 &
 add_background
 far=$!
-wait_for 10 grep -q listening "$t/far" || fail "tcpdump at the far end"
+wait_for 30 grep -q listening "$t/far" || fail "tcpdump at the far end"
 on near timeout 60 "$run" tcpreplay -i npf0 --topspeed "$corpus/ping.pcap" >"$t/out" 2>&1 || fail "tcpreplay: $(cat "$t/out")"
 says "$t/out" "Successful packets: +$n" "tcpreplay sends $n packets"
 wait "$far" || fail "the far end saw fewer than $n packets: $(cat "$t/far")"
@@ -54,18 +54,18 @@ ok "the far end receives them"
 ip netns exec "$id-near" "$run" argus -i npf0 -w "$t/argus" >"$t/argus.log" 2>&1 &
 add_background
 argus=$!
-wait_for 10 has_sessions 2 || fail "argus does not attach: $(cat "$t/argus.log")"
+wait_for 30 has_sessions 2 || fail "argus does not attach: $(cat "$t/argus.log")"
 on far ping -c 3 -i 0.2 10.76.0.1 >/dev/null || true
 on far curl -s -m 5 -o /dev/null http://10.76.0.1/ || true
 sleep 1
 kill -TERM "$argus"
-wait_gone "$argus" 100 || fail "argus does not end"
+wait_gone "$argus" 300 || fail "argus does not end"
 ra -nr "$t/argus" >"$t/out" 2>&1 || true
 says "$t/out" '10\.76\.0\.2' "argus accounts the flows of the port"
 
 timeout -s INT 15 ip netns exec "$id-near" "$run" nethogs -t -c 3 -d 1 npf0 >"$t/out" 2>&1 || true
 says "$t/out" 'Refreshing' "nethogs runs on the port"
-wait_for 5 has_sessions 1 || fail "sessions are left"
+wait_for 30 has_sessions 1 || fail "sessions are left"
 stop_daemon
 ! ip -n "$id-near" link show npf0 >/dev/null 2>&1 || fail "the shadow interface outlives the daemon"
 ok "the shadow interface goes with the daemon"

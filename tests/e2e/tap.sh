@@ -22,7 +22,7 @@ config '{name: npf0, device: "net_tap0,iface=wa", send: true}' \
 start_daemon "$id-d:" -c "$t/conf.yaml"
 # The send worker comes with the first frame that is sent, and stays.
 "$npfctl" send npf0 -r "$corpus/ping.pcap" >/dev/null || fail "nothing can be sent"
-wait_for 10 has_sessions 0 || fail "the sender's session stays"
+wait_for 30 has_sessions 0 || fail "the sender's session stays"
 note_costs
 for side in a:1 b:2; do
 	ns=$id-${side%:*}
@@ -37,7 +37,7 @@ web b
 "${as_nobody[@]}" "$urun" $python3 "$t/inst/bridge.py" npf0 npf1 >"$t/out/bridge.log" 2>&1 &
 bridge=$!
 add_background
-wait_for 15 has_sessions 2 || fail "the bridge does not start: $(cat "$t/out/bridge.log")"
+wait_for 30 has_sessions 2 || fail "the bridge does not start: $(cat "$t/out/bridge.log")"
 rm -f "$t/web.err" "$t/all.err"
 "${as_nobody[@]}" "$urun" tcpdump -U -i npf0 -w "$t/out/web.pcap" tcp port 80 2>"$t/web.err" &
 web=$!
@@ -45,8 +45,8 @@ add_background
 "${as_nobody[@]}" "$urun" tcpdump -U -i npf0 -w "$t/out/all.pcap" 2>"$t/all.err" &
 all=$!
 add_background
-wait_for 10 grep -q listening "$t/web.err" || fail "tcpdump: $(cat "$t/web.err")"
-wait_for 10 grep -q listening "$t/all.err" || fail "tcpdump: $(cat "$t/all.err")"
+wait_for 30 grep -q listening "$t/web.err" || fail "tcpdump: $(cat "$t/web.err")"
+wait_for 30 grep -q listening "$t/all.err" || fail "tcpdump: $(cat "$t/all.err")"
 
 on a curl -s --max-time 20 -o "$t/fetched" http://10.76.0.2/big ||
 	fail "curl through two ports: status $? $(cat "$t/out/bridge.log")"
@@ -63,19 +63,19 @@ caught_up() {
 pinged() {
 	[ "$(packets_of "$t/out/all.pcap" icmp)" -eq 6 ]
 }
-wait_for 10 pinged || fail "the client without a filter misses pings"
-wait_for 10 caught_up || fail "the client with a filter has not what the one without has of it"
+wait_for 30 pinged || fail "the client without a filter misses pings"
+wait_for 30 caught_up || fail "the client with a filter has not what the one without has of it"
 ok "a client with a filter has exactly its $(wc -l <"$t/got") packets, sent and received"
 
 kill -9 $web
 wait $web 2>/dev/null || true
-wait_for 5 has_sessions 3 || fail "the killed client's session stays"
+wait_for 30 has_sessions 3 || fail "the killed client's session stays"
 on a curl -s --max-time 20 -o "$t/fetched" http://10.76.0.2/big || fail "curl after the kill"
 same "$t/www/big" "$t/fetched" "a client killed by SIGKILL disturbs nobody"
 kill $bridge $all
-wait_gone $bridge 50 || fail "the bridge does not end"
-wait_for 5 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
-wait_for 5 costs_as_before || fail "leaked: $(daemon_fds) $(daemon_maps), was $costs"
+wait_gone $bridge 300 || fail "the bridge does not end"
+wait_for 30 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
+wait_for 30 costs_as_before || fail "leaked: $(daemon_fds) $(daemon_maps), was $costs"
 ok "nothing is left of four clients"
 stop_daemon
 clean "$t/daemon.log"

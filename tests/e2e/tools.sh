@@ -43,7 +43,7 @@ for dev in wire any; do
 	rm -f "$t/err"
 	in_a tcpdump -nn -i $dev -c 6 tcp port 80 >"$t/got" 2>"$t/err" &
 	client=$!
-	wait_for 10 grep -q listening "$t/err" || fail "tcpdump -i $dev"
+	wait_for 30 grep -q listening "$t/err" || fail "tcpdump -i $dev"
 	on a curl -s -o /dev/null http://10.76.0.2/small
 	wait $client || fail "tcpdump -i $dev ends with status $?"
 	[ "$(wc -l <"$t/got")" -eq 6 ] || fail "tcpdump -i $dev"
@@ -104,6 +104,6 @@ in_a $python3 "$t/sniff.py" "$file" "$corpus/dns.pcap" >"$t/out" 2>&1 || {
 }
 ok "scapy sniffs $n packets of npf0, byte for byte, and with a filter; its timer ends it"
 
-wait_for 5 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
+wait_for 30 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
 stop_daemon
 clean "$t/daemon.log"

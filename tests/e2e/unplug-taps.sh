@@ -24,7 +24,7 @@ start_daemon "$id-a:" -c "$t/conf.yaml"
 # remove PORT: with what ends in time.
 remove() {
 	timeout 40 "$npfctl" port del "$1" >"$t/removed" || fail "npfctl port del $1"
-	wait_gone "$client" 50 || fail "the client of $1 goes on for 5 s"
+	wait_gone "$client" 300 || fail "the client of $1 goes on"
 }
 
 captured() {
@@ -34,7 +34,7 @@ captured() {
 "$run" "$unplug" capture npf0 >"$t/out" 2>"$t/err" &
 client=$!
 add_background
-wait_for 10 captured 10000 || fail "nothing is captured"
+wait_for 30 captured 10000 || fail "nothing is captured"
 [ "$(ctl sessions | jq '.sessions[0].buffer.lanes')" -eq 2 ] || fail "there are not two lanes"
 "$npfctl" dump start npf0 -s 64 -n taps -w "$t/taps.pcap" >/dev/null
 # A reader that is stopped fills its rings, and then the taps wait.
@@ -47,10 +47,10 @@ filled() {
 		return 1
 	}
 }
-wait_for 10 filled || fail "the rings do not fill up"
+wait_for 30 filled || fail "the rings do not fill up"
 timeout 40 "$npfctl" port del npf0 >"$t/removed" || fail "npfctl port del"
 kill -CONT $client
-wait_gone $client 50 || fail "the capture goes on"
+wait_gone $client 300 || fail "the capture goes on"
 wait $client || fail "the capture ends otherwise: $(cat "$t/out" "$t/err")"
 says "$t/out" "^$was received $was dropped 0: port npf0 was removed" \
 	"a reader that slept through the removal gets all $was packets that its rings had"
@@ -66,9 +66,9 @@ sent() {
 "$npfctl" send npf1 -r "$corpus/ping.pcap" --repeat 4000000000 --json >"$t/out" 2>"$t/err" &
 client=$!
 add_background
-wait_for 10 sent npf1 1000 || fail "nothing is sent"
+wait_for 30 sent npf1 1000 || fail "nothing is sent"
 remove npf1
-wait_for 5 has_sessions 0 || fail "a session stays"
+wait_for 30 has_sessions 0 || fail "a session stays"
 ! wait $client || fail "it says that all was sent"
 says "$t/err" "was not sent: the port was removed" "a frame sent over and over is cut short"
 # What the far end of the wire got, and what the kernel dropped on its way there.

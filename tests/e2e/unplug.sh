@@ -67,7 +67,7 @@ start_daemon "$id-a:" -c "$t/conf.yaml"
 "$run" tcpdump -nn -U -i npf0 -w "$t/other.pcap" 2>"$t/other.err" &
 other=$!
 add_background
-wait_for 10 grep -q listening "$t/other.err" || fail "tcpdump does not start"
+wait_for 30 grep -q listening "$t/other.err" || fail "tcpdump does not start"
 stream c 3000 "$t/other.n"
 other_stream=$!
 
@@ -88,21 +88,21 @@ done
 start live-dump "$run" "$unplug" dump npf1 "$t/live-dump.pcap"
 start monitor "$npfctl" monitor npf1 -i 30ms --json
 "$npfctl" dump start npf1 -n asked -w "$t/asked.pcap" >/dev/null || fail "no dump"
-wait_for 10 has_sessions 7 || fail "not all sessions are there: $(ctl sessions)"
+wait_for 30 has_sessions 7 || fail "not all sessions are there: $(ctl sessions)"
 works() {
 	[ "$(ctl sessions | jq '[.sessions[] | select(.mode == "monitor")] | length')" -eq 2 ]
 }
 has_dumps() {
 	[ "$(ctl dump list | jq '[.dumps[] | select(.state == "running")] | length')" -eq 3 ]
 }
-wait_for 10 has_dumps || fail "not all dumps are there: $(ctl dump list)"
-wait_for 10 works || fail "not all monitors are there"
+wait_for 30 has_dumps || fail "not all dumps are there: $(ctl dump list)"
+wait_for 30 works || fail "not all monitors are there"
 stream b 10000 "$t/n"
 stream=$!
 has_many() {
 	[ "$(jq -s 'map(.packets) | add' "$t/st/standing.json")" -gt 6000 ]
 }
-wait_for 20 has_many || fail "the standing monitor does not count"
+wait_for 30 has_many || fail "the standing monitor does not count"
 timeout 40 "$npfctl" --json port del npf1 >"$t/del" || fail "npfctl port del"
 jq -e '.sessions == 6 and .monitors == 1 and .dumps == 3' "$t/del" >/dev/null ||
 	fail "what has ended: $(cat "$t/del")"
@@ -112,7 +112,7 @@ ok "the daemon says what has ended"
 # ended NAME STATUS PATTERN
 ended() {
 	local status=0
-	wait_gone "${pid[$1]}" 30 || fail "$1 goes on for 3 s"
+	wait_gone "${pid[$1]}" 300 || fail "$1 goes on"
 	wait "${pid[$1]}" || status=$?
 	clean "$t/$1.err"
 	cat "$t/$1.out" "$t/$1.err" >"$t/said"
@@ -145,7 +145,7 @@ for who in "${!counts[@]}"; do
 done
 in_order "$t/got.pcap" "$n"
 ok "three captures, three monitors and three dumps: the same $n packets, without a gap, to the last"
-wait_for 5 has_sessions 1 || fail "a session stays: $(ctl sessions)"
+wait_for 30 has_sessions 1 || fail "a session stays: $(ctl sessions)"
 
 # ---- the name comes again ----
 mv "$t/st" "$t/away"
@@ -163,7 +163,7 @@ ok "what the configuration has for a port of that name begins again"
 has_more() {
 	[ "$(jq -s 'map(.packets) | add' "$t/st/standing.json")" -gt $((n + 100)) ]
 }
-wait_for 5 has_more || fail "the standing monitor counts nothing"
+wait_for 30 has_more || fail "the standing monitor counts nothing"
 kill $stream
 wait $stream || true
 timeout 40 "$npfctl" port del npf1 >/dev/null || fail "npfctl port del"
@@ -182,7 +182,7 @@ start queue "$run" "$unplug" queue npf2
 all_send() {
 	[ "$(ctl sessions | jq '[.sessions[] | select(.port == "npf2" and .sent > 10)] | length')" -eq 4 ]
 }
-wait_for 10 all_send || fail "not all are sending: $(ctl sessions)"
+wait_for 30 all_send || fail "not all are sending: $(ctl sessions)"
 timeout 40 "$npfctl" port del npf2 >"$t/said" || fail "npfctl port del"
 says "$t/said" '^npf2 removed; with it ended: 4 sessions, 0 monitors, 0 dumps, 0 sends$' "a port is removed under four senders"
 for work in asap timed; do
@@ -215,7 +215,7 @@ sent=$(cat "$t/other.n")
 has_all() {
 	[ "$(packets_of "$t/other.pcap")" -eq "$sent" ]
 }
-wait_for 5 has_all || fail "the other port's capture has $(packets_of "$t/other.pcap") of $sent packets"
+wait_for 30 has_all || fail "the other port's capture has $(packets_of "$t/other.pcap") of $sent packets"
 kill $other
 wait $other || true
 in_order "$t/other.pcap" "$sent"

@@ -17,11 +17,11 @@ start_daemon "$id-a:" -c "$t/conf.yaml"
 "${as_nobody[@]}" "$urun" tcpdump -U -i npf0 -Q in -w "$t/out/got.pcap" 2>"$t/err" &
 client=$!
 add_background
-wait_for 10 grep -q listening "$t/err" || fail "tcpdump: $(cat "$t/err")"
+wait_for 30 grep -q listening "$t/err" || fail "tcpdump: $(cat "$t/err")"
 ip netns exec "$id-b" tcpdump -Z root -U --immediate-mode -i wire -Q out -w "$t/truth.pcap" 2>"$t/truth.err" &
 truth=$!
 add_background
-wait_for 10 grep -q listening "$t/truth.err" || fail "stock tcpdump does not start"
+wait_for 30 grep -q listening "$t/truth.err" || fail "stock tcpdump does not start"
 
 # Nobody answers: the kernel of the other side gets no packet.
 on b ip neigh add 10.76.0.1 lladdr 02:00:00:00:00:01 dev wire
@@ -34,7 +34,7 @@ caught_up() {
 	"$packets" "$t/out/got.pcap" >"$t/got"
 	[ "$(wc -l <"$t/expected")" -ge 60 ] && cmp -s "$t/expected" "$t/got"
 }
-wait_for 10 caught_up || same "$t/expected" "$t/got" "the client has what was sent"
+wait_for 30 caught_up || same "$t/expected" "$t/got" "the client has what was sent"
 ok "the client has exactly the $(wc -l <"$t/got") packets that were sent, byte for byte"
 
 # And back: what a program sends through the port arrives at the other end.
@@ -52,7 +52,7 @@ rm -f "$t/truth.err"
 ip netns exec "$id-b" tcpdump -Z root -U --immediate-mode -i wire -Q in -w "$t/truth.pcap" 2>"$t/truth.err" &
 truth=$!
 add_background
-wait_for 10 grep -q listening "$t/truth.err" || fail "stock tcpdump does not start"
+wait_for 30 grep -q listening "$t/truth.err" || fail "stock tcpdump does not start"
 "${as_nobody[@]}" "$urun" /usr/bin/python3 "$t/send.py" "$ucorpus/dns.pcap" >"$t/out/send.log" 2>&1 ||
 	fail "scapy: $(cat "$t/out/send.log")"
 "$packets" "$corpus/dns.pcap" >"$t/expected"
@@ -60,10 +60,10 @@ arrived() {
 	"$packets" "$t/truth.pcap" >"$t/got"
 	cmp -s "$t/expected" "$t/got"
 }
-wait_for 10 arrived || same "$t/expected" "$t/got" "what is sent arrives"
+wait_for 30 arrived || same "$t/expected" "$t/got" "what is sent arrives"
 ok "what an unprivileged program sends arrives at the other end, $(wc -l <"$t/got") packets"
 kill $client $truth
 wait $client $truth || true
-wait_for 5 has_sessions 0 || fail "sessions stay"
+wait_for 30 has_sessions 0 || fail "sessions stay"
 stop_daemon
 clean "$t/daemon.log"

@@ -47,7 +47,7 @@ ok "dump wrote as many packets as it was to, and only those that pass"
 
 timeout 30 "$examples/example-play" "$file" npf0 3 >"$t/out" 2>&1 || fail "play: $(cat "$t/out")"
 says "$t/out" "^$n packets, 3 times" "play sends a file as a queue"
-wait_for 10 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
+wait_for 30 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
 # net_pcap starts its file anew with each first session.
 sent() {
 	tcpdump -nn -e -x -t -r "$t/sent.pcap" >"$t/got" 2>/dev/null
@@ -57,7 +57,7 @@ cat "$t/once" "$t/once" "$t/once" >"$t/expected"
 sent
 same "$t/expected" "$t/got" "three times the file left the port, byte for byte"
 timeout 30 "$examples/example-play" -s "$file" npf0 >"$t/out" 2>&1 || fail "play -s: $(cat "$t/out")"
-wait_for 10 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
+wait_for 30 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
 stop_daemon
 sent
 same "$t/once" "$t/got" "and once with -s"

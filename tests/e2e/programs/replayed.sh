@@ -62,11 +62,11 @@ add_background
 processed() {
 	softflowctl -c "$t/sf.ctl" statistics 2>&1 | grep -q "^Packets processed: $ip\$"
 }
-wait_for 15 processed || fail "softflowd: $(softflowctl -c "$t/sf.ctl" statistics 2>&1)"
+wait_for 30 processed || fail "softflowd: $(softflowctl -c "$t/sf.ctl" statistics 2>&1)"
 softflowctl -c "$t/sf.ctl" statistics >"$t/out" 2>&1
 says "$t/out" "^Packets received by libpcap: $n\$" "softflowd processes every IPv4 packet"
 kill $client
-wait_gone $client 100 || fail "softflowd does not stop"
+wait_gone $client 300 || fail "softflowd does not stop"
 
 "$run" darkstat -i npf0 --no-daemon -b 127.0.0.1 -p 18667 --no-dns >"$t/out" 2>&1 &
 client=$!
@@ -76,11 +76,11 @@ knows() {
 }
 for host in $(tcpdump -nn -r "$file" tcp 2>/dev/null | awk '{ print $3; print $5 }' |
 	grep -oE '^([0-9]+\.){3}[0-9]+' | sort -u); do
-	wait_for 15 knows ">$host<" || fail "darkstat does not know $host: $(cat "$t/out")"
+	wait_for 30 knows ">$host<" || fail "darkstat does not know $host: $(cat "$t/out")"
 done
 ok "darkstat knows every host"
 kill $client
-wait_gone $client 100 || fail "darkstat does not stop"
+wait_gone $client 300 || fail "darkstat does not stop"
 
 cat >"$t/count.pl" <<'PL'
 use Net::Pcap qw(:functions);
@@ -117,7 +117,7 @@ says "$t/err" '^0 packets captured' "tcpdump -Q out shows no received packet"
 
 with 20 bittwist -i npf0 -m 0 "$file" >"$t/out" 2>&1
 says "$t/out" "^$n packets .* sent" "bittwist sends the file"
-wait_for 10 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
+wait_for 30 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
 stop_daemon
 tcpdump -nn -e -x -t -r "$file" >"$t/expected" 2>/dev/null
 tcpdump -nn -e -x -t -r "$t/sent.pcap" >"$t/got" 2>/dev/null

@@ -73,12 +73,12 @@ one_table() {
 
 for size in 80x24 60x20 200x50; do
 	terminal ${size%x*} ${size#*x} "'$npfctl' monitor npf0 $filters -i 100ms -n 15"
-	wait_for 10 shows 1 '^sizes' || fail "$size: no table"
+	wait_for 30 shows 1 '^sizes' || fail "$size: no table"
 	sleep 0.6
 	one_table "$size, running"
-	wait_for 20 is_over || fail "$size: the monitor does not end"
+	wait_for 30 is_over || fail "$size: the monitor does not end"
 	[ "$(cat "$t/status")" -eq 0 ] || fail "$size: the monitor fails"
-	wait_for 5 shows 1 '^(\^C)?after$' || fail "$size: the end"
+	wait_for 30 shows 1 '^(\^C)?after$' || fail "$size: the end"
 	one_table "$size, at the end"
 	expect 1 '^before$' "$size: what stood above"
 	[ "$(grep -c . "$t/screen")" -eq 7 ] || fail "$size: more than the table is on the screen"
@@ -89,7 +89,7 @@ expect 1 'host 10.0.0.1\)$' "a wide terminal has whole filters"
 
 # Narrower, wider, lower, higher: painted anew within a second, whatever the interval.
 terminal 200 30 "'$npfctl' monitor npf0 $filters -i 2s"
-wait_for 10 shows 1 '^sizes' || fail "no table"
+wait_for 30 shows 1 '^sizes' || fail "no table"
 for size in 80x30 200x30 60x30 60x4 60x30 150x12 61x3 90x25; do
 	tm resize-window -x ${size%x*} -y ${size#*x}
 	sleep 1.5
@@ -97,21 +97,21 @@ for size in 80x30 200x30 60x30 60x4 60x30 150x12 61x3 90x25; do
 	[ ${size#*x} -lt 10 ] || one_table "resized to $size"
 done
 tm send-keys C-c
-wait_for 5 is_over || fail "the monitor can't be interrupted"
-wait_for 5 shows 1 '^(\^C)?after$' || fail "the end"
+wait_for 30 is_over || fail "the monitor can't be interrupted"
+wait_for 30 shows 1 '^(\^C)?after$' || fail "the end"
 one_table "interrupted"
 ok "resized, the table is painted anew in its place"
 
 # More filters than rows.
 many=$(seq -f "'port %g'" 1 32 | tr '\n' ' ')
 terminal 80 24 "'$npfctl' monitor npf0 $many -i 100ms"
-wait_for 10 shows 1 '^\(11 more' || fail "no word of the rows that are left out"
+wait_for 30 shows 1 '^\(11 more' || fail "no word of the rows that are left out"
 sleep 0.5
 expect 1 'PACKETS/s' "many filters: one header"
 expect 21 ' port [0-9]+$' "many filters: a row for each for which there is room"
 expect 1 ' port 21$' "many filters: the first ones"
 tm resize-window -x 80 -y 40
-wait_for 5 shows 32 ' port [0-9]+$' || fail "many filters: there is room for all now"
+wait_for 30 shows 32 ' port [0-9]+$' || fail "many filters: there is room for all now"
 expect 1 'PACKETS/s' "many filters: one header in a higher terminal"
 ok "more filters than rows: the first ones, and how many more there are"
 
@@ -120,7 +120,7 @@ for size in 80x24 60x20 200x50 30x9; do
 	terminal ${size%x*} ${size#*x} "'$npfctl' send npf0 -r $t/four.pcap --repeat 2000000"
 	wait_for 60 is_over || fail "$size: sending does not end"
 	[ "$(cat "$t/status")" -eq 0 ] || fail "$size: sending fails"
-	wait_for 5 shows 1 '^(\^C)?after$' || fail "$size: the end"
+	wait_for 30 shows 1 '^(\^C)?after$' || fail "$size: the end"
 	[ $size = 30x9 ] || expect 1 '100 %  8000000 packets, [0-9]+ a second$' "$size: the last line"
 	expect 1 '^(\[#+\] )?100 %  8000000 packets' "$size: a full bar"
 	expect 1 ' %  ' "$size: one line of progress"
@@ -130,7 +130,7 @@ done
 
 # As many as nobody can count, resized and interrupted; 4 * 2^31 * 2^31 is 2^64.
 terminal 100 10 "'$npfctl' send npf0 -r $t/four.pcap -l 2147483648 -n 2147483648"
-wait_for 10 shows 1 ' 0 %  [0-9]+ packets' || fail "no bar for 2^64 packets: $(cat "$t/screen")"
+wait_for 30 shows 1 ' 0 %  [0-9]+ packets' || fail "no bar for 2^64 packets: $(cat "$t/screen")"
 for columns in 50 40 120 80; do
 	tm resize-window -x $columns -y 10
 	sleep 0.5
@@ -138,19 +138,19 @@ for columns in 50 40 120 80; do
 	expect 1 ' %' "$columns columns: one line of progress"
 done
 tm send-keys C-c
-wait_for 10 is_over || fail "sending can't be interrupted"
+wait_for 30 is_over || fail "sending can't be interrupted"
 [ "$(cat "$t/status")" -eq 1 ] || fail "the exit status of an interrupted send"
-wait_for 5 shows 1 '^(\^C)?after$' || fail "the end"
+wait_for 30 shows 1 '^(\^C)?after$' || fail "the end"
 expect 1 '^\[\.+\]   0 %  [0-9]+ packets, [0-9]+ a second$' "the last line of an interrupted send"
 expect 1 '^[0-9]+ packets, [0-9]+ bytes in' "the report stands below"
 ok "a bar for 2^64 packets, resized and interrupted"
 
 # What goes wrong is said below the bar, on a line of its own.
 terminal 80 24 "'$npfctl' send npf0 -r $t/four.pcap -l 0 -R 1kpps"
-wait_for 10 shows 1 '^[0-9]+ packets, [0-9]+ a second$' || fail "an endless send: no progress"
+wait_for 30 shows 1 '^[0-9]+ packets, [0-9]+ a second$' || fail "an endless send: no progress"
 kill -9 "$daemon"
-wait_for 10 is_over || fail "npfctl send outlives the daemon"
-wait_for 5 shows 1 '^(\^C)?after$' || fail "the end"
+wait_for 30 is_over || fail "npfctl send outlives the daemon"
+wait_for 30 shows 1 '^(\^C)?after$' || fail "the end"
 expect 1 '^npfctl: the npf-dpdk daemon has gone away$' "the daemon's end is said"
 expect 1 '^[0-9]+ packets, [0-9]+ a second$' "the progress stays above"
 ok "an error stands below the progress"
@@ -186,12 +186,12 @@ one_txgen_table() {
 
 for size in 80x24 60x20 200x50; do
 	terminal ${size%x*} ${size#*x} "$(txgen 2 --duration 2s --stats-period 100ms)"
-	wait_for 20 shows 1 '^[0-9]+ s$' || fail "$size: no table: $(cat "$t/screen" "$t/txgen.log")"
+	wait_for 30 shows 1 '^[0-9]+ s$' || fail "$size: no table: $(cat "$t/screen" "$t/txgen.log")"
 	sleep 0.6
 	one_txgen_table "$size, running"
-	wait_for 20 is_over || fail "$size: npf-txgen does not end"
+	wait_for 30 is_over || fail "$size: npf-txgen does not end"
 	[ "$(cat "$t/status")" -eq 0 ] || fail "$size: npf-txgen fails: $(cat "$t/txgen.log")"
-	wait_for 5 shows 1 '^after$' || fail "$size: the end"
+	wait_for 30 shows 1 '^after$' || fail "$size: the end"
 	top=- # the result may be higher than the terminal
 	one_txgen_table "$size, at the end"
 	expect 1 '^before$' "$size: what stood above"
@@ -201,7 +201,7 @@ done
 expect 1 'tx L1 Mb/s +tx L2 Mb/s +rx pps +rx L1 Mb/s' "a wide terminal has all columns"
 
 terminal 200 30 "$(txgen 2 --stats-period 2s)"
-wait_for 20 shows 1 '^[0-9]+ s$' || fail "no table: $(cat "$t/screen" "$t/txgen.log")"
+wait_for 30 shows 1 '^[0-9]+ s$' || fail "no table: $(cat "$t/screen" "$t/txgen.log")"
 for size in 80x30 200x30 60x4 60x30 61x3 90x25; do
 	tm resize-window -x ${size%x*} -y ${size#*x}
 	sleep 1
@@ -209,21 +209,21 @@ for size in 80x30 200x30 60x4 60x30 61x3 90x25; do
 	[ ${size#*x} -lt 10 ] || one_txgen_table "resized to $size"
 done
 tm send-keys C-c
-wait_for 10 is_over || fail "npf-txgen can't be interrupted"
-wait_for 5 shows 1 '^after$' || fail "the end"
+wait_for 30 is_over || fail "npf-txgen can't be interrupted"
+wait_for 30 shows 1 '^after$' || fail "the end"
 one_txgen_table "interrupted"
 ok "resized, the generator's table is painted anew in its place"
 
 terminal 80 8 "$(txgen 8 --stats-period 100ms --total-num-mbufs 1024)"
-wait_for 20 shows 1 '^[0-9]+ s, 3 more ports' || fail "no word of the ports that are left out: $(cat "$t/screen" "$t/txgen.log")"
+wait_for 30 shows 1 '^[0-9]+ s, 3 more ports' || fail "no word of the ports that are left out: $(cat "$t/screen" "$t/txgen.log")"
 sleep 0.5
 expect 1 '^port' "many ports: one header"
 expect 5 ' net_null[0-4] ' "many ports: the first ones, for which there is room"
 tm resize-window -x 80 -y 20
-wait_for 5 shows 8 ' net_null[0-7] ' || fail "many ports: there is room for all now"
+wait_for 30 shows 8 ' net_null[0-7] ' || fail "many ports: there is room for all now"
 expect 1 '^port' "many ports: one header in a higher terminal"
 tm send-keys C-c
-wait_for 10 is_over || fail "npf-txgen can't be interrupted"
+wait_for 30 is_over || fail "npf-txgen can't be interrupted"
 ok "more ports than rows: the first ones, and how many more there are"
 
 tm kill-server

@@ -26,7 +26,7 @@ start_daemon -c "$t/conf.yaml"
 timeout 100 "$run" tcpdump -B 65536 -i npf0 -c $count -w "$t/got.pcap" udp 2>"$t/got.err" &
 add_background
 tcpdump=$!
-wait_for 10 grep -q listening "$t/got.err" || fail "tcpdump does not start"
+wait_for 30 grep -q listening "$t/got.err" || fail "tcpdump does not start"
 
 memif="net_memif0,role=client,id=0,socket=@$id,socket-abstract=yes"
 timeout 100 "$txgen" "${eal[@]}" --vdev="$memif" -- "${traffic[@]}" "--rate=$rate" --linger=3s \
@@ -64,7 +64,7 @@ settled() {
 timeout 60 "$txgen" "${eal[@]}" --vdev="$memif" -- --duration=1s --json --linger=20s \
 	>"$t/fast.json" 2>"$t/txgen.log" &
 add_background
-wait_for 20 settled || {
+wait_for 30 settled || {
 	cat "$t/txgen.log" "$t/fast.json"
 	fail "the daemon received $(received) packets"
 }
