@@ -48,7 +48,7 @@ fi
 
 . tests/e2e/lib.sh
 install_clients
-mkdir -m 777 "$t/out"
+mkdir -m 777 "$tmp/out"
 
 # ---- 1 ----
 title "A savefile replayed through a DPDK port"
@@ -58,37 +58,37 @@ for i in "${!files[@]}"; do
 	ports+=("$(replay "npf$i" "${files[$i]}")")
 done
 memory=256
-config "${ports[@]}" >"$t/replay.yaml"
+config "${ports[@]}" >"$tmp/replay.yaml"
 show "npf-dpdk -c replay.yaml      # ${#files[@]} ports, each a savefile of tests/corpus/"
-start_daemon -c "$t/replay.yaml"
-grep -v ' port npf' "$t/daemon.log" || true
+start_daemon -c "$tmp/replay.yaml"
+grep -v ' port npf' "$tmp/daemon.log" || true
 
 capture() { # PORT FILE: both outputs into expected and got
 	local n
-	tcpdump -nn -tt -e -v -r "$2" >"$t/expected" 2>/dev/null
+	tcpdump -nn -tt -e -v -r "$2" >"$tmp/expected" 2>/dev/null
 	n=$(packets_of "$2")
-	timeout 60 "${as_nobody[@]}" "$urun" tcpdump -nn -tt -e -v -i "$1" -c "$n" >"$t/got" \
-		2>"$t/err" || fail "tcpdump on $1: $(cat "$t/err")"
+	timeout 60 "${as_nobody[@]}" "$urun" tcpdump -nn -tt -e -v -i "$1" -c "$n" >"$tmp/got" \
+		2>"$tmp/err" || fail "tcpdump on $1: $(cat "$tmp/err")"
 }
 
 for i in "${!files[@]}"; do
 	[[ ${files[$i]} == *web4* ]] || continue
 	show "npf-run tcpdump -nn -tt -e -v -i npf$i -c $(packets_of "${files[$i]}")     # as user nobody"
 	capture "npf$i" "${files[$i]}"
-	head -n 12 "$t/got" | cut -c 1-150
-	echo "... $(wc -l <"$t/got") lines in all"
-	grep -E 'packets (captured|received|dropped)' "$t/err"
+	head -n 12 "$tmp/got" | cut -c 1-150
+	echo "... $(wc -l <"$tmp/got") lines in all"
+	grep -E 'packets (captured|received|dropped)' "$tmp/err"
 done
 echo
 echo "And so for each file, compared line by line with what tcpdump -r prints of it:"
 for i in "${!files[@]}"; do
 	capture "npf$i" "${files[$i]}"
-	cmp -s "$t/expected" "$t/got" || {
-		diff "$t/expected" "$t/got" | head
+	cmp -s "$tmp/expected" "$tmp/got" || {
+		diff "$tmp/expected" "$tmp/got" | head
 		fail "$(basename "${files[$i]}") differs"
 	}
 	printf '  %-16s %4d packets, %5d lines: identical\n' "$(basename "${files[$i]}")" \
-		"$(packets_of "${files[$i]}")" "$(wc -l <"$t/got")"
+		"$(packets_of "${files[$i]}")" "$(wc -l <"$tmp/got")"
 done
 stop_daemon
 
@@ -98,30 +98,30 @@ netns a
 netns b
 wire a b
 web b
-config '{name: npf0, device: "iface:wire"}' >"$t/live.yaml"
+config '{name: npf0, device: "iface:wire"}' >"$tmp/live.yaml"
 show "npf-dpdk -c live.yaml        # npf0 is iface:wire"
-start_daemon "$id-a:" -c "$t/live.yaml"
+start_daemon "$id-a:" -c "$tmp/live.yaml"
 declare -A client
 watch() { # NAME FILTER...
 	local name=$1
 	shift
 	show "npf-run tcpdump -nn -l -i npf0 $* > $name &     # as user nobody"
-	"${as_nobody[@]}" "$urun" tcpdump -nn -l --immediate-mode -i npf0 "$@" >"$t/out/$name" 2>"$t/$name.err" &
+	"${as_nobody[@]}" "$urun" tcpdump -nn -l --immediate-mode -i npf0 "$@" >"$tmp/out/$name" 2>"$tmp/$name.err" &
 	client[$name]=$!
 	add_background
-	wait_for 10 grep -q listening "$t/$name.err" || fail "$(cat "$t/$name.err")"
+	wait_for 10 grep -q listening "$tmp/$name.err" || fail "$(cat "$tmp/$name.err")"
 }
 watch web tcp port 80
 watch rest not tcp port 80
 show "curl http://10.76.0.2/small; ping -c 2 10.76.0.2"
 on a curl -s http://10.76.0.2/small | xargs
 on a ping -c 2 -i 0.2 10.76.0.2 | grep 'bytes from' || true
-wait_for 5 grep -q 'Flags \[F' "$t/out/web" || fail "the web client sees no connection"
-wait_for 5 grep -q 'echo reply' "$t/out/rest" || fail "the other client sees no ping"
+wait_for 5 grep -q 'Flags \[F' "$tmp/out/web" || fail "the web client sees no connection"
+wait_for 5 grep -q 'echo reply' "$tmp/out/rest" || fail "the other client sees no ping"
 sleep 0.2
 for name in web rest; do
 	show "cat $name"
-	cut -c 1-150 "$t/out/$name" | head -n 14
+	cut -c 1-150 "$tmp/out/$name" | head -n 14
 done
 show "npfctl sessions"
 "$unpfctl" sessions
@@ -133,8 +133,8 @@ wait_for 5 has_sessions 1 || fail "the killed client's session stays"
 "$unpfctl" sessions
 kill "${client[rest]}"
 wait "${client[rest]}" || true
-grep packets "$t/rest.err"
-! grep -q 'port 80\|\.80 ' "$t/out/rest" || fail "the second client saw the first one's packets"
+grep packets "$tmp/rest.err"
+! grep -q 'port 80\|\.80 ' "$tmp/out/rest" || fail "the second client saw the first one's packets"
 stop_daemon
 
 title "Done"

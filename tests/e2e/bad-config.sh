@@ -35,39 +35,39 @@ good() {
 	EOF
 }
 
-good >"$t/good.yaml"
-timeout 10 "$dpdk" -c "$t/good.yaml" --check >"$t/out" 2>&1 || {
-	cat "$t/out"
+good >"$tmp/good.yaml"
+timeout 10 "$dpdk" -c "$tmp/good.yaml" --check >"$tmp/out" 2>&1 || {
+	cat "$tmp/out"
 	fail "a good configuration with every key is refused"
 }
-says "$t/out" 'good' "a good configuration with every key is good"
+says "$tmp/out" 'good' "a good configuration with every key is good"
 
-# check PATTERN SENTENCE: $t/bad.yaml is refused with a text that has the pattern.
+# check PATTERN SENTENCE: $tmp/bad.yaml is refused with a text that has the pattern.
 n=0
 check() {
 	local status=0
 	n=$((n + 1))
-	timeout 10 "$dpdk" -c "$t/bad.yaml" --check >"$t/out" 2>&1 || status=$?
-	clean "$t/out"
+	timeout 10 "$dpdk" -c "$tmp/bad.yaml" --check >"$tmp/out" 2>&1 || status=$?
+	clean "$tmp/out"
 	[ $status -eq 1 ] || {
-		cat "$t/bad.yaml" "$t/out"
+		cat "$tmp/bad.yaml" "$tmp/out"
 		fail "$2: --check ends with status $status"
 	}
-	grep -q "bad.yaml" "$t/out" && grep -qE -- "$1" "$t/out" || {
-		cat "$t/bad.yaml" "$t/out"
+	grep -q "bad.yaml" "$tmp/out" && grep -qE -- "$1" "$tmp/out" || {
+		cat "$tmp/bad.yaml" "$tmp/out"
 		fail "$2: the text does not say where (/$1/)"
 	}
-	[ "$(wc -l <"$t/out")" -le 12 ] || {
-		cat "$t/out"
+	[ "$(wc -l <"$tmp/out")" -le 12 ] || {
+		cat "$tmp/out"
 		fail "$2: that is not one clear error"
 	}
-	echo "ok: $2: $(grep 'bad.yaml' "$t/out" | head -n 1 | sed "s|.*bad.yaml: *||")"
+	echo "ok: $2: $(grep 'bad.yaml' "$tmp/out" | head -n 1 | sed "s|.*bad.yaml: *||")"
 }
 
 # set_to KEY VALUE: the good configuration with one key changed.
 set_to() {
-	good | sed "s|^\([ -]*\)$1: .*|\1$1: $2|" >"$t/bad.yaml"
-	! good | cmp -s - "$t/bad.yaml" || fail "the test changes nothing: $1"
+	good | sed "s|^\([ -]*\)$1: .*|\1$1: $2|" >"$tmp/bad.yaml"
+	! good | cmp -s - "$tmp/bad.yaml" || fail "the test changes nothing: $1"
 }
 
 bad() {
@@ -122,25 +122,25 @@ bad allow 'any'
 bad allow '[[any]]'
 
 for key in npf eal ports; do
-	good | sed "s|^$key:.*|&\n  surprise: 1|" >"$t/bad.yaml"
+	good | sed "s|^$key:.*|&\n  surprise: 1|" >"$tmp/bad.yaml"
 	check 'line|surprise' "an unknown key in $key"
 done
-good | sed 's|^    start:|    surprise: 1\n&|' >"$t/bad.yaml"
+good | sed 's|^    start:|    surprise: 1\n&|' >"$tmp/bad.yaml"
 check 'line' "an unknown key in a port"
 {
 	good
 	echo 'surprise: {}'
-} >"$t/bad.yaml"
+} >"$tmp/bad.yaml"
 check 'line' "an unknown key at the top"
 {
 	good
 	echo '  - {name: npf0, device: net_null1}'
-} >"$t/bad.yaml"
+} >"$tmp/bad.yaml"
 check 'name' "two ports of one name"
 {
 	good
 	echo '  - {name: npf1, device: net_null0}'
-} >"$t/bad.yaml"
+} >"$tmp/bad.yaml"
 check 'device' "two ports on one device"
 # A dump whose limits make no sense together.
 for wrong in 'rotate.size rotate: {size: 10}' 'limit.size limit: {size: 5}' \
@@ -152,47 +152,47 @@ for wrong in 'rotate.size rotate: {size: 10}' 'limit.size limit: {size: 5}' \
 	{
 		good
 		echo "dumps: [{name: d, port: npf0, file: /tmp/$id-%N.pcap, ${wrong#* }}]"
-	} >"$t/bad.yaml"
+	} >"$tmp/bad.yaml"
 	check "dumps\[0\].${wrong%% *}: " "a dump with ${wrong#* }"
 done
-good | grep -v 'device:' >"$t/bad.yaml"
+good | grep -v 'device:' >"$tmp/bad.yaml"
 check 'line|device' "a port without a device"
-good | sed '/^ports:/,$d' >"$t/bad.yaml"
+good | sed '/^ports:/,$d' >"$tmp/bad.yaml"
 check 'ports' "no ports at all"
-echo 'ports: []' >"$t/bad.yaml"
+echo 'ports: []' >"$tmp/bad.yaml"
 check 'line|ports' "an empty list of ports"
-: >"$t/bad.yaml"
+: >"$tmp/bad.yaml"
 check 'empty' "an empty file"
-echo 'ports: [{name: npf0, device: net_null0' >"$t/bad.yaml"
+echo 'ports: [{name: npf0, device: net_null0' >"$tmp/bad.yaml"
 check 'line' "a bracket left open"
-printf 'ports:\n\t- {name: npf0, device: net_null0}\n' >"$t/bad.yaml"
+printf 'ports:\n\t- {name: npf0, device: net_null0}\n' >"$tmp/bad.yaml"
 check 'line' "a tab for indentation"
-printf 'ports: \377\376garbage\001' >"$t/bad.yaml"
+printf 'ports: \377\376garbage\001' >"$tmp/bad.yaml"
 check 'line|YAML' "bytes that are no text"
-head -c 5000 "$dpdk" >"$t/bad.yaml"
+head -c 5000 "$dpdk" >"$tmp/bad.yaml"
 check 'line|YAML' "a program"
-printf 'a: &a [*a, *a]\nports: *a\n' >"$t/bad.yaml"
+printf 'a: &a [*a, *a]\nports: *a\n' >"$tmp/bad.yaml"
 check 'line|YAML|alias' "an alias within itself"
-head -c 2000000 /dev/zero | tr '\0' '#' >"$t/bad.yaml"
+head -c 2000000 /dev/zero | tr '\0' '#' >"$tmp/bad.yaml"
 check 'MiB' "a file of 2 MB"
-rm "$t/bad.yaml"
+rm "$tmp/bad.yaml"
 check 'No such file' "no file"
-mkdir "$t/bad.yaml"
+mkdir "$tmp/bad.yaml"
 check 'not a configuration' "a directory"
-rmdir "$t/bad.yaml"
+rmdir "$tmp/bad.yaml"
 
 # The daemon refuses what --check refuses; a wrong command line is status 2.
 set_to start later
 status=0
-timeout 20 "$dpdk" -c "$t/bad.yaml" >"$t/out" 2>&1 || status=$?
+timeout 20 "$dpdk" -c "$tmp/bad.yaml" >"$tmp/out" 2>&1 || status=$?
 [ $status -eq 1 ] || fail "the daemon itself: exit status $status"
-says "$t/out" 'line' "the daemon refuses what --check refuses"
-for args in "" "--surprise" "-c" "-c $t/good.yaml --vdev net_null0" "-c $t/good.yaml extra"; do
+says "$tmp/out" 'line' "the daemon refuses what --check refuses"
+for args in "" "--surprise" "-c" "-c $tmp/good.yaml --vdev net_null0" "-c $tmp/good.yaml extra"; do
 	status=0
 	# shellcheck disable=SC2086
-	timeout 20 "$dpdk" $args >"$t/out" 2>&1 || status=$?
+	timeout 20 "$dpdk" $args >"$tmp/out" 2>&1 || status=$?
 	[ $status -eq 2 ] || fail "npf-dpdk $args: exit status $status, not 2"
-	grep -q 'usage' "$t/out" || fail "npf-dpdk $args does not say how it is used"
+	grep -q 'usage' "$tmp/out" || fail "npf-dpdk $args does not say how it is used"
 done
 ok "a wrong command line has exit status 2 and says how it is used"
 echo "$n configurations"

@@ -11,14 +11,14 @@ n=$(packets_of "$file")
 bytes=$("$packets" "$file" | awk '{ sum += $2 } END { print sum }')
 short=$("$packets" --cut 60 "$file" | awk '{ sum += $2 } END { print sum }')
 
-config "$(replay npf0 "$file")" '{name: npf1, device: "net_null0,copy=1", start: attach}' >"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
+config "$(replay npf0 "$file")" '{name: npf1, device: "net_null0,copy=1", start: attach}' >"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 
 # truth REPORT JQ-CONDITION SENTENCE
 truth() {
-	ctl "$1" >"$t/json" || fail "npfctl --json $1"
-	jq -e "$2" "$t/json" >/dev/null || {
-		cat "$t/json"
+	ctl "$1" >"$tmp/json" || fail "npfctl --json $1"
+	jq -e "$2" "$tmp/json" >/dev/null || {
+		cat "$tmp/json"
 		fail "$3"
 	}
 	ok "$3"
@@ -34,11 +34,11 @@ truth ports '(.ports | length) == 2 and .ports[0].name == "npf0" and .ports[0].d
 truth sessions '.sessions == []' "no sessions"
 truth stats '.sessions == [] and (.ports | length) == 2 and .time_ns > 1e18' "stats of no sessions"
 
-rm -f "$t/err"
-"$run" tcpdump -nn -s 60 -i npf0 -w "$t/got.pcap" 2>"$t/err" &
+rm -f "$tmp/err"
+"$run" tcpdump -nn -s 60 -i npf0 -w "$tmp/got.pcap" 2>"$tmp/err" &
 client=$!
 add_background
-wait_for 30 grep -q listening "$t/err" || fail "tcpdump does not start"
+wait_for 30 grep -q listening "$tmp/err" || fail "tcpdump does not start"
 replayed() {
 	[ "$(ctl ports | jq '.ports[0].rx_packets')" -eq "$n" ]
 }
@@ -56,20 +56,20 @@ truth stats "(.sessions | length) == 1 and .sessions[0].accepted == $n and .sess
 	"stats counts the same"
 
 for c in status ports sessions stats; do
-	"$npfctl" $c >"$t/text" || fail "npfctl $c"
-	[ -s "$t/text" ] && ! grep -q '[{}]' "$t/text" || fail "npfctl $c prints no plain text"
+	"$npfctl" $c >"$tmp/text" || fail "npfctl $c"
+	[ -s "$tmp/text" ] && ! grep -q '[{}]' "$tmp/text" || fail "npfctl $c prints no plain text"
 done
-"$npfctl" sessions >"$t/text"
-says "$t/text" "npf0.*tcpdump.*$client" "npfctl sessions names program and process"
-"$npfctl" ports >"$t/text"
-says "$t/text" "npf0.*running" "npfctl ports shows the state"
-"$npfctl" stats >"$t/text"
-says "$t/text" "accepted +$n\$" "npfctl stats shows the counters"
-"$npfctl" status >"$t/text"
-says "$t/text" "$daemon" "npfctl status shows the process"
+"$npfctl" sessions >"$tmp/text"
+says "$tmp/text" "npf0.*tcpdump.*$client" "npfctl sessions names program and process"
+"$npfctl" ports >"$tmp/text"
+says "$tmp/text" "npf0.*running" "npfctl ports shows the state"
+"$npfctl" stats >"$tmp/text"
+says "$tmp/text" "accepted +$n\$" "npfctl stats shows the counters"
+"$npfctl" status >"$tmp/text"
+says "$tmp/text" "$daemon" "npfctl status shows the process"
 
-"$npfctl" --socket "$t/none.sock" status >"$t/text" 2>&1 && fail "a socket that is not there"
-says "$t/text" 'none.sock' "the error names the socket"
+"$npfctl" --socket "$tmp/none.sock" status >"$tmp/text" 2>&1 && fail "a socket that is not there"
+says "$tmp/text" 'none.sock' "the error names the socket"
 
 has_read_all() {
 	[ "$(ctl sessions | jq '.sessions[0].buffer.used')" -eq 0 ]
@@ -77,10 +77,10 @@ has_read_all() {
 wait_for 30 has_read_all || fail "tcpdump does not read what is there"
 kill $client
 wait $client || true
-says "$t/err" "^$n packets received by filter" "tcpdump counts $n packets received by filter"
-[ "$(packets_of "$t/got.pcap")" -eq "$n" ] || fail "the capture was disturbed"
+says "$tmp/err" "^$n packets received by filter" "tcpdump counts $n packets received by filter"
+[ "$(packets_of "$tmp/got.pcap")" -eq "$n" ] || fail "the capture was disturbed"
 ok "the capture was not disturbed"
 wait_for 30 has_sessions 0 || fail "the session stays"
 truth ports '.ports[0].state == "waiting" and .ports[0].captures == 0' "the port waits again"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

@@ -9,17 +9,17 @@ need_root
 need jq mount
 file=$corpus/web4.pcap
 n=$(packets_of "$file")
-python3 - "$file" "$t/many.pcap" 400 <<'PY'
+python3 - "$file" "$tmp/many.pcap" 400 <<'PY'
 import sys
 data = open(sys.argv[1], "rb").read()
 open(sys.argv[2], "wb").write(data[:24] + data[24:] * int(sys.argv[3]))
 PY
 many=$((400 * n))
-mkdir "$t/small"
-mount -t tmpfs -o size=32k none "$t/small"
+mkdir "$tmp/small"
+mount -t tmpfs -o size=32k none "$tmp/small"
 on_small_disk() {
 	local status=$?
-	umount "$t/small" 2>/dev/null || true
+	umount "$tmp/small" 2>/dev/null || true
 	(exit $status)
 	cleanup
 }
@@ -27,25 +27,25 @@ trap on_small_disk EXIT
 
 {
 	config "{name: npf0, device: \"net_null0,no-rx=1\", send: true}" \
-		"$(replay npf1 "$t/many.pcap")" \
+		"$(replay npf1 "$tmp/many.pcap")" \
 		"{name: npf2, device: \"net_null1,copy=1,size=60\"}"
 	echo "monitors:"
-	echo "  - {name: long, port: npf1, interval: 1h, file: $t/long.json}"
-	echo "  - {name: full, port: npf2, interval: 2ms, file: $t/small/full.json}"
-} >"$t/conf.yaml"
-printf '\0\0\0\0\0\0\0\0' >"$t/ahead"
-export FAKECLOCK=$t/ahead
-cat >"$t/daemon" <<-EOF
+	echo "  - {name: long, port: npf1, interval: 1h, file: $tmp/long.json}"
+	echo "  - {name: full, port: npf2, interval: 2ms, file: $tmp/small/full.json}"
+} >"$tmp/conf.yaml"
+printf '\0\0\0\0\0\0\0\0' >"$tmp/ahead"
+export FAKECLOCK=$tmp/ahead
+cat >"$tmp/daemon" <<-EOF
 	#!/bin/sh
 	ASAN_OPTIONS=verify_asan_link_order=0:\$ASAN_OPTIONS LD_PRELOAD=$NPF_CLIENTS/tests/e2e/libfakeclock.so \\
 		exec "$dpdk" "\$@"
 EOF
-chmod +x "$t/daemon"
-dpdk=$t/daemon
-start_daemon -c "$t/conf.yaml"
+chmod +x "$tmp/daemon"
+dpdk=$tmp/daemon
+start_daemon -c "$tmp/conf.yaml"
 
 # ---- sent ----
-"$npfctl" monitor npf0 '' 'len < 100' -i 10ms --json >"$t/sent.json" &
+"$npfctl" monitor npf0 '' 'len < 100' -i 10ms --json >"$tmp/sent.json" &
 monitor=$!
 add_background
 is_monitored() {
@@ -60,7 +60,7 @@ for i in 1 2; do
 done
 senders=()
 for how in "--loop 20000" "--repeat 10000" "--rate 20kpps"; do
-	"$npfctl" send npf0 -r "$file" $how --json >"$t/send.${#senders[@]}" &
+	"$npfctl" send npf0 -r "$file" $how --json >"$tmp/send.${#senders[@]}" &
 	senders+=($!)
 	add_background
 done
@@ -68,37 +68,37 @@ for pid in "${senders[@]}"; do
 	wait "$pid" || fail "npfctl send"
 done
 kill "${hogs[@]}"
-sent=$(jq -s 'map(.packets) | add' "$t"/send.*)
+sent=$(jq -s 'map(.packets) | add' "$tmp"/send.*)
 [ "$sent" -eq $((30001 * n)) ] || fail "$sent packets were sent, not $((30001 * n))"
 counts_all() {
-	[ "$(jq -s "map(.rows[0].packets) | add" "$t/sent.json")" -eq "$sent" ]
+	[ "$(jq -s "map(.rows[0].packets) | add" "$tmp/sent.json")" -eq "$sent" ]
 }
 wait_for 30 counts_all ||
-	fail "$(jq -s "map(.rows[0].packets) | add" "$t/sent.json") of $sent sent packets were counted"
+	fail "$(jq -s "map(.rows[0].packets) | add" "$tmp/sent.json") of $sent sent packets were counted"
 short=$("$packets" "$file" | awk '$1 < 100' | wc -l)
-[ "$(jq -s "map(.rows[1].packets) | add" "$t/sent.json")" -eq $((30001 * short)) ] || fail "with a filter"
+[ "$(jq -s "map(.rows[1].packets) | add" "$tmp/sent.json")" -eq $((30001 * short)) ] || fail "with a filter"
 [ "$(ctl ports | jq '.ports[0].tx_unseen')" -eq 0 ] || fail "packets were copied for a monitor"
 ok "all $sent packets that three senders sent on busy CPUs were counted, and none copied"
 kill -INT $monitor
 wait $monitor || true
 
 # ---- the clock is set ----
-"$npfctl" monitor npf2 -i 20ms --json >"$t/clock.json" &
+"$npfctl" monitor npf2 -i 20ms --json >"$tmp/clock.json" &
 add_background
 goes_on() {
 	local before
-	before=$(wc -l <"$t/clock.json")
+	before=$(wc -l <"$tmp/clock.json")
 	sleep 0.3
-	tail -n 1 "$t/clock.json" | jq -e '.rows[0].packets > 0' && [ "$(wc -l <"$t/clock.json")" -gt $((before + 5)) ]
+	tail -n 1 "$tmp/clock.json" | jq -e '.rows[0].packets > 0' && [ "$(wc -l <"$tmp/clock.json")" -gt $((before + 5)) ]
 }
 wait_for 30 goes_on || fail "npfctl monitor counts nothing"
 for ahead in 3600 -86400 0.05 400000000 0; do
 	python3 -c "import struct, sys; open(sys.argv[1], 'r+b').write(struct.pack('<q', int(float(sys.argv[2]) * 1e9)))" \
-		"$t/ahead" $ahead
+		"$tmp/ahead" $ahead
 	wait_for 30 goes_on || fail "monitors stand still when the clock is set to be $ahead s ahead"
 done
 jq -se '[range(1; length) as $i | .[$i].number == .[$i - 1].number + .[$i - 1].intervals] | all' \
-	"$t/clock.json" >"$t/judged" || fail "intervals are missing"
+	"$tmp/clock.json" >"$tmp/judged" || fail "intervals are missing"
 ok "intervals follow one another while the clock is set forth and back"
 
 # ---- from capture to counting ----
@@ -111,36 +111,36 @@ ok "a program that goes from capture to counting in the middle of a burst misses
 
 # ---- a full disk ----
 is_full() {
-	[ "$(df --output=avail "$t/small" | tail -n 1)" -eq 0 ]
+	[ "$(df --output=avail "$tmp/small" | tail -n 1)" -eq 0 ]
 }
 wait_for 30 is_full || fail "the disk does not get full"
 sleep 0.2
-jq -c . "$t/small/full.json" >"$t/judged" || fail "a full disk leaves half a line"
-mount -o remount,size=4m "$t/small"
+jq -c . "$tmp/small/full.json" >"$tmp/judged" || fail "a full disk leaves half a line"
+mount -o remount,size=4m "$tmp/small"
 grows() {
-	[ "$(wc -l <"$t/small/full.json")" -gt $(($(wc -l <"$t/judged") + 10)) ]
+	[ "$(wc -l <"$tmp/small/full.json")" -gt $(($(wc -l <"$tmp/judged") + 10)) ]
 }
 wait_for 30 grows || fail "no lines come when the disk has room again"
-jq -se '[range(1; length) as $i | .[$i].start_ns == .[$i - 1].end_ns] | all' "$t/small/full.json" >"$t/judged" ||
+jq -se '[range(1; length) as $i | .[$i].start_ns == .[$i - 1].end_ns] | all' "$tmp/small/full.json" >"$tmp/judged" ||
 	fail "lines are missing"
 ok "a full disk costs no count and leaves no half of a line"
 
 # ---- the end ----
-cp "$t/small/full.json" "$t/before.json"
+cp "$tmp/small/full.json" "$tmp/before.json"
 total=$("$npfctl" monitor --json | jq '.monitors[] | select(.name == "long") | .total.packets')
 [ "$total" -eq 0 ] || fail "an interval of an hour has ended"
 stop_daemon
-[ "$(jq -s 'map(.packets) | add' "$t/long.json")" -eq $((4 * many)) ] ||
-	fail "the interval that the daemon's end cut short is missing: $(cat "$t/long.json")"
-jq -c . "$t/small/full.json" >"$t/judged" || fail "the last line is not whole"
+[ "$(jq -s 'map(.packets) | add' "$tmp/long.json")" -eq $((4 * many)) ] ||
+	fail "the interval that the daemon's end cut short is missing: $(cat "$tmp/long.json")"
+jq -c . "$tmp/small/full.json" >"$tmp/judged" || fail "the last line is not whole"
 ok "what was counted up to the daemon's end is in the files"
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"
 
 # ---- no file for a monitor ----
-mkfifo "$t/pipe"
+mkfifo "$tmp/pipe"
 {
 	config "{name: npf0, device: \"net_null0\"}"
-	echo "monitors: [{name: piped, port: npf0, file: $t/pipe}]"
-} >"$t/conf.yaml"
-timeout 20 "$dpdk" -c "$t/conf.yaml" 2>"$t/err" && fail "a pipe is taken for a file"
-says "$t/err" 'monitor piped: .*it is no regular file' "a pipe, which might block, is refused"
+	echo "monitors: [{name: piped, port: npf0, file: $tmp/pipe}]"
+} >"$tmp/conf.yaml"
+timeout 20 "$dpdk" -c "$tmp/conf.yaml" 2>"$tmp/err" && fail "a pipe is taken for a file"
+says "$tmp/err" 'monitor piped: .*it is no regular file' "a pipe, which might block, is refused"

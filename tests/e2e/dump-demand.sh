@@ -11,16 +11,16 @@ many_packets
 install_clients
 live=$NPF_BUILD/tests/e2e/live_dump
 
-config "$(replay npf0 "$t/many.pcap")" '{name: npf3, device: "net_null3,size=1514"}' >"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
+config "$(replay npf0 "$tmp/many.pcap")" '{name: npf3, device: "net_null3,size=1514"}' >"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 "$npfctl" dump start npf0 -n limited -w "$dumps/limited.pcap" -c 12345 --wait >/dev/null || fail "dump start"
 readable "$dumps/limited.pcap" 12345
-cmp -n "$(stat -c %s "$dumps/limited.pcap")" "$dumps/limited.pcap" "$t/many.pcap" || fail "other bytes"
+cmp -n "$(stat -c %s "$dumps/limited.pcap")" "$dumps/limited.pcap" "$tmp/many.pcap" || fail "other bytes"
 ok "a dump of 12345 packets has 12345"
 "$npfctl" dump start npf0 -n bounded -w "$dumps/bounded.pcap" --max-size 1234567 --wait >/dev/null
 s=$(stat -c %s "$dumps/bounded.pcap")
 [ "$s" -le 1234567 ] && [ "$s" -gt $((1234567 - 1514 - 16)) ] || fail "$s bytes for a limit of 1234567"
-cmp -n "$s" "$dumps/bounded.pcap" "$t/many.pcap" || fail "other bytes"
+cmp -n "$s" "$dumps/bounded.pcap" "$tmp/many.pcap" || fail "other bytes"
 readable "$dumps/bounded.pcap" "$(packets_of "$dumps/bounded.pcap")"
 ok "a dump of at most 1234567 bytes has $s"
 wait_for 30 is_done bounded || fail "the dump does not end"
@@ -36,34 +36,34 @@ mkdir -m 777 "$dumps/theirs"
 	fail "nobody can't dump into a file of his own"
 readable "$dumps/theirs/x.pcap" 100
 [ "$(stat -c %U "$dumps/theirs/x.pcap")" = nobody ] || fail "the file is not his"
-! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w "$dumps/x-%N.pcap" -C 1MB 2>"$t/err" || fail "nobody may rotate"
-says "$t/err" 'only root' "the daemon makes files for root only"
-! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w /etc/npfe-x 2>"$t/err" || fail "nobody writes to /etc"
+! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w "$dumps/x-%N.pcap" -C 1MB 2>"$tmp/err" || fail "nobody may rotate"
+says "$tmp/err" 'only root' "the daemon makes files for root only"
+! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w /etc/npfe-x 2>"$tmp/err" || fail "nobody writes to /etc"
 "$npfctl" dump start npf3 -n mine -w "$dumps/mine.pcap" >/dev/null
-! "${as_nobody[@]}" "$unpfctl" dump stop mine 2>"$t/err" || fail "nobody stops root's dump"
-says "$t/err" 'belongs to user 0' "a dump is its owner's to stop"
+! "${as_nobody[@]}" "$unpfctl" dump stop mine 2>"$tmp/err" || fail "nobody stops root's dump"
+says "$tmp/err" 'belongs to user 0' "a dump is its owner's to stop"
 "$npfctl" dump stop mine || fail "dump stop"
-! "$npfctl" dump start npf0 -w "$dumps/x.pcap" no such filter 2>"$t/err" || fail "a wrong filter is taken"
-says "$t/err" 'syntax error|no such|parse' "a wrong filter is named"
-! "$npfctl" dump start npf0 -w "$dumps/x.pcap" --max-size 10 2>"$t/err" || fail "a limit of 10 bytes"
-says "$t/err" 'smaller than the header' "a limit smaller than a header is refused"
-! "$npfctl" dump start npf0 -w /no/such/dir/x.pcap 2>"$t/err" || fail "a dump into a directory that is not there"
-says "$t/err" "can't make files in /no/such/dir: No such file" "a directory that is not there is refused at once"
+! "$npfctl" dump start npf0 -w "$dumps/x.pcap" no such filter 2>"$tmp/err" || fail "a wrong filter is taken"
+says "$tmp/err" 'syntax error|no such|parse' "a wrong filter is named"
+! "$npfctl" dump start npf0 -w "$dumps/x.pcap" --max-size 10 2>"$tmp/err" || fail "a limit of 10 bytes"
+says "$tmp/err" 'smaller than the header' "a limit smaller than a header is refused"
+! "$npfctl" dump start npf0 -w /no/such/dir/x.pcap 2>"$tmp/err" || fail "a dump into a directory that is not there"
+says "$tmp/err" "can't make files in /no/such/dir: No such file" "a directory that is not there is refused at once"
 
 # What is refused leaves the file as it was.
 echo precious >"$dumps/theirs/precious"
 chmod 666 "$dumps/theirs/precious"
-! "${as_nobody[@]}" "$unpfctl" dump start nosuch -w "$dumps/theirs/precious" 2>"$t/err" || fail "a dump of no port"
-says "$t/err" 'no port nosuch' "a port that is not there is named"
-! "${as_nobody[@]}" "$urun" "$live" npf3 "$dumps/theirs/precious" 10 0 >/dev/null 2>"$t/err" || fail "a limit of 10 bytes"
-says "$t/err" 'smaller than the header' "pcap_live_dump() says why it was refused"
+! "${as_nobody[@]}" "$unpfctl" dump start nosuch -w "$dumps/theirs/precious" 2>"$tmp/err" || fail "a dump of no port"
+says "$tmp/err" 'no port nosuch' "a port that is not there is named"
+! "${as_nobody[@]}" "$urun" "$live" npf3 "$dumps/theirs/precious" 10 0 >/dev/null 2>"$tmp/err" || fail "a limit of 10 bytes"
+says "$tmp/err" 'smaller than the header' "pcap_live_dump() says why it was refused"
 [ "$(cat "$dumps/theirs/precious")" = precious ] || fail "a refused dump has emptied the file"
 ok "a dump that is refused leaves the file as it was"
 for args in '--retro-time 0s' '-G 0s' '--max-size 9223372036854775808' '--max-size 8388608TiB' \
 	'-c 9223372036854775808'; do
 	# shellcheck disable=SC2086
-	! "$npfctl" dump start npf3 -w "$dumps/x-%N.pcap" $args 2>"$t/err" || fail "$args is taken"
-	says "$t/err" 'is no (duration|size|number)' "$args is refused"
+	! "$npfctl" dump start npf3 -w "$dumps/x-%N.pcap" $args 2>"$tmp/err" || fail "$args is taken"
+	says "$tmp/err" 'is no (duration|size|number)' "$args is refused"
 done
 
 # offer FLAGS: a client that has opened its file so offers it for a dump; the daemon's answer.
@@ -95,8 +95,8 @@ offer() {
 }
 echo kept >"$dumps/theirs/offered"
 for flags in O_RDONLY O_PATH 'O_RDWR | O_APPEND'; do
-	offer "$flags" >"$t/out"
-	says "$t/out" '^-22 .*open for' "a file opened with $flags is refused"
+	offer "$flags" >"$tmp/out"
+	says "$tmp/out" '^-22 .*open for' "a file opened with $flags is refused"
 done
 [ "$(cat "$dumps/theirs/offered")" = kept ] || fail "an offered file was changed"
 [ "$(offer 'O_WRONLY')" = '0 ' ] || fail "a file opened for writing only is refused"
@@ -106,4 +106,4 @@ ok "a file opened for writing is taken"
 
 costs_come_back
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

@@ -9,8 +9,8 @@ need_root
 need capinfos tcpdump jq mkfs.ext4 fsfreeze losetup setpriv prlimit
 
 # The socket's directory is npf.user's, as /run/npf is: he removes it at the end.
-install -d -m 755 -o nobody "$t/run"
-export NPF_SOCKET=$t/run/npf.sock
+install -d -m 755 -o nobody "$tmp/run"
+export NPF_SOCKET=$tmp/run/npf.sock
 
 mounted=()
 release() {
@@ -31,14 +31,14 @@ trap at_end EXIT
 
 # disk NAME SIZE: a file system of its own, with O_DIRECT and a journal, in a file.
 disk() {
-	truncate -s "$2" "$t/$1.img"
-	mkfs.ext4 -q "$t/$1.img"
+	truncate -s "$2" "$tmp/$1.img"
+	mkfs.ext4 -q "$tmp/$1.img"
 	mount_disk "$1"
 }
 mount_disk() {
-	mkdir -p "$t/$1"
-	mount -o loop "$t/$1.img" "$t/$1" 2>"$t/err" || skip "nothing can be mounted here: $(cat "$t/err")"
-	mounted+=("$t/$1")
+	mkdir -p "$tmp/$1"
+	mount -o loop "$tmp/$1.img" "$tmp/$1" 2>"$tmp/err" || skip "nothing can be mounted here: $(cat "$tmp/err")"
+	mounted+=("$tmp/$1")
 }
 
 value() {
@@ -53,46 +53,46 @@ readable() {
 	[ -z "$said" ] || fail "capinfos warns of $1: $said"
 }
 
-config '{name: npf0, device: "net_null0,size=1514"}' >"$t/conf.yaml"
+config '{name: npf0, device: "net_null0,size=1514"}' >"$tmp/conf.yaml"
 
 # ---- a disk that does not answer, when the daemon stops: it takes its time while all else goes on ----
 
 disk stuck 64M
-sed "s,socket: [^,]*,socket: $t/stuck.sock," "$t/conf.yaml" >"$t/stuck.yaml"
-"$dpdk" -c "$t/stuck.yaml" 2>"$t/stuck.log" &
+sed "s,socket: [^,]*,socket: $tmp/stuck.sock," "$tmp/conf.yaml" >"$tmp/stuck.yaml"
+"$dpdk" -c "$tmp/stuck.yaml" 2>"$tmp/stuck.log" &
 stuck=$!
-wait_for 30 grep -q 'npf-dpdk: ready' "$t/stuck.log" || fail "the daemon does not start"
-"$npfctl" --socket "$t/stuck.sock" dump start npf0 -n held -w "$t/stuck/held-%N.pcap" -C 8MiB --keep 2 >/dev/null
-wait_for 30 sh -c "'$npfctl' --socket '$t/stuck.sock' --json dump list | jq -e '.dumps[0].files > 2'" || fail "no files"
-fsfreeze -f "$t/stuck"
+wait_for 30 grep -q 'npf-dpdk: ready' "$tmp/stuck.log" || fail "the daemon does not start"
+"$npfctl" --socket "$tmp/stuck.sock" dump start npf0 -n held -w "$tmp/stuck/held-%N.pcap" -C 8MiB --keep 2 >/dev/null
+wait_for 30 sh -c "'$npfctl' --socket '$tmp/stuck.sock' --json dump list | jq -e '.dumps[0].files > 2'" || fail "no files"
+fsfreeze -f "$tmp/stuck"
 kill -TERM $stuck
 stuck_since=$SECONDS
 
 # ---- a full disk ----
 
-start_daemon -c "$t/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 disk small 32M
-"$npfctl" dump start npf0 -n full -w "$t/small/full-%N.pcap" -C 8MiB >/dev/null || fail "dump start"
+"$npfctl" dump start npf0 -n full -w "$tmp/small/full-%N.pcap" -C 8MiB >/dev/null || fail "dump start"
 wait_for 30 is full '.error != null and .drop_disk > 0' || fail "a full disk is not told"
-"$npfctl" dump list >"$t/out"
-says "$t/out" 'error: .*No space left' "npfctl says that the disk is full"
+"$npfctl" dump list >"$tmp/out"
+says "$tmp/out" 'error: .*No space left' "npfctl says that the disk is full"
 before=$(value full received)
 wait_for 30 is full ".received > $before" || fail "the tap waits for the disk"
 files=$(value full files)
-rm "$t"/small/full-00000[12].pcap
+rm "$tmp"/small/full-00000[12].pcap
 wait_for 30 is full ".files > $files" || fail "the dump does not go on when there is room again"
 timeout 1 "$npfctl" dump stop full >/dev/null 2>&1 || true # would wait: the disk is full again by now
 ended_or_room() { # what waits in memory is more than the disk holds
 	local f
 	is full '.state == "done"' && return
-	for f in "$t"/small/full-*.pcap; do
+	for f in "$tmp"/small/full-*.pcap; do
 		[ ! -e "$f" ] || readable "$f" >&3
 		rm -f "$f"
 	done
 	return 1
 }
 wait_for 30 ended_or_room 3>&1 || fail "the dump does not end once there is room"
-rm -f "$t"/small/*.pcap
+rm -f "$tmp"/small/*.pcap
 [ "$(value full 'received - (.drop_disk + .drop_oversize + .written)')" = 0 ] ||
 	fail "packets are neither written nor counted as dropped"
 ok "a full disk drops and counts, and is used again when there is room"
@@ -101,105 +101,105 @@ ok "a full disk drops and counts, and is used again when there is room"
 
 # Memory is files, too, so the ring must be smaller than that.
 prlimit --pid "$daemon" --fsize=4194304:unlimited
-"$npfctl" dump start npf0 -n large -w "$t/small/large.pcap" --buffer 2MiB --max-size 16MiB >/dev/null || fail "dump start"
+"$npfctl" dump start npf0 -n large -w "$tmp/small/large.pcap" --buffer 2MiB --max-size 16MiB >/dev/null || fail "dump start"
 wait_for 30 is large '.error != null and .drop_disk > 0' || fail "a file that is too large is not told"
-"$npfctl" dump list >"$t/out"
-says "$t/out" 'error: .*File too large' "npfctl says that a file may not become larger"
+"$npfctl" dump list >"$tmp/out"
+says "$tmp/out" 'error: .*File too large' "npfctl says that a file may not become larger"
 before=$(value large drop_disk)
 wait_for 30 is large ".drop_disk > $before" || fail "drops are not counted any more"
 prlimit --pid "$daemon" --fsize=unlimited
 wait_for 30 is large '.state == "done"' || fail "the dump does not go on when it may"
-readable "$t/small/large.pcap"
-rm "$t/small/large.pcap"
+readable "$tmp/small/large.pcap"
+rm "$tmp/small/large.pcap"
 ok "a limit on the size of files is like a disk that is full"
 
 # ---- two dumps in one directory ----
 
-"$npfctl" dump start npf0 -n ring -w "$t/small/ring-%N.pcap" -C 1MiB -W 2 tcp port 1 >/dev/null || fail "dump start"
-for file in "$t//small/./ring-%N.pcap" "$t/small/ring-%s.pcap" "$t/small/ring-%N-%N.pcap"; do
-	! "$npfctl" dump start npf0 -w "$file" tcp port 1 2>"$t/err" || fail "$file meets ring-%N.pcap"
-	says "$t/err" 'dump "ring" writes to .*/ring-%N.pcap' "a dump that would meet another's files is refused"
+"$npfctl" dump start npf0 -n ring -w "$tmp/small/ring-%N.pcap" -C 1MiB -W 2 tcp port 1 >/dev/null || fail "dump start"
+for file in "$tmp//small/./ring-%N.pcap" "$tmp/small/ring-%s.pcap" "$tmp/small/ring-%N-%N.pcap"; do
+	! "$npfctl" dump start npf0 -w "$file" tcp port 1 2>"$tmp/err" || fail "$file meets ring-%N.pcap"
+	says "$tmp/err" 'dump "ring" writes to .*/ring-%N.pcap' "a dump that would meet another's files is refused"
 done
-"$npfctl" dump start npf0 -n apart -w "$t/small/rings-%N.pcap" -C 1MiB -W 2 tcp port 1 >/dev/null ||
+"$npfctl" dump start npf0 -n apart -w "$tmp/small/rings-%N.pcap" -C 1MiB -W 2 tcp port 1 >/dev/null ||
 	fail "rings-%N.pcap does not meet ring-%N.pcap"
 "$npfctl" dump stop ring
 "$npfctl" dump stop apart
-rm -f "$t"/small/ring*
+rm -f "$tmp"/small/ring*
 
 # ---- a power cut ----
 
 # What stands on a disk is what its image holds: a copy of that, taken the moment a file is told of.
 disk cut 64M
-"$npfctl" dump start npf0 -n cut -w "$t/cut/cut.pcap" -c 5000 >/dev/null
+"$npfctl" dump start npf0 -n cut -w "$tmp/cut/cut.pcap" -c 5000 >/dev/null
 wait_for 30 is cut '.state == "done"' || fail "a dump of 5000 packets does not end"
-cp "$t/cut.img" "$t/after.img"
-size=$(stat -c %s "$t/cut/cut.pcap")
+cp "$tmp/cut.img" "$tmp/after.img"
+size=$(stat -c %s "$tmp/cut/cut.pcap")
 mount_disk after
-[ -e "$t/after/cut.pcap" ] || fail "after a power cut the file has lost its name: $(ls "$t/after")"
-[ "$(stat -c %s "$t/after/cut.pcap")" = "$size" ] && cmp "$t/cut/cut.pcap" "$t/after/cut.pcap" ||
+[ -e "$tmp/after/cut.pcap" ] || fail "after a power cut the file has lost its name: $(ls "$tmp/after")"
+[ "$(stat -c %s "$tmp/after/cut.pcap")" = "$size" ] && cmp "$tmp/cut/cut.pcap" "$tmp/after/cut.pcap" ||
 	fail "after a power cut the file is not what it was"
 ok "a file that was told of is whole after a power cut"
 
 # ---- a full disk when the daemon stops ----
 
-"$npfctl" dump start npf0 -n last -w "$t/small/last-%N.pcap" -C 8MiB >/dev/null || fail "dump start"
+"$npfctl" dump start npf0 -n last -w "$tmp/small/last-%N.pcap" -C 8MiB >/dev/null || fail "dump start"
 wait_for 30 is last '.error != null' || fail "a full disk is not told"
 since=$SECONDS
 stop_daemon
 [ $((SECONDS - since)) -le 6 ] || fail "a full disk holds the daemon for $((SECONDS - since)) s"
-says "$t/daemon.log" "dump last: the disk did not take what was left: .*No space left.*; [1-9][0-9]* packets are lost by it" \
+says "$tmp/daemon.log" "dump last: the disk did not take what was left: .*No space left.*; [1-9][0-9]* packets are lost by it" \
 	"a full disk holds the daemon for two seconds, and is named with what is lost"
-for f in "$t"/small/last-*.pcap; do
+for f in "$tmp"/small/last-*.pcap; do
 	readable "$f"
 done
-rm "$t"/small/*.pcap*
+rm "$tmp"/small/*.pcap*
 
 # ---- as npf.user ----
 
-install -d -m 755 "$t/closed"
-install -d -m 700 -o nobody "$t/open"
+install -d -m 755 "$tmp/closed"
+install -d -m 700 -o nobody "$tmp/open"
 as_user() { # DUMP: a configuration of one standing dump, run as nobody
-	sed 's/^npf: {/&user: nobody, /' "$t/conf.yaml"
+	sed 's/^npf: {/&user: nobody, /' "$tmp/conf.yaml"
 	echo "dumps: [$1]"
 }
-as_user "{name: d, port: npf0, file: \"$t/open/d-%N.pcap\", mode: \"0604\", rotate: {packets: 1000, keep: 2}}" >"$t/user.yaml"
-start_daemon -c "$t/user.yaml"
+as_user "{name: d, port: npf0, file: \"$tmp/open/d-%N.pcap\", mode: \"0604\", rotate: {packets: 1000, keep: 2}}" >"$tmp/user.yaml"
+start_daemon -c "$tmp/user.yaml"
 wait_for 30 is d '.files > 3' || fail "no files are made as npf.user"
 "$npfctl" dump stop d
 wait_for 30 is d '.state == "done"' || fail "the dump does not end"
-find "$t/open" -type f ! -name '*.part' -printf '%u %m\n' | sort -u >"$t/out"
-echo "nobody 604" | cmp - "$t/out" || fail "files are not npf.user's: $(cat "$t/out")"
-[ "$(value d direct)" = true ] || [ "$(stat -f -c %T "$t/open")" = tmpfs ] || fail "not written past the page cache"
-! "$npfctl" dump start npf0 -w "$t/closed/x.pcap" 2>"$t/err" || fail "nobody can write to root's directory"
-says "$t/err" "can't make files in $t/closed: Permission denied" "a directory that npf.user can't write to is refused"
+find "$tmp/open" -type f ! -name '*.part' -printf '%u %m\n' | sort -u >"$tmp/out"
+echo "nobody 604" | cmp - "$tmp/out" || fail "files are not npf.user's: $(cat "$tmp/out")"
+[ "$(value d direct)" = true ] || [ "$(stat -f -c %T "$tmp/open")" = tmpfs ] || fail "not written past the page cache"
+! "$npfctl" dump start npf0 -w "$tmp/closed/x.pcap" 2>"$tmp/err" || fail "nobody can write to root's directory"
+says "$tmp/err" "can't make files in $tmp/closed: Permission denied" "a directory that npf.user can't write to is refused"
 stop_daemon
 refused() { # DUMP PATTERN SENTENCE
-	as_user "$1" >"$t/user.yaml"
-	! timeout 20 "$dpdk" -c "$t/user.yaml" 2>"$t/err" || fail "$3: the daemon starts"
-	says "$t/err" "$2" "$3"
+	as_user "$1" >"$tmp/user.yaml"
+	! timeout 20 "$dpdk" -c "$tmp/user.yaml" 2>"$tmp/err" || fail "$3: the daemon starts"
+	says "$tmp/err" "$2" "$3"
 }
-refused "{name: d, port: npf0, file: \"$t/closed/d.pcap\"}" "dump d: .*can't make files in $t/closed: Permission denied" \
+refused "{name: d, port: npf0, file: \"$tmp/closed/d.pcap\"}" "dump d: .*can't make files in $tmp/closed: Permission denied" \
 	"a standing dump where npf.user can't write is refused at the start"
-refused "{name: d, port: npf0, file: \"$t/open/d.pcap\", owner: root}" "dump d: owner: .*can't give files to user 0" \
+refused "{name: d, port: npf0, file: \"$tmp/open/d.pcap\", owner: root}" "dump d: owner: .*can't give files to user 0" \
 	"so is an owner that npf.user can't give files to"
 
 # ---- the disk that does not answer, again ----
 
 gave_up() {
-	grep -q 'dump held: the disk does not answer' "$t/stuck.log" && [ ! -e "$t/stuck.sock" ]
+	grep -q 'dump held: the disk does not answer' "$tmp/stuck.log" && [ ! -e "$tmp/stuck.sock" ]
 }
 wait_for 20 gave_up && [ $((SECONDS - stuck_since)) -le 20 ] || {
-	cat "$t/stuck.log"
+	cat "$tmp/stuck.log"
 	fail "a disk that does not answer holds the daemon for $((SECONDS - stuck_since)) s"
 }
 ok "a disk that does not answer holds the daemon for some ten seconds, and is named"
-fsfreeze -u "$t/stuck"
+fsfreeze -u "$tmp/stuck"
 wait_gone $stuck 300 || fail "the daemon is still there when the disk answers again"
 status=0
 wait $stuck || status=$?
 [ $status -eq 0 ] || fail "the daemon's exit status is $status"
-for f in "$t"/stuck/held-*.pcap; do
+for f in "$tmp"/stuck/held-*.pcap; do
 	readable "$f"
 done
 ok "files that were finished before are whole"
-clean "$t/stuck.log"
+clean "$tmp/stuck.log"

@@ -5,13 +5,13 @@
 # dumps, and what npfctl and other programs say of them. After lib.sh.
 need tcpdump capinfos jq
 
-dumps=$t/dumps
+dumps=$tmp/dumps
 mkdir -m 777 "$dumps"
 
-# many_packets: $t/many.pcap, a savefile of 20 000 packets of many sizes, one a millisecond.
+# many_packets: $tmp/many.pcap, a savefile of 20 000 packets of many sizes, one a millisecond.
 n_many=20000
 many_packets() {
-	python3 - "$t/many.pcap" $n_many <<-'PY'
+	python3 - "$tmp/many.pcap" $n_many <<-'PY'
 		import struct, sys
 		path, n = sys.argv[1], int(sys.argv[2])
 		def frame(size, port):
@@ -49,21 +49,21 @@ value() {
 # readable FILE PACKETS: capinfos and tcpdump read it without a word of warning.
 readable() {
 	local said
-	said=$(capinfos -Mc "$1" 2>&1 >"$t/capinfos") || fail "capinfos $1: $said"
+	said=$(capinfos -Mc "$1" 2>&1 >"$tmp/capinfos") || fail "capinfos $1: $said"
 	[ -z "$said" ] || fail "capinfos warns of $1: $said"
-	grep -qE "^Number of packets: +$2\$" "$t/capinfos" || fail "$1: not $2 packets"
-	said=$(tcpdump -nn -r "$1" 2>&1 >"$t/tcpdump" | grep -v '^reading from file' || true)
+	grep -qE "^Number of packets: +$2\$" "$tmp/capinfos" || fail "$1: not $2 packets"
+	said=$(tcpdump -nn -r "$1" 2>&1 >"$tmp/tcpdump" | grep -v '^reading from file' || true)
 	[ -z "$said" ] || fail "tcpdump warns of $1: $said"
-	[ "$(wc -l <"$t/tcpdump")" -ge "$2" ] || fail "tcpdump does not read all of $1"
+	[ "$(wc -l <"$tmp/tcpdump")" -ge "$2" ] || fail "tcpdump does not read all of $1"
 }
 
 # readable_by_all FILE PACKETS: tshark, which takes its time, does so, too.
 readable_by_all() {
 	local said
 	readable "$1" "$2"
-	said=$(tshark -n -r "$1" 2>&1 >"$t/tshark" | grep -v '^Running as user' || true)
+	said=$(tshark -n -r "$1" 2>&1 >"$tmp/tshark" | grep -v '^Running as user' || true)
 	[ -z "$said" ] || fail "tshark warns of $1: $said"
-	[ "$(wc -l <"$t/tshark")" -eq "$2" ] || fail "tshark does not read all of $1"
+	[ "$(wc -l <"$tmp/tshark")" -eq "$2" ] || fail "tshark does not read all of $1"
 }
 
 # first_dump PORT: a dump has been there, and ended: costs_come_back compares with what the daemon holds then.

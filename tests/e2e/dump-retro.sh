@@ -8,8 +8,8 @@
 need_root
 many_packets
 
-config "$(replay npf0 "$t/many.pcap")" "$(replay npf1 "$t/many.pcap")" >"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
+config "$(replay npf0 "$tmp/many.pcap")" "$(replay npf1 "$tmp/many.pcap")" >"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 first_dump npf0
 
 # Retrospective: what came before the trigger. The replay is over by then.
@@ -19,7 +19,7 @@ wait_for 30 has past received $n_many || fail "not all was received"
 wait_for 30 test -e "$dumps/past-000001.pcap" || fail "the trigger makes no file"
 s=$(stat -c %s "$dumps/past-000001.pcap")
 [ "$s" -gt $((3 << 20)) ] && [ "$s" -le $(((4 << 20) + 24)) ] || fail "$s bytes were remembered"
-tail -c $((s - 24)) "$t/many.pcap" | cmp - <(tail -c +25 "$dumps/past-000001.pcap") || fail "not the last $s bytes"
+tail -c $((s - 24)) "$tmp/many.pcap" | cmp - <(tail -c +25 "$dumps/past-000001.pcap") || fail "not the last $s bytes"
 "$npfctl" dump stop past
 "$npfctl" dump start npf0 -n recent -w "$dumps/recent-%N.pcapng" -f pcapng --retro 64MiB --retro-time 10s >/dev/null
 wait_for 30 has recent received $n_many || fail "not all was received"
@@ -33,28 +33,28 @@ costs_come_back
 # ---- the index ----
 
 stop_daemon
-clean "$t/daemon.log"
-cat >>"$t/conf.yaml" <<-CONF
+clean "$tmp/daemon.log"
+cat >>"$tmp/conf.yaml" <<-CONF
 	dumps:
-	  - {name: past, port: npf1, file: "$dumps/past-%N.pcap", retrospective: {size: 4MiB}, index: $t/no/such/index}
+	  - {name: past, port: npf1, file: "$dumps/past-%N.pcap", retrospective: {size: 4MiB}, index: $tmp/no/such/index}
 CONF
 status=0
-timeout 20 "$dpdk" -c "$t/conf.yaml" 2>"$t/err" || status=$?
+timeout 20 "$dpdk" -c "$tmp/conf.yaml" 2>"$tmp/err" || status=$?
 [ $status = 1 ] || fail "an index that can't be written: exit status $status"
-says "$t/err" "dump past: index: .*can't append to $t/no/such/index: No such file" "an index that can't be written is named at the start"
-sed -i "s|$t/no/such/index|$t/index.jsonl|" "$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
-rm "$t/index.jsonl"
-mkdir "$t/index.jsonl"
+says "$tmp/err" "dump past: index: .*can't append to $tmp/no/such/index: No such file" "an index that can't be written is named at the start"
+sed -i "s|$tmp/no/such/index|$tmp/index.jsonl|" "$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
+rm "$tmp/index.jsonl"
+mkdir "$tmp/index.jsonl"
 wait_for 30 has past received $n_many || fail "not all was received"
 "$npfctl" dump trigger past || fail "trigger"
 wait_for 30 has past index_error '"Is a directory"' || fail "index_error $(value past index_error)"
-"$npfctl" dump list >"$t/out"
-says "$t/out" "can't append to $t/index.jsonl: Is a directory" "an index that can't be written any more is shown"
-rmdir "$t/index.jsonl"
+"$npfctl" dump list >"$tmp/out"
+says "$tmp/out" "can't append to $tmp/index.jsonl: Is a directory" "an index that can't be written any more is shown"
+rmdir "$tmp/index.jsonl"
 "$npfctl" dump trigger past || fail "trigger"
 wait_for 30 has past index_error null || fail "index_error $(value past index_error)"
-[ "$(wc -l <"$t/index.jsonl")" = 1 ] || fail "the index: $(cat "$t/index.jsonl")"
+[ "$(wc -l <"$tmp/index.jsonl")" = 1 ] || fail "the index: $(cat "$tmp/index.jsonl")"
 ok "and is no error any more when it can"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

@@ -45,7 +45,7 @@ ends() {
 	[ "$(printed "$1" | grep -c '^1041 ')" -ge "$2" ]
 }
 decided() { # NAME N-ENDS
-	both_have "$1" 1 || ends "$t/$1.got" "$2"
+	both_have "$1" 1 || ends "$tmp/$1.got" "$2"
 }
 
 # cell NAME PORT IFACE ARG...: prints whether the port shows what stock tcpdump shows.
@@ -54,7 +54,7 @@ cell() {
 	begin "$@"
 	traffic "${name#*-}"
 	n=$(n_ends "${name#*-}")
-	wait_for 30 ends "$t/$name.truth" "$n" || fail "$name: stock tcpdump does not see the end"
+	wait_for 30 ends "$tmp/$name.truth" "$n" || fail "$name: stock tcpdump does not see the end"
 	# What a driver does not show at all does not end either.
 	wait_for "$patience" decided "$name" "$n" || true
 	# Strays may come behind the end, and to one capture first.
@@ -62,7 +62,7 @@ cell() {
 	kill $truth $client
 	wait $truth || true
 	wait $client || true
-	if cmp -s <(printed "$t/$name.truth") <(printed "$t/$name.got"); then
+	if cmp -s <(printed "$tmp/$name.truth") <(printed "$tmp/$name.got"); then
 		same+=" ${name#*-}"
 	else
 		differ+=" ${name#*-}"

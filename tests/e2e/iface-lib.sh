@@ -17,16 +17,16 @@ done
 begin() {
 	local name=$1 port=$2 iface=$3
 	shift 3
-	ip netns exec "$id-a" tcpdump -Z root -nn -U -i "$iface" -B 16384 -w "$t/$name.truth" \
-		--time-stamp-precision=nano "$@" 2>"$t/$name.truth.err" &
+	ip netns exec "$id-a" tcpdump -Z root -nn -U -i "$iface" -B 16384 -w "$tmp/$name.truth" \
+		--time-stamp-precision=nano "$@" 2>"$tmp/$name.truth.err" &
 	truth=$!
 	add_background
-	"$run" tcpdump -nn -U -i "$port" -B 16384 -w "$t/$name.got" --time-stamp-precision=nano \
-		"$@" 2>"$t/$name.err" &
+	"$run" tcpdump -nn -U -i "$port" -B 16384 -w "$tmp/$name.got" --time-stamp-precision=nano \
+		"$@" 2>"$tmp/$name.err" &
 	client=$!
 	add_background
-	wait_for 30 grep -q listening "$t/$name.truth.err" || fail "stock tcpdump does not start"
-	wait_for 30 grep -q listening "$t/$name.err" || fail "tcpdump does not start: $(cat "$t/$name.err")"
+	wait_for 30 grep -q listening "$tmp/$name.truth.err" || fail "stock tcpdump does not start"
+	wait_for 30 grep -q listening "$tmp/$name.err" || fail "tcpdump does not start: $(cat "$tmp/$name.err")"
 }
 
 printed() {
@@ -34,19 +34,19 @@ printed() {
 }
 
 both_have() {
-	[ "$(printed "$t/$1.truth" | wc -l)" -ge "$2" ] && cmp -s <(printed "$t/$1.truth") <(printed "$t/$1.got")
+	[ "$(printed "$tmp/$1.truth" | wc -l)" -ge "$2" ] && cmp -s <(printed "$tmp/$1.truth") <(printed "$tmp/$1.got")
 }
 
 # same_as_truth NAME N SENTENCE: both have at least N packets, and the same; they end.
 same_as_truth() {
 	wait_for 30 both_have "$1" "$2" || {
-		diff <(printed "$t/$1.truth" | cut -c 1-150) <(printed "$t/$1.got" | cut -c 1-150) | head -n 20
-		fail "$3 ($2 packets expected; $(packets_of "$t/$1.truth"), $(packets_of "$t/$1.got"))"
+		diff <(printed "$tmp/$1.truth" | cut -c 1-150) <(printed "$tmp/$1.got" | cut -c 1-150) | head -n 20
+		fail "$3 ($2 packets expected; $(packets_of "$tmp/$1.truth"), $(packets_of "$tmp/$1.got"))"
 	}
 	kill $truth $client
 	wait $truth || true
 	wait $client || true
-	ok "$3: $(packets_of "$t/$1.got") packets"
+	ok "$3: $(packets_of "$tmp/$1.got") packets"
 }
 
 # raw HEX...: from b, each a frame from its Ethernet type on, filled up to 60 bytes.
@@ -64,10 +64,10 @@ raw() {
 transfer() {
 	ip netns exec "$id-b" python3 -c 'import socket
 s = socket.create_server(("10.76.0.2", 99)); print("up", flush=True); c = s.accept()[0]
-while c.recv(1 << 20): pass' >"$t/server" &
+while c.recv(1 << 20): pass' >"$tmp/server" &
 	local server=$!
 	add_background
-	wait_for 30 grep -q up "$t/server" || fail "no server"
+	wait_for 30 grep -q up "$tmp/server" || fail "no server"
 	on a python3 -c 'import socket, sys
 s = socket.create_connection(("10.76.0.2", 99))
 s.sendall(bytes(int(sys.argv[1]) << 20))' "$1"

@@ -36,10 +36,10 @@ on a ping -q -c 3 -i 0.05 -s 4000 10.76.0.2 >/dev/null
 same_as_truth fragments 18 "fragments are three frames each"
 
 # Where a frame comes without a time, each socket asks the clock by itself.
-join <(stamps "$t/fragments.truth") <(stamps "$t/fragments.got") |
+join <(stamps "$tmp/fragments.truth") <(stamps "$tmp/fragments.got") |
 	awk '{ d = $2 - $3; if (d * d < 50e-6 ^ 2) near++ } END { exit near < NR / 2 || NR < 18 }' ||
 	fail "the stamps are not the kernel's"
-"$packets" --stamps "$t/fragments.got" | awk '$1 == last { same++ } { last = $1 } END { exit same > 0 }' ||
+"$packets" --stamps "$tmp/fragments.got" | awk '$1 == last { same++ } { last = $1 } END { exit same > 0 }' ||
 	fail "two packets have one stamp"
 ok "stamps are the kernel's, in nanoseconds"
 
@@ -50,7 +50,7 @@ same_as_truth tags 7 "tags of 802.1Q and 802.1ad are where they were"
 begin big npf0 wire
 transfer 4
 same_as_truth big 40 "frames of up to 64 KiB are whole"
-awk '$1 > 60000 { n++ } END { exit n < 3 }' <(printed "$t/big.got") || fail "there were no large frames"
+awk '$1 > 60000 { n++ } END { exit n < 3 }' <(printed "$tmp/big.got") || fail "there were no large frames"
 
 begin in npf0 wire -Q in
 on a ping -q -c 3 -i 0.05 10.76.0.2 >/dev/null
@@ -64,7 +64,7 @@ on a ping -q -c 3 -i 0.05 127.0.0.1 >/dev/null
 same_as_truth lo 6 "what loops back is there once"
 
 begin tun npf2 tun9
-says "$t/tun.err" 'link-type RAW' "a tun device has raw IP packets"
+says "$tmp/tun.err" 'link-type RAW' "a tun device has raw IP packets"
 on a ping -q -c 2 -i 0.05 -W 0.1 10.77.0.2 >/dev/null || true
 same_as_truth tun 2 "they are what libpcap has"
 
@@ -74,15 +74,15 @@ on a ping -q -c 5 -i 0.05 10.76.0.2 >/dev/null
 	fail "the port counts other than the 5 replies as received"
 ok "the kernel's own sends are not counted as received"
 
-"$npfctl" monitor npf0 -i 50ms --json icmp >"$t/monitor" 2>&1 &
+"$npfctl" monitor npf0 -i 50ms --json icmp >"$tmp/monitor" 2>&1 &
 monitor=$!
 add_background
-wait_for 30 test -s "$t/monitor" || fail "the monitor does not start"
+wait_for 30 test -s "$tmp/monitor" || fail "the monitor does not start"
 on a ping -q -c 5 -i 0.05 10.76.0.2 >/dev/null
 counts_ten() {
-	[ "$(jq -s 'map(.rows[0].packets) | add' "$t/monitor")" -eq 10 ]
+	[ "$(jq -s 'map(.rows[0].packets) | add' "$tmp/monitor")" -eq 10 ]
 }
-wait_for 30 counts_ten || fail "a monitor counts other than 5 requests and 5 replies: $(cat "$t/monitor")"
+wait_for 30 counts_ten || fail "a monitor counts other than 5 requests and 5 replies: $(cat "$tmp/monitor")"
 kill $monitor
 wait $monitor || true
 ok "a monitor counts what comes and what goes"
@@ -110,7 +110,7 @@ drops() {
 wait_for 30 drops || fail "20000 were sent, but: $(ctl sessions)"
 kill $truth $client
 wait $truth $client || true
-says "$t/lost.err" '^1[0-9]{4} packets dropped by interface$' \
+says "$tmp/lost.err" '^1[0-9]{4} packets dropped by interface$' \
 	"what found no room while the daemon stood still is counted, to the packet"
 
 # ---- promiscuous mode ----
@@ -127,7 +127,7 @@ for pmd in net_af_packet net_af_xdp; do
 	"$npfctl" port add npf5 ${pmd}5,iface=wire >/dev/null || fail "npfctl port add $pmd"
 	"$npfctl" port del npf5 >/dev/null || fail "npfctl port del"
 	[ "$(promiscuity)" = "promiscuity 1" ] || fail "port del of $pmd leaves the interface promiscuous"
-	says "$t/daemon.log" "port npf5: on an interface $pmd loses: .*; iface:wire does not" \
+	says "$tmp/daemon.log" "port npf5: on an interface $pmd loses: .*; iface:wire does not" \
 		"the log says what $pmd loses"
 done
 ip -n "$id-a" link set wire promisc on
@@ -137,8 +137,8 @@ ip -n "$id-a" link set wire promisc on
 ip -n "$id-a" link set wire promisc off
 stop_daemon
 [ "$(promiscuity)" = "promiscuity 0" ] || fail "the stop leaves the interface promiscuous"
-config '{name: npf0, device: "iface:wire", start: attach, overflow: wait}' >"$t/conf.yaml"
-start_daemon "$id-a:" -c "$t/conf.yaml"
+config '{name: npf0, device: "iface:wire", start: attach, overflow: wait}' >"$tmp/conf.yaml"
+start_daemon "$id-a:" -c "$tmp/conf.yaml"
 [ "$(promiscuity)" = "promiscuity 0" ] || fail "a port that waits for a client is promiscuous"
 begin attach npf0 wire
 [ "$(promiscuity)" = "promiscuity 2" ] || fail "the port or stock tcpdump is not promiscuous"
@@ -153,7 +153,7 @@ wait "$daemon" || true
 [ "$(promiscuity)" = "promiscuity 0" ] || fail "a daemon that is killed leaves the interface promiscuous"
 daemon=
 on a "$NPF_BUILD/tools/npf-txgen" --no-huge --no-pci --no-shconf --no-telemetry -m 128 --lcores 0@0,1@0 \
-	--vdev net_af_packet0,iface=wire -- --count=10 >"$t/said" 2>&1 || fail "npf-txgen: $(cat "$t/said")"
+	--vdev net_af_packet0,iface=wire -- --count=10 >"$tmp/said" 2>&1 || fail "npf-txgen: $(cat "$tmp/said")"
 [ "$(promiscuity)" = "promiscuity 0" ] || fail "npf-txgen leaves the interface promiscuous"
 ok "no interface stays promiscuous, however the port ends"
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

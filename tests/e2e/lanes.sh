@@ -8,9 +8,9 @@ need_root
 need tcpdump capinfos jq
 
 # An idle queue: a savefile with a header and no packet.
-head -c 24 "$corpus/web4.pcap" >"$t/empty.pcap"
-idle=net_pcap0,rx_pcap=$corpus/iperf3.pcap,rx_pcap=$t/empty.pcap,infinite_rx=1
-cat >"$t/conf.yaml" <<-EOF
+head -c 24 "$corpus/web4.pcap" >"$tmp/empty.pcap"
+idle=net_pcap0,rx_pcap=$corpus/iperf3.pcap,rx_pcap=$tmp/empty.pcap,infinite_rx=1
+cat >"$tmp/conf.yaml" <<-EOF
 	npf: {socket: $NPF_SOCKET, group: any, telemetry: false}
 	eal: {memory: 128, lcores: "0@0,1@1,2@0"}
 	ports:
@@ -18,7 +18,7 @@ cat >"$t/conf.yaml" <<-EOF
 	  - {name: npf1, device: "net_pcap0,rx_pcap=$corpus/ping.pcap,rx_pcap=$corpus/web4.pcap", rx_queues: 2,
 	     start: attach, overflow: wait}
 EOF
-start_daemon -c "$t/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 
 "$run" tcpdump -nn -i npf0 -w /dev/null >/dev/null 2>&1 &
 add_background
@@ -27,25 +27,25 @@ wait_for 30 has_sessions 1 || fail "no session"
 [ "$(ctl sessions | jq '.sessions[0].buffer.lanes')" -eq 2 ] || fail "two taps do not feed two lanes"
 kill -TERM "$client"
 wait_for 30 has_sessions 0 || fail "a session is left"
-timeout 60 "$run" tcpdump -nn -i npf0 --nano -c 300000 -w "$t/two.pcap" 2>"$t/tcpdump" ||
-	fail "tcpdump: $(cat "$t/tcpdump")"
-capinfos -o "$t/two.pcap" >"$t/order"
-says "$t/order" 'Strict time order: +True' "300000 packets of two lanes come in time order"
+timeout 60 "$run" tcpdump -nn -i npf0 --nano -c 300000 -w "$tmp/two.pcap" 2>"$tmp/tcpdump" ||
+	fail "tcpdump: $(cat "$tmp/tcpdump")"
+capinfos -o "$tmp/two.pcap" >"$tmp/order"
+says "$tmp/order" 'Strict time order: +True' "300000 packets of two lanes come in time order"
 
 n1=$(packets_of "$corpus/ping.pcap") n2=$(packets_of "$corpus/web4.pcap")
-timeout 60 "$run" tcpdump -nn -i npf1 -c $((n1 + n2)) -w "$t/both.pcap" 2>"$t/tcpdump" ||
-	fail "tcpdump: $(cat "$t/tcpdump")"
+timeout 60 "$run" tcpdump -nn -i npf1 -c $((n1 + n2)) -w "$tmp/both.pcap" 2>"$tmp/tcpdump" ||
+	fail "tcpdump: $(cat "$tmp/tcpdump")"
 for f in ping web4; do
 	tcpdump -nn -tt -v -r "$corpus/$f.pcap" 2>/dev/null
-done | sort >"$t/expected"
-tcpdump -nn -tt -v -r "$t/both.pcap" 2>/dev/null | sort >"$t/got"
-same "$t/expected" "$t/got" "two replayed queues come completely"
+done | sort >"$tmp/expected"
+tcpdump -nn -tt -v -r "$tmp/both.pcap" 2>/dev/null | sort >"$tmp/got"
+same "$tmp/expected" "$tmp/got" "two replayed queues come completely"
 stop_daemon
 
 # ---- the budget
-sed -i "/name: npf/,\$d" "$t/conf.yaml"
-echo "  - {name: npf0, device: \"$idle\", rx_queues: 2, start: attach}" >>"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml" || fail "an empty savefile is refused"
+sed -i "/name: npf/,\$d" "$tmp/conf.yaml"
+echo "  - {name: npf0, device: \"$idle\", rx_queues: 2, start: attach}" >>"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml" || fail "an empty savefile is refused"
 "$run" tcpdump -nn -i npf0 -B 4096 -w /dev/null >/dev/null 2>&1 &
 add_background
 client=$!

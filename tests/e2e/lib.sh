@@ -26,8 +26,8 @@ run=$NPF_CLIENTS/tools/npf-run
 corpus=$NPF_SRC/tests/corpus
 packets=$NPF_SRC/tests/e2e/packets.py
 id=npfe$$
-t=/tmp/$id
-export NPF_SOCKET=$t/npf.sock
+tmp=/tmp/$id
+export NPF_SOCKET=$tmp/npf.sock
 
 daemon= # pid of the daemon that start_daemon started
 background=()
@@ -44,9 +44,9 @@ ok() {
 
 fail() {
 	echo "FAILED: $*"
-	if [ -s "$t/daemon.log" ]; then
+	if [ -s "$tmp/daemon.log" ]; then
 		echo "--- the daemon's log:"
-		tail -n 40 "$t/daemon.log"
+		tail -n 40 "$tmp/daemon.log"
 	fi
 	exit 1
 }
@@ -75,12 +75,12 @@ cleanup() {
 	for ns in "${namespaces[@]}"; do
 		ip netns del "$ns" 2>/dev/null || true
 	done
-	rm -rf "$t"
+	rm -rf "$tmp"
 	exit $status
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
-mkdir -m 755 "$t"
+mkdir -m 755 "$tmp"
 
 # preloading NPF-RUN: the same, with NPF_PRELOAD loaded first into the program. That program's own
 # leaks are not our business.
@@ -90,7 +90,7 @@ preloading() {
 		return
 	}
 	local wrapper
-	wrapper=$(mktemp -p "$t" npf-run.XXXX)
+	wrapper=$(mktemp -p "$tmp" npf-run.XXXX)
 	cat >"$wrapper" <<-EOF
 		#!/bin/sh
 		ASAN_OPTIONS=detect_leaks=0:\$ASAN_OPTIONS LD_PRELOAD=$NPF_PRELOAD exec $1 "\$@"
@@ -144,15 +144,15 @@ start_daemon() {
 		in=(ip netns exec "${1%:}")
 		shift
 	fi
-	: >"$t/daemon.log" # not the last daemon's `ready`, should the new one be slow
-	"${in[@]}" "$dpdk" "$@" >"$t/daemon.out" 2>"$t/daemon.log" &
+	: >"$tmp/daemon.log" # not the last daemon's `ready`, should the new one be slow
+	"${in[@]}" "$dpdk" "$@" >"$tmp/daemon.out" 2>"$tmp/daemon.log" &
 	daemon=$!
 	wait_for 30 daemon_is_ready_or_gone
-	grep -q 'npf-dpdk: ready' "$t/daemon.log" || fail "the daemon does not start"
+	grep -q 'npf-dpdk: ready' "$tmp/daemon.log" || fail "the daemon does not start"
 }
 
 daemon_is_ready_or_gone() {
-	grep -q 'npf-dpdk: ready' "$t/daemon.log" || ! kill -0 "$daemon"
+	grep -q 'npf-dpdk: ready' "$tmp/daemon.log" || ! kill -0 "$daemon"
 }
 
 # Orderly stop; anything but exit status 0 fails the test.
@@ -163,7 +163,7 @@ stop_daemon() {
 	wait "$daemon" || status=$?
 	daemon=
 	[ $status -eq 0 ] || fail "the daemon's exit status after SIGTERM is $status"
-	[ ! -s "$t/daemon.out" ] || fail "the daemon wrote to standard output"
+	[ ! -s "$tmp/daemon.out" ] || fail "the daemon wrote to standard output"
 	[ ! -e "$NPF_SOCKET" ] || fail "the daemon left its socket behind"
 }
 
@@ -268,10 +268,10 @@ wire() {
 
 # web NAMESPACE: a web server on port 80 with /small and /big (300 kB).
 web() {
-	mkdir -p "$t/www"
-	seq 20 >"$t/www/small"
-	seq 50000 >"$t/www/big"
-	ip netns exec "$id-$1" python3 -m http.server 80 --directory "$t/www" >"$t/web.log" 2>&1 &
+	mkdir -p "$tmp/www"
+	seq 20 >"$tmp/www/small"
+	seq 50000 >"$tmp/www/big"
+	ip netns exec "$id-$1" python3 -m http.server 80 --directory "$tmp/www" >"$tmp/web.log" 2>&1 &
 	add_background
 	wait_for 30 on "$1" curl -s -o /dev/null http://127.0.0.1/small ||
 		fail "the web server does not start"
@@ -280,11 +280,11 @@ web() {
 # A tree that an unprivileged user can read, as `meson install` makes it, wherever the checkout is;
 # its root is $prefix. A copy of the corpus beside it.
 install_clients() {
-	DESTDIR=$t/inst meson install -C "$NPF_CLIENTS" --no-rebuild --quiet
-	prefix=$(dirname "$(dirname "$(find "$t/inst" -name npf-run)")")
-	ucorpus=$t/inst/corpus
+	DESTDIR=$tmp/inst meson install -C "$NPF_CLIENTS" --no-rebuild --quiet
+	prefix=$(dirname "$(dirname "$(find "$tmp/inst" -name npf-run)")")
+	ucorpus=$tmp/inst/corpus
 	cp -r "$corpus" "$ucorpus"
-	chmod -R go+rX "$t/inst"
+	chmod -R go+rX "$tmp/inst"
 	urun=$(preloading "$prefix/bin/npf-run")
 	unpfctl=$prefix/bin/npfctl
 }

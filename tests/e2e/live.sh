@@ -14,29 +14,29 @@ netns b
 wire a b
 web b
 install_clients
-mkdir -m 777 "$t/out"
+mkdir -m 777 "$tmp/out"
 
-config '{name: npf0, device: "net_af_packet0,iface=wire"}' >"$t/conf.yaml"
-start_daemon "$id-a:" -c "$t/conf.yaml"
+config '{name: npf0, device: "net_af_packet0,iface=wire"}' >"$tmp/conf.yaml"
+start_daemon "$id-a:" -c "$tmp/conf.yaml"
 note_costs
 
 # The truth: a stock tcpdump, as root, on the veth itself.
-ip netns exec "$id-a" tcpdump -Z root -i wire -U --immediate-mode -B 16384 -w "$t/truth.pcap" \
-	2>"$t/truth.err" &
+ip netns exec "$id-a" tcpdump -Z root -i wire -U --immediate-mode -B 16384 -w "$tmp/truth.pcap" \
+	2>"$tmp/truth.err" &
 truth=$!
 add_background
-wait_for 30 grep -q listening "$t/truth.err" || fail "stock tcpdump does not start"
+wait_for 30 grep -q listening "$tmp/truth.err" || fail "stock tcpdump does not start"
 
 # client NAME ARG...: an unprivileged tcpdump on npf0 that writes out/NAME.pcap.
 declare -A client_pid
 client() {
 	local name=$1
 	shift
-	"${as_nobody[@]}" "$urun" tcpdump -nn -U -i npf0 -w "$t/out/$name.pcap" "$@" 2>"$t/$name.err" &
+	"${as_nobody[@]}" "$urun" tcpdump -nn -U -i npf0 -w "$tmp/out/$name.pcap" "$@" 2>"$tmp/$name.err" &
 	client_pid[$name]=$!
 	add_background
-	wait_for 30 grep -q listening "$t/$name.err" || {
-		cat "$t/$name.err"
+	wait_for 30 grep -q listening "$tmp/$name.err" || {
+		cat "$tmp/$name.err"
 		fail "client $name does not start"
 	}
 }
@@ -51,15 +51,15 @@ traffic() {
 has_all() {
 	local name=$1
 	shift
-	[ "$(packets_of "$t/out/$name.pcap")" -eq "$(packets_of "$t/truth.pcap" "$@")" ]
+	[ "$(packets_of "$tmp/out/$name.pcap")" -eq "$(packets_of "$tmp/truth.pcap" "$@")" ]
 }
 
 # done_with NAME: the client ends on SIGTERM and has dropped nothing.
 done_with() {
 	kill "${client_pid[$1]}"
 	wait "${client_pid[$1]}" || true
-	grep -q '^0 packets dropped by kernel' "$t/$1.err" || {
-		cat "$t/$1.err"
+	grep -q '^0 packets dropped by kernel' "$tmp/$1.err" || {
+		cat "$tmp/$1.err"
 		fail "client $1 dropped packets"
 	}
 }
@@ -69,12 +69,12 @@ exactly() {
 	local name=$1 snaplen=$2
 	shift 2
 	wait_for 30 has_all "$name" "$@" ||
-		fail "client $name has $(packets_of "$t/out/$name.pcap") of $(packets_of "$t/truth.pcap" "$@") packets"
-	tcpdump -r "$t/truth.pcap" -w "$t/part.pcap" "$@" 2>/dev/null
-	"$packets" --cut "$snaplen" "$t/part.pcap" | sort >"$t/expected"
-	"$packets" "$t/out/$name.pcap" | sort >"$t/got"
-	same "$t/expected" "$t/got" \
-		"$name ($*): exactly its $(wc -l <"$t/expected") packets, byte for byte"
+		fail "client $name has $(packets_of "$tmp/out/$name.pcap") of $(packets_of "$tmp/truth.pcap" "$@") packets"
+	tcpdump -r "$tmp/truth.pcap" -w "$tmp/part.pcap" "$@" 2>/dev/null
+	"$packets" --cut "$snaplen" "$tmp/part.pcap" | sort >"$tmp/expected"
+	"$packets" "$tmp/out/$name.pcap" | sort >"$tmp/got"
+	same "$tmp/expected" "$tmp/got" \
+		"$name ($*): exactly its $(wc -l <"$tmp/expected") packets, byte for byte"
 }
 
 client web tcp port 80
@@ -85,12 +85,12 @@ ctl sessions | jq -e '[.sessions[] | select(.uid == 65534 and .program == "tcpdu
 traffic
 exactly web 262144 tcp port 80
 exactly rest 100 not tcp port 80
-[ "$(packets_of "$t/truth.pcap" tcp port 80)" -gt 100 ] || fail "there was no traffic"
+[ "$(packets_of "$tmp/truth.pcap" tcp port 80)" -gt 100 ] || fail "there was no traffic"
 
 # The daemon's counters tell the same.
 for name in web rest; do
 	pid=${client_pid[$name]}
-	ctl sessions | jq -e --argjson pid "$pid" --argjson n "$(packets_of "$t/out/$name.pcap")" \
+	ctl sessions | jq -e --argjson pid "$pid" --argjson n "$(packets_of "$tmp/out/$name.pcap")" \
 		'.sessions[] | select(.pid == $pid) | .accepted == $n and .captured == $n and
 		.drop_full == 0' >/dev/null || fail "counters of $name: $(ctl sessions)"
 done
@@ -110,18 +110,18 @@ exactly web 262144 tcp port 80
 exactly rest 100 not tcp port 80
 
 # A stopped client harms itself only, and is told what it lost.
-"${as_nobody[@]}" "$urun" tcpdump -nn -i npf0 -B 64 -w "$t/out/stopped.pcap" tcp 2>"$t/stopped.err" &
+"${as_nobody[@]}" "$urun" tcpdump -nn -i npf0 -B 64 -w "$tmp/out/stopped.pcap" tcp 2>"$tmp/stopped.err" &
 stopped=$!
 add_background
-wait_for 30 grep -q listening "$t/stopped.err"
+wait_for 30 grep -q listening "$tmp/stopped.err"
 kill -STOP $stopped
 traffic
 kill -CONT $stopped
 exactly web 262144 tcp port 80
 kill $stopped
 wait $stopped || true
-lost=$(sed -n 's/ packets dropped by kernel//p' "$t/stopped.err")
-got=$(sed -n 's/ packets received by filter//p' "$t/stopped.err")
+lost=$(sed -n 's/ packets dropped by kernel//p' "$tmp/stopped.err")
+got=$(sed -n 's/ packets received by filter//p' "$tmp/stopped.err")
 [ "$lost" -gt 0 ] || fail "a stopped client with a small buffer lost nothing?"
 ok "a client that was stopped lost $lost of $got packets, and is told so"
 
@@ -135,4 +135,4 @@ ok "the daemon holds the descriptors and mappings that it held before the first 
 kill $truth
 wait $truth || true
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

@@ -13,7 +13,7 @@ file=$corpus/web4.pcap
 n=$(packets_of "$file")
 # More than a ring of 64 KiB holds: packets of 1000 bytes that bear their number.
 many=1000
-$python3 - "$t/many.pcap" $many <<'PY'
+$python3 - "$tmp/many.pcap" $many <<'PY'
 import struct, sys
 with open(sys.argv[1], "wb") as f:
     f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
@@ -21,27 +21,27 @@ with open(sys.argv[1], "wb") as f:
         data = bytes(12) + b"\x88\xb5" + bytes(982) + struct.pack(">I", i)
         f.write(struct.pack("<IIII", 1700000000 + i, 0, len(data), len(data)) + data)
 PY
-config "$(replay npf0 "$file")" "$(replay npf1 "$t/many.pcap" ",tx_pcap=$t/sent.pcap")" \
-	"$(replay npf2 "$file" | sed 's/overflow: wait/overflow: drop/')" >"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
+config "$(replay npf0 "$file")" "$(replay npf1 "$tmp/many.pcap" ",tx_pcap=$tmp/sent.pcap")" \
+	"$(replay npf2 "$file" | sed 's/overflow: wait/overflow: drop/')" >"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 
 port() {
 	ctl ports | jq -e --arg name "$1" ".ports[] | select(.name == \$name) | $2" >/dev/null
 }
 
 # ---- Wireshark's start screen ----
-"$run" dumpcap -S -i npf0 -i npf1 -i npf2 >/dev/null 2>"$t/err" &
+"$run" dumpcap -S -i npf0 -i npf1 -i npf2 >/dev/null 2>"$tmp/err" &
 looker=$!
 add_background
-wait_for 30 has_sessions 3 || fail "dumpcap -S: $(cat "$t/err")"
+wait_for 30 has_sessions 3 || fail "dumpcap -S: $(cat "$tmp/err")"
 port npf0 '.state == "waiting" and .captures == 1 and .readers == 0' || fail "the replay has started"
 ok "a port that is looked at waits"
 
-tcpdump -nn -tt -e -v -r "$file" >"$t/expected" 2>/dev/null
+tcpdump -nn -tt -e -v -r "$file" >"$tmp/expected" 2>/dev/null
 for port in npf0 npf2; do
 	for i in 1 2; do
-		timeout 20 "$run" tcpdump -nn -tt -e -v -i $port -c "$n" >"$t/got" 2>"$t/err" || true
-		same "$t/expected" "$t/got" "beside it a capture of $port, number $i, gets all of the replay"
+		timeout 20 "$run" tcpdump -nn -tt -e -v -i $port -c "$n" >"$tmp/got" 2>"$tmp/err" || true
+		same "$tmp/expected" "$tmp/got" "beside it a capture of $port, number $i, gets all of the replay"
 	done
 done
 wait_for 30 port npf0 '.state == "waiting" and .captures == 1' || fail "the replay goes on"
@@ -50,24 +50,24 @@ wait_for 30 port npf0 '.state == "waiting" and .captures == 1' || fail "the repl
 
 # ---- two handles in one program ----
 look() {
-	timeout -k 2 60 "$run" $python3 "$NPF_SRC/tests/e2e/looking.py" "$@" >"$t/got" 2>&1 || {
-		cat "$t/got"
+	timeout -k 2 60 "$run" $python3 "$NPF_SRC/tests/e2e/looking.py" "$@" >"$tmp/got" 2>&1 || {
+		cat "$tmp/got"
 		fail "looking.py $*"
 	}
 }
 look npf1 $many second-reads
-says "$t/got" "^all $many\$" "opened twice, the handle that reads gets all; none that looks holds it up"
+says "$tmp/got" "^all $many\$" "opened twice, the handle that reads gets all; none that looks holds it up"
 look npf1 $many first-joins
-says "$t/got" "^joined at [1-9]" "a handle that reads later joins at the packet where the replay is"
+says "$tmp/got" "^joined at [1-9]" "a handle that reads later joins at the packet where the replay is"
 look npf1 $many first-sends
-says "$t/got" "^all $many\$" "a handle that only sends uses nothing up"
+says "$tmp/got" "^all $many\$" "a handle that only sends uses nothing up"
 
 [ "$(ctl sessions | jq '[.sessions[] | select(.program == "dumpcap")] | length')" -eq 3 ] ||
-	fail "dumpcap -S has ended: $(cat "$t/err")"
+	fail "dumpcap -S has ended: $(cat "$tmp/err")"
 ok "dumpcap -S has looked all the while"
 kill -KILL $looker
 wait_for 30 has_sessions 0 || fail "sessions stay: $(ctl sessions)"
 stop_daemon
-[ "$(packets_of "$t/sent.pcap")" -eq 10 ] || fail "$(packets_of "$t/sent.pcap") packets were sent, not 10"
+[ "$(packets_of "$tmp/sent.pcap")" -eq 10 ] || fail "$(packets_of "$tmp/sent.pcap") packets were sent, not 10"
 ok "what was sent before anybody read left the port"
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

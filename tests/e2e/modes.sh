@@ -12,14 +12,14 @@ modes=$NPF_CLIENTS/tests/e2e/modes
 file=$corpus/web4.pcap
 n=$(packets_of "$file")
 config "$(replay npf0 "$file")" \
-	"{name: npf1, device: \"net_pcap1,rx_pcap=$file,tx_pcap=$t/tx.pcap\", send: true, start: attach}" \
+	"{name: npf1, device: \"net_pcap1,rx_pcap=$file,tx_pcap=$tmp/tx.pcap\", send: true, start: attach}" \
 	"{name: npf2, device: \"net_null0,no-rx=1\", send: true}" \
-	"{name: npf3, device: \"net_memif0,role=server,socket=$t/memif.sock\", send: true}" \
-	>"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
+	"{name: npf3, device: \"net_memif0,role=server,socket=$tmp/memif.sock\", send: true}" \
+	>"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 
-python3 "$NPF_SRC/tests/e2e/packets.py" "$file" >"$t/lines"
-npf_bytes=$(awk '{ s += ($1 < 60 ? 60 : $1) + 12 } END { print s }' "$t/lines")
+python3 "$NPF_SRC/tests/e2e/packets.py" "$file" >"$tmp/lines"
+npf_bytes=$(awk '{ s += ($1 < 60 ? 60 : $1) + 12 } END { print s }' "$tmp/lines")
 for interval in 1 10 200; do
 	read -r packets bytes _ off < <("$modes" stat npf0 $interval $((600 / interval))) ||
 		fail "statistics mode at $interval ms"
@@ -36,8 +36,8 @@ ok "a filter counts as tcpdump -r does"
 read -r sent len _ p50 p99 max < <("$modes" queue npf1 "$file" asap) || fail "a queue"
 [ "$sent" -eq "$len" ] || fail "asap: $sent bytes of $len"
 [ "$p50 $p99 $max" = "0 0 0" ] || fail "asap: packets without a schedule were late: $p50 $p99 $max"
-python3 "$NPF_SRC/tests/e2e/packets.py" "$t/tx.pcap" >"$t/got"
-same "$t/lines" "$t/got" "a queue comes out whole and in order"
+python3 "$NPF_SRC/tests/e2e/packets.py" "$tmp/tx.pcap" >"$tmp/got"
+same "$tmp/lines" "$tmp/got" "a queue comes out whole and in order"
 span=$(tcpdump -tt -nn -r "$file" 2>/dev/null | awk 'NR == 1 { a = $1 } $1 ~ /^[0-9]+\.[0-9]+$/ { b = $1 } END { printf "%d", (b - a) * 1000 }')
 read -r sent len ms p50 p99 max < <("$modes" queue npf2 "$file" sync) || fail "a synchronised queue"
 [ "$sent" -eq "$len" ] || fail "sync: $sent bytes of $len"
@@ -68,30 +68,30 @@ for how in block nonblock; do
 	[ "$sent" -eq 1000 ] || fail "pcap_inject, $how: $sent of 1000 packets were sent"
 done
 [ "$(ctl stats | jq '.ports[2].tx_packets')" -eq $((before + 2000)) ] || fail "the port's own count"
-read -r sent us error < <("$modes" inject npf3 3 nonblock 2>"$t/err") || fail "a full port"
+read -r sent us error < <("$modes" inject npf3 3 nonblock 2>"$tmp/err") || fail "a full port"
 [ "$sent $error" = "0 EAGAIN" ] || fail "a full port, non-blocking: $sent sent, $error"
 [ "$us" -lt 900000 ] || fail "a non-blocking pcap_inject waits: 3 calls took $us us"
-says "$t/err" 'Resource temporarily unavailable' "a full port ends a non-blocking pcap_inject at once"
-read -r sent us error < <("$modes" inject npf3 1 block 2>"$t/err") || fail "a full port"
+says "$tmp/err" 'Resource temporarily unavailable' "a full port ends a non-blocking pcap_inject at once"
+read -r sent us error < <("$modes" inject npf3 1 block 2>"$tmp/err") || fail "a full port"
 [ "$sent $error" = "0 ENOBUFS" ] || fail "a full port, blocking: $sent sent, $error"
 [ "$us" -ge 900000 ] || fail "a blocking pcap_inject gave up after $us us"
 ok "a blocking one waits a second for it"
 
 # What a handle sends itself is not in its dump, as it would not be in its capture.
-mkfifo "$t/go"
-SEND=7 "$NPF_CLIENTS/tests/e2e/live_dump" npf2 "$t/own.pcap" 0 0 <"$t/go" >"$t/out" &
+mkfifo "$tmp/go"
+SEND=7 "$NPF_CLIENTS/tests/e2e/live_dump" npf2 "$tmp/own.pcap" 0 0 <"$tmp/go" >"$tmp/out" &
 dumper=$!
 add_background
-exec 3>"$t/go"
-wait_for 30 grep -q dumping "$t/out" || fail "pcap_live_dump does not begin"
+exec 3>"$tmp/go"
+wait_for 30 grep -q dumping "$tmp/out" || fail "pcap_live_dump does not begin"
 "$npfctl" send npf2 -r "$corpus/ping.pcap" >/dev/null || fail "npfctl send"
 echo >&3
 exec 3>&-
 wait $dumper || fail "pcap_live_dump of a program that sends"
-python3 "$NPF_SRC/tests/e2e/packets.py" "$corpus/ping.pcap" >"$t/lines"
-python3 "$NPF_SRC/tests/e2e/packets.py" "$t/own.pcap" >"$t/got"
-same "$t/lines" "$t/got" "a program's dump has what others send, and not its own packets"
+python3 "$NPF_SRC/tests/e2e/packets.py" "$corpus/ping.pcap" >"$tmp/lines"
+python3 "$NPF_SRC/tests/e2e/packets.py" "$tmp/own.pcap" >"$tmp/got"
+same "$tmp/lines" "$tmp/got" "a program's dump has what others send, and not its own packets"
 
 wait_for 30 has_sessions 0 || fail "sessions stay behind"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

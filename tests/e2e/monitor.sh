@@ -10,7 +10,7 @@ need tcpdump jq python3
 
 # A savefile of 400 000 packets of many sizes, a third of them to port 80.
 n=400000
-python3 - "$t/many.pcap" $n <<'EOF'
+python3 - "$tmp/many.pcap" $n <<'EOF'
 import struct, sys
 path, n = sys.argv[1], int(sys.argv[2])
 def frame(size, port):
@@ -24,19 +24,19 @@ with open(path, "wb") as f:
     for i in range(0, n, 30):
         f.write(b"".join(recs[:min(30, n - i)]))
 EOF
-web=$(packets_of "$t/many.pcap" tcp port 80)
-bytes=$((($(stat -c %s "$t/many.pcap") - 24) - 16 * n))
+web=$(packets_of "$tmp/many.pcap" tcp port 80)
+bytes=$((($(stat -c %s "$tmp/many.pcap") - 24) - 16 * n))
 
 {
-	config "$(replay npf0 "$t/many.pcap")" \
-		"{name: npf1, device: \"net_pcap1,rx_pcap=$t/many.pcap\", start: attach}" \
+	config "$(replay npf0 "$tmp/many.pcap")" \
+		"{name: npf1, device: \"net_pcap1,rx_pcap=$tmp/many.pcap\", start: attach}" \
 		"$(replay npf2 "$corpus/web4.pcap")"
 	echo "monitors:"
-	echo "  - {name: web, port: npf0, filter: \"tcp port 80\", interval: 50ms, file: $t/web.json}"
+	echo "  - {name: web, port: npf0, filter: \"tcp port 80\", interval: 50ms, file: $tmp/web.json}"
 	echo "  - {name: all, port: npf0, interval: 1ms}"
-} >"$t/conf.yaml"
-"$dpdk" --check -c "$t/conf.yaml" 2>/dev/null || fail "the configuration is not accepted"
-start_daemon -c "$t/conf.yaml"
+} >"$tmp/conf.yaml"
+"$dpdk" --check -c "$tmp/conf.yaml" 2>/dev/null || fail "the configuration is not accepted"
+start_daemon -c "$tmp/conf.yaml"
 
 # sum FILTER-ROW FIELD FILE
 sum() {
@@ -51,32 +51,32 @@ for port in npf0 npf1; do
 		*) count=15 ;;
 		esac
 		"$npfctl" monitor $port '' 'tcp port 80' 'udp' 'len > 200' -i $interval -n $count \
-			--json >"$t/out" || fail "npfctl monitor $port at $interval"
-		[ "$(sum 0 packets "$t/out") $(sum 0 bytes "$t/out")" = "$n $bytes" ] ||
-			fail "$port at $interval: $(sum 0 packets "$t/out") packets, not $n"
-		[ "$(sum 1 packets "$t/out")" = "$web" ] || fail "$port at $interval: port 80"
-		[ "$(sum 2 packets "$t/out")" = 0 ] || fail "$port at $interval: udp"
-		[ "$(sum 0 'sizes | add' "$t/out")" = "$n" ] || fail "$port at $interval: sizes"
+			--json >"$tmp/out" || fail "npfctl monitor $port at $interval"
+		[ "$(sum 0 packets "$tmp/out") $(sum 0 bytes "$tmp/out")" = "$n $bytes" ] ||
+			fail "$port at $interval: $(sum 0 packets "$tmp/out") packets, not $n"
+		[ "$(sum 1 packets "$tmp/out")" = "$web" ] || fail "$port at $interval: port 80"
+		[ "$(sum 2 packets "$tmp/out")" = 0 ] || fail "$port at $interval: udp"
+		[ "$(sum 0 'sizes | add' "$tmp/out")" = "$n" ] || fail "$port at $interval: sizes"
 		jq -se '[.[] | select(.end_ns - .start_ns != .intervals * (.[0].end_ns - .[0].start_ns))?] == []
 			and ([range(1; length) as $i | .[$i].start_ns == .[$i - 1].end_ns] | all)
 			and ([range(1; length) as $i | .[$i].number == .[$i - 1].number + .[$i - 1].intervals] | all)' \
-			"$t/out" >"$t/judged" || fail "$port at $interval: the schedule has gaps"
+			"$tmp/out" >"$tmp/judged" || fail "$port at $interval: the schedule has gaps"
 		jq -se 'map(.rows[0]) | all(.peak_packets <= .packets and
 			(.packets == 0 or (.first_ns <= .last_ns and .peak_packets > 0)))' \
-			"$t/out" >"$t/judged" || fail "$port at $interval: peaks and stamps"
+			"$tmp/out" >"$tmp/judged" || fail "$port at $interval: peaks and stamps"
 		ok "$port, every $interval: all $n packets are in the sums, on an unbroken schedule"
 	done
 done
 
 # CSV as others read it. Commas, quotes and ends of line in a filter separate nothing: a host is
 # called so, for this one process.
-printf '10.0.0.1 a,"b"\n' >"$t/hosts"
+printf '10.0.0.1 a,"b"\n' >"$tmp/hosts"
 tricky=$'len > 0\nand not host \\a,"b"'
-unshare -m sh -c 'mount --bind "$1" /etc/hosts; shift; exec "$@"' sh "$t/hosts" \
-	"$npfctl" monitor npf2 '' 'tcp port 80' "$tricky" -i 100ms -n 6 --csv >"$t/out" ||
+unshare -m sh -c 'mount --bind "$1" /etc/hosts; shift; exec "$@"' sh "$tmp/hosts" \
+	"$npfctl" monitor npf2 '' 'tcp port 80' "$tricky" -i 100ms -n 6 --csv >"$tmp/out" ||
 	fail "npfctl monitor --csv"
-tcpdump -nn -r "$corpus/web4.pcap" -w "$t/web4-80.pcap" tcp port 80 2>/dev/null
-python3 - "$t/out" "$tricky" "$corpus/web4.pcap" "$t/web4-80.pcap" <<'EOF' || fail "it is no CSV: $(cat "$t/out")"
+tcpdump -nn -r "$corpus/web4.pcap" -w "$tmp/web4-80.pcap" tcp port 80 2>/dev/null
+python3 - "$tmp/out" "$tricky" "$corpus/web4.pcap" "$tmp/web4-80.pcap" <<'EOF' || fail "it is no CSV: $(cat "$tmp/out")"
 import csv, sys
 header = ("number,start_ns,end_ns,intervals,filter,packets,bytes,npf_bytes,first_ns,last_ns,peak_packets,"
           "peak_bytes,to_64,to_127,to_255,to_511,to_1023,to_1518,to_9018,longer")
@@ -108,8 +108,8 @@ for f, path in zip(filters, (sys.argv[3], sys.argv[4], sys.argv[3])):
     assert all(int(r["start_ns"]) < int(r["end_ns"]) for r in mine)
 EOF
 ok "CSV is read as CSV and adds up, whatever is in the filters"
-"$npfctl" monitor npf2 '' "tcp port 80" -i 100ms -n 6 --json >"$t/out" || fail "npfctl monitor --json"
-python3 - "$t/out" "$(packets_of "$corpus/web4.pcap")" <<'EOF' || fail "it is no JSON: $(cat "$t/out")"
+"$npfctl" monitor npf2 '' "tcp port 80" -i 100ms -n 6 --json >"$tmp/out" || fail "npfctl monitor --json"
+python3 - "$tmp/out" "$(packets_of "$corpus/web4.pcap")" <<'EOF' || fail "it is no JSON: $(cat "$tmp/out")"
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]
 assert lines and sum(j["intervals"] for j in lines) >= 6
@@ -117,20 +117,20 @@ assert all([r["filter"] for r in j["rows"]] == ["", "tcp port 80"] for j in line
 assert sum(j["rows"][0]["packets"] for j in lines) == int(sys.argv[2])
 EOF
 ok "each line of JSON is a whole interval"
-"$npfctl" monitor npf2 'tcp' 'udp' -i 200ms -n 2 >"$t/out"
-says "$t/out" 'PEAK PKTS/s' "a table for people"
-! "$npfctl" monitor npf2 'no such filter' 2>"$t/err" || fail "a wrong filter is taken"
-says "$t/err" 'no such filter' "a wrong filter is named"
-! "$npfctl" monitor npf9 2>"$t/err" || fail "a wrong port is taken"
-says "$t/err" 'npf9' "a wrong port is named"
+"$npfctl" monitor npf2 'tcp' 'udp' -i 200ms -n 2 >"$tmp/out"
+says "$tmp/out" 'PEAK PKTS/s' "a table for people"
+! "$npfctl" monitor npf2 'no such filter' 2>"$tmp/err" || fail "a wrong filter is taken"
+says "$tmp/err" 'no such filter' "a wrong filter is named"
+! "$npfctl" monitor npf9 2>"$tmp/err" || fail "a wrong port is taken"
+says "$tmp/err" 'npf9' "a wrong port is named"
 
 # The standing ones counted every replay of npf0, too.
 ctl monitors >/dev/null 2>&1 && fail "there is a report by that name"
-"$npfctl" monitor --json >"$t/out"
-[ "$(jq '.monitors[] | select(.name == "all") | .total.packets' "$t/out")" = $((3 * n)) ] ||
+"$npfctl" monitor --json >"$tmp/out"
+[ "$(jq '.monitors[] | select(.name == "all") | .total.packets' "$tmp/out")" = $((3 * n)) ] ||
 	fail "the standing monitor did not count three replays"
 ok "a standing monitor counts whenever its port runs"
-wait_for 30 sh -c "[ \$(jq -s 'map(.packets) | add' $t/web.json) = $((3 * web)) ]" ||
+wait_for 30 sh -c "[ \$(jq -s 'map(.packets) | add' $tmp/web.json) = $((3 * web)) ]" ||
 	fail "the standing monitor's file does not add up"
 ok "its file adds up"
 
@@ -139,7 +139,7 @@ huge() {
 	awk '/HugetlbPages/ { print $2 }' "/proc/$daemon/status"
 }
 before=$(huge)
-"$npfctl" monitor npf0 '' udp tcp icmp -i 1s --json >"$t/out" &
+"$npfctl" monitor npf0 '' udp tcp icmp -i 1s --json >"$tmp/out" &
 add_background
 wait_for 30 has_sessions 1 || fail "no session"
 wait_for 30 sh -c "'$npfctl' --json sessions | jq -e '.sessions[0].mode == \"monitor\"'" ||
@@ -150,4 +150,4 @@ memory=$(ctl sessions | jq '.sessions[0] | .buffer.memory + .monitor.memory')
 ok "a monitor of four filters takes $memory bytes, and no hugepage"
 
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

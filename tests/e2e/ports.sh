@@ -13,8 +13,8 @@ wire a b
 file=$corpus/web4.pcap
 n=$(packets_of "$file")
 
-config '{name: npf0, device: "net_null0,no-rx=1"}' >"$t/conf.yaml"
-start_daemon "$id-a:" -c "$t/conf.yaml"
+config '{name: npf0, device: "net_null0,no-rx=1"}' >"$tmp/conf.yaml"
+start_daemon "$id-a:" -c "$tmp/conf.yaml"
 
 port() {
 	timeout 30 "$npfctl" port "$@" 2>&1
@@ -24,13 +24,13 @@ port() {
 refused() {
 	local want=$1 pattern=$2 sentence=$3 status=0
 	shift 3
-	port "$@" >"$t/said" || status=$?
-	clean "$t/said"
+	port "$@" >"$tmp/said" || status=$?
+	clean "$tmp/said"
 	[ $status -eq "$want" ] || {
-		cat "$t/said"
+		cat "$tmp/said"
 		fail "$sentence: exit status $status, not $want"
 	}
-	says "$t/said" "$pattern" "$sentence"
+	says "$tmp/said" "$pattern" "$sentence"
 }
 
 # ---- what can't be added ----
@@ -56,62 +56,62 @@ refused 2 'usage' "no device" add npf1
 refused 2 'usage' "settings for a removal" del npf0 --send
 refused 2 'usage' "another command" move npf0
 refused 1 'there is no port npf1' "removing a port that is not there" del npf1
-"${as_nobody[@]}" "$unpfctl" port add npf1 net_null1 >"$t/said" 2>&1 && fail "anybody may add a port"
-says "$t/said" "only root and the daemon's own user" "adding a port is not for everybody"
-"${as_nobody[@]}" "$unpfctl" port del npf0 >"$t/said" 2>&1 && fail "anybody may remove a port"
-says "$t/said" "only root and the daemon's own user" "nor is removing one"
+"${as_nobody[@]}" "$unpfctl" port add npf1 net_null1 >"$tmp/said" 2>&1 && fail "anybody may add a port"
+says "$tmp/said" "only root and the daemon's own user" "adding a port is not for everybody"
+"${as_nobody[@]}" "$unpfctl" port del npf0 >"$tmp/said" 2>&1 && fail "anybody may remove a port"
+says "$tmp/said" "only root and the daemon's own user" "nor is removing one"
 [ "$(ctl ports | jq -c '[.ports[].name]')" = '["npf0"]' ] || fail "a refused port is there"
 ok "nothing has come of all that"
 
 # ---- an added port's life ----
 port add npf1 "net_pcap1,rx_pcap=$file" --start attach --overflow=wait --rx-desc 512 --mtu 1400 \
-	--promiscuous=no --allow user:root --allow user:daemon >"$t/said" || fail "$(cat "$t/said")"
-says "$t/said" '^npf1 added: net_pcap, MTU 1400$' "a port is added"
+	--promiscuous=no --allow user:root --allow user:daemon >"$tmp/said" || fail "$(cat "$tmp/said")"
+says "$tmp/said" '^npf1 added: net_pcap, MTU 1400$' "a port is added"
 ctl ports | jq -e '.ports[1] | .name == "npf1" and .state == "waiting" and .start == "attach" and
 	.overflow == "wait" and .mtu == 1400 and (.send | not) and (.promiscuous | not)' >/dev/null ||
 	fail "npfctl ports: $(ctl ports)"
 ok "npfctl ports shows it with its settings"
 [ "$(ctl status | jq .ports)" -eq 2 ] || fail "npfctl status does not count it"
-"$run" tcpdump -D >"$t/list" 2>/dev/null
-says "$t/list" 'npf1 ' "pcap_findalldevs() has it"
-"$run" tcpdump -nn -tt -i npf1 -c "$n" >"$t/got" 2>/dev/null || fail "tcpdump on an added port"
-tcpdump -nn -tt -r "$file" >"$t/expected" 2>/dev/null
-same "$t/expected" "$t/got" "a replay on it is complete"
-"${as_nobody[@]}" "$urun" tcpdump -i npf1 -c 1 >"$t/said" 2>&1 && fail "its allow list is not heeded"
-says "$t/said" 'may not use port npf1' "its allow list is heeded"
+"$run" tcpdump -D >"$tmp/list" 2>/dev/null
+says "$tmp/list" 'npf1 ' "pcap_findalldevs() has it"
+"$run" tcpdump -nn -tt -i npf1 -c "$n" >"$tmp/got" 2>/dev/null || fail "tcpdump on an added port"
+tcpdump -nn -tt -r "$file" >"$tmp/expected" 2>/dev/null
+same "$tmp/expected" "$tmp/got" "a replay on it is complete"
+"${as_nobody[@]}" "$urun" tcpdump -i npf1 -c 1 >"$tmp/said" 2>&1 && fail "its allow list is not heeded"
+says "$tmp/said" 'may not use port npf1' "its allow list is heeded"
 wait_for 30 has_sessions 0 || fail "a session stays"
 
 # Live, with a shadow.
-port add npf2 net_af_packet2,iface=wire --send --shadow >"$t/said" || fail "$(cat "$t/said")"
+port add npf2 net_af_packet2,iface=wire --send --shadow >"$tmp/said" || fail "$(cat "$tmp/said")"
 on a test -e /sys/class/net/npf2 || fail "its shadow interface is not there"
 mac=$(ip -n "$id-b" -j link show wire | jq -r '.[0].address')
 ip -n "$id-a" addr flush dev wire
 ip -n "$id-a" addr add 10.76.0.1/24 dev npf2
-"$run" tcpdump -nn -i npf2 -w "$t/live.pcap" -c 6 icmp 2>"$t/err" &
+"$run" tcpdump -nn -i npf2 -w "$tmp/live.pcap" -c 6 icmp 2>"$tmp/err" &
 add_background
 client=$!
-wait_for 30 grep -q listening "$t/err" || fail "tcpdump does not start: $(cat "$t/err")"
-on a ping -q -n -c 3 -i 0.05 10.76.0.2 >"$t/said" || fail "no ping through the shadow: $(cat "$t/said")"
-wait_gone "$client" 300 || fail "tcpdump has not seen the ping: $(cat "$t/err")"
-[ "$(packets_of "$t/live.pcap" icmp)" -eq 6 ] || fail "the ping is not in the capture"
+wait_for 30 grep -q listening "$tmp/err" || fail "tcpdump does not start: $(cat "$tmp/err")"
+on a ping -q -n -c 3 -i 0.05 10.76.0.2 >"$tmp/said" || fail "no ping through the shadow: $(cat "$tmp/said")"
+wait_gone "$client" 300 || fail "tcpdump has not seen the ping: $(cat "$tmp/err")"
+[ "$(packets_of "$tmp/live.pcap" icmp)" -eq 6 ] || fail "the ping is not in the capture"
 ok "live traffic and the shadow interface work on an added port ($mac answers)"
-port del npf2 >"$t/said" || fail "$(cat "$t/said")"
-says "$t/said" '^npf2 removed; with it ended: 0 sessions' "it is removed"
+port del npf2 >"$tmp/said" || fail "$(cat "$tmp/said")"
+says "$tmp/said" '^npf2 removed; with it ended: 0 sessions' "it is removed"
 on a test -e /sys/class/net/npf2 && fail "its shadow interface stays"
 [ "$(ctl ports | jq -c '[.ports[].name]')" = '["npf0","npf1"]' ] || fail "the port stays"
-"$run" tcpdump -i npf2 -c 1 >"$t/said" 2>&1 && fail "a removed port can be captured from"
-says "$t/said" 'no port npf2|No such device' "a removed port is none"
+"$run" tcpdump -i npf2 -c 1 >"$tmp/said" 2>&1 && fail "a removed port can be captured from"
+says "$tmp/said" 'no port npf2|No such device' "a removed port is none"
 port del npf1 >/dev/null
 
 # The indices of ports that were are not given again.
-port --json add npf1 net_null1 >"$t/one"
+port --json add npf1 net_null1 >"$tmp/one"
 port del npf1 >/dev/null
-port --json add npf1 net_null1 >"$t/two"
-[ "$(jq .index "$t/one")" -lt "$(jq .index "$t/two")" ] || fail "an index was given twice"
+port --json add npf1 net_null1 >"$tmp/two"
+[ "$(jq .index "$tmp/one")" -lt "$(jq .index "$tmp/two")" ] || fail "an index was given twice"
 ok "a port of the same name is another port"
-port --json del npf1 >"$t/said"
-jq -e '. == {"name": "npf1", "sessions": 0, "monitors": 0, "dumps": 0, "sends": 0}' "$t/said" >/dev/null ||
-	fail "npfctl --json port del: $(cat "$t/said")"
+port --json del npf1 >"$tmp/said"
+jq -e '. == {"name": "npf1", "sessions": 0, "monitors": 0, "dumps": 0, "sends": 0}' "$tmp/said" >/dev/null ||
+	fail "npfctl --json port del: $(cat "$tmp/said")"
 
 # ---- 50 rounds ----
 rounds() {
@@ -122,10 +122,10 @@ rounds() {
 		1) device=net_af_packet1,iface=wire ;;
 		2) device=net_pcap1,iface=wire ;;
 		esac
-		port add npf1 "$device" --send >"$t/said" || fail "round $i: $(cat "$t/said")"
+		port add npf1 "$device" --send >"$tmp/said" || fail "round $i: $(cat "$tmp/said")"
 		[ $((i % 5)) -ne 0 ] || "$npfctl" monitor npf1 -i 1ms -n 2 >/dev/null ||
 			fail "round $i: no monitor"
-		port del npf1 >"$t/said" || fail "round $i: $(cat "$t/said")"
+		port del npf1 >"$tmp/said" || fail "round $i: $(cat "$tmp/said")"
 	done
 }
 
@@ -152,20 +152,20 @@ grep -q libasan "/proc/$daemon/maps" || [ $((after - before)) -lt 2048 ] ||
 	fail "50 rounds took $((after - before)) KiB"
 ok "50 rounds of adding and removing leave nothing behind ($((after - before)) KiB)"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"
 
 # ---- after the rights are gone ----
-sed 's/group: any/group: any, user: nobody/' "$t/conf.yaml" >"$t/user.yaml"
-chown nobody "$t" # the socket is to be removed at the end
-start_daemon "$id-a:" -c "$t/user.yaml"
+sed 's/group: any/group: any, user: nobody/' "$tmp/conf.yaml" >"$tmp/user.yaml"
+chown nobody "$tmp" # the socket is to be removed at the end
+start_daemon "$id-a:" -c "$tmp/user.yaml"
 refused 1 'no such device.*may user [1-9].*AF_PACKET' "a device for which rights are missing" \
 	add npf1 net_af_packet1,iface=wire
-port add npf1 net_null1 >"$t/said" || fail "$(cat "$t/said")"
+port add npf1 net_null1 >"$tmp/said" || fail "$(cat "$tmp/said")"
 ok "a device that needs no rights can be added without any"
 refused 1 'shadow interface: can.t make it' "a shadow for which rights are missing" \
 	add npf2 net_null2 --send --shadow
 [ "$(ctl ports | jq -c '[.ports[].name]')" = '["npf0","npf1"]' ] || fail "half a port stays"
-"${as_nobody[@]}" "$unpfctl" port del npf1 >"$t/said" 2>&1 || fail "$(cat "$t/said")"
+"${as_nobody[@]}" "$unpfctl" port del npf1 >"$tmp/said" 2>&1 || fail "$(cat "$tmp/said")"
 ok "the daemon's own user may remove it"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

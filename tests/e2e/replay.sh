@@ -19,23 +19,23 @@ for i in "${!files[@]}"; do
 	ports+=("$(replay "npf$i" "${files[$i]}")")
 done
 memory=256
-config "${ports[@]}" >"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
+config "${ports[@]}" >"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 
 # compare PORT FILE SENTENCE [FILTER...]
 compare() {
 	local port=$1 file=$2 sentence=$3 n
 	shift 3
-	tcpdump -nn -tt -e -v -r "$file" "$@" >"$t/expected" 2>/dev/null
+	tcpdump -nn -tt -e -v -r "$file" "$@" >"$tmp/expected" 2>/dev/null
 	n=$(packets_of "$file" "$@")
 	[ "$n" -gt 0 ] || fail "nothing to compare in $file"
-	timeout 60 "$run" tcpdump -nn -tt -e -v -i "$port" -c "$n" "$@" >"$t/got" 2>"$t/got.err" ||
+	timeout 60 "$run" tcpdump -nn -tt -e -v -i "$port" -c "$n" "$@" >"$tmp/got" 2>"$tmp/got.err" ||
 		{
-			cat "$t/got.err"
-			wc -l "$t/got" "$t/expected"
+			cat "$tmp/got.err"
+			wc -l "$tmp/got" "$tmp/expected"
 			fail "tcpdump on $port (exit status $?)"
 		}
-	same "$t/expected" "$t/got" "$(basename "$file"): $n packets $sentence"
+	same "$tmp/expected" "$tmp/got" "$(basename "$file"): $n packets $sentence"
 }
 
 for i in "${!files[@]}"; do
@@ -55,14 +55,14 @@ for kib in 64 32768; do
 		[[ ${files[$i]} != *offload* ]] || break
 	done
 	n=$(packets_of "${files[$i]}")
-	timeout 60 "$run" tcpdump -nn -i "npf$i" -B $kib -c "$n" -w "$t/got.pcap" 2>"$t/got.err" ||
+	timeout 60 "$run" tcpdump -nn -i "npf$i" -B $kib -c "$n" -w "$tmp/got.pcap" 2>"$tmp/got.err" ||
 		fail "tcpdump -B $kib"
-	says "$t/got.err" '^0 packets dropped by kernel' "a buffer of $kib KiB drops nothing"
-	tcpdump -nn -tt -e -v -r "$t/got.pcap" >"$t/got" 2>/dev/null
-	tcpdump -nn -tt -e -v -r "${files[$i]}" >"$t/expected" 2>/dev/null
-	same "$t/expected" "$t/got" "a capture written to a file is the file (buffer $kib KiB)"
+	says "$tmp/got.err" '^0 packets dropped by kernel' "a buffer of $kib KiB drops nothing"
+	tcpdump -nn -tt -e -v -r "$tmp/got.pcap" >"$tmp/got" 2>/dev/null
+	tcpdump -nn -tt -e -v -r "${files[$i]}" >"$tmp/expected" 2>/dev/null
+	same "$tmp/expected" "$tmp/got" "a capture written to a file is the file (buffer $kib KiB)"
 done
 
 wait_for 30 has_sessions 0 || fail "sessions stay behind"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

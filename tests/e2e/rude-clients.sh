@@ -7,8 +7,8 @@
 need_root
 need python3 jq
 
-config '{name: npf0, device: "net_null0,copy=1", send: true}' >"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
+config '{name: npf0, device: "net_null0,copy=1", send: true}' >"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 "$npfctl" status >/dev/null
 note_costs
 
@@ -19,4 +19,4 @@ ok "no session is left"
 wait_for 30 costs_as_before || fail "$(daemon_fds) descriptors and $(daemon_maps) mappings are left"
 ok "no descriptor and no ring is left"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

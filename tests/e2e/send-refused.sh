@@ -23,7 +23,7 @@ savefile() {
 	EOF2
 }
 
-cat >"$t/inject.py" <<-'PY'
+cat >"$tmp/inject.py" <<-'PY'
 	# inject.py PORT TYPES BYTES [COMMAND]: TYPES, in hex, stand behind the MAC addresses; COMMAND
 	# runs between the opening and the frame.
 	import ctypes, os, sys
@@ -59,8 +59,8 @@ arrives() {
 	ok "$2"
 }
 inject() {
-	on a "$run" python3 "$t/inject.py" "$@" >"$t/said" 2>&1 || fail "inject: $(cat "$t/said")"
-	clean "$t/said"
+	on a "$run" python3 "$tmp/inject.py" "$@" >"$tmp/said" 2>&1 || fail "inject: $(cat "$tmp/said")"
+	clean "$tmp/said"
 }
 sent() {
 	ctl ports | jq ".ports[] | select(.name == \"$1\") | .tx_packets"
@@ -68,42 +68,42 @@ sent() {
 
 plain=88b5 tag=8100000188b5 qinq=88a80001$tag
 for device in net_af_packet0,iface=wire net_pcap0,iface=wire; do
-	config "{name: npf0, device: \"$device\", send: true}" >"$t/conf.yaml"
-	start_daemon "$id-a:" -c "$t/conf.yaml"
+	config "{name: npf0, device: \"$device\", send: true}" >"$tmp/conf.yaml"
+	start_daemon "$id-a:" -c "$tmp/conf.yaml"
 	driver=${device%%0,*}
 	came=$(arrived)
 	for frame in "$plain 1514" "$tag 1518"; do
 		# shellcheck disable=SC2086 # words
 		inject npf0 $frame
-		says "$t/said" "^${frame#* } " "$driver: a frame of ${frame#* } bytes is sent"
+		says "$tmp/said" "^${frame#* } " "$driver: a frame of ${frame#* } bytes is sent"
 	done
 	arrives 2 "... and arrives"
 	for frame in "$plain 1515" "$plain 1518" "$plain 1522" "$tag 1519" "$tag 1522" "$qinq 1522"; do
 		# shellcheck disable=SC2086 # words
 		inject npf0 $frame
-		says "$t/said" "^-1 .*${frame#* } bytes.* 14 to 1514 .*MTU 1500.* VLAN" "$driver: $frame bytes are refused"
+		says "$tmp/said" "^-1 .*${frame#* } bytes.* 14 to 1514 .*MTU 1500.* VLAN" "$driver: $frame bytes are refused"
 	done
 	[ "$(sent npf0)" -eq 2 ] || fail "the port counts $(sent npf0) frames as sent"
 	arrives 0 "what was refused does not arrive and does not count"
 
 	# A savefile with packets that can't be sent among others: those are sent, all of them.
-	savefile "$t/mixed.pcap" 60 60 60 0 60 10 60 1515 60
+	savefile "$tmp/mixed.pcap" 60 60 60 0 60 10 60 1515 60
 	status=0
-	"$npfctl" send npf0 -r "$t/mixed.pcap" --json >"$t/out" 2>"$t/err" || status=$?
-	jq -e '.packets == 6 and .bytes == 360 and .file_left_out == 3 and .complete == false' "$t/out" \
-		>/dev/null || fail "npfctl send: $(cat "$t/out" "$t/err")"
+	"$npfctl" send npf0 -r "$tmp/mixed.pcap" --json >"$tmp/out" 2>"$tmp/err" || status=$?
+	jq -e '.packets == 6 and .bytes == 360 and .file_left_out == 3 and .complete == false' "$tmp/out" \
+		>/dev/null || fail "npfctl send: $(cat "$tmp/out" "$tmp/err")"
 	[ $status -eq 1 ] || fail "npfctl send: exit status $status"
-	says "$t/err" '3 packets are left out: port npf0 sends 14 to 1514 bytes' "what a port can't send is left out and said"
+	says "$tmp/err" '3 packets are left out: port npf0 sends 14 to 1514 bytes' "what a port can't send is left out and said"
 	arrives 6 "nothing around it is lost"
 
 	# Down at the kernel: by every way to send.
 	inject npf0 $plain 60 "ip link set wire down"
-	says "$t/said" '^-1 .*network is down' "$driver: a frame for an interface that is down is refused"
-	savefile "$t/three.pcap" 60 60 60
-	! timeout 20 "$npfctl" send npf0 -r "$t/three.pcap" >"$t/out" 2>"$t/err" ||
+	says "$tmp/said" '^-1 .*network is down' "$driver: a frame for an interface that is down is refused"
+	savefile "$tmp/three.pcap" 60 60 60
+	! timeout 20 "$npfctl" send npf0 -r "$tmp/three.pcap" >"$tmp/out" 2>"$tmp/err" ||
 		fail "npfctl send says that all was sent"
-	says "$t/out" '^0 packets' "npfctl send sends nothing"
-	says "$t/err" 'packet 1 was not sent: .*network is down' "... and says why"
+	says "$tmp/out" '^0 packets' "npfctl send sends nothing"
+	says "$tmp/err" 'packet 1 was not sent: .*network is down' "... and says why"
 	ip -n "$id-a" link set wire up
 	wait_for 30 sh -c "ip -n $id-a link show wire | grep -q LOWER_UP"
 	arrives 0 "nothing arrives of it, neither later"
@@ -111,24 +111,24 @@ for device in net_af_packet0,iface=wire net_pcap0,iface=wire; do
 	ip -n "$id-b" link set wire down
 	wait_for 30 sh -c "ip -n $id-a link show wire | grep -q NO-CARRIER"
 	inject npf0 $plain 60
-	says "$t/said" '^-1 .*network is down' "$driver: no carrier is down, too"
+	says "$tmp/said" '^-1 .*network is down' "$driver: no carrier is down, too"
 	ip -n "$id-b" link set wire up
 	wait_for 30 sh -c "ip -n $id-a link show wire | grep -q LOWER_UP"
 	# net_af_packet hears of the interruption with the first frame after it, and says so.
 	inject npf0 $plain 60
-	[ "$driver" = net_pcap ] || says "$t/said" '^-1 .*its driver lost it' "what the driver could not send did not go"
+	[ "$driver" = net_pcap ] || says "$tmp/said" '^-1 .*its driver lost it' "what the driver could not send did not go"
 	came=$(arrived)
 	inject npf0 $plain 60
-	says "$t/said" '^60 ' "... and up again"
+	says "$tmp/said" '^60 ' "... and up again"
 	wait_for 30 sh -c "[ \$(ip netns exec $id-b cat /sys/class/net/wire/statistics/rx_packets) -gt $came ]" ||
 		fail "nothing arrives"
 	came=$(arrived)
 
 	# A tool that refuses a damaged file, with its place.
-	head -c 200 "$t/three.pcap" >"$t/cut.pcap"
-	! "$npfctl" send npf0 -r "$t/cut.pcap" 2>"$t/err" || fail "a damaged file is sent"
-	says "$t/err" 'cut.pcap: damaged at packet 3, byte 176: ' "a damaged file is refused, with the place"
+	head -c 200 "$tmp/three.pcap" >"$tmp/cut.pcap"
+	! "$npfctl" send npf0 -r "$tmp/cut.pcap" 2>"$tmp/err" || fail "a damaged file is sent"
+	says "$tmp/err" 'cut.pcap: damaged at packet 3, byte 176: ' "a damaged file is refused, with the place"
 	arrives 0 "... nothing of it is sent"
 	stop_daemon
-	clean "$t/daemon.log"
+	clean "$tmp/daemon.log"
 done

@@ -10,23 +10,23 @@ need tcpdump jq setpriv
 python3=/usr/bin/python3
 $python3 -c 'import scapy' 2>/dev/null || skip "python3-scapy is not installed: run scripts/setup.sh"
 install_clients
-mkdir -m 777 "$t/out"
+mkdir -m 777 "$tmp/out"
 file=$corpus/ping.pcap
 n=$(packets_of "$file")
 
 {
-	config "{name: npf0, device: \"net_pcap0,rx_pcap=$corpus/dns.pcap,tx_pcap=$t/sent.pcap\", send: true}" \
+	config "{name: npf0, device: \"net_pcap0,rx_pcap=$corpus/dns.pcap,tx_pcap=$tmp/sent.pcap\", send: true}" \
 		'{name: npf1, device: "net_null0"}' '{name: npf2, device: "net_null1", send: true, start: attach}'
-} >"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
+} >"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 
 # Another client sees what is sent, as outbound.
-"${as_nobody[@]}" "$urun" tcpdump -U -i npf0 -Q out -w "$t/out/seen.pcap" 2>"$t/err" &
+"${as_nobody[@]}" "$urun" tcpdump -U -i npf0 -Q out -w "$tmp/out/seen.pcap" 2>"$tmp/err" &
 client=$!
 add_background
-wait_for 30 grep -q listening "$t/err" || fail "tcpdump -Q out: $(cat "$t/err")"
+wait_for 30 grep -q listening "$tmp/err" || fail "tcpdump -Q out: $(cat "$tmp/err")"
 
-cat >"$t/send.py" <<-'PY'
+cat >"$tmp/send.py" <<-'PY'
 	import sys
 	from scapy.all import conf, rdpcap, raw
 	conf.use_pcap = True
@@ -35,28 +35,28 @@ cat >"$t/send.py" <<-'PY'
 	    if s.send(raw(p)) < 0:
 	        sys.exit("a packet was not sent")
 PY
-"${as_nobody[@]}" "$urun" $python3 "$t/send.py" "$ucorpus/ping.pcap" >"$t/out/send.log" 2>&1 || {
-	cat "$t/out/send.log"
+"${as_nobody[@]}" "$urun" $python3 "$tmp/send.py" "$ucorpus/ping.pcap" >"$tmp/out/send.log" 2>&1 || {
+	cat "$tmp/out/send.log"
 	fail "scapy does not send"
 }
-"$packets" "$file" >"$t/expected"
+"$packets" "$file" >"$tmp/expected"
 sent_all() {
-	"$packets" "$t/sent.pcap" >"$t/got" 2>/dev/null && [ "$(wc -l <"$t/got")" -ge "$n" ]
+	"$packets" "$tmp/sent.pcap" >"$tmp/got" 2>/dev/null && [ "$(wc -l <"$tmp/got")" -ge "$n" ]
 }
-wait_for 30 sent_all || fail "only $(wc -l <"$t/got") of $n packets were sent"
-same "$t/expected" "$t/got" "an unprivileged scapy sends $n packets: those leave the port"
+wait_for 30 sent_all || fail "only $(wc -l <"$tmp/got") of $n packets were sent"
+same "$tmp/expected" "$tmp/got" "an unprivileged scapy sends $n packets: those leave the port"
 seen_all() {
-	"$packets" "$t/out/seen.pcap" >"$t/got" 2>/dev/null && [ "$(wc -l <"$t/got")" -ge "$n" ]
+	"$packets" "$tmp/out/seen.pcap" >"$tmp/got" 2>/dev/null && [ "$(wc -l <"$tmp/got")" -ge "$n" ]
 }
-wait_for 30 seen_all || fail "the other client saw $(wc -l <"$t/got") of $n packets"
-same "$t/expected" "$t/got" "another client sees them as outbound"
+wait_for 30 seen_all || fail "the other client saw $(wc -l <"$tmp/got") of $n packets"
+same "$tmp/expected" "$tmp/got" "another client sees them as outbound"
 [ "$(ctl ports | jq '.ports[0].tx_packets')" -eq "$n" ] || fail "npfctl ports: $(ctl ports)"
 ok "npfctl counts them"
 kill $client
 wait $client || true
 
 # tries PORT BYTES: the length of a frame that an unprivileged program injects there.
-cat >"$t/inject.py" <<-'PY'
+cat >"$tmp/inject.py" <<-'PY'
 	import ctypes, sys
 	pcap = ctypes.CDLL("libpcap.so.0.8")
 	pcap.pcap_create.restype = ctypes.c_void_p
@@ -76,24 +76,24 @@ cat >"$t/inject.py" <<-'PY'
 	pcap.pcap_close(p)
 PY
 inject() {
-	"${as_nobody[@]}" "$urun" $python3 "$t/inject.py" "$1" "$2" >"$t/said" 2>&1 || true
-	clean "$t/said"
+	"${as_nobody[@]}" "$urun" $python3 "$tmp/inject.py" "$1" "$2" >"$tmp/said" 2>&1 || true
+	clean "$tmp/said"
 }
 for size in 14 60 1514; do
 	inject npf0 $size
-	says "$t/said" "^$size 0 " "pcap_inject and pcap_sendpacket send a frame of $size bytes"
+	says "$tmp/said" "^$size 0 " "pcap_inject and pcap_sendpacket send a frame of $size bytes"
 done
 for size in 0 1 13 9000 70000 1000000; do
 	inject npf0 $size
-	says "$t/said" '^-1 -1 .......' "a frame of $size bytes is refused: $(cut -c7- "$t/said")"
+	says "$tmp/said" '^-1 -1 .......' "a frame of $size bytes is refused: $(cut -c7- "$tmp/said")"
 done
 inject npf1 60
-says "$t/said" '^-1 -1 .*send' "a port without send: true refuses: $(cut -c7- "$t/said")"
+says "$tmp/said" '^-1 -1 .*send' "a port without send: true refuses: $(cut -c7- "$tmp/said")"
 inject npf2 60
-says "$t/said" '^60 0 ' "a port that starts when somebody attaches sends too"
-"$packets" "$t/sent.pcap" | tail -n +$((n + 1)) | awk '{ print $1 }' | xargs >"$t/got"
-echo "14 14 60 60 1514 1514" >"$t/expected"
-same "$t/expected" "$t/got" "nothing but the good frames left the port"
+says "$tmp/said" '^60 0 ' "a port that starts when somebody attaches sends too"
+"$packets" "$tmp/sent.pcap" | tail -n +$((n + 1)) | awk '{ print $1 }' | xargs >"$tmp/got"
+echo "14 14 60 60 1514 1514" >"$tmp/expected"
+same "$tmp/expected" "$tmp/got" "nothing but the good frames left the port"
 wait_for 30 has_sessions 0 || fail "sessions stay"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

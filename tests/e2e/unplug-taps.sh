@@ -16,14 +16,14 @@ wire a b
 	memory=192 config "{name: npf0, device: \"net_pcap0,rx_pcap=$corpus/ping.pcap,rx_pcap=$corpus/web4.pcap,infinite_rx=1\",
 		rx_queues: 2, start: attach, overflow: wait}" \
 		"{name: npf1, device: \"net_pcap1,iface=wire\", send: true}" \
-		"{name: npf2, device: \"net_memif2,role=server,socket=$t/memif.sock\", send: true}"
+		"{name: npf2, device: \"net_memif2,role=server,socket=$tmp/memif.sock\", send: true}"
 } | sed 's/memory: 192/memory: 192, lcores: "0@0,1@1,2@0"/; s/group: any/group: any, send_cpu: 1/' \
-	>"$t/conf.yaml" # a sender without end must not take the CPU from the control thread
-start_daemon "$id-a:" -c "$t/conf.yaml"
+	>"$tmp/conf.yaml" # a sender without end must not take the CPU from the control thread
+start_daemon "$id-a:" -c "$tmp/conf.yaml"
 
 # remove PORT: with what ends in time.
 remove() {
-	timeout 40 "$npfctl" port del "$1" >"$t/removed" || fail "npfctl port del $1"
+	timeout 40 "$npfctl" port del "$1" >"$tmp/removed" || fail "npfctl port del $1"
 	wait_gone "$client" 300 || fail "the client of $1 goes on"
 }
 
@@ -31,12 +31,12 @@ captured() {
 	[ "$(ctl sessions | jq '.sessions[0].captured')" -gt "$1" ]
 }
 
-"$run" "$unplug" capture npf0 >"$t/out" 2>"$t/err" &
+"$run" "$unplug" capture npf0 >"$tmp/out" 2>"$tmp/err" &
 client=$!
 add_background
 wait_for 30 captured 10000 || fail "nothing is captured"
 [ "$(ctl sessions | jq '.sessions[0].buffer.lanes')" -eq 2 ] || fail "there are not two lanes"
-"$npfctl" dump start npf0 -s 64 -n taps -w "$t/taps.pcap" >/dev/null
+"$npfctl" dump start npf0 -s 64 -n taps -w "$tmp/taps.pcap" >/dev/null
 # A reader that is stopped fills its rings, and then the taps wait.
 kill -STOP $client
 filled() {
@@ -48,55 +48,55 @@ filled() {
 	}
 }
 wait_for 30 filled || fail "the rings do not fill up"
-timeout 40 "$npfctl" port del npf0 >"$t/removed" || fail "npfctl port del"
+timeout 40 "$npfctl" port del npf0 >"$tmp/removed" || fail "npfctl port del"
 kill -CONT $client
 wait_gone $client 300 || fail "the capture goes on"
-wait $client || fail "the capture ends otherwise: $(cat "$t/out" "$t/err")"
-says "$t/out" "^$was received $was dropped 0: port npf0 was removed" \
+wait $client || fail "the capture ends otherwise: $(cat "$tmp/out" "$tmp/err")"
+says "$tmp/out" "^$was received $was dropped 0: port npf0 was removed" \
 	"a reader that slept through the removal gets all $was packets that its rings had"
 written=$(ctl dump list | jq '.dumps[] | select(.name == "taps") | .written')
-[ "$(packets_of "$t/taps.pcap")" -eq "$written" ] && [ "$written" -gt 0 ] ||
-	fail "the dump has $(packets_of "$t/taps.pcap") of $written packets"
+[ "$(packets_of "$tmp/taps.pcap")" -eq "$written" ] && [ "$written" -gt 0 ] ||
+	fail "the dump has $(packets_of "$tmp/taps.pcap") of $written packets"
 ok "the dump of both taps has all its $written packets"
 
 # ---- one frame, over and over ----
 sent() {
 	[ "$(ctl sessions | jq "[.sessions[] | select(.port == \"$1\")][0].sent")" -gt "$2" ]
 }
-"$npfctl" send npf1 -r "$corpus/ping.pcap" --repeat 4000000000 --json >"$t/out" 2>"$t/err" &
+"$npfctl" send npf1 -r "$corpus/ping.pcap" --repeat 4000000000 --json >"$tmp/out" 2>"$tmp/err" &
 client=$!
 add_background
 wait_for 30 sent npf1 1000 || fail "nothing is sent"
 remove npf1
 wait_for 30 has_sessions 0 || fail "a session stays"
 ! wait $client || fail "it says that all was sent"
-says "$t/err" "was not sent: the port was removed" "a frame sent over and over is cut short"
+says "$tmp/err" "was not sent: the port was removed" "a frame sent over and over is cut short"
 # What the far end of the wire got, and what the kernel dropped on its way there.
 left() {
 	echo $(($(on b cat /sys/class/net/wire/statistics/rx_packets) +
 		$(on a cat /sys/class/net/wire/statistics/tx_dropped)))
 }
-n=$(jq .packets "$t/out")
+n=$(jq .packets "$tmp/out")
 [ "$(left)" -eq "$n" ] || fail "$n packets sent, $(left) left"
 ok "its count is what left: $n times"
 
 # ---- no room ----
-"$npfctl" send npf2 -r "$corpus/ping.pcap" --json >"$t/out" 2>"$t/err" &
+"$npfctl" send npf2 -r "$corpus/ping.pcap" --json >"$tmp/out" 2>"$tmp/err" &
 client=$!
 add_background
 sleep 0.2
 remove npf2
 ! wait $client || fail "it says that all was sent"
-cat "$t/err" >>"$t/out"
-says "$t/out" 'packet 1 was not sent: the port (was removed|takes nothing any more)' \
+cat "$tmp/err" >>"$tmp/out"
+says "$tmp/out" 'packet 1 was not sent: the port (was removed|takes nothing any more)' \
 	"a sender that waits for room is told"
 
 [ "$(ctl ports | jq '.ports | length')" -eq 0 ] || fail "ports stay"
-"$npfctl" ports >"$t/out" || fail "npfctl ports without a port"
-"$run" tcpdump -D >"$t/out" 2>&1 || fail "tcpdump -D without a port"
+"$npfctl" ports >"$tmp/out" || fail "npfctl ports without a port"
+"$run" tcpdump -D >"$tmp/out" 2>&1 || fail "tcpdump -D without a port"
 ok "a daemon without ports is one"
 timeout 30 "$npfctl" port add npf0 net_null0,copy=1 --rx-queues 2 >/dev/null || fail "npfctl port add"
 "$run" tcpdump -c 1000 -i npf0 -w /dev/null 2>/dev/null || fail "no capture on the new port"
 ok "and can have one again"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

@@ -45,30 +45,30 @@ stream() {
 
 # in_order FILE N: it holds frames 0 to N - 1 of a stream.
 in_order() {
-	"$NPF_SRC/tests/e2e/packets.py" "$1" | cut -d ' ' -f 3 | cut -c 29-44 >"$t/numbers"
-	seq 0 $(($2 - 1)) | awk '{ printf "%016x\n", $1 }' | cmp -s - "$t/numbers" ||
+	"$NPF_SRC/tests/e2e/packets.py" "$1" | cut -d ' ' -f 3 | cut -c 29-44 >"$tmp/numbers"
+	seq 0 $(($2 - 1)) | awk '{ printf "%016x\n", $1 }' | cmp -s - "$tmp/numbers" ||
 		fail "$(basename "$1") has not the packets 0 to $2 in order"
 }
 
-mkdir "$t/st"
+mkdir "$tmp/st"
 {
 	# Room for seconds: senders that spin take the CPU from a tap on a small machine.
 	config "{name: npf0, device: \"net_af_packet0,iface=wire2,framesz=2048,blocksz=65536,framecnt=8192\"}" \
 		"{name: npf1, device: \"net_af_packet1,iface=wire\"}" \
 		"{name: npf2, device: \"net_pcap2,iface=wire\", send: true}"
 	echo "monitors:"
-	echo "  - {name: standing, port: npf1, interval: 70ms, file: $t/st/standing.json}"
+	echo "  - {name: standing, port: npf1, interval: 70ms, file: $tmp/st/standing.json}"
 	echo "dumps:"
-	echo "  - {name: standing, port: npf1, file: \"$t/standing-%N.pcapng\", format: pcapng}"
-} >"$t/conf.yaml"
-start_daemon "$id-a:" -c "$t/conf.yaml"
+	echo "  - {name: standing, port: npf1, file: \"$tmp/standing-%N.pcapng\", format: pcapng}"
+} >"$tmp/conf.yaml"
+start_daemon "$id-a:" -c "$tmp/conf.yaml"
 
 # ---- the other port, all the time ----
-"$run" tcpdump -nn -U -i npf0 -w "$t/other.pcap" 2>"$t/other.err" &
+"$run" tcpdump -nn -U -i npf0 -w "$tmp/other.pcap" 2>"$tmp/other.err" &
 other=$!
 add_background
-wait_for 30 grep -q listening "$t/other.err" || fail "tcpdump does not start"
-stream c 3000 "$t/other.n"
+wait_for 30 grep -q listening "$tmp/other.err" || fail "tcpdump does not start"
+stream c 3000 "$tmp/other.n"
 other_stream=$!
 
 # ---- readers ----
@@ -76,18 +76,18 @@ declare -A pid
 start() {
 	local name=$1
 	shift
-	"$@" >"$t/$name.out" 2>"$t/$name.err" &
+	"$@" >"$tmp/$name.out" 2>"$tmp/$name.err" &
 	pid[$name]=$!
 	add_background
 }
 
-start tcpdump "$run" tcpdump -nn -U -i npf1 -w "$t/got.pcap"
+start tcpdump "$run" tcpdump -nn -U -i npf1 -w "$tmp/got.pcap"
 for work in capture poll stat; do
 	start $work "$run" "$unplug" $work npf1
 done
-start live-dump "$run" "$unplug" dump npf1 "$t/live-dump.pcap"
+start live-dump "$run" "$unplug" dump npf1 "$tmp/live-dump.pcap"
 start monitor "$npfctl" monitor npf1 -i 30ms --json
-"$npfctl" dump start npf1 -n asked -w "$t/asked.pcap" >/dev/null || fail "no dump"
+"$npfctl" dump start npf1 -n asked -w "$tmp/asked.pcap" >/dev/null || fail "no dump"
 wait_for 30 has_sessions 7 || fail "not all sessions are there: $(ctl sessions)"
 works() {
 	[ "$(ctl sessions | jq '[.sessions[] | select(.mode == "monitor")] | length')" -eq 2 ]
@@ -97,30 +97,30 @@ has_dumps() {
 }
 wait_for 30 has_dumps || fail "not all dumps are there: $(ctl dump list)"
 wait_for 30 works || fail "not all monitors are there"
-stream b 10000 "$t/n"
+stream b 10000 "$tmp/n"
 stream=$!
 has_many() {
-	[ "$(jq -s 'map(.packets) | add' "$t/st/standing.json")" -gt 6000 ]
+	[ "$(jq -s 'map(.packets) | add' "$tmp/st/standing.json")" -gt 6000 ]
 }
 wait_for 30 has_many || fail "the standing monitor does not count"
-timeout 40 "$npfctl" --json port del npf1 >"$t/del" || fail "npfctl port del"
-jq -e '.sessions == 6 and .monitors == 1 and .dumps == 3' "$t/del" >/dev/null ||
-	fail "what has ended: $(cat "$t/del")"
+timeout 40 "$npfctl" --json port del npf1 >"$tmp/del" || fail "npfctl port del"
+jq -e '.sessions == 6 and .monitors == 1 and .dumps == 3' "$tmp/del" >/dev/null ||
+	fail "what has ended: $(cat "$tmp/del")"
 ok "the daemon says what has ended"
-[ -s "$t/asked.pcap" ] && [ ! -e "$t/asked.pcap.part" ] || fail "the dump is not whole yet"
+[ -s "$tmp/asked.pcap" ] && [ ! -e "$tmp/asked.pcap.part" ] || fail "the dump is not whole yet"
 
 # ended NAME STATUS PATTERN
 ended() {
 	local status=0
 	wait_gone "${pid[$1]}" 300 || fail "$1 goes on"
 	wait "${pid[$1]}" || status=$?
-	clean "$t/$1.err"
-	cat "$t/$1.out" "$t/$1.err" >"$t/said"
+	clean "$tmp/$1.err"
+	cat "$tmp/$1.out" "$tmp/$1.err" >"$tmp/said"
 	[ $status -eq "$2" ] || {
-		cat "$t/said"
+		cat "$tmp/said"
 		fail "$1: exit status $status"
 	}
-	says "$t/said" "$3" "$1 is told why it ends"
+	says "$tmp/said" "$3" "$1 is told why it ends"
 }
 
 ended tcpdump 1 'port npf1 was removed'
@@ -128,32 +128,32 @@ for work in capture poll stat live-dump; do
 	ended $work 0 'port npf1 was removed'
 done
 ended monitor 1 'port npf1 was removed'
-n=$(packets_of "$t/got.pcap")
+n=$(packets_of "$tmp/got.pcap")
 [ "$n" -gt 5000 ] || fail "only $n packets"
-says "$t/tcpdump.err" "^$n packets received by filter" "its counters stay: $n packets"
+says "$tmp/tcpdump.err" "^$n packets received by filter" "its counters stay: $n packets"
 declare -A counts
 for work in capture poll stat; do
-	counts[$work]=$(awk '{ print $1 }' "$t/$work.out")
+	counts[$work]=$(awk '{ print $1 }' "$tmp/$work.out")
 done
-counts[monitor]=$(jq -s 'map(.rows[0].packets) | add' "$t/monitor.out")
-counts[standing monitor]=$(jq -s 'map(.packets) | add' "$t/st/standing.json")
-counts[pcap_live_dump]=$(packets_of "$t/live-dump.pcap")
-counts[dump asked for]=$(packets_of "$t/asked.pcap")
-counts[standing dump]=$(packets_of "$(ls "$t"/standing-*.pcapng)")
+counts[monitor]=$(jq -s 'map(.rows[0].packets) | add' "$tmp/monitor.out")
+counts[standing monitor]=$(jq -s 'map(.packets) | add' "$tmp/st/standing.json")
+counts[pcap_live_dump]=$(packets_of "$tmp/live-dump.pcap")
+counts[dump asked for]=$(packets_of "$tmp/asked.pcap")
+counts[standing dump]=$(packets_of "$(ls "$tmp"/standing-*.pcapng)")
 for who in "${!counts[@]}"; do
 	[ "${counts[$who]}" = "$n" ] || fail "tcpdump got $n packets, $who ${counts[$who]}"
 done
-in_order "$t/got.pcap" "$n"
+in_order "$tmp/got.pcap" "$n"
 ok "three captures, three monitors and three dumps: the same $n packets, without a gap, to the last"
 wait_for 30 has_sessions 1 || fail "a session stays: $(ctl sessions)"
 
 # ---- the name comes again ----
-mv "$t/st" "$t/away"
-timeout 30 "$npfctl" port add npf1 net_af_packet1,iface=wire >"$t/said" 2>&1 &&
+mv "$tmp/st" "$tmp/away"
+timeout 30 "$npfctl" port add npf1 net_af_packet1,iface=wire >"$tmp/said" 2>&1 &&
 	fail "a port is added without its monitor"
-says "$t/said" "monitor standing: can't write to" "what must begin with a port and can't is an error"
+says "$tmp/said" "monitor standing: can't write to" "what must begin with a port and can't is an error"
 [ "$(ctl ports | jq -c '[.ports[].name]')" = '["npf0","npf2"]' ] || fail "half a port stays"
-mv "$t/away" "$t/st"
+mv "$tmp/away" "$tmp/st"
 timeout 30 "$npfctl" port add npf1 net_af_packet1,iface=wire >/dev/null || fail "npfctl port add"
 "$npfctl" monitor --json | jq -e '.monitors | length == 1 and .[0].port == "npf1"' >/dev/null ||
 	fail "the standing monitor does not begin again"
@@ -161,7 +161,7 @@ ctl dump list | jq -e '[.dumps[] | select(.name == "standing" and .state == "run
 	>/dev/null || fail "the standing dump does not begin again: $(ctl dump list)"
 ok "what the configuration has for a port of that name begins again"
 has_more() {
-	[ "$(jq -s 'map(.packets) | add' "$t/st/standing.json")" -gt $((n + 100)) ]
+	[ "$(jq -s 'map(.packets) | add' "$tmp/st/standing.json")" -gt $((n + 100)) ]
 }
 wait_for 30 has_more || fail "the standing monitor counts nothing"
 kill $stream
@@ -183,8 +183,8 @@ all_send() {
 	[ "$(ctl sessions | jq '[.sessions[] | select(.port == "npf2" and .sent > 10)] | length')" -eq 4 ]
 }
 wait_for 30 all_send || fail "not all are sending: $(ctl sessions)"
-timeout 40 "$npfctl" port del npf2 >"$t/said" || fail "npfctl port del"
-says "$t/said" '^npf2 removed; with it ended: 4 sessions, 0 monitors, 0 dumps, 0 sends$' "a port is removed under four senders"
+timeout 40 "$npfctl" port del npf2 >"$tmp/said" || fail "npfctl port del"
+says "$tmp/said" '^npf2 removed; with it ended: 4 sessions, 0 monitors, 0 dumps, 0 sends$' "a port is removed under four senders"
 for work in asap timed; do
 	ended $work 1 'was not sent: the port was removed'
 done
@@ -194,8 +194,8 @@ done
 sum=0
 for work in asap timed inject queue; do
 	case $work in
-	asap | timed) k=$(jq .packets "$t/$work.out") ;;
-	*) k=$(awk '{ print $1 }' "$t/$work.out") ;;
+	asap | timed) k=$(jq .packets "$tmp/$work.out") ;;
+	*) k=$(awk '{ print $1 }' "$tmp/$work.out") ;;
 	esac
 	sum=$((sum + k))
 	echo "$work: $k packets"
@@ -211,14 +211,14 @@ for i in 1 2 3 4 5 6 7 8; do
 done
 kill $other_stream
 wait $other_stream || true
-sent=$(cat "$t/other.n")
+sent=$(cat "$tmp/other.n")
 has_all() {
-	[ "$(packets_of "$t/other.pcap")" -eq "$sent" ]
+	[ "$(packets_of "$tmp/other.pcap")" -eq "$sent" ]
 }
-wait_for 30 has_all || fail "the other port's capture has $(packets_of "$t/other.pcap") of $sent packets"
+wait_for 30 has_all || fail "the other port's capture has $(packets_of "$tmp/other.pcap") of $sent packets"
 kill $other
 wait $other || true
-in_order "$t/other.pcap" "$sent"
+in_order "$tmp/other.pcap" "$sent"
 ok "the other port has lost nothing of $sent packets"
 stop_daemon
-clean "$t/daemon.log"
+clean "$tmp/daemon.log"

@@ -17,30 +17,30 @@ packet='eth(src=02:00:00:00:00:01)/ip(src=random,dst=10.0.0.2-10.0.0.9)/udp(spor
 traffic=("--packet=$packet" --size=64-1500 "--count=$count" --json)
 
 config "{name: npf0, device: \"net_memif0,role=server,id=0,socket=@$id,socket-abstract=yes\"}" \
-	>"$t/conf.yaml"
-start_daemon -c "$t/conf.yaml"
+	>"$tmp/conf.yaml"
+start_daemon -c "$tmp/conf.yaml"
 
-"$txgen" "${eal[@]}" --vdev="net_pcap0,tx_pcap=$t/expected.pcap" -- "${traffic[@]}" \
-	>"$t/expected.json" 2>"$t/txgen.log" || fail "npf-txgen writes the savefile"
+"$txgen" "${eal[@]}" --vdev="net_pcap0,tx_pcap=$tmp/expected.pcap" -- "${traffic[@]}" \
+	>"$tmp/expected.json" 2>"$tmp/txgen.log" || fail "npf-txgen writes the savefile"
 
-timeout 100 "$run" tcpdump -B 65536 -i npf0 -c $count -w "$t/got.pcap" udp 2>"$t/got.err" &
+timeout 100 "$run" tcpdump -B 65536 -i npf0 -c $count -w "$tmp/got.pcap" udp 2>"$tmp/got.err" &
 add_background
 tcpdump=$!
-wait_for 30 grep -q listening "$t/got.err" || fail "tcpdump does not start"
+wait_for 30 grep -q listening "$tmp/got.err" || fail "tcpdump does not start"
 
 memif="net_memif0,role=client,id=0,socket=@$id,socket-abstract=yes"
 timeout 100 "$txgen" "${eal[@]}" --vdev="$memif" -- "${traffic[@]}" "--rate=$rate" --linger=3s \
-	>"$t/sent.json" 2>"$t/txgen.log" || {
-	cat "$t/txgen.log" "$t/sent.json"
+	>"$tmp/sent.json" 2>"$tmp/txgen.log" || {
+	cat "$tmp/txgen.log" "$tmp/sent.json"
 	fail "npf-txgen sends to the daemon"
 }
-[ "$(jq .tx.packets "$t/sent.json")" -eq $count ] || fail "$count packets are sent"
+[ "$(jq .tx.packets "$tmp/sent.json")" -eq $count ] || fail "$count packets are sent"
 wait $tcpdump || {
-	cat "$t/got.err"
+	cat "$tmp/got.err"
 	ctl stats
 	fail "tcpdump captures $count packets"
 }
-cat >"$t/compare.py" <<-'END'
+cat >"$tmp/compare.py" <<-'END'
 	import sys
 	from pcapfile import read_pcap
 	want, got = (read_pcap(path) for path in sys.argv[1:3])
@@ -49,7 +49,7 @@ cat >"$t/compare.py" <<-'END'
 	    sys.exit(f"{len(want)} packets made, {len(got)} captured, other ones: {differ[:10]}")
 END
 PYTHONPATH=$NPF_SRC/tests/e2e/txgen PYTHONDONTWRITEBYTECODE=1 \
-	python3 "$t/compare.py" "$t/expected.pcap" "$t/got.pcap" ||
+	python3 "$tmp/compare.py" "$tmp/expected.pcap" "$tmp/got.pcap" ||
 	fail "what is captured is not what was sent"
 ok "$count packets at $rate arrive as they were made, none is lost"
 
@@ -59,13 +59,13 @@ received() {
 	echo $(($(ctl ports | jq '.ports[0].rx_packets') - count))
 }
 settled() {
-	[ -s "$t/fast.json" ] && [ "$(received)" -eq "$(jq .tx.packets "$t/fast.json")" ]
+	[ -s "$tmp/fast.json" ] && [ "$(received)" -eq "$(jq .tx.packets "$tmp/fast.json")" ]
 }
 timeout 60 "$txgen" "${eal[@]}" --vdev="$memif" -- --duration=1s --json --linger=20s \
-	>"$t/fast.json" 2>"$t/txgen.log" &
+	>"$tmp/fast.json" 2>"$tmp/txgen.log" &
 add_background
 wait_for 30 settled || {
-	cat "$t/txgen.log" "$t/fast.json"
+	cat "$tmp/txgen.log" "$tmp/fast.json"
 	fail "the daemon received $(received) packets"
 }
 ok "all $(received) packets of a second as fast as it goes are received"
