@@ -18,17 +18,17 @@
 
 #define MAXWAIT_NS (500 * NPF_NS_PER_MS) /* until a resize is seen */
 
-static struct npf_gen *volatile signalled; /* whose run a signal ends */
+static struct npf_txgen *volatile signalled; /* whose run a signal ends */
 static volatile sig_atomic_t got_signal;
 
 static void on_signal(int sig)
 {
-	struct npf_gen *g = signalled;
+	struct npf_txgen *g = signalled;
 
 	got_signal = sig;
 	if (g)
-		npf_gen_stop_soon(g);
-	npf_gen_attach_stop();
+		npf_txgen_request_stop(g);
+	npf_txgen_request_attach_stop();
 }
 
 void txgen_catch_signals(struct txgen *tx)
@@ -50,8 +50,8 @@ struct rates {
 	double tx_pps, tx_l1, tx_l2, rx_pps, rx_l1, rx_l2;
 };
 
-static void rates_of(struct rates *x, const struct npf_port_result *now,
-	const struct npf_port_result *was, double s)
+static void rates_of(struct rates *x, const struct npf_txgen_port_result *now,
+	const struct npf_txgen_port_result *was, double s)
 {
 	double txp = (double)(now->tx_packets - was->tx_packets) / s;
 	double txb = (double)(now->tx_bytes - was->tx_bytes) / s;
@@ -61,17 +61,17 @@ static void rates_of(struct rates *x, const struct npf_port_result *now,
 	*x = (struct rates){
 		.tx_pps = txp,
 		.tx_l2 = txb * 8,
-		.tx_l1 = (txb + txp * NPF_WIRE_L1_EXTRA) * 8,
+		.tx_l1 = (txb + txp * NPF_RATE_L1_OVERHEAD) * 8,
 		.rx_pps = rxp,
 		.rx_l2 = rxb * 8,
-		.rx_l1 = (rxb + rxp * NPF_WIRE_L1_EXTRA) * 8,
+		.rx_l1 = (rxb + rxp * NPF_RATE_L1_OVERHEAD) * 8,
 	};
 }
 
 /* What is shown, kept to be painted again after a resize. */
 struct live {
 	struct screen screen;
-	struct npf_result now, was;
+	struct npf_txgen_result now, was;
 	double seconds; /* between them */
 };
 
@@ -132,7 +132,7 @@ static void paint_line(struct live *l, unsigned int shown, cells text)
 
 static void paint_port(struct live *l, unsigned int shown, unsigned int i)
 {
-	const struct npf_port_result *p = &l->now.port[i];
+	const struct npf_txgen_port_result *p = &l->now.port[i];
 	struct rates x;
 	cells text;
 
@@ -173,7 +173,7 @@ static void paint(struct live *l)
 }
 
 static void show_lines(
-	FILE *f, const struct npf_result *now, const struct npf_result *was, double s)
+	FILE *f, const struct npf_txgen_result *now, const struct npf_txgen_result *was, double s)
 {
 	for (unsigned int i = 0; i < now->n_ports; i++) {
 		struct rates x;
@@ -196,17 +196,17 @@ void txgen_watch(struct txgen *tx, FILE *f)
 
 	/* JSON is one object at the end; figures before it would spoil it. */
 	if (!period || (tx->output == TXGEN_JSON && !tx->output_file)) {
-		npf_gen_wait(tx->gen, UINT64_MAX / 2);
+		npf_txgen_wait(tx->gen, UINT64_MAX / 2);
 		return;
 	}
 	screen_init(&l.screen, f);
-	npf_gen_result(tx->gen, &l.now);
+	npf_txgen_result(tx->gen, &l.now);
 	if (tx->output == TXGEN_CSV)
-		npf_result_csv_head(f);
+		npf_txgen_result_csv_head(f);
 	for (;;) {
 		uint64_t at = npf_clock_monotonic();
 		uint64_t wait = next > at ? NPF_MIN(next - at, MAXWAIT_NS) : 0;
-		bool over = npf_gen_wait(tx->gen, wait);
+		bool over = npf_txgen_wait(tx->gen, wait);
 
 		if (screen_is_resized(&l.screen))
 			paint(&l);
@@ -217,9 +217,9 @@ void txgen_watch(struct txgen *tx, FILE *f)
 			continue;
 		l.was = l.now;
 		l.seconds = (double)(at - last) / 1e9;
-		npf_gen_result(tx->gen, &l.now);
+		npf_txgen_result(tx->gen, &l.now);
 		if (tx->output == TXGEN_CSV)
-			npf_result_csv(f, &l.now);
+			npf_txgen_result_csv(f, &l.now);
 		else if (l.screen.live)
 			paint(&l);
 		else

@@ -10,7 +10,7 @@
 
 static void unload(struct txgen *tx)
 {
-	npf_tmpl_list_free(tx->tmpls, tx->n_tmpls);
+	npf_txgen_tmpl_list_free(tx->tmpls, tx->n_tmpls);
 	free(tx->weights);
 	tx->tmpls = NULL;
 	tx->weights = NULL;
@@ -18,47 +18,48 @@ static void unload(struct txgen *tx)
 	tx->savefile = npf_savefile_free(tx->savefile);
 }
 
-static int apply_size(struct txgen *tx, struct npf_tmpl *t, const char *own, char *err)
+static int apply_size(struct txgen *tx, struct npf_txgen_tmpl *t, const char *own, char *err)
 {
 	const char *text = own ? own : tx->size;
-	struct npf_values sizes;
+	struct npf_txgen_values sizes;
 	int rc;
 
 	if (t->has_size && !own)
 		return 0;
 	if (text) {
-		rc = npf_sizes_parse(text, &sizes, err);
+		rc = npf_txgen_sizes_parse(text, &sizes, err);
 		if (rc)
 			return rc;
 	} else {
 		/* Nobody asked for a size: the least that headers and signature need. */
 		unsigned int least = t->hdr_len + (tx->run.check ? 16 : 0);
 
-		npf_values_const(&sizes, NPF_MAX(least, (unsigned int)NPF_TMPL_SIZE_DEFAULT));
+		npf_txgen_values_const(
+			&sizes, NPF_MAX(least, (unsigned int)NPF_TXGEN_TMPL_SIZE_DEFAULT));
 	}
-	rc = npf_tmpl_set_size(t, &sizes, err);
-	npf_values_fini(&sizes);
+	rc = npf_txgen_tmpl_set_size(t, &sizes, err);
+	npf_txgen_values_fini(&sizes);
 	return rc;
 }
 
 static int add(struct txgen *tx, const struct txgen_packet *p, char *err)
 {
-	struct npf_tmpl **ts, **all;
+	struct npf_txgen_tmpl **ts, **all;
 	uint32_t *weights;
 	unsigned int n;
-	int rc = npf_tmpl_load(p->arg, &ts, &n, err);
+	int rc = npf_txgen_tmpl_load(p->arg, &ts, &n, err);
 
 	if (rc)
 		return rc;
-	all = reallocarray(tx->tmpls, tx->n_tmpls + n, sizeof(struct npf_tmpl *));
+	all = reallocarray(tx->tmpls, tx->n_tmpls + n, sizeof(struct npf_txgen_tmpl *));
 	if (all)
 		tx->tmpls = all;
 	weights = reallocarray(tx->weights, tx->n_tmpls + n, sizeof(*weights));
 	if (weights)
 		tx->weights = weights;
 	if (!all || !weights) {
-		npf_tmpl_list_free(ts, n);
-		snprintf(err, NPF_GEN_ERR, "out of memory");
+		npf_txgen_tmpl_list_free(ts, n);
+		snprintf(err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	for (unsigned int i = 0; i < n; i++) {
@@ -80,11 +81,11 @@ int txgen_load(struct txgen *tx, char *err)
 
 	unload(tx);
 	if (tx->pcap)
-		rc = npf_source_load(tx->pcap, 0, &tx->savefile, err);
+		rc = npf_txgen_source_load(tx->pcap, 0, &tx->savefile, err);
 	for (unsigned int i = 0; i < tx->n_packets && !rc; i++)
 		rc = add(tx, &tx->packets[i], err);
 	if (!rc && !tx->pcap && !tx->n_packets)
-		rc = add(tx, tx->run.mode == NPF_GEN_FLOWGEN ? &flows : &plain, err);
+		rc = add(tx, tx->run.mode == NPF_TXGEN_FLOWGEN ? &flows : &plain, err);
 	if (rc) {
 		unload(tx);
 		return rc;
@@ -108,7 +109,7 @@ unsigned int txgen_max_len(const struct txgen *tx)
 	uint64_t max = tx->savefile ? tx->savefile->max_len : 0;
 
 	for (unsigned int i = 0; i < tx->n_tmpls; i++)
-		max = NPF_MAX(max, npf_values_max(&tx->tmpls[i]->size));
+		max = NPF_MAX(max, npf_txgen_values_max(&tx->tmpls[i]->size));
 	return (unsigned int)max;
 }
 

@@ -20,40 +20,40 @@ static int error(const char *what)
 	return TXGEN_ERROR;
 }
 
-static void report(struct txgen *tx, FILE *f, const struct npf_result *r)
+static void report(struct txgen *tx, FILE *f, const struct npf_txgen_result *r)
 {
 	switch (tx->output) {
 	case TXGEN_JSON:
-		npf_result_json(f, r, &tx->limits);
+		npf_txgen_result_json(f, r, &tx->limits);
 		break;
 	case TXGEN_CSV:
 		if (!tx->period)
-			npf_result_csv_head(f);
-		npf_result_csv(f, r);
+			npf_txgen_result_csv_head(f);
+		npf_txgen_result_csv(f, r);
 		break;
 	default:
-		npf_result_print(f, r, &tx->limits);
+		npf_txgen_result_print(f, r, &tx->limits);
 	}
 	fflush(f);
 }
 
-static int run_once(struct txgen *tx, FILE *f, struct npf_result *r, char *err)
+static int run_once(struct txgen *tx, FILE *f, struct npf_txgen_result *r, char *err)
 {
-	int rc = npf_gen_start(tx->gen, &tx->run, err);
+	int rc = npf_txgen_start(tx->gen, &tx->run, err);
 
 	if (rc)
 		return rc;
 	txgen_watch(tx, f);
-	npf_gen_result(tx->gen, r);
+	npf_txgen_result(tx->gen, r);
 	return 0;
 }
 
 /* RFC 2544's throughput: the first trial is the rate given, or as fast as it goes. */
 static int search(struct txgen *tx, FILE *f)
 {
-	static struct npf_result r;
-	struct npf_search s;
-	char err[NPF_GEN_ERR];
+	static struct npf_txgen_result r;
+	struct npf_txgen_search s;
+	char err[NPF_TXGEN_ERR];
 
 	if (!tx->run.duration_ns && !tx->run.count)
 		tx->run.duration_ns = 1000000000;
@@ -61,17 +61,17 @@ static int search(struct txgen *tx, FILE *f)
 	if (tx->run.rate.kind == NPF_RATE_ORIGINAL)
 		return error("a search cannot keep the original timing");
 	if (tx->run.rate.kind == NPF_RATE_ASAP) {
-		struct npf_result_totals t;
+		struct npf_txgen_result_totals t;
 
 		if (run_once(tx, f, &r, err))
 			return error(err);
-		npf_result_totals(&r, &t);
-		tx->run.rate = (struct npf_rate){
-			NPF_RATE_PPS, (double)t.tx_packets / r.seconds / npf_gen_n_ports(tx->gen)};
+		npf_txgen_result_totals(&r, &t);
+		tx->run.rate = (struct npf_rate){NPF_RATE_PPS,
+			(double)t.tx_packets / r.seconds / npf_txgen_n_ports(tx->gen)};
 		fprintf(stderr, "npf-txgen: as fast as it goes: %.0f pps, %.6f %% lost\n",
-			tx->run.rate.value, npf_result_loss(&r));
+			tx->run.rate.value, npf_txgen_result_loss(&r));
 	}
-	npf_search_init(&s, tx->run.rate.value, tx->search_loss, tx->search_precision);
+	npf_txgen_search_init(&s, tx->run.rate.value, tx->search_loss, tx->search_precision);
 	tx->limits.max_loss = tx->search_loss;
 	do {
 		char text[64];
@@ -80,9 +80,10 @@ static int search(struct txgen *tx, FILE *f)
 		if (run_once(tx, f, &r, err))
 			return error(err);
 		fprintf(stderr, "npf-txgen: trial %u: %s: %.6f %% lost%s\n", s.trials + 1,
-			npf_rate_format(&tx->run.rate, text, sizeof(text)), npf_result_loss(&r),
-			r.behind ? ", rate not reached" : "");
-	} while (npf_search_step(&s, r.behind || r.stalled ? NAN : npf_result_loss(&r)) &&
+			npf_rate_format(&tx->run.rate, text, sizeof(text)),
+			npf_txgen_result_loss(&r), r.behind ? ", rate not reached" : "");
+	} while (npf_txgen_search_step(
+			 &s, r.behind || r.stalled ? NAN : npf_txgen_result_loss(&r)) &&
 		 !txgen_interrupted());
 	if (s.low == 0) {
 		fprintf(stderr, "npf-txgen: no rate passed\n");
@@ -99,13 +100,13 @@ static int search(struct txgen *tx, FILE *f)
 			s.max_loss, npf_rate_format(&tx->run.rate, text, sizeof(text)), s.trials);
 	}
 	report(tx, f, &r);
-	return npf_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
+	return npf_txgen_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
 }
 
 static int batch(struct txgen *tx, FILE *f)
 {
-	static struct npf_result r;
-	char err[NPF_GEN_ERR];
+	static struct npf_txgen_result r;
+	char err[NPF_TXGEN_ERR];
 
 	txgen_catch_signals(tx);
 	if (tx->search)
@@ -113,32 +114,32 @@ static int batch(struct txgen *tx, FILE *f)
 	if (run_once(tx, f, &r, err))
 		return error(err);
 	report(tx, f, &r);
-	return npf_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
+	return npf_txgen_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
 }
 
 static int through_daemon(struct txgen *tx, FILE *f)
 {
-	static struct npf_result r;
-	char err[NPF_GEN_ERR];
+	static struct npf_txgen_result r;
+	char err[NPF_TXGEN_ERR];
 	int rc;
 
 	if (tx->interactive || tx->search)
 		return error("--attach goes with neither a prompt nor a search");
 	txgen_catch_signals(tx);
-	rc = npf_gen_attach(tx->socket, tx->attach, &tx->run, &r, err);
+	rc = npf_txgen_attach(tx->socket, tx->attach, &tx->run, &r, err);
 	if (rc && !r.sent)
 		return error(err);
 	tx->period = 0;
 	report(tx, f, &r);
 	if (rc)
 		error(err);
-	return !rc && npf_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
+	return !rc && npf_txgen_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
 }
 
 static FILE *open_output(struct txgen *tx)
 {
 	FILE *f = tx->output_file ? fopen(tx->output_file, "w") : stdout;
-	char err[NPF_GEN_ERR];
+	char err[NPF_TXGEN_ERR];
 
 	if (!f) {
 		snprintf(err, sizeof(err), "%s: %s", tx->output_file, strerror(errno));
@@ -156,20 +157,20 @@ static int close_output(FILE *f, int rc)
 
 static int with_ports(struct txgen *tx, FILE *f)
 {
-	char err[NPF_GEN_ERR];
+	char err[NPF_TXGEN_ERR];
 	int rc;
 
 	if (!tx->ports.max_len)
 		tx->ports.max_len = txgen_max_len(tx);
-	tx->ports.forwards =
-		tx->interactive || tx->run.mode == NPF_GEN_IO || tx->run.mode == NPF_GEN_MACSWAP;
-	if (npf_gen_open(&tx->ports, &tx->gen, err))
+	tx->ports.forwards = tx->interactive || tx->run.mode == NPF_TXGEN_IO ||
+			     tx->run.mode == NPF_TXGEN_MACSWAP;
+	if (npf_txgen_open(&tx->ports, &tx->gen, err))
 		return error(err);
 	rc = tx->interactive ? txgen_prompt(tx) : batch(tx, f);
 	/* What was sent may still lie in the ports' queues, and would go with them. */
 	if (!tx->interactive && !txgen_interrupted())
 		usleep((useconds_t)(tx->linger_ns / 1000));
-	tx->gen = npf_gen_close(tx->gen);
+	tx->gen = npf_txgen_close(tx->gen);
 	return rc;
 }
 
@@ -182,7 +183,7 @@ static bool is_question(const char *arg)
 int main(int argc, char **argv)
 {
 	struct txgen tx = {0};
-	char err[NPF_GEN_ERR] = "";
+	char err[NPF_TXGEN_ERR] = "";
 	int sep = 1, rc;
 	FILE *f;
 
@@ -202,11 +203,11 @@ int main(int argc, char **argv)
 		rc = TXGEN_ERROR;
 	} else if (tx.attach) {
 		rc = close_output(f, through_daemon(&tx, f));
-	} else if (npf_gen_eal_init(argc, argv, err) < 0) {
+	} else if (npf_txgen_eal_init(argc, argv, err) < 0) {
 		rc = error(err);
 	} else {
 		rc = close_output(f, with_ports(&tx, f));
-		npf_gen_eal_fini();
+		npf_txgen_eal_fini();
 	}
 	txgen_fini(&tx);
 	return rc;

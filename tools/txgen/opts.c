@@ -33,14 +33,14 @@ void txgen_usage(FILE *f)
 
 static void set_defaults(struct txgen *tx)
 {
-	tx->ports = (struct npf_gen_ports){
+	tx->ports = (struct npf_txgen_port_conf){
 		.n_txq = 1,
 		.n_rxq = 1,
 		.n_txd = 512,
 		.n_rxd = 512,
 		.link_wait_ns = 10000000000,
 	};
-	tx->run = (struct npf_gen_run){
+	tx->run = (struct npf_txgen_run_conf){
 		.loop = 1,
 		.seed = 1,
 		.burst = 32,
@@ -54,7 +54,7 @@ static void set_defaults(struct txgen *tx)
 int txgen_options(struct txgen *tx, int argc, char **argv)
 {
 	struct option longs[MAX_OPTIONS] = {0};
-	char err[NPF_GEN_ERR] = "";
+	char err[NPF_TXGEN_ERR] = "";
 	unsigned int n = 0;
 	int c, at;
 

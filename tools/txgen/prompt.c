@@ -23,10 +23,10 @@ struct txgen_prompt {
 	EditLine *el;
 	History *history;
 	bool quit;
-	bool failed;                      /* the last run's check did not pass */
-	bool running;                     /* a run was started whose end has not been told */
-	uint64_t shown_ns[NPF_GEN_PORTS]; /* when a port's counters were last shown */
-	struct npf_gen_port_stats shown[NPF_GEN_PORTS];
+	bool failed;                           /* the last run's check did not pass */
+	bool running;                          /* a run was started whose end has not been told */
+	uint64_t shown_ns[NPF_TXGEN_MAXPORTS]; /* when a port's counters were last shown */
+	struct npf_txgen_port_stats shown[NPF_TXGEN_MAXPORTS];
 };
 
 static void tell(const char *what)
@@ -38,7 +38,7 @@ static void tell(const char *what)
 static void each_port(
 	struct txgen_prompt *p, const char *arg, void (*f)(struct txgen_prompt *p, unsigned int i))
 {
-	unsigned int n = npf_gen_n_ports(p->tx->gen);
+	unsigned int n = npf_txgen_n_ports(p->tx->gen);
 	char *end;
 	unsigned long i = strtoul(arg, &end, 10);
 
@@ -54,11 +54,11 @@ static void each_port(
 
 static void show_stats(struct txgen_prompt *p, unsigned int i)
 {
-	struct npf_gen_port_stats s, *was = &p->shown[i];
+	struct npf_txgen_port_stats s, *was = &p->shown[i];
 	uint64_t now = npf_clock_monotonic();
 	double t = (double)(now - p->shown_ns[i]) / 1e9;
 
-	npf_gen_port_stats(p->tx->gen, i, &s);
+	npf_txgen_port_stats(p->tx->gen, i, &s);
 	printf("\n  ######################## NIC statistics for port %-2u "
 	       "########################\n"
 	       "  RX-packets: %-10" PRIu64 " RX-missed: %-10" PRIu64 " RX-bytes:  %-10" PRIu64 "\n"
@@ -86,9 +86,9 @@ static void cmd_port_stats(struct txgen_prompt *p, const char *arg)
 
 static void show_info(struct txgen_prompt *p, unsigned int i)
 {
-	struct npf_gen_port_info info;
+	struct npf_txgen_port_info info;
 
-	npf_gen_port_info(p->tx->gen, i, &info);
+	npf_txgen_port_info(p->tx->gen, i, &info);
 	printf("port %u: %s (%s)  MAC %02x:%02x:%02x:%02x:%02x:%02x  %s, link %s", i, info.name,
 		info.driver, info.mac[0], info.mac[1], info.mac[2], info.mac[3], info.mac[4],
 		info.mac[5], info.started ? "started" : "stopped", info.up ? "up" : "down");
@@ -105,8 +105,8 @@ static void cmd_port_info(struct txgen_prompt *p, const char *arg)
 
 static void clear_stats(struct txgen_prompt *p, unsigned int i)
 {
-	npf_gen_port_clear(p->tx->gen, i);
-	p->shown[i] = (struct npf_gen_port_stats){0};
+	npf_txgen_clear_port_stats(p->tx->gen, i);
+	p->shown[i] = (struct npf_txgen_port_stats){0};
 	p->shown_ns[i] = npf_clock_monotonic();
 }
 
@@ -117,26 +117,26 @@ static void cmd_clear_stats(struct txgen_prompt *p, const char *arg)
 
 static void cmd_fwd_stats(struct txgen_prompt *p, const char *arg)
 {
-	static struct npf_result r;
+	static struct npf_txgen_result r;
 
 	(void)arg;
-	npf_gen_result(p->tx->gen, &r);
-	npf_result_print(stdout, &r, &p->tx->limits);
+	npf_txgen_result(p->tx->gen, &r);
+	npf_txgen_result_print(stdout, &r, &p->tx->limits);
 }
 
 static void start_port(struct txgen_prompt *p, unsigned int i)
 {
-	char err[NPF_GEN_ERR];
+	char err[NPF_TXGEN_ERR];
 
-	if (npf_gen_port_start(p->tx->gen, i, err))
+	if (npf_txgen_start_port(p->tx->gen, i, err))
 		tell(err);
 }
 
 static void stop_port(struct txgen_prompt *p, unsigned int i)
 {
-	char err[NPF_GEN_ERR];
+	char err[NPF_TXGEN_ERR];
 
-	if (npf_gen_port_stop(p->tx->gen, i, err))
+	if (npf_txgen_stop_port(p->tx->gen, i, err))
 		tell(err);
 }
 
@@ -153,31 +153,31 @@ static void cmd_port_stop(struct txgen_prompt *p, const char *arg)
 /* Has a run ended by itself since the last look? Then tell its result, once. */
 static void tell_end(struct txgen_prompt *p)
 {
-	static struct npf_result r;
+	static struct npf_txgen_result r;
 
-	if (!p->running || !npf_gen_wait(p->tx->gen, 0))
+	if (!p->running || !npf_txgen_wait(p->tx->gen, 0))
 		return;
 	p->running = false;
-	npf_gen_result(p->tx->gen, &r);
-	npf_result_print(stdout, &r, &p->tx->limits);
-	p->failed = !npf_result_passed(&r, &p->tx->limits);
+	npf_txgen_result(p->tx->gen, &r);
+	npf_txgen_result_print(stdout, &r, &p->tx->limits);
+	p->failed = !npf_txgen_result_passed(&r, &p->tx->limits);
 }
 
 static void cmd_start(struct txgen_prompt *p, const char *arg)
 {
-	char err[NPF_GEN_ERR];
+	char err[NPF_TXGEN_ERR];
 
 	if (*arg && strcmp(arg, "tx_first")) {
 		printf("start takes nothing or tx_first\n");
 		return;
 	}
-	if (!npf_gen_wait(p->tx->gen, 0)) {
+	if (!npf_txgen_wait(p->tx->gen, 0)) {
 		tell("traffic is running already");
 		return;
 	}
 	tell_end(p);
 	p->tx->run.tx_first = *arg;
-	if (txgen_load(p->tx, err) || npf_gen_start(p->tx->gen, &p->tx->run, err)) {
+	if (txgen_load(p->tx, err) || npf_txgen_start(p->tx->gen, &p->tx->run, err)) {
 		tell(err);
 		p->failed = true;
 		return;
@@ -192,7 +192,7 @@ static void cmd_stop(struct txgen_prompt *p, const char *arg)
 		tell("no traffic is running");
 		return;
 	}
-	npf_gen_stop(p->tx->gen);
+	npf_txgen_stop(p->tx->gen);
 	tell_end(p);
 }
 
@@ -200,11 +200,11 @@ static void cmd_wait(struct txgen_prompt *p, const char *arg)
 {
 	uint64_t ns = UINT64_MAX / 2;
 
-	if (*arg && npf_time_parse(arg, &ns)) {
+	if (*arg && npf_txgen_time_parse(arg, &ns)) {
 		printf("'%s' is not a time (10s, 500ms)\n", arg);
 		return;
 	}
-	npf_gen_wait(p->tx->gen, ns);
+	npf_txgen_wait(p->tx->gen, ns);
 	tell_end(p);
 }
 
@@ -216,11 +216,11 @@ static void cmd_quit(struct txgen_prompt *p, const char *arg)
 
 static void set(struct txgen_prompt *p, const char *name, const char *value)
 {
-	char err[NPF_GEN_ERR];
+	char err[NPF_TXGEN_ERR];
 
 	if (!*value)
 		printf("set %s needs a value\n", name);
-	else if (!npf_gen_wait(p->tx->gen, 0))
+	else if (!npf_txgen_wait(p->tx->gen, 0))
 		tell("traffic is running: stop it first");
 	else if (txgen_set(p->tx, name, value, err))
 		tell(err);
@@ -252,14 +252,14 @@ static void cmd_set(struct txgen_prompt *p, const char *arg)
 
 static void cmd_set_packet(struct txgen_prompt *p, const char *arg)
 {
-	if (npf_gen_wait(p->tx->gen, 0))
+	if (npf_txgen_wait(p->tx->gen, 0))
 		txgen_clear_packets(p->tx);
 	set(p, "packet", arg);
 }
 
 static void cmd_set_pcap(struct txgen_prompt *p, const char *arg)
 {
-	if (npf_gen_wait(p->tx->gen, 0))
+	if (npf_txgen_wait(p->tx->gen, 0))
 		txgen_clear_packets(p->tx);
 	set(p, "pcap", arg);
 }
@@ -274,12 +274,12 @@ static void cmd_add_packet(struct txgen_prompt *p, const char *arg)
 
 static void cmd_show_config(struct txgen_prompt *p, const char *arg)
 {
-	const struct npf_gen_run *r = &p->tx->run;
+	const struct npf_txgen_run_conf *r = &p->tx->run;
 	char rate[64];
 
 	(void)arg;
 	printf("%s packet forwarding - ports=%u - rxq=%u txq=%u - burst=%u\n",
-		npf_gen_mode_name(r->mode), npf_gen_n_ports(p->tx->gen), p->tx->ports.n_rxq,
+		npf_txgen_mode_name(r->mode), npf_txgen_n_ports(p->tx->gen), p->tx->ports.n_rxq,
 		p->tx->ports.n_txq, r->burst);
 	printf("  rate %s  size %s  count %" PRIu64 "  duration %.3f s  check %s\n",
 		npf_rate_format(&r->rate, rate, sizeof(rate)), p->tx->size ? p->tx->size : "least",
@@ -446,7 +446,7 @@ int txgen_prompt(struct txgen *tx)
 {
 	struct txgen_prompt p = {.tx = tx};
 
-	for (unsigned int i = 0; i < NPF_GEN_PORTS; i++)
+	for (unsigned int i = 0; i < NPF_TXGEN_MAXPORTS; i++)
 		p.shown_ns[i] = npf_clock_monotonic();
 	txgen_catch_signals(tx);
 	if (tx->auto_start)

@@ -16,7 +16,7 @@ static NPF_PRINTF(2, 3) int fail(char *err, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(err, NPF_GEN_ERR, fmt, ap);
+	vsnprintf(err, NPF_TXGEN_ERR, fmt, ap);
 	va_end(ap);
 	return -EINVAL;
 }
@@ -26,7 +26,7 @@ static int set_number(
 {
 	uint64_t n;
 
-	if (npf_count_parse(v, &n) || n < min || n > max)
+	if (npf_txgen_count_parse(v, &n) || n < min || n > max)
 		return fail(err, "'%.60s': a number from %u to %u is wanted", v, min, max);
 	*to = (unsigned int)n;
 	return 0;
@@ -34,13 +34,16 @@ static int set_number(
 
 static int set_count(uint64_t *to, const char *v, char *err)
 {
-	return npf_count_parse(v, to) ? fail(err, "'%.60s' is not a number (1000, 64k, 10M)", v)
-				      : 0;
+	return npf_txgen_count_parse(v, to)
+		       ? fail(err, "'%.60s' is not a number (1000, 64k, 10M)", v)
+		       : 0;
 }
 
 static int set_time(uint64_t *to, const char *v, char *err)
 {
-	return npf_time_parse(v, to) ? fail(err, "'%.60s' is not a time (10s, 100ms, 50us)", v) : 0;
+	return npf_txgen_time_parse(v, to)
+		       ? fail(err, "'%.60s' is not a time (10s, 100ms, 50us)", v)
+		       : 0;
 }
 
 static int set_percent(double *to, const char *v, char *err)
@@ -83,13 +86,13 @@ static int add_packet(struct txgen *tx, const char *arg, const char *size, uint3
 
 static int set_packet(struct txgen *tx, const char *v, char *err)
 {
-	struct npf_tmpl **ts;
+	struct npf_txgen_tmpl **ts;
 	unsigned int n;
-	int rc = npf_tmpl_load(v, &ts, &n, err);
+	int rc = npf_txgen_tmpl_load(v, &ts, &n, err);
 
 	if (rc)
 		return rc;
-	npf_tmpl_list_free(ts, n); /* only looked at: read again when traffic starts */
+	npf_txgen_tmpl_list_free(ts, n); /* only looked at: read again when traffic starts */
 	return add_packet(tx, v, NULL, 1) ? fail(err, "out of memory") : 0;
 }
 
@@ -100,12 +103,12 @@ static int set_pcap(struct txgen *tx, const char *v, char *err)
 
 static int set_size(struct txgen *tx, const char *v, char *err)
 {
-	struct npf_values sizes;
-	int rc = npf_sizes_parse(v, &sizes, err);
+	struct npf_txgen_values sizes;
+	int rc = npf_txgen_sizes_parse(v, &sizes, err);
 
 	if (rc)
 		return rc;
-	npf_values_fini(&sizes);
+	npf_txgen_values_fini(&sizes);
 	return replace(&tx->size, v, err);
 }
 
@@ -119,7 +122,7 @@ static int set_txpkts(struct txgen *tx, const char *v, char *err)
 		char *end;
 		unsigned long n = strtoul(s, &end, 10);
 
-		if (end == s || (*end && *end != ',') || n > NPF_TMPL_SIZE_MAX)
+		if (end == s || (*end && *end != ',') || n > NPF_TXGEN_TMPL_SIZE_MAX)
 			return fail(
 				err, "'%.60s': lengths of segments are wanted (64 or 64,64)", v);
 		sum += n;
@@ -213,17 +216,17 @@ static int set_linger(struct txgen *tx, const char *v, char *err)
 
 static int set_mode(struct txgen *tx, const char *v, char *err)
 {
-	int mode = npf_gen_mode_find(v);
+	int mode = npf_txgen_mode_find(v);
 
 	if (mode < 0)
 		return fail(err, "'%.60s': modes are txonly, rxonly, io, macswap and flowgen", v);
-	tx->run.mode = (enum npf_gen_mode)mode;
+	tx->run.mode = (enum npf_txgen_mode)mode;
 	return 0;
 }
 
 static int set_burst(struct txgen *tx, const char *v, char *err)
 {
-	return set_number(&tx->run.burst, v, 1, NPF_GEN_BURST_MAX, err);
+	return set_number(&tx->run.burst, v, 1, NPF_TXGEN_BURST_MAX, err);
 }
 
 static int set_tx_first(struct txgen *tx, const char *v, char *err)
@@ -266,17 +269,18 @@ static int set_mbufs(struct txgen *tx, const char *v, char *err)
 
 static int set_max_len(struct txgen *tx, const char *v, char *err)
 {
-	return set_number(&tx->ports.max_len, v, 64, NPF_TMPL_SIZE_MAX, err);
+	return set_number(&tx->ports.max_len, v, 64, NPF_TXGEN_TMPL_SIZE_MAX, err);
 }
 
 static int set_csum(struct txgen *tx, const char *v, char *err)
 {
-	static const char *const names[] = {
-		[NPF_CSUM_AUTO] = "auto", [NPF_CSUM_SW] = "sw", [NPF_CSUM_HW] = "hw"};
+	static const char *const names[] = {[NPF_TXGEN_CSUM_AUTO] = "auto",
+		[NPF_TXGEN_CSUM_SW] = "sw",
+		[NPF_TXGEN_CSUM_HW] = "hw"};
 
 	for (unsigned int i = 0; i < NPF_ARRAY_LEN(names); i++) {
 		if (!strcmp(v, names[i])) {
-			tx->ports.csum = (enum npf_gen_csum)i;
+			tx->ports.csum = (enum npf_txgen_csum)i;
 			return 0;
 		}
 	}
@@ -356,8 +360,8 @@ static int set_auto_start(struct txgen *tx, const char *v, char *err)
 static int set_streams(struct txgen *tx, const char *v, char *err)
 {
 	static const char *const names[] = {"rate", "count", "duration", "size", "train", "gap"};
-	struct npf_streamfile *f;
-	int rc = npf_streamfile_load(v, &f, err);
+	struct npf_txgen_streamfile *f;
+	int rc = npf_txgen_streamfile_load(v, &f, err);
 
 	if (rc)
 		return rc;
@@ -370,12 +374,12 @@ static int set_streams(struct txgen *tx, const char *v, char *err)
 	if (f->seed)
 		tx->run.seed = f->seed;
 	for (uint32_t i = 0; i < f->streams_count && !rc; i++) {
-		const struct npf_stream *s = &f->streams[i];
+		const struct npf_txgen_stream *s = &f->streams[i];
 
 		if (add_packet(tx, s->packet, s->size, s->weight ? s->weight : 1))
 			rc = fail(err, "out of memory");
 	}
-	npf_streamfile_free(f);
+	npf_txgen_streamfile_free(f);
 	return rc;
 }
 
@@ -438,7 +442,7 @@ const size_t txgen_n_settings = NPF_ARRAY_LEN(txgen_settings);
 int txgen_set(struct txgen *tx, const char *name, const char *value, char *err)
 {
 	for (size_t i = 0; i < txgen_n_settings; i++) {
-		char why[NPF_GEN_ERR];
+		char why[NPF_TXGEN_ERR];
 		int rc;
 
 		if (!txgen_settings[i].name || strcmp(txgen_settings[i].name, name))

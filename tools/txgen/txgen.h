@@ -6,7 +6,7 @@
 #ifndef NPF_TXGEN_TXGEN_H
 #define NPF_TXGEN_TXGEN_H
 
-#include "txgen/run/gen.h"
+#include "txgen/run/txgen.h"
 
 #define TXGEN_FAILED 1 /* exit status: the traffic check did not pass */
 #define TXGEN_ERROR  2 /* ... or there was no traffic: wrong usage, no port ... */
@@ -25,16 +25,16 @@ struct txgen_packet {
 };
 
 struct txgen {
-	struct npf_gen_ports ports;
-	struct npf_gen_run run; /* without templates and savefile: txgen_load() */
-	struct npf_limits limits;
+	struct npf_txgen_port_conf ports;
+	struct npf_txgen_run_conf run; /* without templates and savefile: txgen_load() */
+	struct npf_txgen_limits limits;
 
 	struct txgen_packet *packets;
 	unsigned int n_packets;
 	char *size; /* of templates that name none, or NULL */
 	char *pcap; /* or NULL */
 
-	struct npf_tmpl **tmpls; /* loaded */
+	struct npf_txgen_tmpl **tmpls; /* loaded */
 	uint32_t *weights;
 	unsigned int n_tmpls;
 	struct npf_savefile *savefile;
@@ -53,7 +53,7 @@ struct txgen {
 	char *attach; /* a daemon's port to send through, in place of ports of our own */
 	char *socket; /* of that daemon, or NULL */
 
-	struct npf_gen *gen;
+	struct npf_txgen *gen;
 };
 
 /*

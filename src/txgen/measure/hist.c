@@ -7,35 +7,36 @@
 
 #include <string.h>
 
-void npf_hist_init(struct npf_hist *h)
+void npf_txgen_hist_init(struct npf_txgen_hist *h)
 {
 	memset(h, 0, sizeof(*h));
 	h->min = UINT64_MAX;
 }
 
-void npf_hist_merge(struct npf_hist *into, const struct npf_hist *h)
+void npf_txgen_hist_merge(struct npf_txgen_hist *into, const struct npf_txgen_hist *h)
 {
 	into->n += h->n;
 	into->sum += h->sum;
 	into->min = NPF_MIN(into->min, h->min);
 	into->max = NPF_MAX(into->max, h->max);
-	for (unsigned int i = 0; i < NPF_HIST_BUCKETS; i++)
+	for (unsigned int i = 0; i < NPF_TXGEN_HIST_BUCKETS; i++)
 		into->bucket[i] += h->bucket[i];
 }
 
 static uint64_t middle(unsigned int index)
 {
-	unsigned int shift = index >> NPF_HIST_BITS;
+	unsigned int shift = index >> NPF_TXGEN_HIST_BITS;
 	uint64_t low;
 
 	if (shift < 2)
 		return index; /* buckets of one value each */
 	shift--;
-	low = ((uint64_t)(index & ((1u << NPF_HIST_BITS) - 1)) + (1u << NPF_HIST_BITS)) << shift;
+	low = ((uint64_t)(index & ((1u << NPF_TXGEN_HIST_BITS) - 1)) + (1u << NPF_TXGEN_HIST_BITS))
+	      << shift;
 	return low + (1ull << shift) / 2;
 }
 
-uint64_t npf_hist_quantile(const struct npf_hist *h, double q)
+uint64_t npf_txgen_hist_quantile(const struct npf_txgen_hist *h, double q)
 {
 	uint64_t want = (uint64_t)(q * (double)h->n), seen = 0;
 
@@ -43,7 +44,7 @@ uint64_t npf_hist_quantile(const struct npf_hist *h, double q)
 		return 0;
 	if (want >= h->n)
 		return h->max;
-	for (unsigned int i = 0; i < NPF_HIST_BUCKETS; i++) {
+	for (unsigned int i = 0; i < NPF_TXGEN_HIST_BUCKETS; i++) {
 		seen += h->bucket[i];
 		if (seen > want)
 			return NPF_MAX(h->min, NPF_MIN(h->max, middle(i)));

@@ -10,40 +10,41 @@
 
 #include "base/base.h"
 
-#define NPF_HIST_BITS    7
-#define NPF_HIST_BUCKETS ((64 - NPF_HIST_BITS + 1) << NPF_HIST_BITS)
+#define NPF_TXGEN_HIST_BITS    7
+#define NPF_TXGEN_HIST_BUCKETS ((64 - NPF_TXGEN_HIST_BITS + 1) << NPF_TXGEN_HIST_BITS)
 
-struct npf_hist {
+struct npf_txgen_hist {
 	uint64_t n;
 	uint64_t sum;
 	uint64_t min; /* UINT64_MAX when empty */
 	uint64_t max;
-	uint64_t bucket[NPF_HIST_BUCKETS];
+	uint64_t bucket[NPF_TXGEN_HIST_BUCKETS];
 };
 
-void npf_hist_init(struct npf_hist *h);
-void npf_hist_merge(struct npf_hist *into, const struct npf_hist *h);
+void npf_txgen_hist_init(struct npf_txgen_hist *h);
+void npf_txgen_hist_merge(struct npf_txgen_hist *into, const struct npf_txgen_hist *h);
 
 /* The value that a share q (0..1) of all recorded ones does not exceed; 0 when empty. */
-uint64_t npf_hist_quantile(const struct npf_hist *h, double q);
+uint64_t npf_txgen_hist_quantile(const struct npf_txgen_hist *h, double q);
 
-static inline unsigned int npf_hist_index(uint64_t v)
+static inline unsigned int npf_txgen_hist_index(uint64_t v)
 {
 	unsigned int shift;
 
-	if (v < 1u << NPF_HIST_BITS)
+	if (v < 1u << NPF_TXGEN_HIST_BITS)
 		return (unsigned int)v;
-	shift = 63 - NPF_HIST_BITS - (unsigned int)__builtin_clzll(v);
-	return ((shift + 1) << NPF_HIST_BITS) + (unsigned int)(v >> shift) - (1u << NPF_HIST_BITS);
+	shift = 63 - NPF_TXGEN_HIST_BITS - (unsigned int)__builtin_clzll(v);
+	return ((shift + 1) << NPF_TXGEN_HIST_BITS) + (unsigned int)(v >> shift) -
+	       (1u << NPF_TXGEN_HIST_BITS);
 }
 
-static inline void npf_hist_record(struct npf_hist *h, uint64_t v)
+static inline void npf_txgen_hist_record(struct npf_txgen_hist *h, uint64_t v)
 {
 	h->n++;
 	h->sum += v;
 	h->min = NPF_MIN(h->min, v);
 	h->max = NPF_MAX(h->max, v);
-	h->bucket[npf_hist_index(v)]++;
+	h->bucket[npf_txgen_hist_index(v)]++;
 }
 
 #endif

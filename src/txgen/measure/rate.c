@@ -127,7 +127,7 @@ const char *npf_rate_format(const struct npf_rate *r, char *buf, size_t len)
 	return buf;
 }
 
-int npf_count_parse(const char *text, uint64_t *v)
+int npf_txgen_count_parse(const char *text, uint64_t *v)
 {
 	static const char suffix[] = "kmg";
 	double n;
@@ -154,7 +154,7 @@ int npf_count_parse(const char *text, uint64_t *v)
 	return 0;
 }
 
-int npf_time_parse(const char *text, uint64_t *ns)
+int npf_txgen_time_parse(const char *text, uint64_t *ns)
 {
 	static const struct {
 		const char *name;
@@ -208,7 +208,7 @@ void npf_txgen_pace_init(
 	case NPF_RATE_BPS_L2:
 		step = 8.0L * conf->hz * conf->n_queues / r->value;
 		p->per_byte = (unsigned __int128)(step * 0x1p64L);
-		p->extra = r->kind == NPF_RATE_BPS_L1 ? NPF_WIRE_L1_EXTRA : 0;
+		p->extra = r->kind == NPF_RATE_BPS_L1 ? NPF_RATE_L1_OVERHEAD : 0;
 		break;
 	default:
 		break;

@@ -12,7 +12,7 @@
 
 #include "base/base.h"
 
-#define NPF_WIRE_L1_EXTRA 24 /* bytes per packet: FCS 4, preamble 8, gap 12 */
+#define NPF_RATE_L1_OVERHEAD 24 /* bytes per packet: FCS 4, preamble 8, gap 12 */
 
 enum npf_rate_kind {
 	NPF_RATE_ASAP,
@@ -35,10 +35,10 @@ int npf_rate_parse(const char *text, struct npf_rate *r);
 const char *npf_rate_format(const struct npf_rate *r, char *buf, size_t len);
 
 /* A count: 1000, 64k, 10M, 1G (powers of ten). Return: 0 or -EINVAL. */
-int npf_count_parse(const char *text, uint64_t *v);
+int npf_txgen_count_parse(const char *text, uint64_t *v);
 
 /* A time: 10s, 100ms, 50us, 500ns, 2m, 1h; a bare number is seconds. Return: 0 or -EINVAL. */
-int npf_time_parse(const char *text, uint64_t *ns);
+int npf_txgen_time_parse(const char *text, uint64_t *ns);
 
 /*
  * The schedule: when packet k is due, in cycles of the time stamp counter. Absolute: what one
@@ -71,7 +71,8 @@ struct npf_txgen_pace_conf {
 	uint64_t gap_ns;
 };
 
-/* Begin at cycle t0. With ORIGINAL the caller sets due for each packet: npf_txgen_pace_at(). */
+/* Begin at cycle t0. With ORIGINAL the caller sets due for each packet: npf_txgen_pace_set_due().
+ */
 void npf_txgen_pace_init(
 	struct npf_txgen_pace *p, const struct npf_txgen_pace_conf *conf, uint64_t t0);
 
@@ -119,7 +120,7 @@ static inline void npf_txgen_pace_step(struct npf_txgen_pace *p, uint16_t len, u
 }
 
 /* ORIGINAL: the next packet is due at cycle `due`. */
-static inline void npf_txgen_pace_at(struct npf_txgen_pace *p, uint64_t due)
+static inline void npf_txgen_pace_set_due(struct npf_txgen_pace *p, uint64_t due)
 {
 	p->due = due;
 }

@@ -10,24 +10,24 @@
 #include <inttypes.h>
 #include <jansson.h>
 
-void npf_times_from(struct npf_times *t, const struct npf_hist *h, double hz)
+void npf_txgen_times_from(struct npf_txgen_times *t, const struct npf_txgen_hist *h, double hz)
 {
 	double ns = 1e9 / hz;
 
-	*t = (struct npf_times){.n = h->n};
+	*t = (struct npf_txgen_times){.n = h->n};
 	if (!h->n)
 		return;
 	t->min = (double)h->min * ns;
 	t->avg = (double)h->sum / (double)h->n * ns;
-	t->p50 = (double)npf_hist_quantile(h, 0.5) * ns;
-	t->p99 = (double)npf_hist_quantile(h, 0.99) * ns;
-	t->p999 = (double)npf_hist_quantile(h, 0.999) * ns;
+	t->p50 = (double)npf_txgen_hist_quantile(h, 0.5) * ns;
+	t->p99 = (double)npf_txgen_hist_quantile(h, 0.99) * ns;
+	t->p999 = (double)npf_txgen_hist_quantile(h, 0.999) * ns;
 	t->max = (double)h->max * ns;
 }
 
-void npf_result_totals(const struct npf_result *r, struct npf_result_totals *t)
+void npf_txgen_result_totals(const struct npf_txgen_result *r, struct npf_txgen_result_totals *t)
 {
-	*t = (struct npf_result_totals){0};
+	*t = (struct npf_txgen_result_totals){0};
 	for (unsigned int i = 0; i < r->n_ports; i++) {
 		t->tx_packets += r->port[i].tx_packets;
 		t->tx_bytes += r->port[i].tx_bytes;
@@ -39,22 +39,22 @@ void npf_result_totals(const struct npf_result *r, struct npf_result_totals *t)
 	}
 }
 
-double npf_result_loss(const struct npf_result *r)
+double npf_txgen_result_loss(const struct npf_txgen_result *r)
 {
 	return r->sent ? (double)r->lost * 100 / (double)r->sent : 0;
 }
 
-bool npf_result_passed(const struct npf_result *r, const struct npf_limits *l)
+bool npf_txgen_result_passed(const struct npf_txgen_result *r, const struct npf_txgen_limits *l)
 {
-	struct npf_result_totals t;
+	struct npf_txgen_result_totals t;
 
 	if (r->stalled || r->behind || (r->planned && r->sent < r->planned && !r->stopped))
 		return false;
-	npf_result_totals(r, &t);
+	npf_txgen_result_totals(r, &t);
 	if (!r->checked)
 		return t.tx_lost == 0 && !t.uncounted &&
 		       (r->sent > 0 || !r->generated || r->stopped);
-	if ((r->sent > 0 && r->received == 0) || npf_result_loss(r) > l->max_loss ||
+	if ((r->sent > 0 && r->received == 0) || npf_txgen_result_loss(r) > l->max_loss ||
 		r->duplicates || r->stale)
 		return false;
 	return l->allow_reorder || !r->reordered;
@@ -67,7 +67,7 @@ static double per_second(uint64_t n, double seconds)
 
 static double bits_l1(uint64_t packets, uint64_t bytes)
 {
-	return ((double)bytes + (double)packets * NPF_WIRE_L1_EXTRA) * 8;
+	return ((double)bytes + (double)packets * NPF_RATE_L1_OVERHEAD) * 8;
 }
 
 static const char *si(double v, char *buf, size_t len)
@@ -97,19 +97,20 @@ static void print_side(FILE *f, const char *name, uint64_t packets, uint64_t byt
 		si(bits_l1(packets, bytes) / (seconds > 0 ? seconds : 1), l1, sizeof(l1)));
 }
 
-static void print_times(FILE *f, const char *name, const struct npf_times *t)
+static void print_times(FILE *f, const char *name, const struct npf_txgen_times *t)
 {
 	fprintf(f, "%s min %.0f  avg %.0f  p50 %.0f  p99 %.0f  p99.9 %.0f  max %.0f ns\n", name,
 		t->min, t->avg, t->p50, t->p99, t->p999, t->max);
 }
 
-void npf_result_print(FILE *f, const struct npf_result *r, const struct npf_limits *l)
+void npf_txgen_result_print(
+	FILE *f, const struct npf_txgen_result *r, const struct npf_txgen_limits *l)
 {
-	struct npf_result_totals t;
+	struct npf_txgen_result_totals t;
 
-	npf_result_totals(r, &t);
+	npf_txgen_result_totals(r, &t);
 	for (unsigned int i = 0; i < r->n_ports && r->n_ports > 1; i++) {
-		const struct npf_port_result *p = &r->port[i];
+		const struct npf_txgen_port_result *p = &r->port[i];
 
 		fprintf(f, "port %u (%s)\n", i, p->name);
 		print_side(f, "  tx", p->tx_packets, p->tx_bytes, r->seconds);
@@ -141,7 +142,7 @@ void npf_result_print(FILE *f, const struct npf_result *r, const struct npf_limi
 			r->planned);
 	if (!r->checked)
 		return;
-	fprintf(f, "lost %" PRIu64 " (%.6f %%)  ", r->lost, npf_result_loss(r));
+	fprintf(f, "lost %" PRIu64 " (%.6f %%)  ", r->lost, npf_txgen_result_loss(r));
 	if (r->by_sequence)
 		fprintf(f,
 			"reordered %" PRIu64 " (extent %" PRIu64 ")  duplicates %" PRIu64
@@ -152,7 +153,7 @@ void npf_result_print(FILE *f, const struct npf_result *r, const struct npf_limi
 		print_times(f, "latency:", &r->latency);
 		fprintf(f, "jitter: %.0f ns\n", r->jitter_ns);
 	}
-	fprintf(f, "check %s\n", npf_result_passed(r, l) ? "passed" : "FAILED");
+	fprintf(f, "check %s\n", npf_txgen_result_passed(r, l) ? "passed" : "FAILED");
 }
 
 static json_t *side(uint64_t packets, uint64_t bytes, double seconds)
@@ -163,14 +164,14 @@ static json_t *side(uint64_t packets, uint64_t bytes, double seconds)
 		seconds > 0 ? bits_l1(packets, bytes) / seconds : 0.0);
 }
 
-static json_t *times(const struct npf_times *t)
+static json_t *times(const struct npf_txgen_times *t)
 {
 	return json_pack("{s:I,s:f,s:f,s:f,s:f,s:f,s:f}", "samples", (json_int_t)t->n, "min",
 		t->min, "avg", t->avg, "p50", t->p50, "p99", t->p99, "p99.9", t->p999, "max",
 		t->max);
 }
 
-static json_t *port(const struct npf_port_result *p, double seconds)
+static json_t *port(const struct npf_txgen_port_result *p, double seconds)
 {
 	return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:I,s:b}", "name", p->name, "tx",
 		side(p->tx_packets, p->tx_bytes, seconds), "rx",
@@ -179,23 +180,24 @@ static json_t *port(const struct npf_port_result *p, double seconds)
 		"tx_lost", (json_int_t)p->tx_lost, "tx_counted", !p->tx_uncounted);
 }
 
-static json_t *check(const struct npf_result *r)
+static json_t *check(const struct npf_txgen_result *r)
 {
 	return json_pack("{s:b,s:b,s:I,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:I}", "done", r->checked,
 		"by_sequence", r->by_sequence, "sent", (json_int_t)r->sent, "received",
 		(json_int_t)r->received, "lost", (json_int_t)r->lost, "loss_percent",
-		npf_result_loss(r), "reordered", (json_int_t)r->reordered, "max_extent",
+		npf_txgen_result_loss(r), "reordered", (json_int_t)r->reordered, "max_extent",
 		(json_int_t)r->max_extent, "duplicates", (json_int_t)r->duplicates, "too_late",
 		(json_int_t)r->stale, "foreign", (json_int_t)r->foreign);
 }
 
-int npf_result_json(FILE *f, const struct npf_result *r, const struct npf_limits *l)
+int npf_txgen_result_json(
+	FILE *f, const struct npf_txgen_result *r, const struct npf_txgen_limits *l)
 {
-	struct npf_result_totals t;
+	struct npf_txgen_result_totals t;
 	json_t *ports = json_array(), *all;
 	int rc;
 
-	npf_result_totals(r, &t);
+	npf_txgen_result_totals(r, &t);
 	for (unsigned int i = 0; i < r->n_ports; i++)
 		json_array_append_new(ports, port(&r->port[i], r->seconds));
 	all = json_pack("{s:f,s:o,s:o,s:o,s:I,s:I,s:o,s:f,s:o,s:o,s:o,s:b,s:b,s:b,s:b}", "seconds",
@@ -204,7 +206,7 @@ int npf_result_json(FILE *f, const struct npf_result *r, const struct npf_limits
 		(json_int_t)r->planned, "dropped", (json_int_t)t.drops, "latency_ns",
 		times(&r->latency), "jitter_ns", r->jitter_ns, "pacing_error_ns", times(&r->pacing),
 		"late_ns", times(&r->late), "check", check(r), "stopped", r->stopped, "stalled",
-		r->stalled, "behind", r->behind, "passed", npf_result_passed(r, l));
+		r->stalled, "behind", r->behind, "passed", npf_txgen_result_passed(r, l));
 	if (!all)
 		return -ENOMEM;
 	rc = json_dumpf(all, f, JSON_COMPACT | JSON_REAL_PRECISION(9)) ? -EIO : 0;
@@ -213,19 +215,19 @@ int npf_result_json(FILE *f, const struct npf_result *r, const struct npf_limits
 	return rc;
 }
 
-void npf_result_csv_head(FILE *f)
+void npf_txgen_result_csv_head(FILE *f)
 {
 	fprintf(f,
 		"seconds,port,tx_packets,tx_bytes,tx_pps,tx_bps_l1,tx_bps_l2,rx_packets,rx_bytes,"
 		"rx_pps,rx_bps_l1,rx_bps_l2,tx_full,tx_dropped,rx_missed,tx_lost\n");
 }
 
-void npf_result_csv(FILE *f, const struct npf_result *r)
+void npf_txgen_result_csv(FILE *f, const struct npf_txgen_result *r)
 {
 	double s = r->seconds > 0 ? r->seconds : 1;
 
 	for (unsigned int i = 0; i < r->n_ports; i++) {
-		const struct npf_port_result *p = &r->port[i];
+		const struct npf_txgen_port_result *p = &r->port[i];
 
 		fprintf(f,
 			"%.6f,%u,%" PRIu64 ",%" PRIu64 ",%.3f,%.3f,%.3f,%" PRIu64 ",%" PRIu64

@@ -10,12 +10,12 @@
 
 #include <stdio.h>
 
-#define NPF_GEN_PORTS 32
-#define NPF_GEN_NAME  64
+#define NPF_TXGEN_MAXPORTS 32
+#define NPF_TXGEN_NAMELEN  64
 
 /* Of one port, since the run began. Bytes are of frames without FCS. */
-struct npf_port_result {
-	char name[NPF_GEN_NAME];
+struct npf_txgen_port_result {
+	char name[NPF_TXGEN_NAMELEN];
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
 	uint64_t tx_full;  /* times that the port did not take all it was offered at once */
@@ -29,21 +29,22 @@ struct npf_port_result {
 };
 
 /* A distribution of times, ns. All zero when nothing was measured. */
-struct npf_times {
+struct npf_txgen_times {
 	uint64_t n;
 	double min, avg, p50, p99, p999, max;
 };
 
-struct npf_result {
+struct npf_txgen_result {
 	double seconds; /* from the first packet's due time to the end of sending (or receiving) */
 	unsigned int n_ports;
-	struct npf_port_result port[NPF_GEN_PORTS];
+	struct npf_txgen_port_result port[NPF_TXGEN_MAXPORTS];
 
 	bool paced;
-	uint64_t planned;        /* packets that were to be sent; 0: not known beforehand */
-	uint64_t sent;           /* taken by ports; by generation, not forwarding */
-	struct npf_times pacing; /* |distance of two departures - distance due|, of one queue */
-	struct npf_times late;   /* departure after due time */
+	uint64_t planned; /* packets that were to be sent; 0: not known beforehand */
+	uint64_t sent;    /* taken by ports; by generation, not forwarding */
+	struct npf_txgen_times
+		pacing;              /* |distance of two departures - distance due|, of one queue */
+	struct npf_txgen_times late; /* departure after due time */
 
 	bool checked;      /* the receiving side was watched */
 	bool by_sequence;  /* packets bore numbers; else only counts are compared */
@@ -54,7 +55,7 @@ struct npf_result {
 	uint64_t duplicates;
 	uint64_t stale;   /* too late to tell */
 	uint64_t foreign; /* received, but not of this run */
-	struct npf_times latency;
+	struct npf_txgen_times latency;
 	double jitter_ns; /* RFC 3550's, of the last packets */
 
 	bool generated; /* the run was to send of its own accord */
@@ -63,36 +64,38 @@ struct npf_result {
 	bool behind;    /* the rate was not reached */
 };
 
-struct npf_limits {
+struct npf_txgen_limits {
 	double max_loss; /* percent */
 	bool allow_reorder;
 };
 
 /* What the histogram of cycles says in ns. */
-void npf_times_from(struct npf_times *t, const struct npf_hist *h, double hz);
+void npf_txgen_times_from(struct npf_txgen_times *t, const struct npf_txgen_hist *h, double hz);
 
-struct npf_result_totals {
+struct npf_txgen_result_totals {
 	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
 	uint64_t drops; /* by ports, tx_lost included */
 	uint64_t tx_lost;
 	bool uncounted; /* a port's tx_uncounted */
 };
-void npf_result_totals(const struct npf_result *r, struct npf_result_totals *t);
+void npf_txgen_result_totals(const struct npf_txgen_result *r, struct npf_txgen_result_totals *t);
 
-double npf_result_loss(const struct npf_result *r); /* percent of those sent */
+double npf_txgen_result_loss(const struct npf_txgen_result *r); /* percent of those sent */
 
 /*
- * npf_result_passed - was all that was asked for sent, and is there evidence of it?
+ * npf_txgen_result_passed - was all that was asked for sent, and is there evidence of it?
  *
  * Where the receiving side was watched: packets have come, and are missing within limits. Where
  * not: the ports' own counts say that all they took has left.
  */
-bool npf_result_passed(const struct npf_result *r, const struct npf_limits *l);
+bool npf_txgen_result_passed(const struct npf_txgen_result *r, const struct npf_txgen_limits *l);
 
 /* For people, a few lines; for programs, a JSON object; CSV, a heading and one line a port. */
-void npf_result_print(FILE *f, const struct npf_result *r, const struct npf_limits *l);
-int npf_result_json(FILE *f, const struct npf_result *r, const struct npf_limits *l);
-void npf_result_csv_head(FILE *f);
-void npf_result_csv(FILE *f, const struct npf_result *r);
+void npf_txgen_result_print(
+	FILE *f, const struct npf_txgen_result *r, const struct npf_txgen_limits *l);
+int npf_txgen_result_json(
+	FILE *f, const struct npf_txgen_result *r, const struct npf_txgen_limits *l);
+void npf_txgen_result_csv_head(FILE *f);
+void npf_txgen_result_csv(FILE *f, const struct npf_txgen_result *r);
 
 #endif

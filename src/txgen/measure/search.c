@@ -4,16 +4,17 @@
 
 #include <math.h>
 
-void npf_search_init(struct npf_search *s, double max, double max_loss, double precision)
+void npf_txgen_search_init(
+	struct npf_txgen_search *s, double max, double max_loss, double precision)
 {
-	*s = (struct npf_search){
+	*s = (struct npf_txgen_search){
 		.max_loss = max_loss,
 		.precision = precision > 0 ? precision : 1,
 		.rate = max,
 	};
 }
 
-bool npf_search_step(struct npf_search *s, double loss)
+bool npf_txgen_search_step(struct npf_txgen_search *s, double loss)
 {
 	bool first = !s->trials++;
 	bool passed = !isnan(loss) && loss <= s->max_loss;

@@ -8,7 +8,7 @@
 
 #include "base/base.h"
 
-struct npf_search {
+struct npf_txgen_search {
 	double max_loss;  /* percent that a passing trial may lose */
 	double precision; /* percent of the found rate at which to stop */
 	double low;       /* highest rate that passed; 0: none yet */
@@ -19,14 +19,15 @@ struct npf_search {
 };
 
 /* Begin at the rate `max` (any unit; never exceeded). */
-void npf_search_init(struct npf_search *s, double max, double max_loss, double precision);
+void npf_txgen_search_init(
+	struct npf_txgen_search *s, double max, double max_loss, double precision);
 
 /*
- * npf_search_step - tell how the trial at s->rate went.
+ * npf_txgen_search_step - tell how the trial at s->rate went.
  * @loss: percent lost; NAN: the rate itself was not reached, which fails the trial
  * Return: true when another trial is due, at the new s->rate; false: s->low is the throughput, 0
  *         when not even a thousandth of the maximum passed.
  */
-bool npf_search_step(struct npf_search *s, double loss);
+bool npf_txgen_search_step(struct npf_txgen_search *s, double loss);
 
 #endif

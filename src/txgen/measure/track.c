@@ -10,33 +10,33 @@
 
 #include <string.h>
 
-void npf_track_init(struct npf_track *t)
+void npf_txgen_track_init(struct npf_txgen_track *t)
 {
 	memset(t, 0, sizeof(*t));
 }
 
-static void jump(struct npf_track *t, uint64_t number)
+static void jump(struct npf_txgen_track *t, uint64_t number)
 {
 	uint64_t word = (t->next + 63) / 64, last = number / 64;
 
-	if (last >= word + NPF_TRACK_WINDOW / 64)
-		word = last - NPF_TRACK_WINDOW / 64 + 1;
+	if (last >= word + NPF_TXGEN_TRACK_WINDOW / 64)
+		word = last - NPF_TXGEN_TRACK_WINDOW / 64 + 1;
 	for (; word <= last; word++)
-		t->seen[word % (NPF_TRACK_WINDOW / 64)] = 0;
-	t->seen[number % NPF_TRACK_WINDOW / 64] |= 1ull << number % 64;
+		t->seen[word % (NPF_TXGEN_TRACK_WINDOW / 64)] = 0;
+	t->seen[number % NPF_TXGEN_TRACK_WINDOW / 64] |= 1ull << number % 64;
 	t->next = number + 1;
 	t->unique++;
 }
 
-void npf_track_odd(struct npf_track *t, uint64_t number)
+void npf_txgen_track_add_unexpected(struct npf_txgen_track *t, uint64_t number)
 {
-	uint64_t *word = &t->seen[number % NPF_TRACK_WINDOW / 64], bit = 1ull << number % 64;
+	uint64_t *word = &t->seen[number % NPF_TXGEN_TRACK_WINDOW / 64], bit = 1ull << number % 64;
 
 	if ((int64_t)(number - t->next) >= 0) {
 		jump(t, number);
 		return;
 	}
-	if ((int64_t)number < 0 || t->next - number > NPF_TRACK_WINDOW - 64) {
+	if ((int64_t)number < 0 || t->next - number > NPF_TXGEN_TRACK_WINDOW - 64) {
 		t->stale++;
 		return;
 	}

@@ -24,7 +24,7 @@ static int digit(int c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-int npf_hex_parse(const char *text, size_t text_len, uint8_t **datap, size_t *lenp)
+int npf_txgen_hex_parse(const char *text, size_t text_len, uint8_t **datap, size_t *lenp)
 {
 	npf_autofree uint8_t *data = malloc(text_len / 2 + 1);
 	size_t len = 0;
@@ -63,7 +63,7 @@ static int read_text(const char *path, char **textp, char *err)
 	if (!f || !text) {
 		int rc = f ? -ENOMEM : -errno;
 
-		snprintf(err, NPF_TMPL_ERR, "%.150s: %s", path, strerror(-rc));
+		snprintf(err, NPF_TXGEN_TMPL_ERR, "%.150s: %s", path, strerror(-rc));
 		if (f)
 			fclose(f);
 		return rc;
@@ -105,7 +105,7 @@ static size_t next_packet(const char **sp)
 
 struct sink {
 	unsigned long first, last; /* packets wanted, from 1 */
-	struct npf_tmpl **ts;
+	struct npf_txgen_tmpl **ts;
 	unsigned int n;
 };
 
@@ -115,17 +115,17 @@ static int keep(struct sink *k, const void *data, size_t len, char *err)
 	int rc;
 
 	if (k->n == LOAD_MAX) {
-		snprintf(err, NPF_TMPL_ERR,
+		snprintf(err, NPF_TXGEN_TMPL_ERR,
 			"more than %u packets: replay such a file with --pcap instead", LOAD_MAX);
 		return -ERANGE;
 	}
-	more = reallocarray(k->ts, k->n + 1, sizeof(struct npf_tmpl *));
+	more = reallocarray(k->ts, k->n + 1, sizeof(struct npf_txgen_tmpl *));
 	if (!more) {
-		snprintf(err, NPF_TMPL_ERR, "out of memory");
+		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	k->ts = more;
-	rc = npf_tmpl_from_bytes(data, len, &k->ts[k->n], err);
+	rc = npf_txgen_tmpl_from_bytes(data, len, &k->ts[k->n], err);
 	k->n += !rc;
 	return rc;
 }
@@ -134,10 +134,10 @@ static int load_savefile(const char *path, struct sink *k, char *err)
 {
 	struct npf_savefile *s;
 	char why[NPF_SAVEFILE_ERR];
-	int rc = npf_source_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, why);
+	int rc = npf_txgen_source_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, why);
 
 	if (rc) {
-		snprintf(err, NPF_TMPL_ERR, "%.250s", why);
+		snprintf(err, NPF_TXGEN_TMPL_ERR, "%.250s", why);
 		return rc;
 	}
 	for (size_t i = k->first - 1; i < s->n_packets && i < k->last && !rc; i++)
@@ -160,10 +160,10 @@ static int load_hex(const char *path, struct sink *k, char *err)
 		npf_autofree uint8_t *data = NULL;
 		size_t data_len;
 
-		rc = npf_hex_parse(s, len, &data, &data_len);
+		rc = npf_txgen_hex_parse(s, len, &data, &data_len);
 		if (rc)
-			snprintf(err, NPF_TMPL_ERR, "%.150s: packet %lu is not hex digits in pairs",
-				path, i + 1);
+			snprintf(err, NPF_TXGEN_TMPL_ERR,
+				"%.150s: packet %lu is not hex digits in pairs", path, i + 1);
 		else if (data_len && ++i >= k->first && i <= k->last) /* else only a comment */
 			rc = keep(k, data, data_len, err);
 	}
@@ -171,17 +171,17 @@ static int load_hex(const char *path, struct sink *k, char *err)
 }
 
 int npf_tmpl_load_file(const char *path, unsigned long first, unsigned long last,
-	struct npf_tmpl ***tsp, unsigned int *np, char *err)
+	struct npf_txgen_tmpl ***tsp, unsigned int *np, char *err)
 {
 	struct sink k = {.first = first, .last = last};
 	int rc = npf_savefile_is(path) ? load_savefile(path, &k, err) : load_hex(path, &k, err);
 
 	if (!rc && !k.n) {
-		snprintf(err, NPF_TMPL_ERR, "%.150s has no packet %lu", path, first);
+		snprintf(err, NPF_TXGEN_TMPL_ERR, "%.150s has no packet %lu", path, first);
 		rc = -ENODATA;
 	}
 	if (rc) {
-		npf_tmpl_list_free(k.ts, k.n);
+		npf_txgen_tmpl_list_free(k.ts, k.n);
 		return rc;
 	}
 	*tsp = k.ts;
@@ -189,9 +189,10 @@ int npf_tmpl_load_file(const char *path, unsigned long first, unsigned long last
 	return 0;
 }
 
-int npf_tmpl_read_file(const char *path, unsigned long n, uint8_t **datap, size_t *lenp, char *err)
+int npf_txgen_tmpl_read_file(
+	const char *path, unsigned long n, uint8_t **datap, size_t *lenp, char *err)
 {
-	struct npf_tmpl **ts;
+	struct npf_txgen_tmpl **ts;
 	unsigned int n_ts;
 	int rc = npf_tmpl_load_file(path, n, n, &ts, &n_ts, err);
 
@@ -199,6 +200,6 @@ int npf_tmpl_read_file(const char *path, unsigned long n, uint8_t **datap, size_
 		return rc;
 	*datap = npf_steal_ptr(&ts[0]->base);
 	*lenp = ts[0]->base_len;
-	npf_tmpl_list_free(ts, n_ts);
+	npf_txgen_tmpl_list_free(ts, n_ts);
 	return 0;
 }

@@ -13,13 +13,13 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint64_t npf_csum_add64(uint64_t sum, uint64_t be_value)
+static inline uint64_t npf_txgen_csum_add64(uint64_t sum, uint64_t be_value)
 {
 	return sum + (be_value >> 32) + (be_value & 0xffffffff);
 }
 
 /* Add bytes that start at an even offset; an odd last byte counts as padded with zero. */
-static inline uint64_t npf_csum_add(uint64_t sum, const void *data, size_t len)
+static inline uint64_t npf_txgen_csum_add(uint64_t sum, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 
@@ -28,7 +28,7 @@ static inline uint64_t npf_csum_add(uint64_t sum, const void *data, size_t len)
 	return len ? sum + ((uint64_t)*p << 8) : sum;
 }
 
-static inline uint16_t npf_csum_fold(uint64_t sum)
+static inline uint16_t npf_txgen_csum_fold(uint64_t sum)
 {
 	sum = (sum >> 32) + (sum & 0xffffffff);
 	sum = (sum >> 16) + (sum & 0xffff);

@@ -38,29 +38,29 @@ static bool find_file(const char *arg, char *path, size_t path_len, struct range
 }
 
 /* The digits of a whole packet, written out where a template or a file name could stand. */
-static int parse_text(const char *arg, struct npf_tmpl **tp, char *err)
+static int parse_text(const char *arg, struct npf_txgen_tmpl **tp, char *err)
 {
 	size_t len = strlen(arg), data_len;
 	npf_autofree uint8_t *data = NULL;
 
-	if (len >= 2 * NPF_TMPL_SIZE_MIN && strspn(arg, "0123456789abcdefABCDEF: ") == len &&
-		!npf_hex_parse(arg, len, &data, &data_len))
-		return npf_tmpl_from_bytes(data, data_len, tp, err);
-	return npf_tmpl_parse(arg, tp, err);
+	if (len >= 2 * NPF_TXGEN_TMPL_SIZE_MIN && strspn(arg, "0123456789abcdefABCDEF: ") == len &&
+		!npf_txgen_hex_parse(arg, len, &data, &data_len))
+		return npf_txgen_tmpl_from_bytes(data, data_len, tp, err);
+	return npf_txgen_tmpl_parse(arg, tp, err);
 }
 
-int npf_tmpl_load(const char *arg, struct npf_tmpl ***tsp, unsigned int *np, char *err)
+int npf_txgen_tmpl_load(const char *arg, struct npf_txgen_tmpl ***tsp, unsigned int *np, char *err)
 {
 	char path[4096];
 	struct range range;
-	struct npf_tmpl **ts;
+	struct npf_txgen_tmpl **ts;
 	int rc;
 
 	if (find_file(arg + (*arg == '@'), path, sizeof(path), &range))
 		return npf_tmpl_load_file(path, range.first, range.last, tsp, np, err);
-	ts = calloc(1, sizeof(struct npf_tmpl *));
+	ts = calloc(1, sizeof(struct npf_txgen_tmpl *));
 	if (!ts) {
-		snprintf(err, NPF_TMPL_ERR, "out of memory");
+		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	rc = parse_text(arg, &ts[0], err);

@@ -17,44 +17,45 @@ static uint64_t imix[] = {64, 594, 64, 64, 594, 64, 1514, 64, 594, 64, 64, 594};
 
 static_assert(sizeof(imix) == 12 * sizeof(imix[0]), "7 + 4 + 1");
 
-int npf_sizes_parse(const char *text, struct npf_values *v, char *err)
+int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, char *err)
 {
-	static const struct npf_values_rule rule = {
-		.scalar = NPF_SCALAR_UINT,
-		.max = NPF_TMPL_SIZE_MAX,
+	static const struct npf_txgen_values_rule rule = {
+		.scalar = NPF_TXGEN_SCALAR_UINT,
+		.max = NPF_TXGEN_TMPL_SIZE_MAX,
 		.random_min = 64,
 		.random_max = 1514,
 	};
 	npf_autofree char *copy = strdup(text);
-	struct npf_values got;
-	char why[NPF_TMPL_ERR / 2];
+	struct npf_txgen_values got;
+	char why[NPF_TXGEN_TMPL_ERR / 2];
 	int rc;
 
 	if (!copy) {
-		snprintf(err, NPF_TMPL_ERR, "out of memory");
+		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	if (!strcasecmp(text, "imix")) {
-		struct npf_values mix = {
-			.kind = NPF_VALUES_LIST,
+		struct npf_txgen_values mix = {
+			.kind = NPF_TXGEN_VALUES_LIST,
 			.count = NPF_ARRAY_LEN(imix),
 			.list = imix,
 		};
 
-		return npf_values_copy(&mix, v);
+		return npf_txgen_values_copy(&mix, v);
 	}
 	for (char *s = copy; *s; s++) {
 		if (*s == ',')
 			*s = '|';
 	}
-	rc = npf_values_parse(copy, &rule, &got, NULL, why, sizeof(why));
-	if (!rc && npf_values_min(&got) < NPF_TMPL_SIZE_MIN) {
-		npf_values_fini(&got);
-		snprintf(why, sizeof(why), "a frame has at least %d bytes", NPF_TMPL_SIZE_MIN);
+	rc = npf_txgen_values_parse(copy, &rule, &got, NULL, why, sizeof(why));
+	if (!rc && npf_txgen_values_min(&got) < NPF_TXGEN_TMPL_SIZE_MIN) {
+		npf_txgen_values_fini(&got);
+		snprintf(
+			why, sizeof(why), "a frame has at least %d bytes", NPF_TXGEN_TMPL_SIZE_MIN);
 		rc = -ERANGE;
 	}
 	if (rc) {
-		snprintf(err, NPF_TMPL_ERR,
+		snprintf(err, NPF_TXGEN_TMPL_ERR,
 			"size %.30s: %.120s (sizes are 64, 64,128, 64-1518, random:64-1518, "
 			"64x7|594x4 "
 			"or imix)",
@@ -65,46 +66,49 @@ int npf_sizes_parse(const char *text, struct npf_values *v, char *err)
 	return 0;
 }
 
-int npf_tmpl_set_size(struct npf_tmpl *t, const struct npf_values *sizes, char *err)
+int npf_txgen_tmpl_set_size(
+	struct npf_txgen_tmpl *t, const struct npf_txgen_values *sizes, char *err)
 {
-	struct npf_values copy;
+	struct npf_txgen_values copy;
 
-	if (npf_values_min(sizes) < t->hdr_len) {
-		snprintf(err, NPF_TMPL_ERR, "size %llu is too small: the headers take %u bytes",
-			(unsigned long long)npf_values_min(sizes), t->hdr_len);
+	if (npf_txgen_values_min(sizes) < t->hdr_len) {
+		snprintf(err, NPF_TXGEN_TMPL_ERR,
+			"size %llu is too small: the headers take %u bytes",
+			(unsigned long long)npf_txgen_values_min(sizes), t->hdr_len);
 		return -ERANGE;
 	}
-	if (npf_values_copy(sizes, &copy)) {
-		snprintf(err, NPF_TMPL_ERR, "out of memory");
+	if (npf_txgen_values_copy(sizes, &copy)) {
+		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
-	npf_values_fini(&t->size);
+	npf_txgen_values_fini(&t->size);
 	t->size = copy;
 	t->has_size = true;
 	t->tail = 0; /* the IP packet is to fill the frame */
 	return 0;
 }
 
-struct npf_tmpl *npf_tmpl_free(struct npf_tmpl *t)
+struct npf_txgen_tmpl *npf_txgen_tmpl_free(struct npf_txgen_tmpl *t)
 {
 	if (!t)
 		return NULL;
 	for (unsigned int i = 0; i < t->n_vary; i++)
-		npf_values_fini(&t->vary[i].values);
-	npf_values_fini(&t->size);
+		npf_txgen_values_fini(&t->vary[i].values);
+	npf_txgen_values_fini(&t->size);
 	free(t->payload_bytes);
 	free(t->base);
 	free(t);
 	return NULL;
 }
 
-int npf_tmpl_from_bytes(const void *data, size_t len, struct npf_tmpl **tp, char *err)
+int npf_txgen_tmpl_from_bytes(const void *data, size_t len, struct npf_txgen_tmpl **tp, char *err)
 {
-	struct npf_tmpl *t;
+	struct npf_txgen_tmpl *t;
 
-	if (len < NPF_TMPL_SIZE_MIN || len > NPF_TMPL_SIZE_MAX) {
-		snprintf(err, NPF_TMPL_ERR, "a packet of %zu bytes cannot be sent (%d to %d can)",
-			len, NPF_TMPL_SIZE_MIN, NPF_TMPL_SIZE_MAX);
+	if (len < NPF_TXGEN_TMPL_SIZE_MIN || len > NPF_TXGEN_TMPL_SIZE_MAX) {
+		snprintf(err, NPF_TXGEN_TMPL_ERR,
+			"a packet of %zu bytes cannot be sent (%d to %d can)", len,
+			NPF_TXGEN_TMPL_SIZE_MIN, NPF_TXGEN_TMPL_SIZE_MAX);
 		return -ERANGE;
 	}
 	t = calloc(1, sizeof(*t));
@@ -112,21 +116,21 @@ int npf_tmpl_from_bytes(const void *data, size_t len, struct npf_tmpl **tp, char
 		t->base = malloc(len);
 	if (!t || !t->base) {
 		free(t);
-		snprintf(err, NPF_TMPL_ERR, "out of memory");
+		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	memcpy(t->base, data, len);
 	t->base_len = len;
 	t->raw = t->verbatim = t->has_size = true;
-	npf_values_const(&t->size, len);
-	npf_tmpl_dissect(t);
+	npf_txgen_values_const(&t->size, len);
+	npf_txgen_tmpl_dissect(t);
 	*tp = t;
 	return 0;
 }
 
-void npf_tmpl_list_free(struct npf_tmpl **ts, unsigned int n)
+void npf_txgen_tmpl_list_free(struct npf_txgen_tmpl **ts, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
-		npf_tmpl_free(ts[i]);
+		npf_txgen_tmpl_free(ts[i]);
 	free(ts);
 }

@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-struct npf_source {
-	struct npf_prog **progs;
+struct npf_txgen_source {
+	struct npf_txgen_prog **progs;
 	uint32_t *weights;
 	unsigned int n_progs;
 	unsigned int n_queues;
@@ -23,7 +23,7 @@ struct npf_source {
 	uint64_t base_ns; /* of the present round */
 };
 
-static int add_savefile(struct npf_source *s, const struct npf_source_conf *conf)
+static int add_savefile(struct npf_txgen_source *s, const struct npf_txgen_source_conf *conf)
 {
 	const struct npf_savefile *f = conf->savefile;
 
@@ -37,17 +37,18 @@ static int add_savefile(struct npf_source *s, const struct npf_source_conf *conf
 	return 0;
 }
 
-static int add_templates(struct npf_source *s, const struct npf_source_conf *conf, char *err)
+static int add_templates(
+	struct npf_txgen_source *s, const struct npf_txgen_source_conf *conf, char *err)
 {
 	bool alone = conf->n_tmpls == 1;
 
-	s->progs = calloc(conf->n_tmpls, sizeof(struct npf_prog *));
+	s->progs = calloc(conf->n_tmpls, sizeof(struct npf_txgen_prog *));
 	s->weights = calloc(conf->n_tmpls, sizeof(*s->weights));
 	if (!s->progs || !s->weights)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < conf->n_tmpls; i++) {
 		uint32_t weight = conf->weights && !alone ? NPF_MAX(conf->weights[i], 1u) : 1;
-		struct npf_prog_conf pc = {
+		struct npf_txgen_prog_conf pc = {
 			.at = alone ? conf->queue : (uint64_t)conf->queue * weight,
 			.stride = alone ? conf->n_queues : 1,
 			.seed = conf->seed + i,
@@ -56,88 +57,91 @@ static int add_templates(struct npf_source *s, const struct npf_source_conf *con
 			.hw_csum = conf->hw_csum,
 		};
 		uint16_t len;
-		int rc = npf_prog_new(conf->tmpls[i], &pc, &s->progs[i], err);
+		int rc = npf_txgen_prog_new(conf->tmpls[i], &pc, &s->progs[i], err);
 
 		if (rc)
 			return rc;
 		s->n_progs++;
 		s->weights[i] = weight;
-		npf_prog_image(s->progs[i], &len);
+		npf_txgen_prog_image(s->progs[i], &len);
 		s->max_len = NPF_MAX(s->max_len, len);
 	}
 	s->left = s->weights[0];
 	return 0;
 }
 
-int npf_source_new(const struct npf_source_conf *conf, struct npf_source **sp, char *err)
+int npf_txgen_source_new(
+	const struct npf_txgen_source_conf *conf, struct npf_txgen_source **sp, char *err)
 {
-	struct npf_source *s = calloc(1, sizeof(*s));
+	struct npf_txgen_source *s = calloc(1, sizeof(*s));
 	int rc;
 
 	if (!s) {
-		snprintf(err, NPF_TMPL_ERR, "out of memory");
+		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	s->n_queues = conf->n_queues;
 	rc = conf->savefile ? add_savefile(s, conf) : add_templates(s, conf, err);
 	if (rc) {
 		if (rc == -ENOMEM)
-			snprintf(err, NPF_TMPL_ERR, "out of memory");
-		npf_source_free(s);
+			snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
+		npf_txgen_source_free(s);
 		return rc;
 	}
 	*sp = s;
 	return 0;
 }
 
-int npf_source_load(const char *path, size_t limit, struct npf_savefile **sp, char *err)
+int npf_txgen_source_load(const char *path, size_t limit, struct npf_savefile **sp, char *err)
 {
 	const struct npf_savefile_want want = {
 		.limit = limit,
-		.min_len = NPF_TMPL_SIZE_MIN,
-		.max_len = NPF_TMPL_SIZE_MAX,
+		.min_len = NPF_TXGEN_TMPL_SIZE_MIN,
+		.max_len = NPF_TXGEN_TMPL_SIZE_MAX,
 	};
 
 	return npf_savefile_load(path, &want, sp, err);
 }
 
-struct npf_source *npf_source_free(struct npf_source *s)
+struct npf_txgen_source *npf_txgen_source_free(struct npf_txgen_source *s)
 {
 	if (!s)
 		return NULL;
 	for (unsigned int i = 0; i < s->n_progs; i++)
-		npf_prog_free(s->progs[i]);
+		npf_txgen_prog_free(s->progs[i]);
 	free(s->progs);
 	free(s->weights);
 	free(s);
 	return NULL;
 }
 
-uint16_t npf_source_max_len(const struct npf_source *s)
+uint16_t npf_txgen_source_max_len(const struct npf_txgen_source *s)
 {
 	return s->max_len;
 }
 
-unsigned int npf_source_n_progs(const struct npf_source *s)
+unsigned int npf_txgen_source_n_progs(const struct npf_txgen_source *s)
 {
 	return s->n_progs;
 }
 
-struct npf_prog *npf_source_prog(struct npf_source *s, unsigned int i)
+struct npf_txgen_prog *npf_txgen_source_prog(struct npf_txgen_source *s, unsigned int i)
 {
 	return s->progs[i];
 }
 
-static void next_prog(struct npf_source *s)
+static void next_prog(struct npf_txgen_source *s)
 {
 	if (s->n_queues > 1)
-		npf_prog_skip(s->progs[s->prog], (uint64_t)(s->n_queues - 1) * s->weights[s->prog]);
+		npf_txgen_prog_skip(
+			s->progs[s->prog], (uint64_t)(s->n_queues - 1) * s->weights[s->prog]);
 	if (++s->prog == s->n_progs)
 		s->prog = 0;
 	s->left = s->weights[s->prog];
 }
 
-unsigned int npf_source_take(struct npf_source *s, unsigned int max, unsigned int *progp)
+unsigned int npf_txgen_source_take(
+	struct npf_txgen_source *s, unsigned int max, unsigned int *progp)
 {
 	unsigned int n;
 
@@ -153,7 +157,7 @@ unsigned int npf_source_take(struct npf_source *s, unsigned int max, unsigned in
 	return n;
 }
 
-const struct npf_saved *npf_source_saved(struct npf_source *s, uint64_t *offset_ns)
+const struct npf_saved *npf_txgen_source_saved(struct npf_txgen_source *s, uint64_t *offset_ns)
 {
 	const struct npf_saved *p = &s->file->packets[s->pos];
 

@@ -12,9 +12,9 @@
 #include "txgen/packet/program.h"
 #include "replay/replay.h"
 
-struct npf_source_conf {
-	struct npf_tmpl *const *tmpls; /* n_tmpls of them; must outlive the source */
-	const uint32_t *weights;       /* n_tmpls, or NULL: 1 each */
+struct npf_txgen_source_conf {
+	struct npf_txgen_tmpl *const *tmpls; /* n_tmpls of them; must outlive the source */
+	const uint32_t *weights;             /* n_tmpls, or NULL: 1 each */
 	unsigned int n_tmpls;
 	const struct npf_savefile *savefile; /* in place of templates */
 	unsigned int queue;
@@ -25,34 +25,36 @@ struct npf_source_conf {
 	bool hw_csum;
 };
 
-struct npf_source;
+struct npf_txgen_source;
 
 /* Load a savefile of which all can be sent: packets too short or too long are left out and counted,
  * and a file cut off in a packet counts up to there. As npf_savefile_load(). */
-int npf_source_load(const char *path, size_t limit, struct npf_savefile **sp, char *err);
+int npf_txgen_source_load(const char *path, size_t limit, struct npf_savefile **sp, char *err);
 
-/* Return: 0; -ERANGE, -ENOMEM with a text in err (NPF_TMPL_ERR bytes). */
-int npf_source_new(const struct npf_source_conf *conf, struct npf_source **sp, char *err);
-struct npf_source *npf_source_free(struct npf_source *s);
+/* Return: 0; -ERANGE, -ENOMEM with a text in err (NPF_TXGEN_TMPL_ERR bytes). */
+int npf_txgen_source_new(
+	const struct npf_txgen_source_conf *conf, struct npf_txgen_source **sp, char *err);
+struct npf_txgen_source *npf_txgen_source_free(struct npf_txgen_source *s);
 
 /* Longest frame it sends; how many programs it has (0: a savefile). */
-uint16_t npf_source_max_len(const struct npf_source *s);
-unsigned int npf_source_n_progs(const struct npf_source *s);
-struct npf_prog *npf_source_prog(struct npf_source *s, unsigned int i);
+uint16_t npf_txgen_source_max_len(const struct npf_txgen_source *s);
+unsigned int npf_txgen_source_n_progs(const struct npf_txgen_source *s);
+struct npf_txgen_prog *npf_txgen_source_prog(struct npf_txgen_source *s, unsigned int i);
 
 /*
- * npf_source_take - templates: which program makes the next packets, and how many in a row.
+ * npf_txgen_source_take - templates: which program makes the next packets, and how many in a row.
  * @max:   most that are wanted
  * @progp: set to the program's index
  * Return: how many (>= 1); the caller runs the program for exactly so many.
  */
-unsigned int npf_source_take(struct npf_source *s, unsigned int max, unsigned int *progp);
+unsigned int npf_txgen_source_take(
+	struct npf_txgen_source *s, unsigned int max, unsigned int *progp);
 
 /*
- * npf_source_saved - savefile: the next packet.
+ * npf_txgen_source_saved - savefile: the next packet.
  * @offset_ns: when it is due, from the first packet of the first round, as the file tells; after
  *             the last packet a round lasts one mean gap more. Never decreases.
  */
-const struct npf_saved *npf_source_saved(struct npf_source *s, uint64_t *offset_ns);
+const struct npf_saved *npf_txgen_source_saved(struct npf_txgen_source *s, uint64_t *offset_ns);
 
 #endif

@@ -14,20 +14,20 @@
 
 static const cyaml_schema_field_t stream_fields[] = {
 	CYAML_FIELD_STRING_PTR(
-		"packet", CYAML_FLAG_POINTER, struct npf_stream, packet, 1, CYAML_UNLIMITED),
-	CYAML_FIELD_STRING_PTR("size", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct npf_stream,
-		size, 1, CYAML_UNLIMITED),
-	CYAML_FIELD_UINT("weight", CYAML_FLAG_OPTIONAL, struct npf_stream, weight),
+		"packet", CYAML_FLAG_POINTER, struct npf_txgen_stream, packet, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_STRING_PTR("size", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+		struct npf_txgen_stream, size, 1, CYAML_UNLIMITED),
+	CYAML_FIELD_UINT("weight", CYAML_FLAG_OPTIONAL, struct npf_txgen_stream, weight),
 	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_value_t stream_value = {
-	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_stream, stream_fields),
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_txgen_stream, stream_fields),
 };
 
 #define TEXT_FIELD(name)                                                                           \
 	CYAML_FIELD_STRING_PTR(#name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,                    \
-		struct npf_streamfile, name, 1, CYAML_UNLIMITED)
+		struct npf_txgen_streamfile, name, 1, CYAML_UNLIMITED)
 
 static const cyaml_schema_field_t file_fields[] = {
 	TEXT_FIELD(rate),
@@ -36,18 +36,18 @@ static const cyaml_schema_field_t file_fields[] = {
 	TEXT_FIELD(size),
 	TEXT_FIELD(train),
 	TEXT_FIELD(gap),
-	CYAML_FIELD_UINT("seed", CYAML_FLAG_OPTIONAL, struct npf_streamfile, seed),
-	CYAML_FIELD_SEQUENCE("streams", CYAML_FLAG_POINTER, struct npf_streamfile, streams,
+	CYAML_FIELD_UINT("seed", CYAML_FLAG_OPTIONAL, struct npf_txgen_streamfile, seed),
+	CYAML_FIELD_SEQUENCE("streams", CYAML_FLAG_POINTER, struct npf_txgen_streamfile, streams,
 		&stream_value, 1, 65536),
 	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_value_t file_value = {
-	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct npf_streamfile, file_fields),
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct npf_txgen_streamfile, file_fields),
 };
 
 struct log {
-	char text[NPF_STREAMFILE_ERR];
+	char text[NPF_TXGEN_STREAMFILE_ERR];
 	size_t len;
 };
 
@@ -80,26 +80,26 @@ static const cyaml_config_t *config(struct log *l)
 	return &c;
 }
 
-int npf_streamfile_load(const char *path, struct npf_streamfile **fp, char *err)
+int npf_txgen_streamfile_load(const char *path, struct npf_txgen_streamfile **fp, char *err)
 {
 	struct log l = {.len = 0};
-	struct npf_streamfile *f = NULL;
+	struct npf_txgen_streamfile *f = NULL;
 	cyaml_err_t rc = cyaml_load_file(path, config(&l), &file_value, (cyaml_data_t **)&f, NULL);
 
 	if (rc != CYAML_OK) {
-		snprintf(err, NPF_STREAMFILE_ERR, "%.150s: %s%s%.250s", path, cyaml_strerror(rc),
-			l.len ? ": " : "", l.text);
+		snprintf(err, NPF_TXGEN_STREAMFILE_ERR, "%.150s: %s%s%.250s", path,
+			cyaml_strerror(rc), l.len ? ": " : "", l.text);
 		return rc == CYAML_ERR_FILE_OPEN ? -ENOENT : -EINVAL;
 	}
 	if (!f) { /* an empty document is no error to libcyaml */
-		snprintf(err, NPF_STREAMFILE_ERR, "%.150s: there is nothing in it", path);
+		snprintf(err, NPF_TXGEN_STREAMFILE_ERR, "%.150s: there is nothing in it", path);
 		return -EINVAL;
 	}
 	*fp = f;
 	return 0;
 }
 
-struct npf_streamfile *npf_streamfile_free(struct npf_streamfile *f)
+struct npf_txgen_streamfile *npf_txgen_streamfile_free(struct npf_txgen_streamfile *f)
 {
 	struct log l = {.len = 0};
 

@@ -14,14 +14,14 @@
 
 #include "base/base.h"
 
-struct npf_stream {
+struct npf_txgen_stream {
 	char *packet;    /* a template or a file, as --packet takes it */
 	char *size;      /* or NULL */
 	uint32_t weight; /* packets in a row; 0 = 1 */
 };
 
 /* Texts are NULL when not given; they mean what the options of the same names do. */
-struct npf_streamfile {
+struct npf_txgen_streamfile {
 	char *rate;
 	char *count;
 	char *duration;
@@ -29,17 +29,17 @@ struct npf_streamfile {
 	char *train;
 	char *gap;
 	uint64_t seed;
-	struct npf_stream *streams;
+	struct npf_txgen_stream *streams;
 	uint32_t streams_count; /* named as libcyaml wants it */
 };
 
-#define NPF_STREAMFILE_ERR 512
+#define NPF_TXGEN_STREAMFILE_ERR 512
 
 /*
- * npf_streamfile_load - read and check the file's form; unknown keys are errors.
+ * npf_txgen_streamfile_load - read and check the file's form; unknown keys are errors.
  * Return: 0, or -errno with a text (where possible with a line number) in err.
  */
-int npf_streamfile_load(const char *path, struct npf_streamfile **fp, char *err);
-struct npf_streamfile *npf_streamfile_free(struct npf_streamfile *f);
+int npf_txgen_streamfile_load(const char *path, struct npf_txgen_streamfile **fp, char *err);
+struct npf_txgen_streamfile *npf_txgen_streamfile_free(struct npf_txgen_streamfile *f);
 
 #endif

@@ -22,7 +22,7 @@ struct part {
 	char *name;
 	char *args;  /* what the parentheses hold, or NULL */
 	char *value; /* of name=value */
-	int layer;   /* enum npf_layer, or -1 */
+	int layer;   /* enum npf_txgen_layer, or -1 */
 	int index;   /* of t->layers */
 };
 
@@ -31,7 +31,7 @@ static NPF_PRINTF(3, 4) int fail(char *err, int rc, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(err, NPF_TMPL_ERR, fmt, ap);
+	vsnprintf(err, NPF_TXGEN_TMPL_ERR, fmt, ap);
 	va_end(ap);
 	return rc;
 }
@@ -95,22 +95,22 @@ static int parse_part(char *s, struct part *p, char *err)
 	return 0;
 }
 
-static int add_layer(struct npf_tmpl *t, enum npf_layer kind, char *err)
+static int add_layer(struct npf_txgen_tmpl *t, enum npf_txgen_layer kind, char *err)
 {
-	const struct npf_layer_def *def = &npf_layers[kind];
+	const struct npf_txgen_layer_def *def = &npf_txgen_layers[kind];
 	uint8_t *base;
 
-	if (t->n_layers == NPF_TMPL_LAYERS)
-		return fail(err, -EINVAL, "more than %d headers", NPF_TMPL_LAYERS);
+	if (t->n_layers == NPF_TXGEN_TMPL_LAYERS)
+		return fail(err, -EINVAL, "more than %d headers", NPF_TXGEN_TMPL_LAYERS);
 	base = realloc(t->base, t->base_len + def->size);
 	if (!base)
 		return fail(err, -ENOMEM, "out of memory");
 	memcpy(base + t->base_len, def->defaults, def->size);
 	t->layers[t->n_layers] =
-		(struct npf_tmpl_layer){.kind = (uint8_t)kind, .off = (uint16_t)t->base_len};
-	if (kind == NPF_LAYER_IP4 || kind == NPF_LAYER_IP6)
+		(struct npf_txgen_tmpl_layer){.kind = (uint8_t)kind, .off = (uint16_t)t->base_len};
+	if (kind == NPF_TXGEN_LAYER_IP4 || kind == NPF_TXGEN_LAYER_IP6)
 		t->l3 = (int)t->n_layers;
-	if (npf_layer_is_l4((int)kind))
+	if (npf_txgen_layer_is_l4((int)kind))
 		t->l4 = (int)t->n_layers;
 	t->n_layers++;
 	t->base = base;
@@ -120,7 +120,7 @@ static int add_layer(struct npf_tmpl *t, enum npf_layer kind, char *err)
 }
 
 /* The headers in order, with those that a later one needs put in before it. */
-static int lay_out(struct npf_tmpl *t, struct part *parts, unsigned int n, char *err)
+static int lay_out(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, char *err)
 {
 	unsigned int rank = 0;
 	int rc;
@@ -130,37 +130,42 @@ static int lay_out(struct npf_tmpl *t, struct part *parts, unsigned int n, char 
 
 		if (kind < 0)
 			continue;
-		if (kind != NPF_LAYER_ETH && !t->n_layers) {
-			rc = add_layer(t, NPF_LAYER_ETH, err);
+		if (kind != NPF_TXGEN_LAYER_ETH && !t->n_layers) {
+			rc = add_layer(t, NPF_TXGEN_LAYER_ETH, err);
 			if (rc)
 				return rc;
 			rank = 2;
 		}
-		if (npf_layer_is_l4(kind) && t->l3 < 0 &&
-			t->layers[t->n_layers - 1].kind != NPF_LAYER_ARP) {
-			rc = add_layer(
-				t, kind == NPF_LAYER_ICMP6 ? NPF_LAYER_IP6 : NPF_LAYER_IP4, err);
+		if (npf_txgen_layer_is_l4(kind) && t->l3 < 0 &&
+			t->layers[t->n_layers - 1].kind != NPF_TXGEN_LAYER_ARP) {
+			rc = add_layer(t,
+				kind == NPF_TXGEN_LAYER_ICMP6 ? NPF_TXGEN_LAYER_IP6
+							      : NPF_TXGEN_LAYER_IP4,
+				err);
 			if (rc)
 				return rc;
 			rank = 3;
 		}
-		if (npf_layers[kind].rank < rank || (kind == NPF_LAYER_ETH && t->n_layers) ||
-			(kind != NPF_LAYER_VLAN && npf_layers[kind].rank == rank && rank > 2) ||
-			(t->n_layers && t->layers[t->n_layers - 1].kind == NPF_LAYER_ARP))
-			return fail(err, -EINVAL, "%s cannot follow %s", npf_layers[kind].name,
-				t->n_layers ? npf_layers[t->layers[t->n_layers - 1].kind].name
+		if (npf_txgen_layers[kind].rank < rank ||
+			(kind == NPF_TXGEN_LAYER_ETH && t->n_layers) ||
+			(kind != NPF_TXGEN_LAYER_VLAN && npf_txgen_layers[kind].rank == rank &&
+				rank > 2) ||
+			(t->n_layers && t->layers[t->n_layers - 1].kind == NPF_TXGEN_LAYER_ARP))
+			return fail(err, -EINVAL, "%s cannot follow %s",
+				npf_txgen_layers[kind].name,
+				t->n_layers ? npf_txgen_layers[t->layers[t->n_layers - 1].kind].name
 					    : "nothing");
-		rank = npf_layers[kind].rank;
+		rank = npf_txgen_layers[kind].rank;
 		parts[i].index = (int)t->n_layers;
-		rc = add_layer(t, (enum npf_layer)kind, err);
+		rc = add_layer(t, (enum npf_txgen_layer)kind, err);
 		if (rc)
 			return rc;
 	}
-	return t->n_layers ? 0 : add_layer(t, NPF_LAYER_ETH, err);
+	return t->n_layers ? 0 : add_layer(t, NPF_TXGEN_LAYER_ETH, err);
 }
 
 /* On raw bytes a header's name means the first (or next) of that kind that is there. */
-static int find_layers(struct npf_tmpl *t, struct part *parts, unsigned int n, char *err)
+static int find_layers(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, char *err)
 {
 	unsigned int from = 0;
 
@@ -192,32 +197,34 @@ static uint64_t get_word(const uint8_t *at, unsigned int width)
 	return v;
 }
 
-static uint8_t sums_of(const struct npf_tmpl *t, int kind, const struct npf_field_def *f)
+static uint8_t sums_of(
+	const struct npf_txgen_tmpl *t, int kind, const struct npf_txgen_field_def *f)
 {
-	bool pseudo = f->pseudo && t->l4 >= 0 && t->layers[t->l4].kind != NPF_LAYER_ICMP;
-	uint8_t sums = pseudo ? NPF_SUM_L4 | NPF_SUM_PSEUDO : 0;
+	bool pseudo = f->pseudo && t->l4 >= 0 && t->layers[t->l4].kind != NPF_TXGEN_LAYER_ICMP;
+	uint8_t sums = pseudo ? NPF_TXGEN_SUM_L4 | NPF_TXGEN_SUM_PSEUDO : 0;
 
-	if (f->self == NPF_AUTO_CSUM)
+	if (f->self == NPF_TXGEN_AUTO_CSUM)
 		return 0;
-	if (kind == NPF_LAYER_IP4)
-		sums |= NPF_SUM_IP;
-	else if (npf_layer_is_l4(kind))
-		sums |= NPF_SUM_L4;
+	if (kind == NPF_TXGEN_LAYER_IP4)
+		sums |= NPF_TXGEN_SUM_IP;
+	else if (npf_txgen_layer_is_l4(kind))
+		sums |= NPF_TXGEN_SUM_L4;
 	return sums;
 }
 
-static void mark_given(struct npf_tmpl *t, int kind, const struct npf_field_def *f, uint16_t off)
+static void mark_given(
+	struct npf_txgen_tmpl *t, int kind, const struct npf_txgen_field_def *f, uint16_t off)
 {
-	bool l4 = npf_layer_is_l4(kind);
+	bool l4 = npf_txgen_layer_is_l4(kind);
 
 	switch (f->self) {
-	case NPF_AUTO_LEN:
+	case NPF_TXGEN_AUTO_LEN:
 		*(l4 ? &t->keep_l4_len : &t->keep_ip_len) = true;
 		break;
-	case NPF_AUTO_CSUM:
+	case NPF_TXGEN_AUTO_CSUM:
 		*(l4 ? &t->keep_l4_csum : &t->keep_ip_csum) = true;
 		break;
-	case NPF_AUTO_SRC_MAC:
+	case NPF_TXGEN_AUTO_SRC_MAC:
 		for (unsigned int i = 0; i < t->n_mac; i++) {
 			if (t->mac_off[i] == off)
 				t->mac_off[i] = t->mac_off[--t->n_mac];
@@ -228,25 +235,26 @@ static void mark_given(struct npf_tmpl *t, int kind, const struct npf_field_def 
 	}
 }
 
-static int set_field(struct npf_tmpl *t, const struct npf_tmpl_layer *layer,
-	const struct npf_field_def *f, const char *text, char *err)
+static int set_field(struct npf_txgen_tmpl *t, const struct npf_txgen_tmpl_layer *layer,
+	const struct npf_txgen_field_def *f, const char *text, char *err)
 {
-	struct npf_values_rule rule = {
+	struct npf_txgen_values_rule rule = {
 		.scalar = f->scalar,
 		.max = f->bits == 64 ? UINT64_MAX : (1ull << f->bits) - 1,
 		.random_min = f->random_min,
 		.random_max = f->random_max,
 	};
-	char why[NPF_TMPL_ERR / 2];
-	struct npf_values v;
+	char why[NPF_TXGEN_TMPL_ERR / 2];
+	struct npf_txgen_values v;
 	uint64_t high = 0, mask;
 	uint16_t off = layer->off + f->off;
 	uint8_t width = f->width;
-	int rc = npf_values_parse(text, &rule, &v, &high, why, sizeof(why));
+	int rc = npf_txgen_values_parse(text, &rule, &v, &high, why, sizeof(why));
 
 	if (rc)
-		return fail(err, rc, "%s(%s=...): %s", npf_layers[layer->kind].name, f->name, why);
-	if (f->self == NPF_AUTO_TPID)
+		return fail(err, rc, "%s(%s=...): %s", npf_txgen_layers[layer->kind].name, f->name,
+			why);
+	if (f->self == NPF_TXGEN_AUTO_TPID)
 		off = layer->off - 2; /* the type field of the header before */
 	if (width == 16) {
 		put_word(t->base + off, 8, high);
@@ -256,26 +264,26 @@ static int set_field(struct npf_tmpl *t, const struct npf_tmpl_layer *layer,
 	mask = rule.max << f->shift;
 	put_word(t->base + off, width,
 		(get_word(t->base + off, width) & ~mask) |
-			(npf_values_vary(&v) ? 0 : v.first << f->shift));
+			(npf_txgen_values_vary(&v) ? 0 : v.first << f->shift));
 	mark_given(t, layer->kind, f, off);
-	if (!npf_values_vary(&v))
+	if (!npf_txgen_values_vary(&v))
 		return 0;
 
 	for (unsigned int i = 0; i < t->n_vary; i++) {
-		const struct npf_vary *o = &t->vary[i];
+		const struct npf_txgen_vary *o = &t->vary[i];
 
 		if (o->off == off &&
 			(o->width != width || (((1ull << o->bits) - 1) << o->shift & mask))) {
-			npf_values_fini(&v);
+			npf_txgen_values_fini(&v);
 			return fail(err, -EINVAL, "%s(%s=...): varies twice",
-				npf_layers[layer->kind].name, f->name);
+				npf_txgen_layers[layer->kind].name, f->name);
 		}
 	}
-	if (t->n_vary == NPF_TMPL_VARY) {
-		npf_values_fini(&v);
-		return fail(err, -EINVAL, "more than %d varying fields", NPF_TMPL_VARY);
+	if (t->n_vary == NPF_TXGEN_TMPL_VARY) {
+		npf_txgen_values_fini(&v);
+		return fail(err, -EINVAL, "more than %d varying fields", NPF_TXGEN_TMPL_VARY);
 	}
-	t->vary[t->n_vary++] = (struct npf_vary){
+	t->vary[t->n_vary++] = (struct npf_txgen_vary){
 		.off = off,
 		.width = width,
 		.shift = f->shift,
@@ -287,15 +295,15 @@ static int set_field(struct npf_tmpl *t, const struct npf_tmpl_layer *layer,
 	return 0;
 }
 
-static int set_fields(struct npf_tmpl *t, const struct part *p, char *err)
+static int set_fields(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 {
-	const struct npf_tmpl_layer *layer = &t->layers[p->index];
-	const struct npf_layer_def *def = &npf_layers[layer->kind];
+	const struct npf_txgen_tmpl_layer *layer = &t->layers[p->index];
+	const struct npf_txgen_layer_def *def = &npf_txgen_layers[layer->kind];
 	char *arg = p->args;
 
 	while (arg && *trim(arg)) {
 		char *next = cut(arg, ','), *eq = strchr(arg, '=');
-		const struct npf_field_def *f;
+		const struct npf_txgen_field_def *f;
 		int rc;
 
 		if (!eq)
@@ -303,9 +311,9 @@ static int set_fields(struct npf_tmpl *t, const struct part *p, char *err)
 				err, -EINVAL, "%s(%s): write field=value", def->name, trim(arg));
 		*eq = '\0';
 		arg = trim(arg);
-		f = npf_field_find((enum npf_layer)layer->kind, arg, strlen(arg));
+		f = npf_txgen_field_find((enum npf_txgen_layer)layer->kind, arg, strlen(arg));
 		if (!f) {
-			char names[NPF_TMPL_ERR / 2] = "";
+			char names[NPF_TXGEN_TMPL_ERR / 2] = "";
 			size_t at = 0;
 
 			for (unsigned int i = 0; i < def->n_fields; i++)
@@ -322,51 +330,51 @@ static int set_fields(struct npf_tmpl *t, const struct part *p, char *err)
 	return 0;
 }
 
-static int set_payload(struct npf_tmpl *t, char *text, char *err)
+static int set_payload(struct npf_txgen_tmpl *t, char *text, char *err)
 {
 	size_t len = strlen(text);
 
 	if (!strcasecmp(text, "zero")) {
-		t->payload = NPF_PAYLOAD_ZERO;
+		t->payload = NPF_TXGEN_PAYLOAD_ZERO;
 	} else if (!strcasecmp(text, "inc")) {
-		t->payload = NPF_PAYLOAD_COUNT;
+		t->payload = NPF_TXGEN_PAYLOAD_COUNT;
 	} else if (!strcasecmp(text, "random")) {
-		t->payload = NPF_PAYLOAD_RANDOM;
+		t->payload = NPF_TXGEN_PAYLOAD_RANDOM;
 	} else if (len > 2 && text[0] == '"' && text[len - 1] == '"') {
 		t->payload_bytes = (uint8_t *)strndup(text + 1, len - 2);
 		t->payload_len = len - 2;
-		t->payload = NPF_PAYLOAD_BYTES;
+		t->payload = NPF_TXGEN_PAYLOAD_BYTES;
 	} else if (!strncasecmp(text, "hex:", 4) &&
-		   !npf_hex_parse(text + 4, len - 4, &t->payload_bytes, &t->payload_len) &&
+		   !npf_txgen_hex_parse(text + 4, len - 4, &t->payload_bytes, &t->payload_len) &&
 		   t->payload_len) {
-		t->payload = NPF_PAYLOAD_BYTES;
+		t->payload = NPF_TXGEN_PAYLOAD_BYTES;
 	} else {
 		return fail(err, -EINVAL,
 			"payload=%.60s: write zero, inc, random, hex:0123ab or \"text\"", text);
 	}
-	return t->payload == NPF_PAYLOAD_BYTES && !t->payload_bytes
+	return t->payload == NPF_TXGEN_PAYLOAD_BYTES && !t->payload_bytes
 		       ? fail(err, -ENOMEM, "out of memory")
 		       : 0;
 }
 
-static int set_option(struct npf_tmpl *t, const struct part *p, char *err)
+static int set_option(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 {
-	struct npf_values sizes;
+	struct npf_txgen_values sizes;
 	int rc;
 
 	if (!strcasecmp(p->name, "payload"))
 		return set_payload(t, p->value, err);
-	rc = npf_sizes_parse(p->value, &sizes, err);
+	rc = npf_txgen_sizes_parse(p->value, &sizes, err);
 	if (rc)
 		return rc;
 	t->has_size = false;
-	rc = npf_tmpl_set_size(t, &sizes, err);
-	npf_values_fini(&sizes);
+	rc = npf_txgen_tmpl_set_size(t, &sizes, err);
+	npf_txgen_values_fini(&sizes);
 	return rc;
 }
 
 /* raw(hex=...) or raw(file=NAME,n=N) */
-static int take_raw(struct npf_tmpl *t, const struct part *p, char *err)
+static int take_raw(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 {
 	char *arg = p->args, *file = NULL, *hex = NULL;
 	unsigned long n = 1;
@@ -395,20 +403,20 @@ static int take_raw(struct npf_tmpl *t, const struct part *p, char *err)
 	if (!file == !hex)
 		return fail(err, -EINVAL, "raw: write raw(hex=...) or raw(file=NAME,n=1)");
 	if (file)
-		rc = npf_tmpl_read_file(file, n, &t->base, &t->base_len, err);
-	else if (npf_hex_parse(hex, strlen(hex), &t->base, &t->base_len))
+		rc = npf_txgen_tmpl_read_file(file, n, &t->base, &t->base_len, err);
+	else if (npf_txgen_hex_parse(hex, strlen(hex), &t->base, &t->base_len))
 		rc = fail(err, -EINVAL, "raw(hex=...): pairs of hex digits are wanted");
 	if (rc)
 		return rc;
-	if (t->base_len < NPF_TMPL_SIZE_MIN || t->base_len > NPF_TMPL_SIZE_MAX)
+	if (t->base_len < NPF_TXGEN_TMPL_SIZE_MIN || t->base_len > NPF_TXGEN_TMPL_SIZE_MAX)
 		return fail(err, -ERANGE, "a packet of %zu bytes cannot be sent (%d to %d can)",
-			t->base_len, NPF_TMPL_SIZE_MIN, NPF_TMPL_SIZE_MAX);
+			t->base_len, NPF_TXGEN_TMPL_SIZE_MIN, NPF_TXGEN_TMPL_SIZE_MAX);
 	t->raw = true;
-	npf_tmpl_dissect(t);
+	npf_txgen_tmpl_dissect(t);
 	return 0;
 }
 
-static int build(struct npf_tmpl *t, struct part *parts, unsigned int n, char *err)
+static int build(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, char *err)
 {
 	bool raw = !strcasecmp(parts[0].name, "raw");
 	int rc;
@@ -421,7 +429,7 @@ static int build(struct npf_tmpl *t, struct part *parts, unsigned int n, char *e
 					"'%.40s=' is neither size= nor payload=", parts[i].name);
 			continue;
 		}
-		parts[i].layer = npf_layer_find(parts[i].name, strlen(parts[i].name));
+		parts[i].layer = npf_txgen_layer_find(parts[i].name, strlen(parts[i].name));
 		if (parts[i].layer < 0)
 			return fail(err, -EINVAL,
 				"no header '%.40s'; there are: eth vlan arp ip ip6 udp tcp icmp "
@@ -434,9 +442,9 @@ static int build(struct npf_tmpl *t, struct part *parts, unsigned int n, char *e
 	if (rc)
 		return rc;
 	if (!raw) {
-		npf_tmpl_chain(t);
+		npf_txgen_tmpl_chain(t);
 		t->mac_off[t->n_mac++] = 6;
-		if (t->layers[t->n_layers - 1].kind == NPF_LAYER_ARP)
+		if (t->layers[t->n_layers - 1].kind == NPF_TXGEN_LAYER_ARP)
 			t->mac_off[t->n_mac++] = t->layers[t->n_layers - 1].off + 8;
 	}
 	for (unsigned int i = 0; i < n && !rc; i++) {
@@ -447,21 +455,21 @@ static int build(struct npf_tmpl *t, struct part *parts, unsigned int n, char *e
 		if (parts[i].value)
 			rc = set_option(t, &parts[i], err);
 	}
-	if (!rc && !t->has_size && !raw && t->hdr_len > NPF_TMPL_SIZE_DEFAULT)
-		npf_values_const(&t->size, t->hdr_len);
+	if (!rc && !t->has_size && !raw && t->hdr_len > NPF_TXGEN_TMPL_SIZE_DEFAULT)
+		npf_txgen_values_const(&t->size, t->hdr_len);
 	if (!rc && raw) {
 		t->verbatim = n == 1;
 		if (!t->has_size)
-			npf_values_const(&t->size, t->base_len);
+			npf_txgen_values_const(&t->size, t->base_len);
 		t->has_size = true;
 	}
 	return rc;
 }
 
-int npf_tmpl_parse(const char *text, struct npf_tmpl **tp, char *err)
+int npf_txgen_tmpl_parse(const char *text, struct npf_txgen_tmpl **tp, char *err)
 {
 	npf_autofree char *copy = strdup(text);
-	struct npf_tmpl *t = calloc(1, sizeof(*t));
+	struct npf_txgen_tmpl *t = calloc(1, sizeof(*t));
 	struct part parts[PARTS_MAX];
 	unsigned int n = 0;
 	int rc = 0;
@@ -471,7 +479,7 @@ int npf_tmpl_parse(const char *text, struct npf_tmpl **tp, char *err)
 		return fail(err, -ENOMEM, "out of memory");
 	}
 	t->l3 = t->l4 = -1;
-	npf_values_const(&t->size, NPF_TMPL_SIZE_DEFAULT);
+	npf_txgen_values_const(&t->size, NPF_TXGEN_TMPL_SIZE_DEFAULT);
 	if (strlen(text) > TEXT_MAX)
 		rc = fail(err, -EINVAL, "a template has at most %d characters", TEXT_MAX);
 	for (char *s = copy, *next; s && !rc; s = next) {
@@ -484,7 +492,7 @@ int npf_tmpl_parse(const char *text, struct npf_tmpl **tp, char *err)
 	if (!rc)
 		rc = build(t, parts, n, err);
 	if (rc) {
-		npf_tmpl_free(t);
+		npf_txgen_tmpl_free(t);
 		return rc;
 	}
 	*tp = t;

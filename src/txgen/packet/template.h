@@ -18,43 +18,43 @@
 
 #include "txgen/packet/layers.h"
 
-#define NPF_TMPL_SIZE_MIN     14
-#define NPF_TMPL_SIZE_MAX     65000 /* mbuf data rooms are 16 bits, headroom included */
-#define NPF_TMPL_SIZE_DEFAULT 64
-#define NPF_TMPL_LAYERS       16
-#define NPF_TMPL_VARY         32
-#define NPF_TMPL_ERR          256
+#define NPF_TXGEN_TMPL_SIZE_MIN     14
+#define NPF_TXGEN_TMPL_SIZE_MAX     65000 /* mbuf data rooms are 16 bits, headroom included */
+#define NPF_TXGEN_TMPL_SIZE_DEFAULT 64
+#define NPF_TXGEN_TMPL_LAYERS       16
+#define NPF_TXGEN_TMPL_VARY         32
+#define NPF_TXGEN_TMPL_ERR          256
 
 /* Which checksums a varying field counts in. */
-#define NPF_SUM_IP     0x1u
-#define NPF_SUM_L4     0x2u
-#define NPF_SUM_PSEUDO 0x4u
+#define NPF_TXGEN_SUM_IP     0x1u
+#define NPF_TXGEN_SUM_L4     0x2u
+#define NPF_TXGEN_SUM_PSEUDO 0x4u
 
-struct npf_vary {
+struct npf_txgen_vary {
 	uint16_t off;      /* of the word in the frame */
 	uint8_t width;     /* of the word: 1, 2, 4, 6 or 8 bytes */
 	uint8_t shift;     /* of the value in the word */
 	uint8_t bits;      /* of the value; fewer than the word's: the rest is kept */
-	uint8_t sums;      /* NPF_SUM_* */
+	uint8_t sums;      /* NPF_TXGEN_SUM_* */
 	uint8_t sum_shift; /* 8 when a single byte is the upper half of a checksum's word */
-	struct npf_values values;
+	struct npf_txgen_values values;
 };
 
-enum npf_payload {
-	NPF_PAYLOAD_ZERO,
-	NPF_PAYLOAD_COUNT,  /* 0, 1, 2, ... */
-	NPF_PAYLOAD_RANDOM, /* noise, the same in every packet */
-	NPF_PAYLOAD_BYTES,  /* given bytes, repeated */
+enum npf_txgen_payload {
+	NPF_TXGEN_PAYLOAD_ZERO,
+	NPF_TXGEN_PAYLOAD_COUNT,  /* 0, 1, 2, ... */
+	NPF_TXGEN_PAYLOAD_RANDOM, /* noise, the same in every packet */
+	NPF_TXGEN_PAYLOAD_BYTES,  /* given bytes, repeated */
 };
 
-struct npf_tmpl_layer {
-	uint8_t kind; /* enum npf_layer */
+struct npf_txgen_tmpl_layer {
+	uint8_t kind; /* enum npf_txgen_layer */
 	uint16_t off;
 };
 
-struct npf_tmpl {
-	struct npf_tmpl_layer layers[NPF_TMPL_LAYERS];
-	struct npf_vary vary[NPF_TMPL_VARY];
+struct npf_txgen_tmpl {
+	struct npf_txgen_tmpl_layer layers[NPF_TXGEN_TMPL_LAYERS];
+	struct npf_txgen_vary vary[NPF_TXGEN_TMPL_VARY];
 	unsigned int n_layers;
 	unsigned int n_vary;
 	int l3;           /* index of the IPv4 or IPv6 header, or -1 */
@@ -74,62 +74,64 @@ struct npf_tmpl {
 	uint16_t mac_off[2]; /* where the port's own address goes; n_mac of them */
 	unsigned int n_mac;
 
-	struct npf_values size;
-	enum npf_payload payload;
+	struct npf_txgen_values size;
+	enum npf_txgen_payload payload;
 	uint8_t *payload_bytes; /* BYTES; owned */
 	size_t payload_len;
 };
 
 /*
- * npf_tmpl_parse - read one template.
- * @err: NPF_TMPL_ERR bytes; on failure what is wrong and what would be right
+ * npf_txgen_tmpl_parse - read one template.
+ * @err: NPF_TXGEN_TMPL_ERR bytes; on failure what is wrong and what would be right
  * Owns:   *tp is the caller's.
  * Return: 0, -EINVAL, -ERANGE, -ENOMEM, or what opening a file said.
  */
-int npf_tmpl_parse(const char *text, struct npf_tmpl **tp, char *err);
-struct npf_tmpl *npf_tmpl_free(struct npf_tmpl *t);
+int npf_txgen_tmpl_parse(const char *text, struct npf_txgen_tmpl **tp, char *err);
+struct npf_txgen_tmpl *npf_txgen_tmpl_free(struct npf_txgen_tmpl *t);
 
 /* A template that is just these bytes. Return: 0, -ERANGE (too short or long), -ENOMEM. */
-int npf_tmpl_from_bytes(const void *data, size_t len, struct npf_tmpl **tp, char *err);
+int npf_txgen_tmpl_from_bytes(const void *data, size_t len, struct npf_txgen_tmpl **tp, char *err);
 
 /*
- * npf_tmpl_load - templates from what a command line gives: the text of a template, a packet in
- * hex digits, or the name of a file of hex digits or of a savefile, of which all packets (FILE),
+ * npf_txgen_tmpl_load - templates from what a command line gives: the text of a template, a packet
+ * in hex digits, or the name of a file of hex digits or of a savefile, of which all packets (FILE),
  * the third (FILE#3) or some (FILE#3-7) are taken. Owns: *tsp is an array of *np templates, both
- * the caller's: npf_tmpl_list_free().
+ * the caller's: npf_txgen_tmpl_list_free().
  */
-int npf_tmpl_load(const char *arg, struct npf_tmpl ***tsp, unsigned int *np, char *err);
-void npf_tmpl_list_free(struct npf_tmpl **ts, unsigned int n);
+int npf_txgen_tmpl_load(const char *arg, struct npf_txgen_tmpl ***tsp, unsigned int *np, char *err);
+void npf_txgen_tmpl_list_free(struct npf_txgen_tmpl **ts, unsigned int n);
 
 /*
- * npf_tmpl_set_size - sizes for a template that names none.
+ * npf_txgen_tmpl_set_size - sizes for a template that names none.
  * Return: 0, -ERANGE when the headers need more or a frame cannot be so long, -ENOMEM.
  */
-int npf_tmpl_set_size(struct npf_tmpl *t, const struct npf_values *sizes, char *err);
+int npf_txgen_tmpl_set_size(
+	struct npf_txgen_tmpl *t, const struct npf_txgen_values *sizes, char *err);
 
 /* Sizes as in --size: a number, a list (commas or bars), MIN-MAX, random:MIN-MAX, or imix. */
-int npf_sizes_parse(const char *text, struct npf_values *v, char *err);
+int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, char *err);
 
 /* Find the headers in raw bytes and fill in layers, l3, l4, hdr_len and tail (dissect.c). */
-void npf_tmpl_dissect(struct npf_tmpl *t);
+void npf_txgen_tmpl_dissect(struct npf_txgen_tmpl *t);
 
 /* Write into each laid-out header which protocol follows. */
-void npf_tmpl_chain(struct npf_tmpl *t);
+void npf_txgen_tmpl_chain(struct npf_txgen_tmpl *t);
 
 /* Digits in pairs, white space, ':' and '-' between; '#' begins a comment (bytes.c).
  * Return: 0 (*lenp may be 0) or -EINVAL, -ENOMEM; *datap is the caller's. */
-int npf_hex_parse(const char *text, size_t text_len, uint8_t **datap, size_t *lenp);
+int npf_txgen_hex_parse(const char *text, size_t text_len, uint8_t **datap, size_t *lenp);
 
 /*
  * npf_tmpl_load_file - templates from packets @first to @last (from 1; ~0: to the end) of a
- * savefile or a hex file (bytes.c). Owns: as npf_tmpl_load(). Return: 0, -ENODATA (there are no
+ * savefile or a hex file (bytes.c). Owns: as npf_txgen_tmpl_load(). Return: 0, -ENODATA (there are no
  * such packets), -ERANGE (too many, or of a length that cannot be sent), -EINVAL, -ENOMEM, or the
  * error of opening the file.
  */
 int npf_tmpl_load_file(const char *path, unsigned long first, unsigned long last,
-	struct npf_tmpl ***tsp, unsigned int *np, char *err);
+	struct npf_txgen_tmpl ***tsp, unsigned int *np, char *err);
 
 /* The bytes of `raw(file=...)`: of packet n (from 1) of a savefile, or of a hex file. */
-int npf_tmpl_read_file(const char *path, unsigned long n, uint8_t **datap, size_t *lenp, char *err);
+int npf_txgen_tmpl_read_file(
+	const char *path, unsigned long n, uint8_t **datap, size_t *lenp, char *err);
 
 #endif

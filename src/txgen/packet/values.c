@@ -23,7 +23,7 @@ struct scalar {
 };
 
 struct parser {
-	const struct npf_values_rule *rule;
+	const struct npf_txgen_values_rule *rule;
 	char *err;
 	size_t err_len;
 };
@@ -93,11 +93,11 @@ static int parse_flags(const char *s, uint64_t *v)
 static int parse_scalar(struct parser *p, const char *s, size_t len, struct scalar *out)
 {
 	static const char *const what[] = {
-		[NPF_SCALAR_UINT] = "a number",
-		[NPF_SCALAR_MAC] = "a MAC address",
-		[NPF_SCALAR_IP4] = "an IPv4 address",
-		[NPF_SCALAR_IP6] = "an IPv6 address",
-		[NPF_SCALAR_FLAGS] = "TCP flags (letters FSRPAUEC or a number)",
+		[NPF_TXGEN_SCALAR_UINT] = "a number",
+		[NPF_TXGEN_SCALAR_MAC] = "a MAC address",
+		[NPF_TXGEN_SCALAR_IP4] = "an IPv4 address",
+		[NPF_TXGEN_SCALAR_IP6] = "an IPv6 address",
+		[NPF_TXGEN_SCALAR_FLAGS] = "TCP flags (letters FSRPAUEC or a number)",
 	};
 	char text[SCALAR_LEN];
 	uint8_t addr[16];
@@ -112,13 +112,13 @@ static int parse_scalar(struct parser *p, const char *s, size_t len, struct scal
 	text[len] = '\0';
 
 	switch (p->rule->scalar) {
-	case NPF_SCALAR_UINT:
+	case NPF_TXGEN_SCALAR_UINT:
 		rc = parse_uint(text, &out->value);
 		break;
-	case NPF_SCALAR_MAC:
+	case NPF_TXGEN_SCALAR_MAC:
 		rc = parse_mac(text, &out->value);
 		break;
-	case NPF_SCALAR_FLAGS:
+	case NPF_TXGEN_SCALAR_FLAGS:
 		rc = parse_flags(text, &out->value);
 		break;
 	default:
@@ -128,11 +128,11 @@ static int parse_scalar(struct parser *p, const char *s, size_t len, struct scal
 
 			*slash = '\0';
 			if (parse_uint(slash + 1, &bits) ||
-				bits > (p->rule->scalar == NPF_SCALAR_IP4 ? 32 : 128))
+				bits > (p->rule->scalar == NPF_TXGEN_SCALAR_IP4 ? 32 : 128))
 				return fail(p, -EINVAL, "'/%s' is not a prefix length", slash + 1);
 			out->prefix = (int)bits;
 		}
-		if (p->rule->scalar == NPF_SCALAR_IP4) {
+		if (p->rule->scalar == NPF_TXGEN_SCALAR_IP4) {
 			rc = inet_pton(AF_INET, text, addr) == 1 ? 0 : -EINVAL;
 			out->value = load_be64(addr) >> 32;
 		} else {
@@ -148,15 +148,15 @@ static int parse_scalar(struct parser *p, const char *s, size_t len, struct scal
 	return 0;
 }
 
-static int parse_prefix(struct parser *p, const struct scalar *a, struct npf_values *v)
+static int parse_prefix(struct parser *p, const struct scalar *a, struct npf_txgen_values *v)
 {
-	int bits = (p->rule->scalar == NPF_SCALAR_IP4 ? 32 : 128) - a->prefix;
+	int bits = (p->rule->scalar == NPF_TXGEN_SCALAR_IP4 ? 32 : 128) - a->prefix;
 
 	if (bits > 62)
 		return fail(p, -ERANGE,
 			"a prefix of more than 2^62 addresses cannot be stepped through");
-	*v = (struct npf_values){
-		.kind = NPF_VALUES_RANGE,
+	*v = (struct npf_txgen_values){
+		.kind = NPF_TXGEN_VALUES_RANGE,
 		.first = a->value & ~((1ull << bits) - 1),
 		.step = 1,
 		.count = 1ull << bits,
@@ -165,7 +165,7 @@ static int parse_prefix(struct parser *p, const struct scalar *a, struct npf_val
 }
 
 /* A '-' or '/' inside no scalar of ours; MAC and IPv6 addresses use ':' only. */
-static int parse_range(struct parser *p, const char *s, struct npf_values *v, uint64_t *high)
+static int parse_range(struct parser *p, const char *s, struct npf_txgen_values *v, uint64_t *high)
 {
 	size_t first_len = strcspn(s, "-");
 	const char *rest = s + first_len;
@@ -179,7 +179,7 @@ static int parse_range(struct parser *p, const char *s, struct npf_values *v, ui
 	if (!*rest) {
 		if (a.prefix >= 0)
 			return parse_prefix(p, &a, v);
-		npf_values_const(v, a.value);
+		npf_txgen_values_const(v, a.value);
 		return 0;
 	}
 	rest++;
@@ -216,8 +216,8 @@ static int parse_range(struct parser *p, const char *s, struct npf_values *v, ui
 	if (span / step >= 1ull << 62)
 		return fail(
 			p, -ERANGE, "a range of more than 2^62 values cannot be stepped through");
-	*v = (struct npf_values){
-		.kind = span / step ? NPF_VALUES_RANGE : NPF_VALUES_CONST,
+	*v = (struct npf_txgen_values){
+		.kind = span / step ? NPF_TXGEN_VALUES_RANGE : NPF_TXGEN_VALUES_CONST,
 		.first = a.value,
 		.step = a.value <= b.value ? step : -step,
 		.count = span / step + 1,
@@ -226,29 +226,29 @@ static int parse_range(struct parser *p, const char *s, struct npf_values *v, ui
 	return 0;
 }
 
-static int parse_random(struct parser *p, const char *s, struct npf_values *v, uint64_t *high)
+static int parse_random(struct parser *p, const char *s, struct npf_txgen_values *v, uint64_t *high)
 {
 	uint64_t min = p->rule->random_min, max = p->rule->random_max;
 
 	*high = 0;
 	if (*s == ':') {
-		struct npf_values range = {0};
+		struct npf_txgen_values range = {0};
 		int rc = parse_range(p, s + 1, &range, high);
 
 		if (rc)
 			return rc;
-		if (range.kind != NPF_VALUES_RANGE || range.step != 1 || range.start)
+		if (range.kind != NPF_TXGEN_VALUES_RANGE || range.step != 1 || range.start)
 			return fail(
 				p, -EINVAL, "'random%s': a plain ascending range must follow", s);
 		min = range.first;
 		max = range.first + range.count - 1;
 	} else if (*s) {
 		return fail(p, -EINVAL, "'random%s': write random or random:MIN-MAX", s);
-	} else if (p->rule->scalar == NPF_SCALAR_IP6) {
+	} else if (p->rule->scalar == NPF_TXGEN_SCALAR_IP6) {
 		*high = 0x2001000200000000ull; /* 2001:2::/48, RFC 5180: benchmarking */
 	}
-	*v = (struct npf_values){
-		.kind = NPF_VALUES_RANDOM,
+	*v = (struct npf_txgen_values){
+		.kind = NPF_TXGEN_VALUES_RANDOM,
 		.first = min,
 		.count = max - min + 1,
 	};
@@ -256,9 +256,9 @@ static int parse_random(struct parser *p, const char *s, struct npf_values *v, u
 }
 
 /* Items separated by '|', each with an optional weight "x7" (numbers only). */
-static int parse_list(struct parser *p, const char *s, struct npf_values *v, uint64_t *high)
+static int parse_list(struct parser *p, const char *s, struct npf_txgen_values *v, uint64_t *high)
 {
-	npf_autofree uint64_t *list = malloc(NPF_VALUES_LIST_MAX * sizeof(*list));
+	npf_autofree uint64_t *list = malloc(NPF_TXGEN_VALUES_LIST_MAX * sizeof(*list));
 	uint64_t count = 0;
 
 	if (!list)
@@ -272,7 +272,7 @@ static int parse_list(struct parser *p, const char *s, struct npf_values *v, uin
 
 		if (x && s[0] == '0' && x == s + 1) /* the x of 0x1f is no weight */
 			x = memchr(x + 1, 'x', len - 2);
-		if (p->rule->scalar == NPF_SCALAR_UINT && x) {
+		if (p->rule->scalar == NPF_TXGEN_SCALAR_UINT && x) {
 			char *end;
 
 			weight = strtoull(x + 1, &end, 10);
@@ -288,33 +288,33 @@ static int parse_list(struct parser *p, const char *s, struct npf_values *v, uin
 			return fail(p, -EINVAL, "'%.*s' does not fit the list's first item",
 				(int)len, s);
 		*high = a.high;
-		if (weight > NPF_VALUES_LIST_MAX - count)
+		if (weight > NPF_TXGEN_VALUES_LIST_MAX - count)
 			return fail(p, -ERANGE, "a list has at most %d items, weights counted",
-				NPF_VALUES_LIST_MAX);
+				NPF_TXGEN_VALUES_LIST_MAX);
 		while (weight--)
 			list[count++] = a.value;
 		if (!s[len])
 			break;
 		s += len + 1;
 	}
-	*v = (struct npf_values){.kind = NPF_VALUES_LIST, .count = count};
+	*v = (struct npf_txgen_values){.kind = NPF_TXGEN_VALUES_LIST, .count = count};
 	v->list = npf_steal_ptr(&list);
 	return 0;
 }
 
-static bool is_list(const struct npf_values_rule *rule, const char *s)
+static bool is_list(const struct npf_txgen_values_rule *rule, const char *s)
 {
 	if (strchr(s, '|'))
 		return true;
-	return rule->scalar == NPF_SCALAR_UINT && strlen(s) > 2 && isdigit((unsigned char)*s) &&
-	       strchr(s + 2, 'x') && !strpbrk(s, "-+@");
+	return rule->scalar == NPF_TXGEN_SCALAR_UINT && strlen(s) > 2 &&
+	       isdigit((unsigned char)*s) && strchr(s + 2, 'x') && !strpbrk(s, "-+@");
 }
 
-int npf_values_parse(const char *text, const struct npf_values_rule *rule, struct npf_values *v,
-	uint64_t *high, char *err, size_t err_len)
+int npf_txgen_values_parse(const char *text, const struct npf_txgen_values_rule *rule,
+	struct npf_txgen_values *v, uint64_t *high, char *err, size_t err_len)
 {
 	struct parser p = {rule, err, err_len};
-	struct npf_values got = {0};
+	struct npf_txgen_values got = {0};
 	uint64_t got_high = 0;
 	int rc;
 
@@ -332,47 +332,47 @@ int npf_values_parse(const char *text, const struct npf_values_rule *rule, struc
 	return 0;
 }
 
-void npf_values_fini(struct npf_values *v)
+void npf_txgen_values_fini(struct npf_txgen_values *v)
 {
 	free(v->list);
-	*v = (struct npf_values){0};
+	*v = (struct npf_txgen_values){0};
 }
 
-int npf_values_copy(const struct npf_values *from, struct npf_values *to)
+int npf_txgen_values_copy(const struct npf_txgen_values *from, struct npf_txgen_values *to)
 {
 	*to = *from;
-	if (from->kind != NPF_VALUES_LIST)
+	if (from->kind != NPF_TXGEN_VALUES_LIST)
 		return 0;
 	to->list = malloc(from->count * sizeof(*to->list));
 	if (!to->list) {
-		*to = (struct npf_values){0};
+		*to = (struct npf_txgen_values){0};
 		return -ENOMEM;
 	}
 	memcpy(to->list, from->list, from->count * sizeof(*to->list));
 	return 0;
 }
 
-void npf_values_const(struct npf_values *v, uint64_t value)
+void npf_txgen_values_const(struct npf_txgen_values *v, uint64_t value)
 {
-	*v = (struct npf_values){.kind = NPF_VALUES_CONST, .first = value, .count = 1};
+	*v = (struct npf_txgen_values){.kind = NPF_TXGEN_VALUES_CONST, .first = value, .count = 1};
 }
 
-uint64_t npf_values_at(const struct npf_values *v, uint64_t i)
+uint64_t npf_txgen_values_at(const struct npf_txgen_values *v, uint64_t i)
 {
-	struct npf_cursor c;
+	struct npf_txgen_cursor c;
 
-	npf_cursor_init(&c, v, i, 1);
-	return npf_cursor_next(&c);
+	npf_txgen_cursor_init(&c, v, i, 1);
+	return npf_txgen_cursor_next(&c);
 }
 
-uint64_t npf_values_min(const struct npf_values *v)
+uint64_t npf_txgen_values_min(const struct npf_txgen_values *v)
 {
 	uint64_t last = v->first + (v->count - 1) * v->step, min;
 
 	switch (v->kind) {
-	case NPF_VALUES_RANGE:
+	case NPF_TXGEN_VALUES_RANGE:
 		return NPF_MIN(v->first, last);
-	case NPF_VALUES_LIST:
+	case NPF_TXGEN_VALUES_LIST:
 		min = v->list[0];
 		for (uint64_t i = 1; i < v->count; i++)
 			min = NPF_MIN(min, v->list[i]);
@@ -382,16 +382,16 @@ uint64_t npf_values_min(const struct npf_values *v)
 	}
 }
 
-uint64_t npf_values_max(const struct npf_values *v)
+uint64_t npf_txgen_values_max(const struct npf_txgen_values *v)
 {
 	uint64_t last = v->first + (v->count - 1) * v->step, max;
 
 	switch (v->kind) {
-	case NPF_VALUES_RANGE:
+	case NPF_TXGEN_VALUES_RANGE:
 		return NPF_MAX(v->first, last);
-	case NPF_VALUES_RANDOM:
+	case NPF_TXGEN_VALUES_RANDOM:
 		return v->first + v->count - 1;
-	case NPF_VALUES_LIST:
+	case NPF_TXGEN_VALUES_LIST:
 		max = v->list[0];
 		for (uint64_t i = 1; i < v->count; i++)
 			max = NPF_MAX(max, v->list[i]);
@@ -401,28 +401,29 @@ uint64_t npf_values_max(const struct npf_values *v)
 	}
 }
 
-void npf_cursor_init(struct npf_cursor *c, const struct npf_values *v, uint64_t at, uint64_t stride)
+void npf_txgen_cursor_init(
+	struct npf_txgen_cursor *c, const struct npf_txgen_values *v, uint64_t at, uint64_t stride)
 {
-	*c = (struct npf_cursor){
+	*c = (struct npf_txgen_cursor){
 		.kind = v->kind,
 		.count = v->count,
 		.first = v->first,
 		.step = v->step,
 		.list = v->list,
 	};
-	if (v->kind == NPF_VALUES_RANDOM) {
-		c->index = npf_mix64(v->seed) + at * NPF_MIX_STEP;
-		c->stride = stride * NPF_MIX_STEP;
-	} else if (v->kind != NPF_VALUES_CONST) {
+	if (v->kind == NPF_TXGEN_VALUES_RANDOM) {
+		c->index = npf_txgen_mix64(v->seed) + at * NPF_TXGEN_MIX_STEP;
+		c->stride = stride * NPF_TXGEN_MIX_STEP;
+	} else if (v->kind != NPF_TXGEN_VALUES_CONST) {
 		c->index = (v->start + at % v->count) % v->count;
 		c->stride = stride % v->count;
 	}
 }
 
-void npf_cursor_skip(struct npf_cursor *c, uint64_t n)
+void npf_txgen_cursor_skip(struct npf_txgen_cursor *c, uint64_t n)
 {
-	if (c->kind == NPF_VALUES_RANDOM)
-		c->index += n * NPF_MIX_STEP;
-	else if (c->kind != NPF_VALUES_CONST)
+	if (c->kind == NPF_TXGEN_VALUES_RANDOM)
+		c->index += n * NPF_TXGEN_MIX_STEP;
+	else if (c->kind != NPF_TXGEN_VALUES_CONST)
 		c->index = (c->index + n % c->count) % c->count;
 }

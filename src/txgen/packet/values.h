@@ -20,17 +20,17 @@
 
 #include "base/base.h"
 
-#define NPF_VALUES_LIST_MAX 4096
+#define NPF_TXGEN_VALUES_LIST_MAX 4096
 
-enum npf_values_kind {
-	NPF_VALUES_CONST,
-	NPF_VALUES_RANGE,
-	NPF_VALUES_LIST,
-	NPF_VALUES_RANDOM,
+enum npf_txgen_values_kind {
+	NPF_TXGEN_VALUES_CONST,
+	NPF_TXGEN_VALUES_RANGE,
+	NPF_TXGEN_VALUES_LIST,
+	NPF_TXGEN_VALUES_RANDOM,
 };
 
-struct npf_values {
-	enum npf_values_kind kind;
+struct npf_txgen_values {
+	enum npf_txgen_values_kind kind;
 	uint64_t first; /* the constant; value of index 0 of a range; least random value */
 	uint64_t step;  /* range: added per index, two's complement when it steps down */
 	uint64_t count; /* how many values; 0 with RANDOM: all 2^64 */
@@ -40,67 +40,67 @@ struct npf_values {
 };
 
 /* How the scalars of a field are spelt, and what `random` draws from. */
-enum npf_scalar {
-	NPF_SCALAR_UINT,
-	NPF_SCALAR_MAC,
-	NPF_SCALAR_IP4,
-	NPF_SCALAR_IP6,   /* 128 bits; the low 64 can vary */
-	NPF_SCALAR_FLAGS, /* TCP flags: letters FSRPAUEC, or a number */
+enum npf_txgen_scalar {
+	NPF_TXGEN_SCALAR_UINT,
+	NPF_TXGEN_SCALAR_MAC,
+	NPF_TXGEN_SCALAR_IP4,
+	NPF_TXGEN_SCALAR_IP6,   /* 128 bits; the low 64 can vary */
+	NPF_TXGEN_SCALAR_FLAGS, /* TCP flags: letters FSRPAUEC, or a number */
 };
 
-struct npf_values_rule {
-	enum npf_scalar scalar;
+struct npf_txgen_values_rule {
+	enum npf_txgen_scalar scalar;
 	uint64_t max; /* largest value allowed */
 	uint64_t random_min;
 	uint64_t random_max;
 };
 
 /*
- * npf_values_parse - read the spelling above.
+ * npf_txgen_values_parse - read the spelling above.
  * @high:  IP6 only: set to the upper 64 bits, which all values share; else may be NULL
  * @err:   err_len bytes; on failure a text that names what is wrong
- * Owns:   *v is the caller's, ended by npf_values_fini(); untouched on failure.
+ * Owns:   *v is the caller's, ended by npf_txgen_values_fini(); untouched on failure.
  * Return: 0 or -EINVAL, -ERANGE (a value above rule->max), -ENOMEM.
  */
-int npf_values_parse(const char *text, const struct npf_values_rule *rule, struct npf_values *v,
-	uint64_t *high, char *err, size_t err_len);
-void npf_values_fini(struct npf_values *v);
-int npf_values_copy(const struct npf_values *from, struct npf_values *to);
+int npf_txgen_values_parse(const char *text, const struct npf_txgen_values_rule *rule,
+	struct npf_txgen_values *v, uint64_t *high, char *err, size_t err_len);
+void npf_txgen_values_fini(struct npf_txgen_values *v);
+int npf_txgen_values_copy(const struct npf_txgen_values *from, struct npf_txgen_values *to);
 
-void npf_values_const(struct npf_values *v, uint64_t value);
+void npf_txgen_values_const(struct npf_txgen_values *v, uint64_t value);
 
 /* The value that packet i carries. For tests and set-up: divides. */
-uint64_t npf_values_at(const struct npf_values *v, uint64_t i);
-uint64_t npf_values_min(const struct npf_values *v);
-uint64_t npf_values_max(const struct npf_values *v);
+uint64_t npf_txgen_values_at(const struct npf_txgen_values *v, uint64_t i);
+uint64_t npf_txgen_values_min(const struct npf_txgen_values *v);
+uint64_t npf_txgen_values_max(const struct npf_txgen_values *v);
 
-static inline bool npf_values_vary(const struct npf_values *v)
+static inline bool npf_txgen_values_vary(const struct npf_txgen_values *v)
 {
-	return v->kind != NPF_VALUES_CONST;
+	return v->kind != NPF_TXGEN_VALUES_CONST;
 }
 
-/* Well-mixed 64 bits of a counter that goes up by NPF_MIX_STEP: both halves of one long
+/* Well-mixed 64 bits of a counter that goes up by NPF_TXGEN_MIX_STEP: both halves of one long
  * multiplication, as wyrand has it. */
-static inline uint64_t npf_mix64(uint64_t x)
+static inline uint64_t npf_txgen_mix64(uint64_t x)
 {
 	unsigned __int128 m = (unsigned __int128)x * (x ^ 0xe7037ed1a0b428dbull);
 
 	return (uint64_t)(m >> 64) ^ (uint64_t)m;
 }
 
-#define NPF_MIX_STEP 0xa0761d6478bd642full
+#define NPF_TXGEN_MIX_STEP 0xa0761d6478bd642full
 
 /* x, uniform over 2^64, scaled to 0..count-1 without a division; count 0 means 2^64. */
-static inline uint64_t npf_scale64(uint64_t x, uint64_t count)
+static inline uint64_t npf_txgen_scale64(uint64_t x, uint64_t count)
 {
 	return count ? (uint64_t)(((unsigned __int128)x * count) >> 64) : x;
 }
 
 /* Where a stream's reader stands in the values; steps by a fixed stride. */
-struct npf_cursor {
-	enum npf_values_kind kind;
-	uint64_t index;  /* range, list: < count. random: seed + i * NPF_MIX_STEP */
-	uint64_t stride; /* added per packet: < count, or a multiple of NPF_MIX_STEP */
+struct npf_txgen_cursor {
+	enum npf_txgen_values_kind kind;
+	uint64_t index;  /* range, list: < count. random: seed + i * NPF_TXGEN_MIX_STEP */
+	uint64_t stride; /* added per packet: < count, or a multiple of NPF_TXGEN_MIX_STEP */
 	uint64_t count;
 	uint64_t first;
 	uint64_t step;
@@ -108,24 +108,24 @@ struct npf_cursor {
 };
 
 /* Stand at packet @at, to advance by @stride packets. Lifetime: not beyond v's. */
-void npf_cursor_init(
-	struct npf_cursor *c, const struct npf_values *v, uint64_t at, uint64_t stride);
+void npf_txgen_cursor_init(
+	struct npf_txgen_cursor *c, const struct npf_txgen_values *v, uint64_t at, uint64_t stride);
 
 /* Advance by n packets instead of the stride. Divides: once per cycle of a sequence at most. */
-void npf_cursor_skip(struct npf_cursor *c, uint64_t n);
+void npf_txgen_cursor_skip(struct npf_txgen_cursor *c, uint64_t n);
 
 /* The value here, then step. */
-static inline uint64_t npf_cursor_next(struct npf_cursor *c)
+static inline uint64_t npf_txgen_cursor_next(struct npf_txgen_cursor *c)
 {
 	uint64_t i = c->index, next = i + c->stride;
 
 	switch (c->kind) {
-	case NPF_VALUES_CONST:
+	case NPF_TXGEN_VALUES_CONST:
 		return c->first;
-	case NPF_VALUES_RANDOM:
+	case NPF_TXGEN_VALUES_RANDOM:
 		c->index = next;
-		return c->first + npf_scale64(npf_mix64(i), c->count);
-	case NPF_VALUES_RANGE:
+		return c->first + npf_txgen_scale64(npf_txgen_mix64(i), c->count);
+	case NPF_TXGEN_VALUES_RANGE:
 		c->index = next >= c->count ? next - c->count : next;
 		return c->first + i * c->step;
 	default:

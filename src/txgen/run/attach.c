@@ -7,7 +7,7 @@
  * when the daemon says so; the first refusal ends the run, since what follows would fare no
  * better. No DPDK here, and no EAL needed.
  */
-#include "txgen/run/gen.h"
+#include "txgen/run/txgen.h"
 
 #include "base/clock.h"
 #include "txgen/packet/source.h"
@@ -26,7 +26,7 @@
 struct attached {
 	int fd;
 	struct npf_wire_port port;
-	struct npf_source *source;
+	struct npf_txgen_source *source;
 	const struct npf_savefile *savefile;
 	struct npf_txgen_pace pace;
 	bool paced, original;
@@ -43,15 +43,15 @@ struct attached {
 	unsigned int oldest, n_under_way;
 	uint32_t seq;
 	uint8_t *reply; /* NPF_WIRE_BUFLEN bytes */
-	struct npf_hist *off, *late;
+	struct npf_txgen_hist *off, *late;
 	uint64_t last_sent, last_due;
-	struct npf_result *res;
+	struct npf_txgen_result *res;
 	char *err;
 };
 
 static _Atomic bool stop_asked;
 
-void npf_gen_attach_stop(void)
+void npf_txgen_request_attach_stop(void)
 {
 	atomic_store_explicit(&stop_asked, true, memory_order_relaxed);
 }
@@ -70,30 +70,30 @@ static int open_port(struct attached *a, const char *socket, const char *port)
 
 	a->fd = npf_wire_open_daemon(socket, "npf-txgen", &hello, &call.err);
 	if (a->fd < 0) {
-		snprintf(a->err, NPF_GEN_ERR, "%s", call.err.text);
+		snprintf(a->err, NPF_TXGEN_ERR, "%s", call.err.text);
 		return a->fd;
 	}
 	if (snprintf(req.port, sizeof(req.port), "%s", port) >= (int)sizeof(req.port)) {
-		snprintf(a->err, NPF_GEN_ERR, "%.60s: no port has so long a name", port);
+		snprintf(a->err, NPF_TXGEN_ERR, "%.60s: no port has so long a name", port);
 		return -EINVAL;
 	}
 	rc = npf_wire_do(a->fd, &call);
 	if (rc) {
-		snprintf(a->err, NPF_GEN_ERR, "%s", call.err.text);
+		snprintf(a->err, NPF_TXGEN_ERR, "%s", call.err.text);
 		return rc;
 	}
 	a->port = rep.port;
 	setsockopt(a->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (!(a->port.flags & NPF_WIRE_PORT_SEND)) {
-		snprintf(a->err, NPF_GEN_ERR, "%s: sending through it is not allowed", port);
+		snprintf(a->err, NPF_TXGEN_ERR, "%s: sending through it is not allowed", port);
 		return -EPERM;
 	}
 	return 0;
 }
 
-static int make_source(struct attached *a, const struct npf_gen_run *run)
+static int make_source(struct attached *a, const struct npf_txgen_run_conf *run)
 {
-	struct npf_source_conf sc = {
+	struct npf_txgen_source_conf sc = {
 		.tmpls = run->tmpls,
 		.weights = run->weights,
 		.n_tmpls = run->n_tmpls,
@@ -102,28 +102,28 @@ static int make_source(struct attached *a, const struct npf_gen_run *run)
 		.seed = run->seed,
 		.mac = a->port.mac,
 	};
-	int rc = npf_source_new(&sc, &a->source, a->err);
+	int rc = npf_txgen_source_new(&sc, &a->source, a->err);
 
 	if (rc)
 		return rc;
 	a->savefile = run->savefile;
-	a->max_len = npf_source_max_len(a->source);
+	a->max_len = npf_txgen_source_max_len(a->source);
 	a->room = malloc((size_t)a->max_len * BURST);
 	a->reply = malloc(NPF_WIRE_BUFLEN);
 	a->off = malloc(sizeof(*a->off));
 	a->late = malloc(sizeof(*a->late));
 	if (!a->room || !a->reply || !a->off || !a->late) {
-		snprintf(a->err, NPF_GEN_ERR, "out of memory");
+		snprintf(a->err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
 	}
-	npf_hist_init(a->off);
-	npf_hist_init(a->late);
+	npf_txgen_hist_init(a->off);
+	npf_txgen_hist_init(a->late);
 	for (unsigned int i = 0; i < BURST; i++)
 		a->data[i] = a->room + (size_t)i * a->max_len;
 	return 0;
 }
 
-static int make_schedule(struct attached *a, const struct npf_gen_run *run)
+static int make_schedule(struct attached *a, const struct npf_txgen_run_conf *run)
 {
 	struct npf_txgen_pace_conf pc = {
 		.rate = run->rate,
@@ -136,7 +136,7 @@ static int make_schedule(struct attached *a, const struct npf_gen_run *run)
 
 	if (run->rate.kind == NPF_RATE_PERCENT) {
 		if (!a->port.speed) {
-			snprintf(a->err, NPF_GEN_ERR,
+			snprintf(a->err, NPF_TXGEN_ERR,
 				"%s does not tell its link's speed: give the rate in bps or pps",
 				a->port.name);
 			return -EINVAL;
@@ -165,23 +165,23 @@ static void make(struct attached *a)
 
 	for (unsigned int i = 0; a->savefile && i < n; i++) {
 		uint64_t offset_ns;
-		const struct npf_saved *k = npf_source_saved(a->source, &offset_ns);
+		const struct npf_saved *k = npf_txgen_source_saved(a->source, &offset_ns);
 
 		memcpy(a->data[i], a->savefile->data + k->off, k->len);
 		a->len[i] = (uint16_t)k->len;
 		a->due[i] = a->t0 + (uint64_t)((double)offset_ns / a->original_factor);
 	}
 	for (unsigned int at = 0, some, which; !a->savefile && at < n; at += some) {
-		struct npf_prog *p;
+		struct npf_txgen_prog *p;
 		const uint8_t *image;
 		uint16_t image_len;
 
-		some = npf_source_take(a->source, n - at, &which);
-		p = npf_source_prog(a->source, which);
-		image = npf_prog_image(p, &image_len);
+		some = npf_txgen_source_take(a->source, n - at, &which);
+		p = npf_txgen_source_prog(a->source, which);
+		image = npf_txgen_prog_image(p, &image_len);
 		for (unsigned int i = at; i < at + some; i++)
 			memcpy(a->data[i], image, image_len);
-		npf_prog_run(p, a->data + at, a->len + at, NULL, some);
+		npf_txgen_prog_run(p, a->data + at, a->len + at, NULL, some);
 	}
 	a->left -= n;
 	a->head = 0;
@@ -191,13 +191,13 @@ static void make(struct attached *a)
 /* One reply. Return: 0; -errno with a text when the daemon refused or is gone. */
 static int take_reply(struct attached *a)
 {
-	struct npf_port_result *p = &a->res->port[0];
+	struct npf_txgen_port_result *p = &a->res->port[0];
 	const struct npf_wire_send_reply *rep;
 	struct npf_wire_msg msg;
 	int rc = npf_wire_recv_msg(a->fd, a->reply, NPF_WIRE_BUFLEN, &msg);
 
 	if (rc <= 0) {
-		snprintf(a->err, NPF_GEN_ERR,
+		snprintf(a->err, NPF_TXGEN_ERR,
 			rc == -EAGAIN ? "the daemon does not answer" : "the daemon has gone");
 		return rc ? rc : -EPIPE;
 	}
@@ -205,13 +205,13 @@ static int take_reply(struct attached *a)
 	if (msg.hdr.status) {
 		const struct npf_wire_error *e = msg.body;
 
-		snprintf(a->err, NPF_GEN_ERR, "%.*s",
+		snprintf(a->err, NPF_TXGEN_ERR, "%.*s",
 			(int)NPF_MIN(msg.body_len, sizeof(e->text) - 1), e->text);
 		return msg.hdr.status < 0 ? msg.hdr.status : -EPROTO;
 	}
 	rep = msg.body;
 	if (msg.body_len < sizeof(*rep)) {
-		snprintf(a->err, NPF_GEN_ERR, "the daemon's reply makes no sense");
+		snprintf(a->err, NPF_TXGEN_ERR, "the daemon's reply makes no sense");
 		return -EPROTO;
 	}
 	if (rep->sent) {
@@ -241,7 +241,7 @@ static int offer(struct attached *a, unsigned int i)
 			a->fd, &hdr, &req, sizeof(req), a->data[i], a->len[i], NULL, 0);
 	if (rc) {
 		if (!*a->err)
-			snprintf(a->err, NPF_GEN_ERR, "the daemon has gone: %s", strerror(-rc));
+			snprintf(a->err, NPF_TXGEN_ERR, "the daemon has gone: %s", strerror(-rc));
 		return rc;
 	}
 	a->under_way[(a->oldest + a->n_under_way++) % WINDOW] = a->len[i];
@@ -252,11 +252,11 @@ static void record(struct attached *a, uint64_t now)
 {
 	uint64_t due = a->pace.due;
 
-	npf_hist_record(a->late, now - due);
+	npf_txgen_hist_record(a->late, now - due);
 	if (a->last_sent) {
 		int64_t off = (int64_t)((now - a->last_sent) - (due - a->last_due));
 
-		npf_hist_record(a->off, (uint64_t)(off < 0 ? -off : off));
+		npf_txgen_hist_record(a->off, (uint64_t)(off < 0 ? -off : off));
 	}
 	a->last_sent = now;
 	a->last_due = due;
@@ -288,7 +288,7 @@ static int send_all(struct attached *a)
 			break;
 		now = npf_clock_monotonic();
 		if (a->original)
-			npf_txgen_pace_at(&a->pace, a->due[a->head]);
+			npf_txgen_pace_set_due(&a->pace, a->due[a->head]);
 		if (now >= a->end && (!a->paced || a->pace.due >= a->end))
 			break;
 		if (a->end != UINT64_MAX && now >= a->end + LATE_NS) {
@@ -313,23 +313,23 @@ static int send_all(struct attached *a)
 static void detach(struct attached *a)
 {
 	npf_close(a->fd);
-	npf_source_free(a->source);
+	npf_txgen_source_free(a->source);
 	free(a->room);
 	free(a->reply);
 	free(a->off);
 	free(a->late);
 }
 
-int npf_gen_attach(const char *socket, const char *port, const struct npf_gen_run *run,
-	struct npf_result *res, char *err)
+int npf_txgen_attach(const char *socket, const char *port, const struct npf_txgen_run_conf *run,
+	struct npf_txgen_result *res, char *err)
 {
 	struct attached a = {.fd = -1, .res = res, .err = err};
 	int rc;
 
-	*res = (struct npf_result){.n_ports = 1};
+	*res = (struct npf_txgen_result){.n_ports = 1};
 	*err = '\0';
-	if (run->check || run->mode != NPF_GEN_TXONLY) {
-		snprintf(err, NPF_GEN_ERR,
+	if (run->check || run->mode != NPF_TXGEN_TXONLY) {
+		snprintf(err, NPF_TXGEN_ERR,
 			"through a daemon packets can only be sent: capture them with npf-run "
 			"tcpdump");
 		return -EINVAL;
@@ -352,8 +352,8 @@ int npf_gen_attach(const char *socket, const char *port, const struct npf_gen_ru
 		res->planned = a.left + (a.n_made - a.head) + res->sent + res->port[0].tx_drop;
 	res->generated = true;
 	res->paced = a.paced;
-	npf_times_from(&res->pacing, a.off, 1e9);
-	npf_times_from(&res->late, a.late, 1e9);
+	npf_txgen_times_from(&res->pacing, a.off, 1e9);
+	npf_txgen_times_from(&res->late, a.late, 1e9);
 	res->stopped = atomic_load_explicit(&stop_asked, memory_order_relaxed);
 	detach(&a);
 	return rc;

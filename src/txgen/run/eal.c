@@ -7,7 +7,7 @@
  * not come up with hugepages that looked free (others may have taken them meanwhile), the program
  * starts itself anew with --no-huge, as an EAL cannot be initialised twice.
  */
-#include "txgen/run/gen.h"
+#include "txgen/run/txgen.h"
 
 #include <dirent.h>
 #include <rte_eal.h>
@@ -96,7 +96,7 @@ static void again_without_hugepages(int argc, char **argv, int n_eal)
 	execv("/proc/self/exe", args);
 }
 
-int npf_gen_eal_init(int argc, char **argv, char *err)
+int npf_txgen_eal_init(int argc, char **argv, char *err)
 {
 	char *args[MAX_ARGS + 1];
 	int n_eal = 0, n = 0, rc;
@@ -105,7 +105,7 @@ int npf_gen_eal_init(int argc, char **argv, char *err)
 	while (n_eal + 1 < argc && strcmp(argv[n_eal + 1], "--"))
 		n_eal++;
 	if (n_eal > MAX_ARGS - 16) {
-		snprintf(err, NPF_GEN_ERR, "more than %d EAL arguments", MAX_ARGS - 16);
+		snprintf(err, NPF_TXGEN_ERR, "more than %d EAL arguments", MAX_ARGS - 16);
 		return -E2BIG;
 	}
 	for (int i = 0; i <= n_eal; i++)
@@ -136,14 +136,14 @@ int npf_gen_eal_init(int argc, char **argv, char *err)
 		rc = rte_errno ? -rte_errno : -EINVAL;
 		if (huge)
 			again_without_hugepages(argc, argv, n_eal);
-		snprintf(err, NPF_GEN_ERR, "the EAL does not start: %s (see its messages above)",
+		snprintf(err, NPF_TXGEN_ERR, "the EAL does not start: %s (see its messages above)",
 			rte_strerror(-rc));
 		return rc;
 	}
 	return n_eal + 1 < argc ? n_eal + 2 : argc;
 }
 
-void npf_gen_eal_fini(void)
+void npf_txgen_eal_fini(void)
 {
 	rte_eal_cleanup();
 }

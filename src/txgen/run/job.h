@@ -9,7 +9,7 @@
 #ifndef NPF_TXGEN_RUN_JOB_H
 #define NPF_TXGEN_RUN_JOB_H
 
-#include "txgen/run/gen.h"
+#include "txgen/run/txgen.h"
 #include "txgen/packet/source.h"
 #include "txgen/measure/track.h"
 
@@ -17,28 +17,28 @@
 #include <rte_mbuf_dyn.h>
 #include <stdatomic.h>
 
-#define NPF_RX_BURST 64
+#define NPF_TXGEN_RX_BURST 64
 
 /* Single writer, so a plain addition and a relaxed store do. */
-static inline void npf_counter_add(_Atomic uint64_t *c, uint64_t n)
+static inline void npf_txgen_counter_add(_Atomic uint64_t *c, uint64_t n)
 {
 	atomic_store_explicit(
 		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-static inline uint64_t npf_counter_get(const _Atomic uint64_t *c)
+static inline uint64_t npf_txgen_counter_get(const _Atomic uint64_t *c)
 {
 	return atomic_load_explicit(c, memory_order_relaxed);
 }
 
 /* What of an mbuf a program needs to be set; the same for all its packets but the lengths. */
-struct npf_job_meta {
+struct npf_txgen_job_meta {
 	uint32_t tag; /* an mbuf whose tag this is holds the program's image; never 0 */
 	uint64_t ol_flags;
 	uint64_t tx_offload;
 };
 
-struct npf_tx_job {
+struct npf_txgen_tx_job {
 	uint16_t port, queue;
 	uint8_t stream, run; /* of signatures */
 	unsigned int burst;
@@ -47,28 +47,28 @@ struct npf_tx_job {
 	bool original; /* the savefile's timing */
 	uint32_t mtu;  /* of the port; 0: it has none */
 	struct rte_mempool *pool;
-	struct npf_source *source;
+	struct npf_txgen_source *source;
 	const struct npf_savefile *savefile;
-	struct npf_job_meta *meta; /* one per program of the source */
-	uint64_t rearm;            /* first words of every mbuf */
-	uint64_t left;             /* packets still to be made */
-	uint64_t t0;               /* cycle of the run's begin */
-	uint64_t end;              /* cycle at which sending ends; UINT64_MAX: none */
-	uint64_t give_up;          /* how long after its end what is late may still leave, cycles */
-	double cycles_per_ns;      /* ORIGINAL: the file's ns to cycles, its factor included */
+	struct npf_txgen_job_meta *meta; /* one per program of the source */
+	uint64_t rearm;                  /* first words of every mbuf */
+	uint64_t left;                   /* packets still to be made */
+	uint64_t t0;                     /* cycle of the run's begin */
+	uint64_t end;                    /* cycle at which sending ends; UINT64_MAX: none */
+	uint64_t give_up;     /* how long after its end what is late may still leave, cycles */
+	double cycles_per_ns; /* ORIGINAL: the file's ns to cycles, its factor included */
 	struct npf_txgen_pace pace;
 
 	/* Packets made and not yet sent: from head to n_made; the first n_due may go. */
 	unsigned int head, n_made, n_due;
-	struct rte_mbuf *pkts[NPF_BURST_MAX];
-	uint64_t sum[NPF_BURST_MAX];
-	uint64_t due[NPF_BURST_MAX]; /* ORIGINAL: cycles after the begin */
-	uint16_t len[NPF_BURST_MAX];
-	uint16_t prog[NPF_BURST_MAX];
+	struct rte_mbuf *pkts[NPF_TXGEN_BURST_MAX];
+	uint64_t sum[NPF_TXGEN_BURST_MAX];
+	uint64_t due[NPF_TXGEN_BURST_MAX]; /* ORIGINAL: cycles after the begin */
+	uint16_t len[NPF_TXGEN_BURST_MAX];
+	uint16_t prog[NPF_TXGEN_BURST_MAX];
 
 	uint64_t last_due, last_sent; /* of the packet before; 0: none yet */
-	struct npf_hist *off;         /* paced: |distance of departures - distance due|, cycles */
-	struct npf_hist *late;        /* paced: departure after due time, cycles */
+	struct npf_txgen_hist *off;   /* paced: |distance of departures - distance due|, cycles */
+	struct npf_txgen_hist *late;  /* paced: departure after due time, cycles */
 
 	_Atomic bool done;
 	_Atomic uint64_t packets __attribute__((aligned(NPF_CACHELINE)));
@@ -78,13 +78,13 @@ struct npf_tx_job {
 	bool behind;
 };
 
-struct npf_rx_job {
+struct npf_txgen_rx_job {
 	uint16_t port, n_queues;
 	uint8_t run;
 	bool check;
 	unsigned int n_streams;
-	struct npf_track **tracks; /* n_streams */
-	struct npf_hist *latency;  /* cycles */
+	struct npf_txgen_track **tracks; /* n_streams */
+	struct npf_txgen_hist *latency;  /* cycles */
 	uint64_t last_latency;
 	uint64_t jitter; /* 1/16 cycles */
 	_Atomic uint64_t packets __attribute__((aligned(NPF_CACHELINE)));
@@ -93,7 +93,7 @@ struct npf_rx_job {
 	_Atomic uint64_t last_tsc; /* of the last packet received */
 };
 
-struct npf_fwd_job {
+struct npf_txgen_fwd_job {
 	uint16_t rx_port, rx_queue;
 	uint16_t tx_port, tx_queue;
 	unsigned int burst;
@@ -106,25 +106,26 @@ struct npf_fwd_job {
 };
 
 /* Where mbufs keep the tag of the image they hold; set up once. Return: 0 or -errno. */
-int npf_job_init_tags(void);
-extern int npf_job_tag_offset;
+int npf_txgen_job_init_tags(void);
+extern int npf_txgen_job_tag_offset;
 
 /* Whoever writes to a packet's bytes sets it to 0. */
-static inline uint32_t *npf_job_tag(struct rte_mbuf *m)
+static inline uint32_t *npf_txgen_job_tag(struct rte_mbuf *m)
 {
-	return RTE_MBUF_DYNFIELD(m, npf_job_tag_offset, uint32_t *);
+	return RTE_MBUF_DYNFIELD(m, npf_txgen_job_tag_offset, uint32_t *);
 }
 
 /* Make a source for the job and see that its packets fit the pool and the port's MTU. */
-int npf_tx_job_init(struct npf_tx_job *j, const struct npf_source_conf *conf, char *err);
-void npf_tx_job_fini(struct npf_tx_job *j);
+int npf_txgen_tx_job_init(
+	struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf, char *err);
+void npf_txgen_tx_job_fini(struct npf_txgen_tx_job *j);
 
 /* Make the first packets, so that they are there when the run begins. */
-void npf_tx_job_prime(struct npf_tx_job *j);
+void npf_txgen_tx_job_prime(struct npf_txgen_tx_job *j);
 
 /* One turn each. Context: the job's worker. */
-void npf_tx_job_poll(struct npf_tx_job *j);
-void npf_rx_job_poll(struct npf_rx_job *j);
-void npf_fwd_job_poll(struct npf_fwd_job *j);
+void npf_txgen_tx_job_poll(struct npf_txgen_tx_job *j);
+void npf_txgen_rx_job_poll(struct npf_txgen_rx_job *j);
+void npf_txgen_fwd_job_poll(struct npf_txgen_fwd_job *j);
 
 #endif

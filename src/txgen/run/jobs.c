@@ -21,29 +21,29 @@ static void *new_array(unsigned int n, size_t size)
 		 : NULL;
 }
 
-static struct npf_hist *new_hist(void)
+static struct npf_txgen_hist *new_hist(void)
 {
-	struct npf_hist *h = malloc(sizeof(*h));
+	struct npf_txgen_hist *h = malloc(sizeof(*h));
 
 	if (h)
-		npf_hist_init(h);
+		npf_txgen_hist_init(h);
 	return h;
 }
 
-static bool generates(const struct npf_gen_run *c)
+static bool generates(const struct npf_txgen_run_conf *c)
 {
-	return c->mode == NPF_GEN_TXONLY || c->mode == NPF_GEN_FLOWGEN || c->tx_first;
+	return c->mode == NPF_TXGEN_TXONLY || c->mode == NPF_TXGEN_FLOWGEN || c->tx_first;
 }
 
-static bool forwards(const struct npf_gen_run *c)
+static bool forwards(const struct npf_txgen_run_conf *c)
 {
-	return c->mode == NPF_GEN_IO || c->mode == NPF_GEN_MACSWAP;
+	return c->mode == NPF_TXGEN_IO || c->mode == NPF_TXGEN_MACSWAP;
 }
 
 /* Packets that one port is to send; UINT64_MAX: no limit. */
-static uint64_t port_limit(const struct npf_run *r)
+static uint64_t port_limit(const struct npf_txgen_run *r)
 {
-	const struct npf_gen_run *c = &r->conf;
+	const struct npf_txgen_run_conf *c = &r->conf;
 	uint64_t limit = c->count ? c->count : UINT64_MAX, rate_limit;
 
 	if (forwards(c))
@@ -55,11 +55,11 @@ static uint64_t port_limit(const struct npf_run *r)
 	return rate_limit ? NPF_MIN(limit, rate_limit) : limit;
 }
 
-static int init_tx(struct npf_run *r, struct npf_tx_job *j, struct npf_gen_port *p, uint16_t q,
-	uint64_t limit, char *err)
+static int init_tx(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, struct npf_txgen_port *p,
+	uint16_t q, uint64_t limit, char *err)
 {
-	const struct npf_gen_run *c = &r->conf;
-	struct npf_source_conf sc = {
+	const struct npf_txgen_run_conf *c = &r->conf;
+	struct npf_txgen_source_conf sc = {
 		.tmpls = c->tmpls,
 		.weights = c->weights,
 		.n_tmpls = c->n_tmpls,
@@ -72,7 +72,7 @@ static int init_tx(struct npf_run *r, struct npf_tx_job *j, struct npf_gen_port 
 		.hw_csum = p->hw_csum,
 	};
 
-	*j = (struct npf_tx_job){
+	*j = (struct npf_txgen_tx_job){
 		.port = p->id,
 		.queue = q,
 		.stream = (uint8_t)(j - r->tx),
@@ -81,7 +81,7 @@ static int init_tx(struct npf_run *r, struct npf_tx_job *j, struct npf_gen_port 
 		.sign = sc.sign,
 		.paced = !forwards(c) && (c->rate.kind != NPF_RATE_ASAP || c->train),
 		.original = c->rate.kind == NPF_RATE_ORIGINAL,
-		.mtu = npf_port_mtu(p),
+		.mtu = npf_txgen_port_mtu(p),
 		.pool = p->tx_pool[q],
 		.left = limit == UINT64_MAX ? limit : (limit + p->n_txq - 1 - q) / p->n_txq,
 		.end = UINT64_MAX,
@@ -91,17 +91,17 @@ static int init_tx(struct npf_run *r, struct npf_tx_job *j, struct npf_gen_port 
 	j->off = new_hist();
 	j->late = new_hist();
 	if (!j->off || !j->late) {
-		snprintf(err, NPF_GEN_ERR, "out of memory");
+		snprintf(err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
 	}
-	return npf_tx_job_init(j, &sc, err);
+	return npf_txgen_tx_job_init(j, &sc, err);
 }
 
 /* Known only when the run begins: times in cycles. */
-void npf_run_set_begin(struct npf_run *r, struct npf_tx_job *j, uint64_t t0)
+void npf_txgen_run_set_begin(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, uint64_t t0)
 {
-	const struct npf_gen_run *c = &r->conf;
-	struct npf_gen_port *p = NULL;
+	const struct npf_txgen_run_conf *c = &r->conf;
+	struct npf_txgen_port *p = NULL;
 	struct npf_txgen_pace_conf pc = {
 		.rate = c->rate,
 		.hz = (uint64_t)r->hz,
@@ -119,7 +119,7 @@ void npf_run_set_begin(struct npf_run *r, struct npf_tx_job *j, uint64_t t0)
 		pc.rate.kind = NPF_RATE_ASAP;
 	if (pc.rate.kind == NPF_RATE_PERCENT) {
 		pc.rate.kind = NPF_RATE_BPS_L1;
-		pc.rate.value = npf_port_speed(p) * c->rate.value / 100;
+		pc.rate.value = npf_txgen_port_speed(p) * c->rate.value / 100;
 	}
 	npf_txgen_pace_init(&j->pace, &pc, t0);
 	j->t0 = t0;
@@ -128,7 +128,7 @@ void npf_run_set_begin(struct npf_run *r, struct npf_tx_job *j, uint64_t t0)
 	j->give_up = (uint64_t)(LATE_NS * r->hz / 1e9);
 }
 
-static int make_tx(struct npf_run *r, char *err)
+static int make_tx(struct npf_txgen_run *r, char *err)
 {
 	uint64_t limit = port_limit(r);
 	unsigned int n = 0;
@@ -136,7 +136,7 @@ static int make_tx(struct npf_run *r, char *err)
 	for (unsigned int i = 0; i < r->n_ports; i++)
 		n += r->ports[i].n_txq;
 	if (n > 256) {
-		snprintf(err, NPF_GEN_ERR, "more than 256 tx queues");
+		snprintf(err, NPF_TXGEN_ERR, "more than 256 tx queues");
 		return -EINVAL;
 	}
 	r->tx = new_array(n, sizeof(*r->tx));
@@ -154,37 +154,37 @@ static int make_tx(struct npf_run *r, char *err)
 	return 0;
 }
 
-static int make_rx(struct npf_run *r)
+static int make_rx(struct npf_txgen_run *r)
 {
 	r->rx = new_array(r->n_ports, sizeof(*r->rx));
 	if (!r->rx)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < r->n_ports; i++) {
-		struct npf_rx_job *j = &r->rx[r->n_rx++];
+		struct npf_txgen_rx_job *j = &r->rx[r->n_rx++];
 
-		*j = (struct npf_rx_job){
+		*j = (struct npf_txgen_rx_job){
 			.port = r->ports[i].id,
 			.n_queues = r->ports[i].n_rxq,
 			.run = r->id,
 			.check = r->conf.check && !r->conf.savefile,
 			.latency = new_hist(),
 		};
-		j->tracks = calloc(r->n_tx + 1, sizeof(struct npf_track *));
+		j->tracks = calloc(r->n_tx + 1, sizeof(struct npf_txgen_track *));
 		if (!j->latency || !j->tracks)
 			return -ENOMEM;
 		for (; j->check && j->n_streams < r->n_tx; j->n_streams++) {
-			struct npf_track *t = malloc(sizeof(*t));
+			struct npf_txgen_track *t = malloc(sizeof(*t));
 
 			if (!t)
 				return -ENOMEM;
-			npf_track_init(t);
+			npf_txgen_track_init(t);
 			j->tracks[j->n_streams] = t;
 		}
 	}
 	return 0;
 }
 
-static int make_fwd(struct npf_run *r)
+static int make_fwd(struct npf_txgen_run *r)
 {
 	unsigned int n = 0;
 
@@ -197,27 +197,27 @@ static int make_fwd(struct npf_run *r)
 		unsigned int peer = (i ^ 1) < r->n_ports ? i ^ 1 : i;
 
 		for (uint16_t q = 0; q < r->ports[i].n_rxq; q++)
-			r->fwd[r->n_fwd++] = (struct npf_fwd_job){
+			r->fwd[r->n_fwd++] = (struct npf_txgen_fwd_job){
 				.rx_port = r->ports[i].id,
 				.rx_queue = q,
 				.tx_port = r->ports[peer].id,
 				.tx_queue = (uint16_t)(q % r->ports[peer].n_txq),
 				.burst = r->conf.burst,
-				.swap = r->conf.mode == NPF_GEN_MACSWAP,
+				.swap = r->conf.mode == NPF_TXGEN_MACSWAP,
 			};
 	}
 	return 0;
 }
 
-int npf_run_make_jobs(struct npf_run *r, char *err)
+int npf_txgen_run_make_jobs(struct npf_txgen_run *r, char *err)
 {
-	const struct npf_gen_run *c = &r->conf;
+	const struct npf_txgen_run_conf *c = &r->conf;
 	int rc = 0;
 
-	snprintf(err, NPF_GEN_ERR, "out of memory");
+	snprintf(err, NPF_TXGEN_ERR, "out of memory");
 	if (generates(c))
 		rc = make_tx(r, err);
-	if (!rc && (c->check || c->mode == NPF_GEN_RXONLY || c->mode == NPF_GEN_FLOWGEN))
+	if (!rc && (c->check || c->mode == NPF_TXGEN_RXONLY || c->mode == NPF_TXGEN_FLOWGEN))
 		rc = make_rx(r);
 	if (!rc && forwards(c))
 		rc = make_fwd(r);

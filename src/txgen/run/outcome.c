@@ -10,7 +10,8 @@
 #include <rte_cycles.h>
 #include <stdio.h>
 
-static struct npf_port_result *port_of(const struct npf_run *r, struct npf_result *res, uint16_t id)
+static struct npf_txgen_port_result *port_of(
+	const struct npf_txgen_run *r, struct npf_txgen_result *res, uint16_t id)
 {
 	for (unsigned int i = 0; i < r->n_ports; i++) {
 		if (r->ports[i].id == id)
@@ -25,7 +26,7 @@ static bool is_counted(uint16_t queue)
 	return queue < RTE_ETHDEV_QUEUE_STAT_CNTRS;
 }
 
-uint64_t npf_run_unsent(const struct npf_run *r, unsigned int i)
+uint64_t npf_txgen_run_unsent(const struct npf_txgen_run *r, unsigned int i)
 {
 	struct rte_eth_stats now;
 	uint64_t taken = 0, went;
@@ -33,11 +34,11 @@ uint64_t npf_run_unsent(const struct npf_run *r, unsigned int i)
 
 	for (unsigned int j = 0; j < r->n_tx; j++) {
 		if (r->tx[j].port == id && is_counted(r->tx[j].queue))
-			taken += npf_counter_get(&r->tx[j].packets);
+			taken += npf_txgen_counter_get(&r->tx[j].packets);
 	}
 	for (unsigned int j = 0; j < r->n_fwd; j++) {
 		if (r->fwd[j].tx_port == id && is_counted(r->fwd[j].tx_queue))
-			taken += npf_counter_get(&r->fwd[j].tx_packets);
+			taken += npf_txgen_counter_get(&r->fwd[j].tx_packets);
 	}
 	if (!r->counts[i] || rte_eth_stats_get(id, &now))
 		return 0;
@@ -46,12 +47,12 @@ uint64_t npf_run_unsent(const struct npf_run *r, unsigned int i)
 }
 
 /* What the ports say became of the packets that they took. */
-static void count_lost(const struct npf_run *r, struct npf_result *res)
+static void count_lost(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 {
 	for (unsigned int i = 0; i < r->n_ports; i++) {
-		struct npf_port_result *p = &res->port[i];
+		struct npf_txgen_port_result *p = &res->port[i];
 
-		p->tx_lost = NPF_MIN(npf_run_unsent(r, i), p->tx_packets);
+		p->tx_lost = NPF_MIN(npf_txgen_run_unsent(r, i), p->tx_packets);
 		p->tx_uncounted = p->tx_packets > 0 && !r->counts[i];
 		if (!p->tx_lost)
 			continue;
@@ -61,7 +62,7 @@ static void count_lost(const struct npf_run *r, struct npf_result *res)
 	}
 }
 
-static void count(const struct npf_run *r, struct npf_result *res)
+static void count(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 {
 	for (unsigned int i = 0; i < r->n_ports; i++) {
 		struct rte_eth_stats now = r->before[i];
@@ -73,49 +74,49 @@ static void count(const struct npf_run *r, struct npf_result *res)
 					 was->rx_nombuf + now.ierrors - was->ierrors;
 	}
 	for (unsigned int i = 0; i < r->n_tx; i++) {
-		struct npf_port_result *p = port_of(r, res, r->tx[i].port);
-		uint64_t packets = npf_counter_get(&r->tx[i].packets);
+		struct npf_txgen_port_result *p = port_of(r, res, r->tx[i].port);
+		uint64_t packets = npf_txgen_counter_get(&r->tx[i].packets);
 
 		p->tx_packets += packets;
-		p->tx_bytes += npf_counter_get(&r->tx[i].bytes);
-		p->tx_full += npf_counter_get(&r->tx[i].full);
+		p->tx_bytes += npf_txgen_counter_get(&r->tx[i].bytes);
+		p->tx_full += npf_txgen_counter_get(&r->tx[i].full);
 		res->sent += packets;
 	}
 	for (unsigned int i = 0; i < r->n_rx; i++) {
-		struct npf_port_result *p = port_of(r, res, r->rx[i].port);
+		struct npf_txgen_port_result *p = port_of(r, res, r->rx[i].port);
 
-		p->rx_packets += npf_counter_get(&r->rx[i].packets);
-		p->rx_bytes += npf_counter_get(&r->rx[i].bytes);
-		res->foreign +=
-			npf_counter_get(&r->rx[i].packets) - npf_counter_get(&r->rx[i].matched);
-		res->received +=
-			npf_counter_get(res->by_sequence ? &r->rx[i].matched : &r->rx[i].packets);
+		p->rx_packets += npf_txgen_counter_get(&r->rx[i].packets);
+		p->rx_bytes += npf_txgen_counter_get(&r->rx[i].bytes);
+		res->foreign += npf_txgen_counter_get(&r->rx[i].packets) -
+				npf_txgen_counter_get(&r->rx[i].matched);
+		res->received += npf_txgen_counter_get(
+			res->by_sequence ? &r->rx[i].matched : &r->rx[i].packets);
 	}
 	for (unsigned int i = 0; i < r->n_fwd; i++) {
-		const struct npf_fwd_job *j = &r->fwd[i];
-		struct npf_port_result *in = port_of(r, res, j->rx_port);
-		struct npf_port_result *out = port_of(r, res, j->tx_port);
+		const struct npf_txgen_fwd_job *j = &r->fwd[i];
+		struct npf_txgen_port_result *in = port_of(r, res, j->rx_port);
+		struct npf_txgen_port_result *out = port_of(r, res, j->tx_port);
 
-		in->rx_packets += npf_counter_get(&j->rx_packets);
-		in->rx_bytes += npf_counter_get(&j->rx_bytes);
-		out->tx_packets += npf_counter_get(&j->tx_packets);
-		out->tx_bytes += npf_counter_get(&j->tx_bytes);
-		out->tx_drop += npf_counter_get(&j->dropped);
+		in->rx_packets += npf_txgen_counter_get(&j->rx_packets);
+		in->rx_bytes += npf_txgen_counter_get(&j->rx_bytes);
+		out->tx_packets += npf_txgen_counter_get(&j->tx_packets);
+		out->tx_bytes += npf_txgen_counter_get(&j->tx_bytes);
+		out->tx_drop += npf_txgen_counter_get(&j->dropped);
 	}
 }
 
-static void check(const struct npf_run *r, struct npf_result *res)
+static void check(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 {
-	struct npf_hist *all = malloc(sizeof(*all));
+	struct npf_txgen_hist *all = malloc(sizeof(*all));
 	uint64_t received = 0;
 
 	if (all)
-		npf_hist_init(all);
+		npf_txgen_hist_init(all);
 	for (unsigned int i = 0; i < r->n_rx; i++) {
-		const struct npf_rx_job *j = &r->rx[i];
+		const struct npf_txgen_rx_job *j = &r->rx[i];
 
 		for (unsigned int s = 0; s < j->n_streams; s++) {
-			const struct npf_track *t = j->tracks[s];
+			const struct npf_txgen_track *t = j->tracks[s];
 
 			res->reordered += t->reordered;
 			res->max_extent = NPF_MAX(res->max_extent, t->max_extent);
@@ -124,7 +125,7 @@ static void check(const struct npf_run *r, struct npf_result *res)
 		}
 		res->jitter_ns = NPF_MAX(res->jitter_ns, (double)j->jitter / 16 * 1e9 / r->hz);
 		if (all)
-			npf_hist_merge(all, j->latency);
+			npf_txgen_hist_merge(all, j->latency);
 	}
 	/* A stream may come in on several ports; it cannot have arrived more often than sent. */
 	for (unsigned int s = 0; s < r->n_tx; s++) {
@@ -132,33 +133,33 @@ static void check(const struct npf_run *r, struct npf_result *res)
 
 		for (unsigned int i = 0; i < r->n_rx; i++)
 			unique += s < r->rx[i].n_streams ? r->rx[i].tracks[s]->unique : 0;
-		received += NPF_MIN(unique, npf_counter_get(&r->tx[s].packets));
+		received += NPF_MIN(unique, npf_txgen_counter_get(&r->tx[s].packets));
 	}
 	res->received = received;
 	if (all)
-		npf_times_from(&res->latency, all, r->hz);
+		npf_txgen_times_from(&res->latency, all, r->hz);
 	free(all);
 }
 
-static void pacing(const struct npf_run *r, struct npf_result *res)
+static void pacing(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 {
-	struct npf_hist *off = malloc(sizeof(*off)), *late = malloc(sizeof(*late));
+	struct npf_txgen_hist *off = malloc(sizeof(*off)), *late = malloc(sizeof(*late));
 
 	if (off && late) {
-		npf_hist_init(off);
-		npf_hist_init(late);
+		npf_txgen_hist_init(off);
+		npf_txgen_hist_init(late);
 		for (unsigned int i = 0; i < r->n_tx; i++) {
-			npf_hist_merge(off, r->tx[i].off);
-			npf_hist_merge(late, r->tx[i].late);
+			npf_txgen_hist_merge(off, r->tx[i].off);
+			npf_txgen_hist_merge(late, r->tx[i].late);
 		}
-		npf_times_from(&res->pacing, off, r->hz);
-		npf_times_from(&res->late, late, r->hz);
+		npf_txgen_times_from(&res->pacing, off, r->hz);
+		npf_txgen_times_from(&res->late, late, r->hz);
 	}
 	free(off);
 	free(late);
 }
 
-void npf_run_result(const struct npf_run *r, struct npf_result *res)
+void npf_txgen_run_result(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 {
 	bool over = atomic_load_explicit(&r->over, memory_order_acquire);
 	uint64_t t0 = atomic_load_explicit(&r->t0, memory_order_relaxed);
@@ -169,15 +170,16 @@ void npf_run_result(const struct npf_run *r, struct npf_result *res)
 	res->by_sequence = r->conf.check && !r->conf.savefile;
 	count(r, res);
 	for (unsigned int i = 0; i < r->n_tx; i++) {
-		const struct npf_tx_job *j = &r->tx[i];
+		const struct npf_txgen_tx_job *j = &r->tx[i];
 
 		if (!over)
 			continue;
-		end = NPF_MAX(end, npf_counter_get(&j->end_tsc));
+		end = NPF_MAX(end, npf_txgen_counter_get(&j->end_tsc));
 		res->paced |= j->paced;
 		res->behind |= j->behind;
 		if (j->left < UINT64_MAX / 2)
-			planned += j->left + (j->n_made - j->head) + npf_counter_get(&j->packets);
+			planned += j->left + (j->n_made - j->head) +
+				   npf_txgen_counter_get(&j->packets);
 	}
 	res->stopped = atomic_load_explicit(&r->stop_asked, memory_order_relaxed);
 	res->stalled = r->stalled;

@@ -23,7 +23,7 @@
 #define POOL_CACHE 128
 
 static NPF_PRINTF(4, 5) int fail(
-	const struct npf_gen_port *p, char *err, int rc, const char *fmt, ...)
+	const struct npf_txgen_port *p, char *err, int rc, const char *fmt, ...)
 {
 	char what[128];
 	va_list ap;
@@ -31,12 +31,13 @@ static NPF_PRINTF(4, 5) int fail(
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	snprintf(err, NPF_GEN_ERR, "port %u (%s): %s: %s", p->id, p->name, what, rte_strerror(-rc));
+	snprintf(err, NPF_TXGEN_ERR, "port %u (%s): %s: %s", p->id, p->name, what,
+		rte_strerror(-rc));
 	return rc;
 }
 
-static struct rte_mempool *new_pool(const struct npf_gen_port *p, const char *kind, unsigned int q,
-	unsigned int n, uint16_t room)
+static struct rte_mempool *new_pool(const struct npf_txgen_port *p, const char *kind,
+	unsigned int q, unsigned int n, uint16_t room)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 
@@ -44,7 +45,7 @@ static struct rte_mempool *new_pool(const struct npf_gen_port *p, const char *ki
 	return rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, room, p->socket);
 }
 
-static int make_pools(struct npf_gen_port *p, const struct npf_gen_ports *conf, char *err)
+static int make_pools(struct npf_txgen_port *p, const struct npf_txgen_port_conf *conf, char *err)
 {
 	unsigned int want = RTE_PKTMBUF_HEADROOM + NPF_MAX(conf->max_len, 2048u);
 	uint16_t room = (uint16_t)NPF_MIN(NPF_ALIGN_UP(want, 64u), 65472u);
@@ -65,13 +66,13 @@ static int make_pools(struct npf_gen_port *p, const struct npf_gen_ports *conf, 
 	return 0;
 }
 
-static void choose_offloads(struct npf_gen_port *p, const struct npf_gen_ports *conf,
+static void choose_offloads(struct npf_txgen_port *p, const struct npf_txgen_port_conf *conf,
 	const struct rte_eth_dev_info *info, struct rte_eth_conf *eth)
 {
 	const uint64_t csum = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
 			      RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 
-	p->hw_csum = conf->csum != NPF_CSUM_SW && (info->tx_offload_capa & csum) == csum;
+	p->hw_csum = conf->csum != NPF_TXGEN_CSUM_SW && (info->tx_offload_capa & csum) == csum;
 	if (p->hw_csum)
 		eth->txmode.offloads |= csum;
 	/* Allowed when all of a queue's mbufs are of one pool and referred to once: not when
@@ -104,7 +105,7 @@ static unsigned int ifindex_of(const struct rte_eth_dev_info *info)
  * longer than any with a tag, as they are asked for; that of others, which is a number of the
  * driver's own, for all.
  */
-static void set_mtu(struct npf_gen_port *p, unsigned int max_len)
+static void set_mtu(struct npf_txgen_port *p, unsigned int max_len)
 {
 	const unsigned int frame = RTE_ETHER_MTU + RTE_ETHER_HDR_LEN + (p->ifindex ? 4 : 0);
 	uint16_t mtu = RTE_ETHER_MTU;
@@ -119,7 +120,7 @@ static void set_mtu(struct npf_gen_port *p, unsigned int max_len)
 	p->has_mtu = rc != -ENOTSUP;
 }
 
-uint32_t npf_port_mtu(const struct npf_gen_port *p)
+uint32_t npf_txgen_port_mtu(const struct npf_txgen_port *p)
 {
 	uint16_t mtu = 0;
 
@@ -131,14 +132,14 @@ uint32_t npf_port_mtu(const struct npf_gen_port *p)
 }
 
 int npf_txgen_port_open(
-	struct npf_gen_port *p, uint16_t id, const struct npf_gen_ports *conf, char *err)
+	struct npf_txgen_port *p, uint16_t id, const struct npf_txgen_port_conf *conf, char *err)
 {
 	struct rte_eth_conf eth = {0};
 	struct rte_eth_dev_info info;
 	uint16_t n_rxd = (uint16_t)conf->n_rxd, n_txd = (uint16_t)conf->n_txd;
 	int rc;
 
-	*p = (struct npf_gen_port){.id = id};
+	*p = (struct npf_txgen_port){.id = id};
 	rte_eth_dev_get_name_by_port(id, p->name);
 	rc = rte_eth_dev_info_get(id, &info);
 	if (rc)
@@ -152,7 +153,7 @@ int npf_txgen_port_open(
 	rte_eth_macaddr_get(id, &p->mac);
 	p->ifindex = ifindex_of(&info);
 	choose_offloads(p, conf, &info, &eth);
-	if (conf->csum == NPF_CSUM_HW && !p->hw_csum)
+	if (conf->csum == NPF_TXGEN_CSUM_HW && !p->hw_csum)
 		return fail(p, err, -ENOTSUP, "it cannot make checksums (--csum=hw)");
 	rc = rte_eth_dev_configure(id, p->n_rxq, p->n_txq, &eth);
 	if (rc)
@@ -176,9 +177,9 @@ int npf_txgen_port_open(
 	return npf_txgen_port_start(p, err);
 }
 
-void npf_txgen_port_close(struct npf_gen_port *p)
+void npf_txgen_port_close(struct npf_txgen_port *p)
 {
-	char err[NPF_GEN_ERR];
+	char err[NPF_TXGEN_ERR];
 
 	npf_txgen_port_stop(p, err);
 	rte_eth_dev_close(p->id);
@@ -186,7 +187,7 @@ void npf_txgen_port_close(struct npf_gen_port *p)
 	 * the process. */
 }
 
-int npf_txgen_port_start(struct npf_gen_port *p, char *err)
+int npf_txgen_port_start(struct npf_txgen_port *p, char *err)
 {
 	struct rte_eth_dev_info info;
 	bool was_promiscuous;
@@ -205,7 +206,7 @@ int npf_txgen_port_start(struct npf_gen_port *p, char *err)
 	return 0;
 }
 
-int npf_txgen_port_stop(struct npf_gen_port *p, char *err)
+int npf_txgen_port_stop(struct npf_txgen_port *p, char *err)
 {
 	int rc;
 
@@ -219,7 +220,7 @@ int npf_txgen_port_stop(struct npf_gen_port *p, char *err)
 	return 0;
 }
 
-int npf_port_wait_link(const struct npf_gen_port *p, uint64_t timeout_ns, char *err)
+int npf_txgen_port_wait_link(const struct npf_txgen_port *p, uint64_t timeout_ns, char *err)
 {
 	uint64_t end = npf_clock_monotonic() + timeout_ns;
 	struct rte_eth_link link;
@@ -235,7 +236,7 @@ int npf_port_wait_link(const struct npf_gen_port *p, uint64_t timeout_ns, char *
 		(double)timeout_ns / 1e9);
 }
 
-double npf_port_speed(const struct npf_gen_port *p)
+double npf_txgen_port_speed(const struct npf_txgen_port *p)
 {
 	struct rte_eth_link link;
 

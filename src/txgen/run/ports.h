@@ -5,13 +5,13 @@
 #ifndef NPF_TXGEN_RUN_PORTS_H
 #define NPF_TXGEN_RUN_PORTS_H
 
-#include "txgen/run/gen.h"
+#include "txgen/run/txgen.h"
 
 #include <rte_ethdev.h>
 
-#define NPF_GEN_QUEUES 32
+#define NPF_TXGEN_MAXQUEUES 32
 
-struct npf_gen_port {
+struct npf_txgen_port {
 	uint16_t id;
 	uint16_t n_rxq, n_txq;
 	int socket;
@@ -23,25 +23,25 @@ struct npf_gen_port {
 	char name[RTE_ETH_NAME_MAX_LEN];
 	struct rte_ether_addr mac;
 	struct rte_mempool *rx_pool;
-	struct rte_mempool *tx_pool[NPF_GEN_QUEUES];
+	struct rte_mempool *tx_pool[NPF_TXGEN_MAXQUEUES];
 	struct rte_eth_stats cleared; /* counters at the last clear */
 };
 
 /* Configure, make pools and start. Return: 0 or -errno with a text in err. */
 int npf_txgen_port_open(
-	struct npf_gen_port *p, uint16_t id, const struct npf_gen_ports *conf, char *err);
-void npf_txgen_port_close(struct npf_gen_port *p);
+	struct npf_txgen_port *p, uint16_t id, const struct npf_txgen_port_conf *conf, char *err);
+void npf_txgen_port_close(struct npf_txgen_port *p);
 
-int npf_txgen_port_start(struct npf_gen_port *p, char *err);
-int npf_txgen_port_stop(struct npf_gen_port *p, char *err);
+int npf_txgen_port_start(struct npf_txgen_port *p, char *err);
+int npf_txgen_port_stop(struct npf_txgen_port *p, char *err);
 
 /* Bytes of payload that a frame may have on a started port now; 0: any number. */
-uint32_t npf_port_mtu(const struct npf_gen_port *p);
+uint32_t npf_txgen_port_mtu(const struct npf_txgen_port *p);
 
 /* Wait for the link of a started port. Return: 0 or -ENOLINK with a text in err. */
-int npf_port_wait_link(const struct npf_gen_port *p, uint64_t timeout_ns, char *err);
+int npf_txgen_port_wait_link(const struct npf_txgen_port *p, uint64_t timeout_ns, char *err);
 
 /* Speed of the link in bits/s; 0 unknown. */
-double npf_port_speed(const struct npf_gen_port *p);
+double npf_txgen_port_speed(const struct npf_txgen_port *p);
 
 #endif

@@ -28,34 +28,34 @@
 
 static int work(void *arg)
 {
-	struct npf_worker *w = arg;
-	struct npf_run *r = w->run;
+	struct npf_txgen_worker *w = arg;
+	struct npf_txgen_run *r = w->run;
 	uint64_t t0;
 
 	for (unsigned int i = 0; i < w->n_jobs; i++) {
-		if (w->jobs[i].kind == NPF_JOB_TX)
-			npf_tx_job_prime(w->jobs[i].job);
+		if (w->jobs[i].kind == NPF_TXGEN_JOB_TX)
+			npf_txgen_tx_job_prime(w->jobs[i].job);
 	}
 	atomic_fetch_add_explicit(&r->n_ready, 1, memory_order_release);
 	while (!(t0 = atomic_load_explicit(&r->t0, memory_order_acquire)))
 		rte_pause();
 	for (unsigned int i = 0; i < w->n_jobs; i++) {
-		if (w->jobs[i].kind == NPF_JOB_TX)
-			npf_run_set_begin(r, w->jobs[i].job, t0);
+		if (w->jobs[i].kind == NPF_TXGEN_JOB_TX)
+			npf_txgen_run_set_begin(r, w->jobs[i].job, t0);
 	}
 	while (rte_rdtsc() < t0)
 		rte_pause();
 	while (!atomic_load_explicit(&r->stop, memory_order_relaxed)) {
 		for (unsigned int i = 0; i < w->n_jobs; i++) {
 			switch (w->jobs[i].kind) {
-			case NPF_JOB_TX:
-				npf_tx_job_poll(w->jobs[i].job);
+			case NPF_TXGEN_JOB_TX:
+				npf_txgen_tx_job_poll(w->jobs[i].job);
 				break;
-			case NPF_JOB_RX:
-				npf_rx_job_poll(w->jobs[i].job);
+			case NPF_TXGEN_JOB_RX:
+				npf_txgen_rx_job_poll(w->jobs[i].job);
 				break;
 			default:
-				npf_fwd_job_poll(w->jobs[i].job);
+				npf_txgen_fwd_job_poll(w->jobs[i].job);
 			}
 		}
 	}
@@ -77,24 +77,24 @@ struct sums {
 	bool done;
 };
 
-static void add_up(const struct npf_run *r, struct sums *s)
+static void add_up(const struct npf_txgen_run *r, struct sums *s)
 {
 	*s = (struct sums){.done = true};
 	for (unsigned int i = 0; i < r->n_tx; i++) {
-		s->tx += npf_counter_get(&r->tx[i].packets);
-		s->full += npf_counter_get(&r->tx[i].full);
+		s->tx += npf_txgen_counter_get(&r->tx[i].packets);
+		s->full += npf_txgen_counter_get(&r->tx[i].full);
 		if (!atomic_load_explicit(&r->tx[i].done, memory_order_acquire))
 			s->done = false;
 	}
 	for (unsigned int i = 0; i < r->n_rx; i++) {
-		s->rx += npf_counter_get(&r->rx[i].packets);
-		s->matched += npf_counter_get(&r->rx[i].matched);
-		s->last_rx = NPF_MAX(s->last_rx, npf_counter_get(&r->rx[i].last_tsc));
+		s->rx += npf_txgen_counter_get(&r->rx[i].packets);
+		s->matched += npf_txgen_counter_get(&r->rx[i].matched);
+		s->last_rx = NPF_MAX(s->last_rx, npf_txgen_counter_get(&r->rx[i].last_tsc));
 	}
 }
 
 /* All is sent: has all come back, or has nothing come for long enough? */
-static bool is_drained(const struct npf_run *r, const struct sums *s, uint64_t now)
+static bool is_drained(const struct npf_txgen_run *r, const struct sums *s, uint64_t now)
 {
 	uint64_t since = atomic_load_explicit(&r->t0, memory_order_relaxed);
 	uint64_t wait = (uint64_t)((double)r->conf.drain_ns * r->hz / 1e9);
@@ -102,24 +102,24 @@ static bool is_drained(const struct npf_run *r, const struct sums *s, uint64_t n
 	if ((r->conf.savefile ? s->rx : s->matched) >= s->tx)
 		return true;
 	for (unsigned int i = 0; i < r->n_tx; i++)
-		since = NPF_MAX(since, npf_counter_get(&r->tx[i].end_tsc));
+		since = NPF_MAX(since, npf_txgen_counter_get(&r->tx[i].end_tsc));
 	return now > NPF_MAX(since, s->last_rx) + wait;
 }
 
-static bool is_over(struct npf_run *r, const struct sums *s, uint64_t begin)
+static bool is_over(struct npf_txgen_run *r, const struct sums *s, uint64_t begin)
 {
-	const struct npf_gen_run *c = &r->conf;
+	const struct npf_txgen_run_conf *c = &r->conf;
 
 	if (atomic_load_explicit(&r->stop_asked, memory_order_relaxed))
 		return true;
-	if (c->mode == NPF_GEN_TXONLY || c->mode == NPF_GEN_FLOWGEN)
+	if (c->mode == NPF_TXGEN_TXONLY || c->mode == NPF_TXGEN_FLOWGEN)
 		return s->done && (!c->check || is_drained(r, s, rte_rdtsc()));
 	if (c->duration_ns && npf_clock_monotonic() - begin >= c->duration_ns)
 		return true;
-	return c->count && c->mode == NPF_GEN_RXONLY && s->rx >= c->count;
+	return c->count && c->mode == NPF_TXGEN_RXONLY && s->rx >= c->count;
 }
 
-static void join(struct npf_run *r)
+static void join(struct npf_txgen_run *r)
 {
 	atomic_store_explicit(&r->stop, true, memory_order_relaxed);
 	for (unsigned int i = 0; i < r->n_workers; i++) {
@@ -132,19 +132,19 @@ static void join(struct npf_run *r)
 }
 
 /* What is still in a port's queue will be counted in a moment. */
-static void await_counts(const struct npf_run *r)
+static void await_counts(const struct npf_txgen_run *r)
 {
 	uint64_t end = npf_clock_monotonic() + SETTLE_NS;
 
 	for (unsigned int i = 0; i < r->n_ports; i++) {
-		while (npf_run_unsent(r, i) > 0 && npf_clock_monotonic() < end)
+		while (npf_txgen_run_unsent(r, i) > 0 && npf_clock_monotonic() < end)
 			usleep(TICK_US);
 	}
 }
 
 static void *monitor(void *arg)
 {
-	struct npf_run *r = arg;
+	struct npf_txgen_run *r = arg;
 	uint64_t begin = npf_clock_monotonic(), moved = begin, last_tx = 0, last_full = 0;
 	struct sums s;
 
@@ -174,54 +174,55 @@ static void *monitor(void *arg)
 /* ---- The begin ---- */
 
 /* Deal the jobs out: sending first, so that receiving gets workers of its own when it can. */
-static int deal(struct npf_run *r)
+static int deal(struct npf_txgen_run *r)
 {
 	unsigned int n = r->n_tx + r->n_rx + r->n_fwd, k = 0;
 
 	for (unsigned int i = 0; i < r->n_workers; i++) {
-		r->workers[i].jobs = calloc(n + 1, sizeof(struct npf_job));
+		r->workers[i].jobs = calloc(n + 1, sizeof(struct npf_txgen_job));
 		if (!r->workers[i].jobs)
 			return -ENOMEM;
 	}
 	for (unsigned int i = 0; i < n; i++, k++) {
-		struct npf_worker *w = &r->workers[k % r->n_workers];
-		struct npf_job *j = &w->jobs[w->n_jobs++];
+		struct npf_txgen_worker *w = &r->workers[k % r->n_workers];
+		struct npf_txgen_job *j = &w->jobs[w->n_jobs++];
 
 		if (i < r->n_tx)
-			*j = (struct npf_job){NPF_JOB_TX, &r->tx[i]};
+			*j = (struct npf_txgen_job){NPF_TXGEN_JOB_TX, &r->tx[i]};
 		else if (i < r->n_tx + r->n_rx)
-			*j = (struct npf_job){NPF_JOB_RX, &r->rx[i - r->n_tx]};
+			*j = (struct npf_txgen_job){NPF_TXGEN_JOB_RX, &r->rx[i - r->n_tx]};
 		else
-			*j = (struct npf_job){NPF_JOB_FWD, &r->fwd[i - r->n_tx - r->n_rx]};
+			*j = (struct npf_txgen_job){
+				NPF_TXGEN_JOB_FWD, &r->fwd[i - r->n_tx - r->n_rx]};
 	}
 	return 0;
 }
 
-static void choose_workers(struct npf_run *r)
+static void choose_workers(struct npf_txgen_run *r)
 {
 	unsigned int want = r->n_tx + r->n_rx + r->n_fwd, lcore;
 
 	if (r->conf.n_cores)
 		want = NPF_MIN(want, r->conf.n_cores);
-	want = NPF_MIN(want, (unsigned int)NPF_GEN_WORKERS);
+	want = NPF_MIN(want, (unsigned int)NPF_TXGEN_MAXWORKERS);
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
 		if (r->n_workers < want)
-			r->workers[r->n_workers++] = (struct npf_worker){.lcore = lcore};
+			r->workers[r->n_workers++] = (struct npf_txgen_worker){.lcore = lcore};
 	}
 	if (!r->n_workers)
-		r->workers[r->n_workers++] = (struct npf_worker){.is_thread = true};
+		r->workers[r->n_workers++] = (struct npf_txgen_worker){.is_thread = true};
 	for (unsigned int i = 0; i < r->n_workers; i++)
 		r->workers[i].run = r;
 }
 
-static int launch(struct npf_run *r, char *err)
+static int launch(struct npf_txgen_run *r, char *err)
 {
 	unsigned int i;
 	int rc = 0;
 
 	for (i = 0; i < r->n_workers && !rc; i++) {
-		struct npf_worker *w = &r->workers[i];
+		struct npf_txgen_worker *w = &r->workers[i];
 
 		if (w->is_thread)
 			rc = -pthread_create(&w->thread, NULL, work_thread, w);
@@ -229,7 +230,7 @@ static int launch(struct npf_run *r, char *err)
 			rc = rte_eal_remote_launch(work, w, w->lcore);
 	}
 	if (rc) {
-		snprintf(err, NPF_GEN_ERR, "a worker does not start: %s", strerror(-rc));
+		snprintf(err, NPF_TXGEN_ERR, "a worker does not start: %s", strerror(-rc));
 		r->n_workers = i - 1;
 		atomic_store_explicit(&r->stop, true, memory_order_relaxed);
 		atomic_store_explicit(&r->t0, 1, memory_order_release);
@@ -242,7 +243,7 @@ static int launch(struct npf_run *r, char *err)
 		&r->t0, rte_rdtsc() + (uint64_t)(LEAD_NS * r->hz / 1e9), memory_order_release);
 	rc = pthread_create(&r->monitor, NULL, monitor, r);
 	if (rc) {
-		snprintf(err, NPF_GEN_ERR, "no thread to watch the run: %s", strerror(rc));
+		snprintf(err, NPF_TXGEN_ERR, "no thread to watch the run: %s", strerror(rc));
 		join(r);
 		return -rc;
 	}
@@ -250,15 +251,15 @@ static int launch(struct npf_run *r, char *err)
 	return 0;
 }
 
-int npf_run_start(struct npf_run **rp, struct npf_gen_port *ports, unsigned int n_ports,
-	const struct npf_gen_run *conf, double hz, char *err)
+int npf_txgen_run_start(struct npf_txgen_run **rp, struct npf_txgen_port *ports,
+	unsigned int n_ports, const struct npf_txgen_run_conf *conf, double hz, char *err)
 {
 	static uint8_t last_id;
-	struct npf_run *r = calloc(1, sizeof(*r));
+	struct npf_txgen_run *r = calloc(1, sizeof(*r));
 	int rc;
 
 	if (!r) {
-		snprintf(err, NPF_GEN_ERR, "out of memory");
+		snprintf(err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	r->conf = *conf;
@@ -266,7 +267,7 @@ int npf_run_start(struct npf_run **rp, struct npf_gen_port *ports, unsigned int 
 	r->n_ports = n_ports;
 	r->hz = hz;
 	r->id = ++last_id;
-	rc = npf_run_make_jobs(r, err);
+	rc = npf_txgen_run_make_jobs(r, err);
 	if (!rc) {
 		choose_workers(r);
 		rc = deal(r);
@@ -276,21 +277,21 @@ int npf_run_start(struct npf_run **rp, struct npf_gen_port *ports, unsigned int 
 	if (!rc)
 		rc = launch(r, err);
 	if (rc) {
-		npf_run_free(r);
+		npf_txgen_run_free(r);
 		return rc;
 	}
 	*rp = r;
 	return 0;
 }
 
-struct npf_run *npf_run_free(struct npf_run *r)
+struct npf_txgen_run *npf_txgen_run_free(struct npf_txgen_run *r)
 {
 	if (!r)
 		return NULL;
 	if (r->has_monitor)
 		pthread_join(r->monitor, NULL);
 	for (unsigned int i = 0; i < r->n_tx; i++)
-		npf_tx_job_fini(&r->tx[i]);
+		npf_txgen_tx_job_fini(&r->tx[i]);
 	for (unsigned int i = 0; i < r->n_rx; i++) {
 		for (unsigned int s = 0; r->rx[i].tracks && s < r->rx[i].n_streams; s++)
 			free(r->rx[i].tracks[s]);

@@ -11,43 +11,43 @@
 
 #include <pthread.h>
 
-#define NPF_GEN_WORKERS 128
+#define NPF_TXGEN_MAXWORKERS 128
 
-enum npf_job_kind {
-	NPF_JOB_TX,
-	NPF_JOB_RX,
-	NPF_JOB_FWD,
+enum npf_txgen_job_kind {
+	NPF_TXGEN_JOB_TX,
+	NPF_TXGEN_JOB_RX,
+	NPF_TXGEN_JOB_FWD,
 };
 
-struct npf_job {
-	enum npf_job_kind kind;
+struct npf_txgen_job {
+	enum npf_txgen_job_kind kind;
 	void *job;
 };
 
-struct npf_worker {
-	struct npf_run *run;
-	struct npf_job *jobs; /* n_jobs; owned */
+struct npf_txgen_worker {
+	struct npf_txgen_run *run;
+	struct npf_txgen_job *jobs; /* n_jobs; owned */
 	unsigned int n_jobs;
 	unsigned int lcore; /* or LCORE_ID_ANY: a thread of its own */
 	pthread_t thread;
 	bool is_thread;
 };
 
-struct npf_run {
-	struct npf_gen_run conf;
-	struct npf_gen_port *ports;
+struct npf_txgen_run {
+	struct npf_txgen_run_conf conf;
+	struct npf_txgen_port *ports;
 	unsigned int n_ports;
 	double hz; /* of the time stamp counter */
 	uint8_t id;
 
-	struct npf_tx_job *tx; /* n_tx */
-	struct npf_rx_job *rx; /* n_rx */
-	struct npf_fwd_job *fwd;
+	struct npf_txgen_tx_job *tx; /* n_tx */
+	struct npf_txgen_rx_job *rx; /* n_rx */
+	struct npf_txgen_fwd_job *fwd;
 	unsigned int n_tx, n_rx, n_fwd;
-	struct npf_worker workers[NPF_GEN_WORKERS];
+	struct npf_txgen_worker workers[NPF_TXGEN_MAXWORKERS];
 	unsigned int n_workers;
-	struct rte_eth_stats before[NPF_GEN_PORTS]; /* the ports' counters at the start */
-	bool counts[NPF_GEN_PORTS];                 /* they can be read */
+	struct rte_eth_stats before[NPF_TXGEN_MAXPORTS]; /* the ports' counters at the start */
+	bool counts[NPF_TXGEN_MAXPORTS];                 /* they can be read */
 
 	_Atomic unsigned int n_ready; /* workers that have made their first packets */
 	_Atomic uint64_t t0;          /* cycle of the begin; 0: not yet known */
@@ -61,19 +61,19 @@ struct npf_run {
 };
 
 /* Return: 0 or -errno with a text in err; on failure nothing is left behind. */
-int npf_run_start(struct npf_run **rp, struct npf_gen_port *ports, unsigned int n_ports,
-	const struct npf_gen_run *conf, double hz, char *err);
+int npf_txgen_run_start(struct npf_txgen_run **rp, struct npf_txgen_port *ports,
+	unsigned int n_ports, const struct npf_txgen_run_conf *conf, double hz, char *err);
 /* Free it; it must be over. */
-struct npf_run *npf_run_free(struct npf_run *r);
+struct npf_txgen_run *npf_txgen_run_free(struct npf_txgen_run *r);
 
-/* Put the jobs together (jobs.c); undone by npf_run_free(). */
-int npf_run_make_jobs(struct npf_run *r, char *err);
+/* Put the jobs together (jobs.c); undone by npf_txgen_run_free(). */
+int npf_txgen_run_make_jobs(struct npf_txgen_run *r, char *err);
 /* Give the tx jobs their begin, once it is known. */
-void npf_run_set_begin(struct npf_run *r, struct npf_tx_job *j, uint64_t t0);
+void npf_txgen_run_set_begin(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, uint64_t t0);
 
 /* Packets that port i took from the run's jobs and its own counters do not show as sent (yet). */
-uint64_t npf_run_unsent(const struct npf_run *r, unsigned int i);
+uint64_t npf_txgen_run_unsent(const struct npf_txgen_run *r, unsigned int i);
 
-void npf_run_result(const struct npf_run *r, struct npf_result *res);
+void npf_txgen_run_result(const struct npf_txgen_run *r, struct npf_txgen_result *res);
 
 #endif

@@ -12,24 +12,24 @@
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 
-static void check(struct npf_rx_job *j, struct rte_mbuf *m, uint64_t now, uint64_t *matched)
+static void check(struct npf_txgen_rx_job *j, struct rte_mbuf *m, uint64_t now, uint64_t *matched)
 {
-	uint8_t copy[NPF_SIGN_LEN];
+	uint8_t copy[NPF_TXGEN_SIGN_LEN];
 	const uint8_t *at;
 	uint64_t head, tsc, latency;
 	unsigned int stream;
 
-	if (m->pkt_len < NPF_TMPL_SIZE_MIN + NPF_SIGN_LEN)
+	if (m->pkt_len < NPF_TXGEN_TMPL_SIZE_MIN + NPF_TXGEN_SIGN_LEN)
 		return;
-	at = rte_pktmbuf_read(m, m->pkt_len - NPF_SIGN_LEN, NPF_SIGN_LEN, copy);
-	npf_sign_read(at, &head, &tsc);
+	at = rte_pktmbuf_read(m, m->pkt_len - NPF_TXGEN_SIGN_LEN, NPF_TXGEN_SIGN_LEN, copy);
+	npf_txgen_sign_read(at, &head, &tsc);
 	stream = (head >> 32) & 0xff;
-	if (head >> 40 != (NPF_SIGN_MAGIC << 8 | j->run) || stream >= j->n_streams)
+	if (head >> 40 != (NPF_TXGEN_SIGN_MAGIC << 8 | j->run) || stream >= j->n_streams)
 		return;
 	++*matched;
-	npf_track_seen(j->tracks[stream], (uint32_t)head);
+	npf_txgen_track_add(j->tracks[stream], (uint32_t)head);
 	latency = now > tsc ? now - tsc : 0; /* another core's counter may be a hair ahead */
-	npf_hist_record(j->latency, latency);
+	npf_txgen_hist_record(j->latency, latency);
 	if (j->last_latency) {
 		uint64_t d = latency > j->last_latency ? latency - j->last_latency
 						       : j->last_latency - latency;
@@ -40,13 +40,13 @@ static void check(struct npf_rx_job *j, struct rte_mbuf *m, uint64_t now, uint64
 	j->last_latency = latency;
 }
 
-void npf_rx_job_poll(struct npf_rx_job *j)
+void npf_txgen_rx_job_poll(struct npf_txgen_rx_job *j)
 {
-	struct rte_mbuf *pkts[NPF_RX_BURST];
+	struct rte_mbuf *pkts[NPF_TXGEN_RX_BURST];
 	uint64_t now = 0, bytes = 0, packets = 0, matched = 0;
 
 	for (uint16_t q = 0; q < j->n_queues; q++) {
-		uint16_t n = rte_eth_rx_burst(j->port, q, pkts, NPF_RX_BURST);
+		uint16_t n = rte_eth_rx_burst(j->port, q, pkts, NPF_TXGEN_RX_BURST);
 
 		if (!n)
 			continue;
@@ -55,7 +55,7 @@ void npf_rx_job_poll(struct npf_rx_job *j)
 		if (j->check) {
 			for (uint16_t i = 0; i < n; i++)
 				rte_prefetch0(rte_pktmbuf_mtod_offset(
-					pkts[i], void *, pkts[i]->data_len - NPF_SIGN_LEN));
+					pkts[i], void *, pkts[i]->data_len - NPF_TXGEN_SIGN_LEN));
 			for (uint16_t i = 0; i < n; i++)
 				check(j, pkts[i], now, &matched);
 		}
@@ -65,9 +65,9 @@ void npf_rx_job_poll(struct npf_rx_job *j)
 	}
 	if (!packets)
 		return;
-	npf_counter_add(&j->packets, packets);
-	npf_counter_add(&j->bytes, bytes);
-	npf_counter_add(&j->matched, matched);
+	npf_txgen_counter_add(&j->packets, packets);
+	npf_txgen_counter_add(&j->bytes, bytes);
+	npf_txgen_counter_add(&j->matched, matched);
 	atomic_store_explicit(&j->last_tsc, now, memory_order_relaxed);
 }
 
@@ -78,12 +78,12 @@ static void swap(struct rte_mbuf *m)
 
 	eth->dst_addr = eth->src_addr;
 	eth->src_addr = dst;
-	*npf_job_tag(m) = 0; /* it may be one of our own, come back through a ring */
+	*npf_txgen_job_tag(m) = 0; /* it may be one of our own, come back through a ring */
 }
 
-void npf_fwd_job_poll(struct npf_fwd_job *j)
+void npf_txgen_fwd_job_poll(struct npf_txgen_fwd_job *j)
 {
-	struct rte_mbuf *pkts[NPF_BURST_MAX];
+	struct rte_mbuf *pkts[NPF_TXGEN_BURST_MAX];
 	uint64_t rx_bytes = 0, drop_bytes = 0;
 	uint16_t n = rte_eth_rx_burst(j->rx_port, j->rx_queue, pkts, (uint16_t)j->burst), sent;
 
@@ -99,9 +99,9 @@ void npf_fwd_job_poll(struct npf_fwd_job *j)
 		drop_bytes += pkts[i]->pkt_len;
 	if (sent < n)
 		rte_pktmbuf_free_bulk(pkts + sent, n - sent);
-	npf_counter_add(&j->rx_packets, n);
-	npf_counter_add(&j->rx_bytes, rx_bytes);
-	npf_counter_add(&j->tx_packets, sent);
-	npf_counter_add(&j->tx_bytes, rx_bytes - drop_bytes);
-	npf_counter_add(&j->dropped, (uint64_t)(n - sent));
+	npf_txgen_counter_add(&j->rx_packets, n);
+	npf_txgen_counter_add(&j->rx_bytes, rx_bytes);
+	npf_txgen_counter_add(&j->tx_packets, sent);
+	npf_txgen_counter_add(&j->tx_bytes, rx_bytes - drop_bytes);
+	npf_txgen_counter_add(&j->dropped, (uint64_t)(n - sent));
 }

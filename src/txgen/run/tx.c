@@ -20,20 +20,20 @@
 #include <stdio.h>
 #include <string.h>
 
-int npf_job_tag_offset = -1;
+int npf_txgen_job_tag_offset = -1;
 static uint32_t last_tag;
 
-int npf_job_init_tags(void)
+int npf_txgen_job_init_tags(void)
 {
 	static const struct rte_mbuf_dynfield field = {
-		.name = "npf_gen_image",
+		.name = "npf_txgen_image",
 		.size = sizeof(uint32_t),
 		.align = __alignof__(uint32_t),
 	};
 
-	if (npf_job_tag_offset < 0)
-		npf_job_tag_offset = rte_mbuf_dynfield_register(&field);
-	return npf_job_tag_offset < 0 ? -ENOSPC : 0;
+	if (npf_txgen_job_tag_offset < 0)
+		npf_txgen_job_tag_offset = rte_mbuf_dynfield_register(&field);
+	return npf_txgen_job_tag_offset < 0 ? -ENOSPC : 0;
 }
 
 static inline uint8_t *data_of(struct rte_mbuf *m)
@@ -47,8 +47,8 @@ static inline uint64_t *rearm_of(struct rte_mbuf *m)
 	return (uint64_t *)(void *)((uint8_t *)m + offsetof(struct rte_mbuf, data_off));
 }
 
-static inline void set_meta(const struct npf_tx_job *j, struct rte_mbuf *m,
-	const struct npf_job_meta *meta, uint16_t len)
+static inline void set_meta(const struct npf_txgen_tx_job *j, struct rte_mbuf *m,
+	const struct npf_txgen_job_meta *meta, uint16_t len)
 {
 	*rearm_of(m) = j->rearm;
 	m->ol_flags = meta->ol_flags;
@@ -57,14 +57,14 @@ static inline void set_meta(const struct npf_tx_job *j, struct rte_mbuf *m,
 	m->tx_offload = meta->tx_offload;
 }
 
-static void make_meta(struct npf_tx_job *j)
+static void make_meta(struct npf_txgen_tx_job *j)
 {
-	for (unsigned int i = 0; i < npf_source_n_progs(j->source); i++) {
-		struct npf_prog_offload o;
+	for (unsigned int i = 0; i < npf_txgen_source_n_progs(j->source); i++) {
+		struct npf_txgen_prog_offload o;
 		struct rte_mbuf m;
 
 		memset(&m, 0, sizeof(m));
-		npf_prog_offload(npf_source_prog(j->source, i), &o);
+		npf_txgen_prog_offload(npf_txgen_source_prog(j->source, i), &o);
 		m.l2_len = o.l2_len;
 		m.l3_len = o.l3_len;
 		if (o.ip4)
@@ -75,7 +75,7 @@ static void make_meta(struct npf_tx_job *j)
 			m.ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
 		if (o.tcp)
 			m.ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
-		j->meta[i] = (struct npf_job_meta){
+		j->meta[i] = (struct npf_txgen_job_meta){
 			.tag = ++last_tag,
 			.ol_flags = m.ol_flags,
 			.tx_offload = m.ol_flags ? m.tx_offload : 0,
@@ -84,7 +84,8 @@ static void make_meta(struct npf_tx_job *j)
 }
 
 /* Is a frame of the source longer than the MTU allows? Return: 0, or -EMSGSIZE with a text. */
-static int check_mtu(const struct npf_tx_job *j, const struct npf_source_conf *conf, char *err)
+static int check_mtu(
+	const struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf, char *err)
 {
 	const struct npf_savefile *f = conf->savefile;
 	uint32_t longest = 0;
@@ -94,15 +95,16 @@ static int check_mtu(const struct npf_tx_job *j, const struct npf_source_conf *c
 		if (!npf_wire_can_send(j->mtu, f->data + f->packets[i].off, f->packets[i].len))
 			longest = f->packets[i].len;
 	}
-	for (unsigned int i = 0; i < npf_source_n_progs(j->source) && !longest; i++) {
-		const uint8_t *image = npf_prog_image(npf_source_prog(j->source, i), &len);
+	for (unsigned int i = 0; i < npf_txgen_source_n_progs(j->source) && !longest; i++) {
+		const uint8_t *image =
+			npf_txgen_prog_image(npf_txgen_source_prog(j->source, i), &len);
 
 		if (!npf_wire_can_send(j->mtu, image, len))
 			longest = len;
 	}
 	if (!longest)
 		return 0;
-	snprintf(err, NPF_GEN_ERR,
+	snprintf(err, NPF_TXGEN_ERR,
 		"packets of %u bytes can't be sent on port %u: its MTU of %u allows %u to %u, and "
 		"4 "
 		"more for each VLAN tag: give smaller sizes, or raise the MTU",
@@ -110,28 +112,30 @@ static int check_mtu(const struct npf_tx_job *j, const struct npf_source_conf *c
 	return -EMSGSIZE;
 }
 
-int npf_tx_job_init(struct npf_tx_job *j, const struct npf_source_conf *conf, char *err)
+int npf_txgen_tx_job_init(
+	struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf, char *err)
 {
 	unsigned int room = rte_pktmbuf_data_room_size(j->pool) - RTE_PKTMBUF_HEADROOM;
 	struct rte_mbuf m;
-	int rc = npf_source_new(conf, &j->source, err);
+	int rc = npf_txgen_source_new(conf, &j->source, err);
 
 	if (rc)
 		return rc;
-	if (npf_source_max_len(j->source) > room) {
-		snprintf(err, NPF_GEN_ERR,
+	if (npf_txgen_source_max_len(j->source) > room) {
+		snprintf(err, NPF_TXGEN_ERR,
 			"packets of %u bytes do not fit the ports' buffers of %u: start with "
 			"--max-pkt-len=%u",
-			npf_source_max_len(j->source), room, npf_source_max_len(j->source));
+			npf_txgen_source_max_len(j->source), room,
+			npf_txgen_source_max_len(j->source));
 		return -ERANGE;
 	}
 	rc = j->mtu ? check_mtu(j, conf, err) : 0;
 	if (rc)
 		return rc;
 	j->savefile = conf->savefile;
-	j->meta = calloc(npf_source_n_progs(j->source) + 1, sizeof(*j->meta));
+	j->meta = calloc(npf_txgen_source_n_progs(j->source) + 1, sizeof(*j->meta));
 	if (!j->meta) {
-		snprintf(err, NPF_GEN_ERR, "out of memory");
+		snprintf(err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	make_meta(j);
@@ -144,12 +148,12 @@ int npf_tx_job_init(struct npf_tx_job *j, const struct npf_source_conf *conf, ch
 	return 0;
 }
 
-void npf_tx_job_fini(struct npf_tx_job *j)
+void npf_txgen_tx_job_fini(struct npf_txgen_tx_job *j)
 {
 	if (j->n_made > j->head)
 		rte_pktmbuf_free_bulk(j->pkts + j->head, j->n_made - j->head);
 	j->head = j->n_made = 0;
-	j->source = npf_source_free(j->source);
+	j->source = npf_txgen_source_free(j->source);
 	free(j->meta);
 	free(j->off);
 	free(j->late);
@@ -157,16 +161,16 @@ void npf_tx_job_fini(struct npf_tx_job *j)
 	j->off = j->late = NULL;
 }
 
-static void make_saved(struct npf_tx_job *j, unsigned int n)
+static void make_saved(struct npf_txgen_tx_job *j, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		static const struct npf_job_meta plain;
+		static const struct npf_txgen_job_meta plain;
 		struct rte_mbuf *m = j->pkts[i];
 		uint64_t offset_ns;
-		const struct npf_saved *k = npf_source_saved(j->source, &offset_ns);
+		const struct npf_saved *k = npf_txgen_source_saved(j->source, &offset_ns);
 
 		rte_memcpy(data_of(m), j->savefile->data + k->off, k->len);
-		*npf_job_tag(m) = 0;
+		*npf_txgen_job_tag(m) = 0;
 		set_meta(j, m, &plain, (uint16_t)k->len);
 		j->len[i] = (uint16_t)k->len;
 		if (j->original)
@@ -175,18 +179,18 @@ static void make_saved(struct npf_tx_job *j, unsigned int n)
 }
 
 /* n packets of one program, from place `at` on. */
-static void make_of(struct npf_tx_job *j, unsigned int prog, unsigned int at, unsigned int n)
+static void make_of(struct npf_txgen_tx_job *j, unsigned int prog, unsigned int at, unsigned int n)
 {
-	struct npf_prog *p = npf_source_prog(j->source, prog);
-	const struct npf_job_meta *meta = &j->meta[prog];
-	uint32_t want = npf_prog_reusable(p) ? meta->tag : 0;
+	struct npf_txgen_prog *p = npf_txgen_source_prog(j->source, prog);
+	const struct npf_txgen_job_meta *meta = &j->meta[prog];
+	uint32_t want = npf_txgen_prog_reusable(p) ? meta->tag : 0;
 	struct rte_mbuf **pkts = j->pkts + at;
 	uint16_t image_len, *len = j->len + at;
-	const uint8_t *image = npf_prog_image(p, &image_len);
-	uint8_t *data[NPF_BURST_MAX];
+	const uint8_t *image = npf_txgen_prog_image(p, &image_len);
+	uint8_t *data[NPF_TXGEN_BURST_MAX];
 
 	for (unsigned int i = 0; i < n; i++) {
-		uint32_t *tag = npf_job_tag(pkts[i]);
+		uint32_t *tag = npf_txgen_job_tag(pkts[i]);
 
 		data[i] = data_of(pkts[i]);
 		if (NPF_UNLIKELY(*tag != want || !want)) {
@@ -194,7 +198,7 @@ static void make_of(struct npf_tx_job *j, unsigned int prog, unsigned int at, un
 			*tag = want;
 		}
 	}
-	npf_prog_run(p, data, len, j->sum + at, n);
+	npf_txgen_prog_run(p, data, len, j->sum + at, n);
 	for (unsigned int i = 0; i < n; i++)
 		set_meta(j, pkts[i], meta, len[i]);
 	if (j->sign) {
@@ -204,7 +208,7 @@ static void make_of(struct npf_tx_job *j, unsigned int prog, unsigned int at, un
 }
 
 /* Fill the staging area; leaves it empty when the pool is. */
-static void make(struct npf_tx_job *j)
+static void make(struct npf_txgen_tx_job *j)
 {
 	unsigned int n = (unsigned int)NPF_MIN((uint64_t)j->burst, j->left);
 
@@ -212,14 +216,14 @@ static void make(struct npf_tx_job *j)
 	if (!n)
 		return;
 	if (rte_mempool_get_bulk(j->pool, (void **)j->pkts, n)) {
-		npf_counter_add(&j->full, 1); /* all are in the port's hands */
+		npf_txgen_counter_add(&j->full, 1); /* all are in the port's hands */
 		return;
 	}
 	if (j->savefile) {
 		make_saved(j, n);
 	} else {
 		for (unsigned int at = 0, prog; at < n;) {
-			unsigned int some = npf_source_take(j->source, n - at, &prog);
+			unsigned int some = npf_txgen_source_take(j->source, n - at, &prog);
 
 			make_of(j, prog, at, some);
 			at += some;
@@ -229,27 +233,27 @@ static void make(struct npf_tx_job *j)
 	j->n_made = n;
 }
 
-void npf_tx_job_prime(struct npf_tx_job *j)
+void npf_txgen_tx_job_prime(struct npf_txgen_tx_job *j)
 {
 	make(j);
 }
 
 /* Let those go that are due: moves n_due on. */
-static void release(struct npf_tx_job *j, uint64_t now)
+static void release(struct npf_txgen_tx_job *j, uint64_t now)
 {
 	while (j->n_due < j->n_made) {
 		uint64_t due;
 
 		if (j->original)
-			npf_txgen_pace_at(&j->pace, j->t0 + j->due[j->n_due]);
+			npf_txgen_pace_set_due(&j->pace, j->t0 + j->due[j->n_due]);
 		due = j->pace.due;
 		if (!npf_txgen_pace_is_due(&j->pace, now) || due >= j->end)
 			break;
-		npf_hist_record(j->late, now - due);
+		npf_txgen_hist_record(j->late, now - due);
 		if (j->last_sent) {
 			int64_t off = (int64_t)((now - j->last_sent) - (due - j->last_due));
 
-			npf_hist_record(j->off, (uint64_t)(off < 0 ? -off : off));
+			npf_txgen_hist_record(j->off, (uint64_t)(off < 0 ? -off : off));
 		}
 		j->last_sent = now;
 		j->last_due = due;
@@ -258,17 +262,18 @@ static void release(struct npf_tx_job *j, uint64_t now)
 	}
 }
 
-static void sign(struct npf_tx_job *j, unsigned int n)
+static void sign(struct npf_txgen_tx_job *j, unsigned int n)
 {
-	uint32_t seq = (uint32_t)npf_counter_get(&j->packets);
+	uint32_t seq = (uint32_t)npf_txgen_counter_get(&j->packets);
 	uint64_t now = rte_rdtsc(); /* once more: packets may have been made meanwhile */
 
 	for (unsigned int i = j->head; i < j->head + n; i++)
-		npf_prog_sign(npf_source_prog(j->source, j->prog[i]), data_of(j->pkts[i]),
-			j->len[i], j->sum[i], npf_sign_head(j->run, j->stream, seq++), now);
+		npf_txgen_prog_sign(npf_txgen_source_prog(j->source, j->prog[i]),
+			data_of(j->pkts[i]), j->len[i], j->sum[i],
+			npf_txgen_sign_head(j->run, j->stream, seq++), now);
 }
 
-static void finish(struct npf_tx_job *j, uint64_t now, bool behind)
+static void finish(struct npf_txgen_tx_job *j, uint64_t now, bool behind)
 {
 	j->behind = behind;
 	j->left += j->n_made - j->head;
@@ -280,7 +285,7 @@ static void finish(struct npf_tx_job *j, uint64_t now, bool behind)
 }
 
 /* Is there nothing more to send? Paced packets due before the end may leave a little later. */
-static bool is_over(struct npf_tx_job *j, uint64_t now)
+static bool is_over(struct npf_txgen_tx_job *j, uint64_t now)
 {
 	if (j->head == j->n_made && !j->left) {
 		finish(j, now, false);
@@ -303,7 +308,7 @@ static bool is_over(struct npf_tx_job *j, uint64_t now)
 	return false;
 }
 
-void npf_tx_job_poll(struct npf_tx_job *j)
+void npf_txgen_tx_job_poll(struct npf_txgen_tx_job *j)
 {
 	uint64_t now = rte_rdtsc(), bytes = 0;
 	unsigned int n, sent;
@@ -332,8 +337,8 @@ void npf_tx_job_poll(struct npf_tx_job *j)
 	for (unsigned int i = j->head; i < j->head + sent; i++)
 		bytes += j->len[i];
 	j->head += sent;
-	npf_counter_add(&j->packets, sent);
-	npf_counter_add(&j->bytes, bytes);
+	npf_txgen_counter_add(&j->packets, sent);
+	npf_txgen_counter_add(&j->bytes, bytes);
 	if (NPF_UNLIKELY(sent < n))
-		npf_counter_add(&j->full, 1);
+		npf_txgen_counter_add(&j->full, 1);
 }

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct npf_hist hist;
+static struct npf_txgen_hist hist;
 
 static int open_port(struct rte_mempool *pool)
 {
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	if (!m)
 		return 1;
 	memset(rte_pktmbuf_append(m, 64), 0, 64);
-	npf_hist_init(&hist);
+	npf_txgen_hist_init(&hist);
 	for (unsigned long i = 0; i < rounds; i++) {
 		uint64_t t = rte_rdtsc();
 
@@ -50,11 +50,11 @@ int main(int argc, char **argv)
 			;
 		while (!rte_eth_rx_burst(0, 0, &m, 1))
 			;
-		npf_hist_record(&hist, rte_rdtsc() - t);
+		npf_txgen_hist_record(&hist, rte_rdtsc() - t);
 	}
 	ns = 1e9 / (double)rte_get_tsc_hz();
-	printf("%.1f %.1f\n", (double)npf_hist_quantile(&hist, 0.5) * ns,
-		(double)npf_hist_quantile(&hist, 0.99) * ns);
+	printf("%.1f %.1f\n", (double)npf_txgen_hist_quantile(&hist, 0.5) * ns,
+		(double)npf_txgen_hist_quantile(&hist, 0.99) * ns);
 	rte_pktmbuf_free(m);
 	rte_eth_dev_stop(0);
 	rte_eal_cleanup();

@@ -51,24 +51,24 @@ static void counts_and_times_read_as_they_are_written(void **state)
 	uint64_t v;
 
 	(void)state;
-	assert_int_equal(npf_count_parse("1.5k", &v), 0);
+	assert_int_equal(npf_txgen_count_parse("1.5k", &v), 0);
 	assert_int_equal(v, 1500);
-	assert_int_equal(npf_count_parse("18446744073709551615", &v), 0);
+	assert_int_equal(npf_txgen_count_parse("18446744073709551615", &v), 0);
 	assert_true(v == UINT64_MAX);
-	assert_int_equal(npf_count_parse("2G", &v), 0);
+	assert_int_equal(npf_txgen_count_parse("2G", &v), 0);
 	assert_true(v == 2000000000);
-	assert_true(npf_count_parse("0.5", &v) < 0);
-	assert_true(npf_count_parse("5x", &v) < 0);
-	assert_true(npf_count_parse("-5", &v) < 0);
-	assert_int_equal(npf_time_parse("10s", &v), 0);
+	assert_true(npf_txgen_count_parse("0.5", &v) < 0);
+	assert_true(npf_txgen_count_parse("5x", &v) < 0);
+	assert_true(npf_txgen_count_parse("-5", &v) < 0);
+	assert_int_equal(npf_txgen_time_parse("10s", &v), 0);
 	assert_true(v == 10000000000);
-	assert_int_equal(npf_time_parse("1.5ms", &v), 0);
+	assert_int_equal(npf_txgen_time_parse("1.5ms", &v), 0);
 	assert_int_equal(v, 1500000);
-	assert_int_equal(npf_time_parse("2", &v), 0);
+	assert_int_equal(npf_txgen_time_parse("2", &v), 0);
 	assert_int_equal(v, 2000000000);
-	assert_int_equal(npf_time_parse("1m", &v), 0);
+	assert_int_equal(npf_txgen_time_parse("1m", &v), 0);
 	assert_true(v == 60000000000);
-	assert_true(npf_time_parse("10parsec", &v) < 0);
+	assert_true(npf_txgen_time_parse("10parsec", &v) < 0);
 }
 
 static void a_schedule_is_exact_to_one_packet_over_an_hour(void **state)
@@ -222,20 +222,20 @@ static void quantiles_are_exact_to_one_percent(void **state)
 {
 	static const double qs[] = {0, 0.1, 0.5, 0.9, 0.99, 0.999, 1};
 	static uint64_t v[50000];
-	static struct npf_hist h, part;
+	static struct npf_txgen_hist h, part;
 	uint64_t x = 1, sum = 0;
 
 	(void)state;
-	npf_hist_init(&h);
-	npf_hist_init(&part);
-	assert_int_equal(npf_hist_quantile(&h, 0.5), 0);
+	npf_txgen_hist_init(&h);
+	npf_txgen_hist_init(&part);
+	assert_int_equal(npf_txgen_hist_quantile(&h, 0.5), 0);
 	for (size_t i = 0; i < NPF_ARRAY_LEN(v); i++) {
 		x = x * 6364136223846793005ull + 1442695040888963407ull;
 		v[i] = (x >> 33) >> (x >> 59); /* many sizes */
 		sum += v[i];
-		npf_hist_record(i & 1 ? &h : &part, v[i]);
+		npf_txgen_hist_record(i & 1 ? &h : &part, v[i]);
 	}
-	npf_hist_merge(&h, &part);
+	npf_txgen_hist_merge(&h, &part);
 	qsort(v, NPF_ARRAY_LEN(v), sizeof(v[0]), by_value);
 	assert_int_equal(h.n, NPF_ARRAY_LEN(v));
 	assert_int_equal(h.sum, sum);
@@ -244,7 +244,7 @@ static void quantiles_are_exact_to_one_percent(void **state)
 	for (size_t i = 0; i < NPF_ARRAY_LEN(qs); i++) {
 		size_t at = (size_t)(qs[i] * (double)NPF_ARRAY_LEN(v));
 		double want = (double)v[NPF_MIN(at, NPF_ARRAY_LEN(v) - 1)];
-		double got = (double)npf_hist_quantile(&h, qs[i]);
+		double got = (double)npf_txgen_hist_quantile(&h, qs[i]);
 
 		assert_true(got >= want * 0.99 && got <= want * 1.01);
 	}
@@ -256,26 +256,26 @@ static void every_value_has_a_bucket_of_its_size(void **state)
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		uint64_t v = 1ull << bit;
 
-		assert_true(npf_hist_index(v) < NPF_HIST_BUCKETS);
-		assert_true(npf_hist_index(v - 1) <= npf_hist_index(v));
-		assert_true(bit < 7 || npf_hist_index(v - 1) + 1 == npf_hist_index(v));
+		assert_true(npf_txgen_hist_index(v) < NPF_TXGEN_HIST_BUCKETS);
+		assert_true(npf_txgen_hist_index(v - 1) <= npf_txgen_hist_index(v));
+		assert_true(bit < 7 || npf_txgen_hist_index(v - 1) + 1 == npf_txgen_hist_index(v));
 	}
-	assert_int_equal(npf_hist_index(UINT64_MAX), NPF_HIST_BUCKETS - 1);
+	assert_int_equal(npf_txgen_hist_index(UINT64_MAX), NPF_TXGEN_HIST_BUCKETS - 1);
 }
 
-static void feed(struct npf_track *t, const uint64_t *seq, size_t n)
+static void feed(struct npf_txgen_track *t, const uint64_t *seq, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		npf_track_seen(t, (uint32_t)seq[i]);
+		npf_txgen_track_add(t, (uint32_t)seq[i]);
 }
 
 static void loss_reordering_and_duplicates_are_told_apart(void **state)
 {
-	static struct npf_track t;
+	static struct npf_txgen_track t;
 	static const uint64_t seq[] = {0, 1, 4, 2, 4, 5, 5, 70, 69, 200, 64, 200, 127, 128, 0};
 
 	(void)state;
-	npf_track_init(&t);
+	npf_txgen_track_init(&t);
 	feed(&t, seq, NPF_ARRAY_LEN(seq));
 	assert_int_equal(t.next, 201);
 	assert_int_equal(t.unique, 11);
@@ -287,12 +287,12 @@ static void loss_reordering_and_duplicates_are_told_apart(void **state)
 
 static void tracking_agrees_with_a_plain_set(void **state)
 {
-	static struct npf_track t;
+	static struct npf_txgen_track t;
 	static uint8_t seen[1000000];
 	uint64_t x = 99, high = 0, unique = 0, dup = 0, late = 0;
 
 	(void)state;
-	npf_track_init(&t);
+	npf_txgen_track_init(&t);
 	for (unsigned int i = 0; i < 300000; i++) {
 		uint64_t r, seq;
 
@@ -304,7 +304,7 @@ static void tracking_agrees_with_a_plain_set(void **state)
 			seq = high > 50000 ? high - r % 50000 : 0; /* late or again */
 		if (seq >= NPF_ARRAY_LEN(seen))
 			break;
-		npf_track_seen(&t, (uint32_t)seq);
+		npf_txgen_track_add(&t, (uint32_t)seq);
 		if (seen[seq]) {
 			dup++;
 		} else {
@@ -323,20 +323,20 @@ static void tracking_agrees_with_a_plain_set(void **state)
 
 static void numbers_go_on_beyond_32_bits(void **state)
 {
-	static struct npf_track t;
+	static struct npf_txgen_track t;
 	uint64_t base = 0xffffff00ull;
 
 	(void)state;
-	npf_track_init(&t);
+	npf_txgen_track_init(&t);
 	for (uint64_t n = 0; n < base; n += 0x40000000)
-		npf_track_seen(&t, (uint32_t)n);
+		npf_txgen_track_add(&t, (uint32_t)n);
 	for (uint64_t n = base; n < base + 1000; n++)
-		npf_track_seen(&t, (uint32_t)n);
+		npf_txgen_track_add(&t, (uint32_t)n);
 	assert_true(t.next == base + 1000);
 	assert_int_equal(t.duplicates + t.stale + t.reordered, 0);
-	npf_track_seen(&t, (uint32_t)(base + 10));
+	npf_txgen_track_add(&t, (uint32_t)(base + 10));
 	assert_int_equal(t.duplicates, 1);
-	npf_track_seen(&t, (uint32_t)(base - 70000));
+	npf_txgen_track_add(&t, (uint32_t)(base - 70000));
 	assert_int_equal(t.stale, 1);
 }
 

@@ -14,10 +14,10 @@
 /* Search on a device that loses everything above `limit`. */
 static double find(double max, double limit, double precision, unsigned int *trials)
 {
-	struct npf_search s;
+	struct npf_txgen_search s;
 
-	npf_search_init(&s, max, 0, precision);
-	while (npf_search_step(&s, s.rate > limit ? 5 : 0))
+	npf_txgen_search_init(&s, max, 0, precision);
+	while (npf_txgen_search_step(&s, s.rate > limit ? 5 : 0))
 		assert_in_range(s.trials, 1, 40);
 	*trials = s.trials;
 	return s.low;
@@ -43,32 +43,32 @@ static void a_search_closes_in_on_the_devices_limit(void **state)
 
 static void a_rate_that_is_not_reached_fails_its_trial(void **state)
 {
-	struct npf_search s;
+	struct npf_txgen_search s;
 
 	(void)state;
-	npf_search_init(&s, 100, 50, 10);
-	assert_true(npf_search_step(&s, NAN));
+	npf_txgen_search_init(&s, 100, 50, 10);
+	assert_true(npf_txgen_search_step(&s, NAN));
 	assert_true(s.high == 100 && s.rate == 50);
-	assert_true(npf_search_step(&s, 50)); /* loss that is allowed passes */
+	assert_true(npf_txgen_search_step(&s, 50)); /* loss that is allowed passes */
 	assert_true(s.low == 50);
 }
 
 static char path[] = "/tmp/npf-streams-XXXXXX";
 
-static int load(const char *text, struct npf_streamfile **f, char *err)
+static int load(const char *text, struct npf_txgen_streamfile **f, char *err)
 {
 	FILE *out = fopen(path, "w");
 
 	assert_non_null(out);
 	fputs(text, out);
 	fclose(out);
-	return npf_streamfile_load(path, f, err);
+	return npf_txgen_streamfile_load(path, f, err);
 }
 
 static void stream_files_say_what_options_say(void **state)
 {
-	char err[NPF_STREAMFILE_ERR];
-	struct npf_streamfile *f;
+	char err[NPF_TXGEN_STREAMFILE_ERR];
+	struct npf_txgen_streamfile *f;
 
 	(void)state;
 	assert_int_equal(load("rate: 1Mpps\nduration: 10s\nseed: 7\nstreams:\n"
@@ -84,7 +84,7 @@ static void stream_files_say_what_options_say(void **state)
 	assert_string_equal(f->streams[0].packet, "udp(dport=53)/size=128");
 	assert_int_equal(f->streams[0].weight, 7);
 	assert_string_equal(f->streams[1].size, "imix");
-	npf_streamfile_free(f);
+	npf_txgen_streamfile_free(f);
 }
 
 static void stream_files_that_are_wrong_are_told_why(void **state)
@@ -92,8 +92,8 @@ static void stream_files_that_are_wrong_are_told_why(void **state)
 	static const char *const bad[] = {"", "rate: 1\n", "streams: []\n",
 		"streams:\n  - {size: 1}\n", "streams:\n  - {packet: x, colour: red}\n",
 		"streams:\n  - {packet: x\n", "streams:\n  - {packet: x, weight: -1}\n"};
-	char err[NPF_STREAMFILE_ERR];
-	struct npf_streamfile *f;
+	char err[NPF_TXGEN_STREAMFILE_ERR];
+	struct npf_txgen_streamfile *f;
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
@@ -103,12 +103,12 @@ static void stream_files_that_are_wrong_are_told_why(void **state)
 	}
 	load("streams:\n  - {packet: x, colour: red}\n", &f, err);
 	assert_non_null(strstr(err, "colour"));
-	assert_true(npf_streamfile_load("/nonexistent", &f, err) < 0);
+	assert_true(npf_txgen_streamfile_load("/nonexistent", &f, err) < 0);
 }
 
-static struct npf_result run(void)
+static struct npf_txgen_result run(void)
 {
-	struct npf_result r = {
+	struct npf_txgen_result r = {
 		.seconds = 2,
 		.n_ports = 1,
 		.planned = 1000,
@@ -118,7 +118,7 @@ static struct npf_result run(void)
 		.received = 1000,
 	};
 
-	r.port[0] = (struct npf_port_result){.name = "p",
+	r.port[0] = (struct npf_txgen_port_result){.name = "p",
 		.tx_packets = 1000,
 		.tx_bytes = 64000,
 		.rx_packets = 1000,
@@ -128,75 +128,75 @@ static struct npf_result run(void)
 
 static void the_verdict_knows_every_reason_to_fail(void **state)
 {
-	struct npf_limits strict = {0}, loose = {.max_loss = 1, .allow_reorder = true};
-	struct npf_result r = run();
+	struct npf_txgen_limits strict = {0}, loose = {.max_loss = 1, .allow_reorder = true};
+	struct npf_txgen_result r = run();
 
 	(void)state;
-	assert_true(npf_result_passed(&r, &strict));
+	assert_true(npf_txgen_result_passed(&r, &strict));
 	r.lost = 10;
-	assert_false(npf_result_passed(&r, &strict));
-	assert_true(npf_result_passed(&r, &loose)); /* exactly 1 % */
+	assert_false(npf_txgen_result_passed(&r, &strict));
+	assert_true(npf_txgen_result_passed(&r, &loose)); /* exactly 1 % */
 	r.lost = 11;
-	assert_false(npf_result_passed(&r, &loose));
+	assert_false(npf_txgen_result_passed(&r, &loose));
 	r = run();
 	r.reordered = 1;
-	assert_false(npf_result_passed(&r, &strict));
-	assert_true(npf_result_passed(&r, &loose));
+	assert_false(npf_txgen_result_passed(&r, &strict));
+	assert_true(npf_txgen_result_passed(&r, &loose));
 	r.duplicates = 1;
-	assert_false(npf_result_passed(&r, &loose));
+	assert_false(npf_txgen_result_passed(&r, &loose));
 	r = run();
 	r.behind = true;
-	assert_false(npf_result_passed(&r, &loose));
+	assert_false(npf_txgen_result_passed(&r, &loose));
 	r = run();
 	r.stalled = true;
-	assert_false(npf_result_passed(&r, &loose));
+	assert_false(npf_txgen_result_passed(&r, &loose));
 	r = run();
 	r.sent = 999;
-	assert_false(npf_result_passed(&r, &loose));
+	assert_false(npf_txgen_result_passed(&r, &loose));
 	r.stopped = true; /* the user's wish */
-	assert_true(npf_result_passed(&r, &loose));
+	assert_true(npf_txgen_result_passed(&r, &loose));
 	r = run();
 	r.checked = false;
 	r.lost = 1000;
-	assert_true(npf_result_passed(&r, &strict));
+	assert_true(npf_txgen_result_passed(&r, &strict));
 }
 
 static void the_verdict_wants_evidence(void **state)
 {
-	struct npf_limits all = {.max_loss = 100, .allow_reorder = true};
-	struct npf_result r = run();
+	struct npf_txgen_limits all = {.max_loss = 100, .allow_reorder = true};
+	struct npf_txgen_result r = run();
 
 	(void)state;
 	r.lost = 999;
 	r.received = 1;
-	assert_true(npf_result_passed(&r, &all));
+	assert_true(npf_txgen_result_passed(&r, &all));
 	r.lost = 1000;
 	r.received = 0; /* within the limit, but nothing came */
-	assert_false(npf_result_passed(&r, &all));
+	assert_false(npf_txgen_result_passed(&r, &all));
 	r = run();
 	r.checked = false;
 	r.port[0].tx_lost = 1; /* the port's own count */
-	assert_false(npf_result_passed(&r, &all));
+	assert_false(npf_txgen_result_passed(&r, &all));
 	r.checked = true; /* who receives knows better */
-	assert_true(npf_result_passed(&r, &all));
+	assert_true(npf_txgen_result_passed(&r, &all));
 	r = run();
 	r.checked = false;
 	r.port[0].tx_uncounted = true;
-	assert_false(npf_result_passed(&r, &all));
+	assert_false(npf_txgen_result_passed(&r, &all));
 	r = run();
 	r.checked = false;
 	r.planned = r.sent = 0;
-	assert_true(npf_result_passed(&r, &all)); /* it only received */
+	assert_true(npf_txgen_result_passed(&r, &all)); /* it only received */
 	r.generated = true;
-	assert_false(npf_result_passed(&r, &all));
+	assert_false(npf_txgen_result_passed(&r, &all));
 	r.stopped = true; /* at once */
-	assert_true(npf_result_passed(&r, &all));
+	assert_true(npf_txgen_result_passed(&r, &all));
 }
 
 static void json_holds_the_figures(void **state)
 {
-	struct npf_limits strict = {0};
-	struct npf_result r = run();
+	struct npf_txgen_limits strict = {0};
+	struct npf_txgen_result r = run();
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -204,8 +204,8 @@ static void json_holds_the_figures(void **state)
 	json_t *j;
 
 	(void)state;
-	r.latency = (struct npf_times){1000, 1, 2, 3, 4, 5, 6};
-	assert_int_equal(npf_result_json(f, &r, &strict), 0);
+	r.latency = (struct npf_txgen_times){1000, 1, 2, 3, 4, 5, 6};
+	assert_int_equal(npf_txgen_result_json(f, &r, &strict), 0);
 	fclose(f);
 	j = json_loads(text, 0, &why);
 	assert_non_null(j);

@@ -63,29 +63,30 @@ static int remove_files(void **state)
 	return rmdir(dir);
 }
 
-static void one(const char *text, const struct npf_prog_conf *conf, uint8_t *out, uint16_t *len)
+static void one(
+	const char *text, const struct npf_txgen_prog_conf *conf, uint8_t *out, uint16_t *len)
 {
-	struct npf_tmpl *t = NULL;
-	struct npf_prog *p = NULL;
-	char err[NPF_TMPL_ERR];
+	struct npf_txgen_tmpl *t = NULL;
+	struct npf_txgen_prog *p = NULL;
+	char err[NPF_TXGEN_TMPL_ERR];
 	const uint8_t *image;
 	uint64_t sum = 0;
 	uint16_t image_len;
 
-	if (npf_tmpl_parse(text, &t, err) || npf_prog_new(t, conf, &p, err))
+	if (npf_txgen_tmpl_parse(text, &t, err) || npf_txgen_prog_new(t, conf, &p, err))
 		fail_msg("%s: %s", text, err);
-	image = npf_prog_image(p, &image_len);
+	image = npf_txgen_prog_image(p, &image_len);
 	memcpy(out, image, image_len);
-	npf_prog_run(p, &out, len, &sum, 1);
+	npf_txgen_prog_run(p, &out, len, &sum, 1);
 	if (conf->sign)
-		npf_prog_sign(p, out, *len, sum, npf_sign_head(0, 0, 0), 99);
-	npf_prog_free(p);
-	npf_tmpl_free(t);
+		npf_txgen_prog_sign(p, out, *len, sum, npf_txgen_sign_head(0, 0, 0), 99);
+	npf_txgen_prog_free(p);
+	npf_txgen_tmpl_free(t);
 }
 
 static void untouched_bytes_are_sent_as_they_are(void **state)
 {
-	struct npf_prog_conf conf = {.stride = 1};
+	struct npf_txgen_prog_conf conf = {.stride = 1};
 	char text[128];
 	uint8_t out[2048];
 	uint16_t len;
@@ -109,7 +110,7 @@ static uint32_t udp_sum(const uint8_t *p, size_t l4_len)
 
 static void changed_fields_keep_length_padding_and_checksums_right(void **state)
 {
-	struct npf_prog_conf conf = {.stride = 1};
+	struct npf_txgen_prog_conf conf = {.stride = 1};
 	char text[128];
 	uint8_t out[2048];
 	uint16_t len;
@@ -136,7 +137,7 @@ static void changed_fields_keep_length_padding_and_checksums_right(void **state)
 
 static void a_signature_turns_padding_into_payload(void **state)
 {
-	struct npf_prog_conf conf = {.stride = 1, .sign = true};
+	struct npf_txgen_prog_conf conf = {.stride = 1, .sign = true};
 	char text[128];
 	uint8_t out[2048];
 	uint16_t len;
@@ -148,7 +149,7 @@ static void a_signature_turns_padding_into_payload(void **state)
 	assert_int_equal(be16_at(out + 16), 46);
 	assert_int_equal(slow_sum(0, out + 14, 20), 0xffff);
 	assert_int_equal(udp_sum(out, 26), 0xffff);
-	assert_int_equal(be16_at(out + 44), NPF_SIGN_MAGIC);
+	assert_int_equal(be16_at(out + 44), NPF_TXGEN_SIGN_MAGIC);
 }
 
 static void files_give_all_or_some_of_their_packets(void **state)
@@ -157,28 +158,29 @@ static void files_give_all_or_some_of_their_packets(void **state)
 		const char *suffix;
 		unsigned int n;
 	} t[] = {{"", 4}, {"#2", 1}, {"#2-3", 2}, {"#3-9", 2}};
-	char arg[128], err[NPF_TMPL_ERR];
-	struct npf_tmpl **ts;
+	char arg[128], err[NPF_TXGEN_TMPL_ERR];
+	struct npf_txgen_tmpl **ts;
 	unsigned int n;
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(t); i++) {
 		snprintf(arg, sizeof(arg), "%s%s", pcap_path, t[i].suffix);
-		assert_int_equal(npf_tmpl_load(arg, &ts, &n, err), 0);
+		assert_int_equal(npf_txgen_tmpl_load(arg, &ts, &n, err), 0);
 		assert_int_equal(n, t[i].n);
-		npf_tmpl_list_free(ts, n);
+		npf_txgen_tmpl_list_free(ts, n);
 	}
 	snprintf(arg, sizeof(arg), "@%s", hex_path);
-	assert_int_equal(npf_tmpl_load(arg, &ts, &n, err), 0);
+	assert_int_equal(npf_txgen_tmpl_load(arg, &ts, &n, err), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(ts[1]->base_len, 14);
-	npf_tmpl_list_free(ts, n);
+	npf_txgen_tmpl_list_free(ts, n);
 	assert_int_equal(
-		npf_tmpl_load("ff:ff:ff:ff:ff:ff 020000000001 0806 00010800", &ts, &n, err), 0);
+		npf_txgen_tmpl_load("ff:ff:ff:ff:ff:ff 020000000001 0806 00010800", &ts, &n, err),
+		0);
 	assert_int_equal(ts[0]->base_len, 18);
-	npf_tmpl_list_free(ts, n);
+	npf_txgen_tmpl_list_free(ts, n);
 	snprintf(arg, sizeof(arg), "%s#5", pcap_path);
-	assert_true(npf_tmpl_load(arg, &ts, &n, err) < 0);
+	assert_true(npf_txgen_tmpl_load(arg, &ts, &n, err) < 0);
 	assert_non_null(strstr(err, "no packet 5"));
 }
 
@@ -187,33 +189,33 @@ static void broken_packets_never_mislead_the_dissector(void **state)
 	(void)state;
 	for (size_t len = 14; len <= sizeof(dns); len++) {
 		for (unsigned int bit = 96; bit < 8 * len; bit++) {
-			struct npf_prog_conf conf = {.stride = 1, .sign = len > 44};
-			char err[NPF_TMPL_ERR];
-			struct npf_tmpl *t;
-			struct npf_prog *p;
+			struct npf_txgen_prog_conf conf = {.stride = 1, .sign = len > 44};
+			char err[NPF_TXGEN_TMPL_ERR];
+			struct npf_txgen_tmpl *t;
+			struct npf_txgen_prog *p;
 			uint8_t *pkt = malloc(len); /* exact, so that a sanitizer sees overruns */
 
 			memcpy(pkt, dns, len);
 			pkt[bit / 8] ^= (uint8_t)(1u << bit % 8);
-			assert_int_equal(npf_tmpl_from_bytes(pkt, len, &t, err), 0);
+			assert_int_equal(npf_txgen_tmpl_from_bytes(pkt, len, &t, err), 0);
 			free(pkt);
 			assert_true(t->hdr_len + t->tail <= len);
-			if (!npf_prog_new(t, &conf, &p, err)) {
+			if (!npf_txgen_prog_new(t, &conf, &p, err)) {
 				uint16_t got, image_len;
 				uint64_t sum;
 				uint8_t *data = malloc(len); /* as long as the packet */
 
-				const uint8_t *image = npf_prog_image(p, &image_len);
+				const uint8_t *image = npf_txgen_prog_image(p, &image_len);
 
 				memcpy(data, image, image_len);
-				npf_prog_run(p, &data, &got, &sum, 1);
+				npf_txgen_prog_run(p, &data, &got, &sum, 1);
 				assert_int_equal(got, len);
 				if (conf.sign)
-					npf_prog_sign(p, data, got, sum, 0, 0);
+					npf_txgen_prog_sign(p, data, got, sum, 0, 0);
 				free(data);
-				npf_prog_free(p);
+				npf_txgen_prog_free(p);
 			}
-			npf_tmpl_free(t);
+			npf_txgen_tmpl_free(t);
 		}
 	}
 }
@@ -222,28 +224,28 @@ static void a_savefile_replays_in_order_with_its_own_timing(void **state)
 {
 	struct npf_savefile *f;
 	char err[NPF_SAVEFILE_ERR];
-	struct npf_source_conf conf = {.n_queues = 1};
-	struct npf_source *s;
+	struct npf_txgen_source_conf conf = {.n_queues = 1};
+	struct npf_txgen_source *s;
 	static const uint64_t due_us[] = {0, 100, 100, 300, 400, 500, 500, 700, 800};
 
 	(void)state;
 	assert_true(npf_savefile_is(pcap_path));
 	assert_false(npf_savefile_is(hex_path));
-	assert_int_equal(npf_source_load(pcap_path, 0, &f, err), 0);
+	assert_int_equal(npf_txgen_source_load(pcap_path, 0, &f, err), 0);
 	assert_int_equal(f->n_packets, 4);
 	assert_int_equal(f->n_cut, 1);
 	assert_int_equal(f->max_len, 60);
 	conf.savefile = f;
-	assert_int_equal(npf_source_new(&conf, &s, err), 0);
+	assert_int_equal(npf_txgen_source_new(&conf, &s, err), 0);
 	for (unsigned int i = 0; i < NPF_ARRAY_LEN(due_us); i++) {
 		uint64_t due;
-		const struct npf_saved *k = npf_source_saved(s, &due);
+		const struct npf_saved *k = npf_txgen_source_saved(s, &due);
 
 		assert_ptr_equal(k, &f->packets[i % 4]);
 		assert_int_equal(due, due_us[i] * 1000);
 		assert_int_equal(f->data[k->off + 33], i % 4 + 2);
 	}
-	npf_source_free(s);
+	npf_txgen_source_free(s);
 	npf_savefile_free(f);
 }
 
@@ -251,22 +253,22 @@ static void three_queues_share_a_savefile(void **state)
 {
 	struct npf_savefile *f;
 	char err[NPF_SAVEFILE_ERR];
-	struct npf_source *s[3];
+	struct npf_txgen_source *s[3];
 
 	(void)state;
-	assert_int_equal(npf_source_load(pcap_path, 0, &f, err), 0);
+	assert_int_equal(npf_txgen_source_load(pcap_path, 0, &f, err), 0);
 	for (unsigned int q = 0; q < 3; q++) {
-		struct npf_source_conf conf = {.n_queues = 3, .queue = q, .savefile = f};
+		struct npf_txgen_source_conf conf = {.n_queues = 3, .queue = q, .savefile = f};
 
-		assert_int_equal(npf_source_new(&conf, &s[q], err), 0);
+		assert_int_equal(npf_txgen_source_new(&conf, &s[q], err), 0);
 	}
 	for (unsigned int i = 0; i < 24; i++) {
 		uint64_t due;
 
-		assert_ptr_equal(npf_source_saved(s[i % 3], &due), &f->packets[i % 4]);
+		assert_ptr_equal(npf_txgen_source_saved(s[i % 3], &due), &f->packets[i % 4]);
 	}
 	for (unsigned int q = 0; q < 3; q++)
-		npf_source_free(s[q]);
+		npf_txgen_source_free(s[q]);
 	npf_savefile_free(f);
 }
 
@@ -274,33 +276,33 @@ static void a_sequence_repeats_each_template_by_its_weight(void **state)
 {
 	static const char *const texts[] = {"udp(sport=1-9)", "udp(sport=100-109)/size=70"};
 	static const uint32_t weights[] = {2, 1};
-	char err[NPF_TMPL_ERR];
-	struct npf_tmpl *t[2];
-	struct npf_source *s[2];
+	char err[NPF_TXGEN_TMPL_ERR];
+	struct npf_txgen_tmpl *t[2];
+	struct npf_txgen_source *s[2];
 	unsigned int got[2][9], all[2] = {0, 0};
 
 	(void)state;
 	for (unsigned int i = 0; i < 2; i++)
-		assert_int_equal(npf_tmpl_parse(texts[i], &t[i], err), 0);
+		assert_int_equal(npf_txgen_tmpl_parse(texts[i], &t[i], err), 0);
 	for (unsigned int q = 0; q < 2; q++) {
-		struct npf_source_conf conf = {
+		struct npf_txgen_source_conf conf = {
 			.tmpls = t, .weights = weights, .n_tmpls = 2, .queue = q, .n_queues = 2};
 
-		assert_int_equal(npf_source_new(&conf, &s[q], err), 0);
+		assert_int_equal(npf_txgen_source_new(&conf, &s[q], err), 0);
 		for (unsigned int n = 0; n < 9;) {
-			unsigned int prog, m = npf_source_take(s[q], 9 - n, &prog);
-			struct npf_prog *p = npf_source_prog(s[q], prog);
+			unsigned int prog, m = npf_txgen_source_take(s[q], 9 - n, &prog);
+			struct npf_txgen_prog *p = npf_txgen_source_prog(s[q], prog);
 			uint8_t buf[70], *data = buf;
 			uint16_t len;
 
 			while (m--) {
-				memcpy(buf, npf_prog_image(p, &len), prog ? 70 : 64);
-				npf_prog_run(p, &data, &len, NULL, 1);
+				memcpy(buf, npf_txgen_prog_image(p, &len), prog ? 70 : 64);
+				npf_txgen_prog_run(p, &data, &len, NULL, 1);
 				got[q][n++] = be16_at(buf + 34);
 			}
 			all[prog]++;
 		}
-		npf_source_free(s[q]);
+		npf_txgen_source_free(s[q]);
 	}
 	/* Cycles 0, 2, 4 on queue 0 and 1, 3, 5 on queue 1. */
 	static const unsigned int want[2][9] = {
@@ -310,8 +312,8 @@ static void a_sequence_repeats_each_template_by_its_weight(void **state)
 		for (unsigned int i = 0; i < 9; i++)
 			assert_int_equal(got[q][i], want[q][i]);
 	}
-	npf_tmpl_free(t[0]);
-	npf_tmpl_free(t[1]);
+	npf_txgen_tmpl_free(t[0]);
+	npf_txgen_tmpl_free(t[1]);
 }
 
 int main(void)

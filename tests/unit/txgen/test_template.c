@@ -11,45 +11,46 @@ struct packet {
 	uint16_t len;
 };
 
-static struct npf_tmpl *parse(const char *text)
+static struct npf_txgen_tmpl *parse(const char *text)
 {
-	struct npf_tmpl *t = NULL;
-	char err[NPF_TMPL_ERR];
+	struct npf_txgen_tmpl *t = NULL;
+	char err[NPF_TXGEN_TMPL_ERR];
 
-	if (npf_tmpl_parse(text, &t, err))
+	if (npf_txgen_tmpl_parse(text, &t, err))
 		fail_msg("%s: %s", text, err);
 	return t;
 }
 
-static struct npf_prog *compile(const struct npf_tmpl *t, const struct npf_prog_conf *conf)
+static struct npf_txgen_prog *compile(
+	const struct npf_txgen_tmpl *t, const struct npf_txgen_prog_conf *conf)
 {
-	struct npf_prog *p = NULL;
-	char err[NPF_TMPL_ERR];
+	struct npf_txgen_prog *p = NULL;
+	char err[NPF_TXGEN_TMPL_ERR];
 
-	if (npf_prog_new(t, conf, &p, err))
+	if (npf_txgen_prog_new(t, conf, &p, err))
 		fail_msg("%s", err);
 	return p;
 }
 
 /* The first n packets, each made in a buffer that was used before, as mbufs are. */
-static void make(struct npf_prog *p, struct packet *out, unsigned int n, bool sign)
+static void make(struct npf_txgen_prog *p, struct packet *out, unsigned int n, bool sign)
 {
 	static struct packet bufs[100];
 	uint8_t *data[100];
 	uint16_t len[100], image_len;
 	uint64_t sum[100];
-	const uint8_t *image = npf_prog_image(p, &image_len);
+	const uint8_t *image = npf_txgen_prog_image(p, &image_len);
 
 	assert_in_range(n, 1, 100);
 	for (unsigned int i = 0; i < n; i++) {
 		data[i] = bufs[i].bytes;
 		memcpy(data[i], image, image_len);
 	}
-	npf_prog_run(p, data, len, sum, n);
+	npf_txgen_prog_run(p, data, len, sum, n);
 	for (unsigned int i = 0; i < n; i++) {
 		if (sign)
-			npf_prog_sign(p, data[i], len[i], sum[i], npf_sign_head(1, 2, i),
-				0x0123456789abcdefull * (i + 1));
+			npf_txgen_prog_sign(p, data[i], len[i], sum[i],
+				npf_txgen_sign_head(1, 2, i), 0x0123456789abcdefull * (i + 1));
 		memcpy(out[i].bytes, data[i], len[i]);
 		out[i].len = len[i];
 	}
@@ -132,9 +133,9 @@ static void every_template_makes_sound_packets(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(sound); i++) {
-		struct npf_prog_conf conf = {.stride = 1, .seed = 42};
-		struct npf_tmpl *t = parse(sound[i]);
-		struct npf_prog *p = compile(t, &conf);
+		struct npf_txgen_prog_conf conf = {.stride = 1, .seed = 42};
+		struct npf_txgen_tmpl *t = parse(sound[i]);
+		struct npf_txgen_prog *p = compile(t, &conf);
 
 		for (unsigned int round = 0; round < 30; round++) {
 			unsigned int n = 1 + (round * 37) % 100;
@@ -143,8 +144,8 @@ static void every_template_makes_sound_packets(void **state)
 			for (unsigned int j = 0; j < n; j++)
 				expect_sound(&k[j], sound[i]);
 		}
-		npf_prog_free(p);
-		npf_tmpl_free(t);
+		npf_txgen_prog_free(p);
+		npf_txgen_tmpl_free(t);
 	}
 }
 
@@ -154,15 +155,15 @@ static void signed_packets_are_sound_and_bear_their_number(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(sound); i++) {
-		struct npf_prog_conf conf = {.stride = 1, .seed = 42, .sign = true};
-		struct npf_tmpl *t = parse(sound[i]);
-		char err[NPF_TMPL_ERR];
-		struct npf_prog *p;
+		struct npf_txgen_prog_conf conf = {.stride = 1, .seed = 42, .sign = true};
+		struct npf_txgen_tmpl *t = parse(sound[i]);
+		char err[NPF_TXGEN_TMPL_ERR];
+		struct npf_txgen_prog *p;
 
-		if (npf_prog_new(t, &conf, &p, err)) { /* too small for it, as it says */
+		if (npf_txgen_prog_new(t, &conf, &p, err)) { /* too small for it, as it says */
 			assert_non_null(strstr(err, "has no room"));
-			assert_true(npf_values_min(&t->size) < t->hdr_len + 16u);
-			npf_tmpl_free(t);
+			assert_true(npf_txgen_values_min(&t->size) < t->hdr_len + 16u);
+			npf_txgen_tmpl_free(t);
 			continue;
 		}
 		make(p, k, 100, true);
@@ -170,12 +171,12 @@ static void signed_packets_are_sound_and_bear_their_number(void **state)
 			uint64_t head, tsc;
 
 			expect_sound(&k[j], sound[i]);
-			npf_sign_read(k[j].bytes + k[j].len - 16, &head, &tsc);
+			npf_txgen_sign_read(k[j].bytes + k[j].len - 16, &head, &tsc);
 			assert_true(head == (0x4e47ull << 48 | 1ull << 40 | 2ull << 32 | j));
 			assert_true(tsc == 0x0123456789abcdefull * (j + 1));
 		}
-		npf_prog_free(p);
-		npf_tmpl_free(t);
+		npf_txgen_prog_free(p);
+		npf_txgen_tmpl_free(t);
 	}
 }
 
@@ -186,11 +187,11 @@ static void buffers_in_any_order_give_the_same_packets(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(sound); i++) {
-		struct npf_prog_conf conf = {.stride = 1, .seed = 7};
-		struct npf_tmpl *t = parse(sound[i]);
-		struct npf_prog *p = compile(t, &conf), *q = compile(t, &conf);
+		struct npf_txgen_prog_conf conf = {.stride = 1, .seed = 7};
+		struct npf_txgen_tmpl *t = parse(sound[i]);
+		struct npf_txgen_prog *p = compile(t, &conf), *q = compile(t, &conf);
 		uint16_t image_len;
-		const uint8_t *image = npf_prog_image(q, &image_len);
+		const uint8_t *image = npf_txgen_prog_image(q, &image_len);
 
 		make(p, once, 96, false);
 		for (unsigned int b = 0; b < 32; b++)
@@ -204,7 +205,7 @@ static void buffers_in_any_order_give_the_same_packets(void **state)
 				n = 96 - done;
 			for (unsigned int b = 0; b < n; b++)
 				data[b] = bufs[(done + 31 - b) % 32];
-			npf_prog_run(q, data, len, NULL, n);
+			npf_txgen_prog_run(q, data, len, NULL, n);
 			for (unsigned int b = 0; b < n; b++) {
 				memcpy(again[done + b].bytes, data[b], len[b]);
 				again[done + b].len = len[b];
@@ -215,19 +216,19 @@ static void buffers_in_any_order_give_the_same_packets(void **state)
 			assert_int_equal(once[j].len, again[j].len);
 			assert_memory_equal(once[j].bytes, again[j].bytes, once[j].len);
 		}
-		npf_prog_free(p);
-		npf_prog_free(q);
-		npf_tmpl_free(t);
+		npf_txgen_prog_free(p);
+		npf_txgen_prog_free(q);
+		npf_txgen_tmpl_free(t);
 	}
 }
 
 static void the_contracts_example_has_every_field_it_names(void **state)
 {
-	struct npf_prog_conf conf = {.stride = 1};
-	struct npf_tmpl *t = parse("eth(dst=02:00:00:00:00:02)/vlan(id=5)/"
-				   "ip(src=10.0.0.1,dst=10.0.0.2-10.0.0.9)/"
-				   "udp(sport=random,dport=53)/size=128");
-	struct npf_prog *p = compile(t, &conf);
+	struct npf_txgen_prog_conf conf = {.stride = 1};
+	struct npf_txgen_tmpl *t = parse("eth(dst=02:00:00:00:00:02)/vlan(id=5)/"
+					 "ip(src=10.0.0.1,dst=10.0.0.2-10.0.0.9)/"
+					 "udp(sport=random,dport=53)/size=128");
+	struct npf_txgen_prog *p = compile(t, &conf);
 	static struct packet k[20];
 	unsigned int ports = 0;
 
@@ -247,15 +248,15 @@ static void the_contracts_example_has_every_field_it_names(void **state)
 		ports += be16_at(b + 38) != be16_at(k[0].bytes + 38);
 	}
 	assert_true(ports > 15);
-	npf_prog_free(p);
-	npf_tmpl_free(t);
+	npf_txgen_prog_free(p);
+	npf_txgen_tmpl_free(t);
 }
 
 static void headers_are_supplied_and_chained(void **state)
 {
-	struct npf_prog_conf conf = {.stride = 1, .mac = (const uint8_t *)"\2\7\7\7\7\7"};
-	struct npf_tmpl *t = parse("vlan(id=1)/vlan(id=2)/tcp()");
-	struct npf_prog *p = compile(t, &conf);
+	struct npf_txgen_prog_conf conf = {.stride = 1, .mac = (const uint8_t *)"\2\7\7\7\7\7"};
+	struct npf_txgen_tmpl *t = parse("vlan(id=1)/vlan(id=2)/tcp()");
+	struct npf_txgen_prog *p = compile(t, &conf);
 	struct packet k;
 
 	(void)state;
@@ -265,8 +266,8 @@ static void headers_are_supplied_and_chained(void **state)
 	assert_int_equal(be16_at(k.bytes + 16), 0x8100);
 	assert_int_equal(be16_at(k.bytes + 20), 0x0800);
 	assert_int_equal(k.bytes[22 + 9], 6);
-	npf_prog_free(p);
-	npf_tmpl_free(t);
+	npf_txgen_prog_free(p);
+	npf_txgen_tmpl_free(t);
 
 	t = parse("eth(src=02:00:00:00:00:09)/vlan(tpid=0x9100)/arp(op=2,spa=10.0.0.1)");
 	p = compile(t, &conf);
@@ -275,16 +276,16 @@ static void headers_are_supplied_and_chained(void **state)
 	assert_int_equal(be16_at(k.bytes + 12), 0x9100);
 	assert_int_equal(be16_at(k.bytes + 16), 0x0806);
 	assert_memory_equal(k.bytes + 18 + 8, "\2\7\7\7\7\7\12\0\0\1", 10);
-	npf_prog_free(p);
-	npf_tmpl_free(t);
+	npf_txgen_prog_free(p);
+	npf_txgen_tmpl_free(t);
 }
 
 static void given_lengths_and_checksums_are_kept(void **state)
 {
-	struct npf_prog_conf conf = {.stride = 1};
-	struct npf_tmpl *t = parse("ip(len=77,csum=0x1234,dst=1.1.1.1-1.1.1.9)/"
-				   "udp(csum=0,len=9)/size=64-80");
-	struct npf_prog *p = compile(t, &conf);
+	struct npf_txgen_prog_conf conf = {.stride = 1};
+	struct npf_txgen_tmpl *t = parse("ip(len=77,csum=0x1234,dst=1.1.1.1-1.1.1.9)/"
+					 "udp(csum=0,len=9)/size=64-80");
+	struct npf_txgen_prog *p = compile(t, &conf);
 	static struct packet k[9];
 
 	(void)state;
@@ -295,20 +296,20 @@ static void given_lengths_and_checksums_are_kept(void **state)
 		assert_int_equal(be16_at(k[i].bytes + 34 + 4), 9);
 		assert_int_equal(be16_at(k[i].bytes + 34 + 6), 0);
 	}
-	npf_prog_free(p);
-	npf_tmpl_free(t);
+	npf_txgen_prog_free(p);
+	npf_txgen_tmpl_free(t);
 }
 
 static void for_the_port_only_the_pseudo_header_is_summed(void **state)
 {
-	struct npf_prog_conf conf = {.stride = 1, .hw_csum = true};
-	struct npf_tmpl *t = parse("ip(dst=10.0.0.1-10.0.0.9)/udp(sport=random)/size=64-99");
-	struct npf_prog *p = compile(t, &conf);
-	struct npf_prog_offload o;
+	struct npf_txgen_prog_conf conf = {.stride = 1, .hw_csum = true};
+	struct npf_txgen_tmpl *t = parse("ip(dst=10.0.0.1-10.0.0.9)/udp(sport=random)/size=64-99");
+	struct npf_txgen_prog *p = compile(t, &conf);
+	struct npf_txgen_prog_offload o;
 	static struct packet k[50];
 
 	(void)state;
-	npf_prog_offload(p, &o);
+	npf_txgen_prog_offload(p, &o);
 	assert_true(o.ip4 && o.udp && !o.tcp);
 	assert_int_equal(o.l2_len, 14);
 	assert_int_equal(o.l3_len, 20);
@@ -320,15 +321,15 @@ static void for_the_port_only_the_pseudo_header_is_summed(void **state)
 		assert_int_equal(be16_at(l3 + 10), 0);
 		assert_int_equal(be16_at(l3 + 26), sum);
 	}
-	npf_prog_free(p);
-	npf_tmpl_free(t);
+	npf_txgen_prog_free(p);
+	npf_txgen_tmpl_free(t);
 }
 
 static void sizes_follow_the_mix(void **state)
 {
-	struct npf_prog_conf conf = {.stride = 1};
-	struct npf_tmpl *t = parse("udp()/size=imix");
-	struct npf_prog *p = compile(t, &conf);
+	struct npf_txgen_prog_conf conf = {.stride = 1};
+	struct npf_txgen_tmpl *t = parse("udp()/size=imix");
+	struct npf_txgen_prog *p = compile(t, &conf);
 	static struct packet k[96];
 	unsigned int n64 = 0, n594 = 0, n1514 = 0;
 
@@ -342,8 +343,8 @@ static void sizes_follow_the_mix(void **state)
 	assert_int_equal(n64, 56);
 	assert_int_equal(n594, 32);
 	assert_int_equal(n1514, 8);
-	npf_prog_free(p);
-	npf_tmpl_free(t);
+	npf_txgen_prog_free(p);
+	npf_txgen_tmpl_free(t);
 }
 
 static void templates_refuse_nonsense_and_say_what_would_be_right(void **state)
@@ -380,9 +381,9 @@ static void templates_refuse_nonsense_and_say_what_would_be_right(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
-		struct npf_tmpl *t = NULL;
-		char err[NPF_TMPL_ERR] = "";
-		int rc = npf_tmpl_parse(bad[i].text, &t, err);
+		struct npf_txgen_tmpl *t = NULL;
+		char err[NPF_TXGEN_TMPL_ERR] = "";
+		int rc = npf_txgen_tmpl_parse(bad[i].text, &t, err);
 
 		if (rc >= 0 || !strstr(err, bad[i].word))
 			fail_msg("'%s': rc %d, '%s'", bad[i].text, rc, err);

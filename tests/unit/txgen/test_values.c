@@ -4,26 +4,27 @@
 
 #include "txgen/packet/values.h"
 
-static const struct npf_values_rule number = {NPF_SCALAR_UINT, 65535, 1, 65535};
-static const struct npf_values_rule ip4 = {NPF_SCALAR_IP4, 0xffffffff, 1, 0xffffffff};
-static const struct npf_values_rule ip6 = {NPF_SCALAR_IP6, UINT64_MAX, 1, UINT64_MAX};
-static const struct npf_values_rule mac = {NPF_SCALAR_MAC, 0xffffffffffff, 0, 0xffffffffffff};
-static const struct npf_values_rule flags = {NPF_SCALAR_FLAGS, 255, 0, 255};
+static const struct npf_txgen_values_rule number = {NPF_TXGEN_SCALAR_UINT, 65535, 1, 65535};
+static const struct npf_txgen_values_rule ip4 = {NPF_TXGEN_SCALAR_IP4, 0xffffffff, 1, 0xffffffff};
+static const struct npf_txgen_values_rule ip6 = {NPF_TXGEN_SCALAR_IP6, UINT64_MAX, 1, UINT64_MAX};
+static const struct npf_txgen_values_rule mac = {
+	NPF_TXGEN_SCALAR_MAC, 0xffffffffffff, 0, 0xffffffffffff};
+static const struct npf_txgen_values_rule flags = {NPF_TXGEN_SCALAR_FLAGS, 255, 0, 255};
 
 static void expect_row(
-	const char *text, const struct npf_values_rule *rule, const uint64_t *row, size_t n)
+	const char *text, const struct npf_txgen_values_rule *rule, const uint64_t *row, size_t n)
 {
-	struct npf_values v;
+	struct npf_txgen_values v;
 	char err[256] = "";
 
-	if (npf_values_parse(text, rule, &v, NULL, err, sizeof(err)))
+	if (npf_txgen_values_parse(text, rule, &v, NULL, err, sizeof(err)))
 		fail_msg("%s: %s", text, err);
 	for (size_t i = 0; i < n; i++) {
-		if (npf_values_at(&v, i) != row[i])
+		if (npf_txgen_values_at(&v, i) != row[i])
 			fail_msg("%s: packet %zu gets %" PRIu64 ", not %" PRIu64, text, i,
-				npf_values_at(&v, i), row[i]);
+				npf_txgen_values_at(&v, i), row[i]);
 	}
-	npf_values_fini(&v);
+	npf_txgen_values_fini(&v);
 }
 
 #define ROW(text, rule, ...)                                                                       \
@@ -59,7 +60,7 @@ static void values_refuse_what_does_not_fit_and_say_why(void **state)
 {
 	static const struct {
 		const char *text;
-		const struct npf_values_rule *rule;
+		const struct npf_txgen_values_rule *rule;
 		const char *word; /* must be in the error */
 	} bad[] = {
 		{"", &number, "not a number"},
@@ -89,9 +90,10 @@ static void values_refuse_what_does_not_fit_and_say_why(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
-		struct npf_values v;
+		struct npf_txgen_values v;
 		char err[256] = "";
-		int rc = npf_values_parse(bad[i].text, bad[i].rule, &v, NULL, err, sizeof(err));
+		int rc = npf_txgen_values_parse(
+			bad[i].text, bad[i].rule, &v, NULL, err, sizeof(err));
 
 		if (rc >= 0 || !strstr(err, bad[i].word))
 			fail_msg("'%s': rc %d, text '%s'", bad[i].text, rc, err);
@@ -100,14 +102,15 @@ static void values_refuse_what_does_not_fit_and_say_why(void **state)
 
 static void random_values_stay_in_range_and_reach_all_of_it(void **state)
 {
-	struct npf_values v;
+	struct npf_txgen_values v;
 	char err[256];
 	unsigned int seen[10] = {0};
 
 	(void)state;
-	assert_int_equal(npf_values_parse("random:20-29", &number, &v, NULL, err, sizeof(err)), 0);
+	assert_int_equal(
+		npf_txgen_values_parse("random:20-29", &number, &v, NULL, err, sizeof(err)), 0);
 	for (unsigned int i = 0; i < 10000; i++) {
-		uint64_t x = npf_values_at(&v, i);
+		uint64_t x = npf_txgen_values_at(&v, i);
 
 		assert_in_range(x, 20, 29);
 		seen[x - 20]++;
@@ -122,17 +125,18 @@ static void queues_share_a_row_without_gap_or_repeat(void **state)
 
 	(void)state;
 	for (size_t k = 0; k < NPF_ARRAY_LEN(texts); k++) {
-		struct npf_cursor c[3];
-		struct npf_values v;
+		struct npf_txgen_cursor c[3];
+		struct npf_txgen_values v;
 		char err[256];
 
 		assert_int_equal(
-			npf_values_parse(texts[k], &number, &v, NULL, err, sizeof(err)), 0);
+			npf_txgen_values_parse(texts[k], &number, &v, NULL, err, sizeof(err)), 0);
 		for (unsigned int q = 0; q < 3; q++)
-			npf_cursor_init(&c[q], &v, q, 3);
+			npf_txgen_cursor_init(&c[q], &v, q, 3);
 		for (unsigned int i = 0; i < 1000; i++)
-			assert_int_equal(npf_cursor_next(&c[i % 3]), npf_values_at(&v, i));
-		npf_values_fini(&v);
+			assert_int_equal(
+				npf_txgen_cursor_next(&c[i % 3]), npf_txgen_values_at(&v, i));
+		npf_txgen_values_fini(&v);
 	}
 }
 
@@ -142,17 +146,17 @@ static void skipping_is_the_same_as_stepping(void **state)
 
 	(void)state;
 	for (size_t k = 0; k < NPF_ARRAY_LEN(texts); k++) {
-		struct npf_cursor c;
-		struct npf_values v;
+		struct npf_txgen_cursor c;
+		struct npf_txgen_values v;
 		char err[256];
 
 		assert_int_equal(
-			npf_values_parse(texts[k], &number, &v, NULL, err, sizeof(err)), 0);
-		npf_cursor_init(&c, &v, 0, 1);
-		npf_cursor_skip(&c, 1234567);
-		assert_int_equal(npf_cursor_next(&c), npf_values_at(&v, 1234567));
-		assert_int_equal(npf_cursor_next(&c), npf_values_at(&v, 1234568));
-		npf_values_fini(&v);
+			npf_txgen_values_parse(texts[k], &number, &v, NULL, err, sizeof(err)), 0);
+		npf_txgen_cursor_init(&c, &v, 0, 1);
+		npf_txgen_cursor_skip(&c, 1234567);
+		assert_int_equal(npf_txgen_cursor_next(&c), npf_txgen_values_at(&v, 1234567));
+		assert_int_equal(npf_txgen_cursor_next(&c), npf_txgen_values_at(&v, 1234568));
+		npf_txgen_values_fini(&v);
 	}
 }
 
@@ -166,14 +170,14 @@ static void least_and_greatest_value_are_known(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(t); i++) {
-		struct npf_values v;
+		struct npf_txgen_values v;
 		char err[256];
 
 		assert_int_equal(
-			npf_values_parse(t[i].text, &number, &v, NULL, err, sizeof(err)), 0);
-		assert_int_equal(npf_values_min(&v), t[i].min);
-		assert_int_equal(npf_values_max(&v), t[i].max);
-		npf_values_fini(&v);
+			npf_txgen_values_parse(t[i].text, &number, &v, NULL, err, sizeof(err)), 0);
+		assert_int_equal(npf_txgen_values_min(&v), t[i].min);
+		assert_int_equal(npf_txgen_values_max(&v), t[i].max);
+		npf_txgen_values_fini(&v);
 	}
 }
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * prog.h - the inside of a program: made by program.c, run by prun.c.
+ * program_priv.h - the inside of a program: made by program.c, run by program_run.c.
  *
  * Invariant: in the image all varying bits, varying lengths and checksums are zero, and ip_base
  * and l4_base are the sums of exactly that.
  */
-#ifndef NPF_TXGEN_PACKET_PROG_H
-#define NPF_TXGEN_PACKET_PROG_H
+#ifndef NPF_TXGEN_PACKET_PROGRAM_PRIV_H
+#define NPF_TXGEN_PACKET_PROGRAM_PRIV_H
 
 #include "txgen/packet/csum.h"
 #include "txgen/packet/program.h"
 
-struct npf_prog_op {
+struct npf_txgen_prog_op {
 	uint16_t off;
 	uint8_t width;
 	uint8_t shift;
@@ -19,16 +19,16 @@ struct npf_prog_op {
 	bool in_ip;    /* counts in the IP header's checksum */
 	bool in_l4;    /* counts in the transport's */
 	uint64_t keep; /* bits of the word that are not ours; 0: store it whole */
-	struct npf_cursor at;
+	struct npf_txgen_cursor at;
 };
 
-struct npf_prog {
-	struct npf_prog_op ops[NPF_TMPL_VARY];
+struct npf_txgen_prog {
+	struct npf_txgen_prog_op ops[NPF_TXGEN_TMPL_VARY];
 	unsigned int n_ops;
 	uint8_t *image;
 	uint16_t image_len;
 	uint16_t *payload_sums; /* folded sum of the first i payload bytes; NULL: of one size */
-	struct npf_cursor size;
+	struct npf_txgen_cursor size;
 	bool size_varies;
 	bool sign;
 	bool hw_csum;
@@ -44,8 +44,9 @@ struct npf_prog {
 	uint16_t hdr_len, tail;
 	uint16_t ip_base; /* folded */
 	uint16_t l4_base;
-	struct npf_prog_offload offload;
-	struct npf_values values[NPF_TMPL_VARY + 1]; /* seeded; lists belong to the template */
+	struct npf_txgen_prog_offload offload;
+	struct npf_txgen_values
+		values[NPF_TXGEN_TMPL_VARY + 1]; /* seeded; lists belong to the template */
 };
 
 #endif

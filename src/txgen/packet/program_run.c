@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * prun.c - run a program over a burst.
+ * program_run.c - run a program over a burst.
  *
  * It goes field by field over the whole burst, not packet by packet, and each field in three
  * passes: the values (an array, which the compiler makes vector code of), their part in the
  * checksums (likewise), the stores into the packets. What kind of field it is gets decided once
  * a burst. Sums are kept in 32 bits: a value counts folded to 17 bits, and there are at most
- * NPF_TMPL_VARY of them.
+ * NPF_TXGEN_TMPL_VARY of them.
  */
-#include "txgen/packet/prog.h"
+#include "txgen/packet/program_priv.h"
 
 #include <assert.h>
 
 #define CHUNK     64 /* packets at a time: their pointers, values and sums stay in the L1 cache */
 #define SHORT_RUN 8  /* a range of fewer values is stepped through one by one */
 
-static_assert(NPF_TMPL_VARY * 0x1ffffull + 4 * 0xffff < UINT32_MAX, "sums fit 32 bits");
+static_assert(NPF_TXGEN_TMPL_VARY * 0x1ffffull + 4 * 0xffff < UINT32_MAX, "sums fit 32 bits");
 
 struct sums {
 	uint32_t ip[CHUNK];
@@ -23,11 +23,11 @@ struct sums {
 };
 
 /* The next n values of a field of at most 32 bits. */
-static void fill(struct npf_cursor *at, uint32_t *restrict v, unsigned int n)
+static void fill(struct npf_txgen_cursor *at, uint32_t *restrict v, unsigned int n)
 {
-	struct npf_cursor c = *at;
+	struct npf_txgen_cursor c = *at;
 
-	if (c.kind == NPF_VALUES_RANGE && c.stride == 1 && c.count >= SHORT_RUN) {
+	if (c.kind == NPF_TXGEN_VALUES_RANGE && c.stride == 1 && c.count >= SHORT_RUN) {
 		uint32_t step = (uint32_t)c.step;
 
 		for (unsigned int i = 0; i < n;) {
@@ -42,18 +42,18 @@ static void fill(struct npf_cursor *at, uint32_t *restrict v, unsigned int n)
 			if (c.index == c.count)
 				c.index = 0;
 		}
-	} else if (c.kind == NPF_VALUES_RANGE) {
-		c.kind = NPF_VALUES_RANGE;
+	} else if (c.kind == NPF_TXGEN_VALUES_RANGE) {
+		c.kind = NPF_TXGEN_VALUES_RANGE;
 		for (unsigned int i = 0; i < n; i++)
-			v[i] = (uint32_t)npf_cursor_next(&c);
-	} else if (c.kind == NPF_VALUES_RANDOM) {
-		c.kind = NPF_VALUES_RANDOM;
+			v[i] = (uint32_t)npf_txgen_cursor_next(&c);
+	} else if (c.kind == NPF_TXGEN_VALUES_RANDOM) {
+		c.kind = NPF_TXGEN_VALUES_RANDOM;
 		for (unsigned int i = 0; i < n; i++)
-			v[i] = (uint32_t)npf_cursor_next(&c);
+			v[i] = (uint32_t)npf_txgen_cursor_next(&c);
 	} else {
-		c.kind = NPF_VALUES_LIST;
+		c.kind = NPF_TXGEN_VALUES_LIST;
 		for (unsigned int i = 0; i < n; i++)
-			v[i] = (uint32_t)npf_cursor_next(&c);
+			v[i] = (uint32_t)npf_txgen_cursor_next(&c);
 	}
 	at->index = c.index;
 }
@@ -78,7 +78,7 @@ static void put32(uint8_t *at, uint32_t v)
 
 /* Part of a word: the rest of it is kept as it is in the packet. */
 static void store_part(
-	const struct npf_prog_op *op, uint8_t *const *data, const uint32_t *v, unsigned int n)
+	const struct npf_txgen_prog_op *op, uint8_t *const *data, const uint32_t *v, unsigned int n)
 {
 	unsigned int off = op->off, width = op->width;
 	uint32_t keep = (uint32_t)op->keep;
@@ -93,7 +93,7 @@ static void store_part(
 }
 
 static void run_narrow(
-	struct npf_prog_op *op, uint8_t *const *restrict data, struct sums *s, unsigned int n)
+	struct npf_txgen_prog_op *op, uint8_t *const *restrict data, struct sums *s, unsigned int n)
 {
 	unsigned int off = op->off;
 	uint32_t v[CHUNK];
@@ -126,24 +126,25 @@ static void run_narrow(
 }
 
 /* MAC addresses (6 bytes, in no checksum) and the lower half of IPv6 addresses (8 bytes). */
-static void run_wide(struct npf_prog_op *op, uint8_t *const *data, struct sums *s, unsigned int n)
+static void run_wide(
+	struct npf_txgen_prog_op *op, uint8_t *const *data, struct sums *s, unsigned int n)
 {
 	unsigned int off = op->off, width = op->width;
 
 	for (unsigned int i = 0; i < n; i++) {
-		uint64_t v = npf_cursor_next(&op->at), be = htobe64(v);
+		uint64_t v = npf_txgen_cursor_next(&op->at), be = htobe64(v);
 
 		if (width == 8)
 			memcpy(data[i] + off, &be, 8);
 		else
 			memcpy(data[i] + off, (uint8_t *)&be + 2, 6);
 		if (op->in_l4)
-			s->l4[i] += npf_csum_fold(v);
+			s->l4[i] += npf_txgen_csum_fold(v);
 	}
 }
 
-static void run_sizes(
-	struct npf_prog *p, uint8_t *const *data, uint16_t *len, struct sums *s, unsigned int n)
+static void run_sizes(struct npf_txgen_prog *p, uint8_t *const *data, uint16_t *len, struct sums *s,
+	unsigned int n)
 {
 	unsigned int l3_off = p->l3_off, l4_off = p->l4_off;
 	unsigned int ip_at = l3_off + (p->ip6 ? 4 : 2), ip_less = l3_off + (p->ip6 ? 40 : 0);
@@ -169,9 +170,9 @@ static void run_sizes(
 }
 
 /* What does not vary, and what comes of the length: base, pseudo header, payload. */
-static void add_fixed(struct npf_prog *p, const uint16_t *len, struct sums *s, unsigned int n)
+static void add_fixed(struct npf_txgen_prog *p, const uint16_t *len, struct sums *s, unsigned int n)
 {
-	unsigned int cut = p->hdr_len + p->tail + (p->sign ? NPF_SIGN_LEN : 0);
+	unsigned int cut = p->hdr_len + p->tail + (p->sign ? NPF_TXGEN_SIGN_LEN : 0);
 	unsigned int l4_less = p->l4_off + p->tail;
 
 	if (!p->size_varies) {
@@ -199,7 +200,8 @@ static void fold(
 	}
 }
 
-static void finish_ip(struct npf_prog *p, uint8_t *const *data, struct sums *s, unsigned int n)
+static void finish_ip(
+	struct npf_txgen_prog *p, uint8_t *const *data, struct sums *s, unsigned int n)
 {
 	unsigned int off = p->l3_off + 10;
 	uint16_t csum[CHUNK];
@@ -213,7 +215,8 @@ static void finish_ip(struct npf_prog *p, uint8_t *const *data, struct sums *s, 
 		put16(data[i] + off, csum[i]);
 }
 
-static void finish_l4(struct npf_prog *p, uint8_t *const *data, struct sums *s, unsigned int n)
+static void finish_l4(
+	struct npf_txgen_prog *p, uint8_t *const *data, struct sums *s, unsigned int n)
 {
 	unsigned int off = p->csum_off;
 	uint16_t csum[CHUNK];
@@ -227,8 +230,8 @@ static void finish_l4(struct npf_prog *p, uint8_t *const *data, struct sums *s, 
 		put16(data[i] + off, csum[i]);
 }
 
-static void run_chunk(
-	struct npf_prog *p, uint8_t *const *data, uint16_t *len, uint64_t *sum, unsigned int n)
+static void run_chunk(struct npf_txgen_prog *p, uint8_t *const *data, uint16_t *len, uint64_t *sum,
+	unsigned int n)
 {
 	struct sums s;
 
@@ -255,8 +258,8 @@ static void run_chunk(
 		sum[i] = s.l4[i];
 }
 
-void npf_prog_run(
-	struct npf_prog *p, uint8_t *const *data, uint16_t *len, uint64_t *sum, unsigned int n)
+void npf_txgen_prog_run(struct npf_txgen_prog *p, uint8_t *const *data, uint16_t *len,
+	uint64_t *sum, unsigned int n)
 {
 	bool fixed = !p->size_varies && !p->n_ops && !p->ip_csum && !p->l4_csum;
 
@@ -269,24 +272,24 @@ void npf_prog_run(
 			NPF_MIN(n - at, (unsigned int)CHUNK));
 }
 
-void npf_prog_sign(const struct npf_prog *p, uint8_t *data, uint16_t len, uint64_t sum,
+void npf_txgen_prog_sign(const struct npf_txgen_prog *p, uint8_t *data, uint16_t len, uint64_t sum,
 	uint64_t head, uint64_t tsc)
 {
 	uint16_t csum;
 
-	npf_sign_write(data + len, head, tsc);
+	npf_txgen_sign_write(data + len, head, tsc);
 	if (!p->l4_csum)
 		return;
 	if (p->l4_in_sum) {
-		uint64_t sign = npf_csum_add64(npf_csum_add64(0, head), tsc);
+		uint64_t sign = npf_txgen_csum_add64(npf_txgen_csum_add64(0, head), tsc);
 
 		if ((len - p->l4_off) & 1) /* an odd place: each byte counts in the other half */
-			sign = (uint64_t)__builtin_bswap16(npf_csum_fold(sign));
-		csum = (uint16_t)~npf_csum_fold(sum + sign);
+			sign = (uint64_t)__builtin_bswap16(npf_txgen_csum_fold(sign));
+		csum = (uint16_t)~npf_txgen_csum_fold(sum + sign);
 		if (p->udp_zero && !csum)
 			csum = 0xffff;
 	} else {
-		csum = npf_csum_fold(sum);
+		csum = npf_txgen_csum_fold(sum);
 	}
 	put16(data + p->csum_off, csum);
 }

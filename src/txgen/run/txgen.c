@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * gen.c - the generator as its users hold it: ports, and one run at a time over them.
+ * txgen.c - the generator as its users hold it: ports, and one run at a time over them.
  *
  * The time stamp counter's rate is measured against the monotonic clock from the opening of the
  * ports to the start of each run, so the longer the program lives the better it is known: 50 ms
  * give about one part in a million.
  */
-#include "txgen/run/gen.h"
+#include "txgen/run/txgen.h"
 
 #include "txgen/run/run.h"
 #include "base/clock.h"
@@ -16,30 +16,30 @@
 #include <stdio.h>
 #include <string.h>
 
-struct npf_gen {
-	struct npf_gen_ports conf;
-	struct npf_gen_port ports[NPF_GEN_PORTS];
+struct npf_txgen {
+	struct npf_txgen_port_conf conf;
+	struct npf_txgen_port ports[NPF_TXGEN_MAXPORTS];
 	unsigned int n_ports;
 	uint64_t tsc0, ns0; /* a moment on both clocks */
-	struct npf_run *run;
+	struct npf_txgen_run *run;
 };
 
-static const char *const mode_names[NPF_GEN_N_MODES] = {
-	[NPF_GEN_TXONLY] = "txonly",
-	[NPF_GEN_RXONLY] = "rxonly",
-	[NPF_GEN_IO] = "io",
-	[NPF_GEN_MACSWAP] = "macswap",
-	[NPF_GEN_FLOWGEN] = "flowgen",
+static const char *const mode_names[NPF_TXGEN_N_MODES] = {
+	[NPF_TXGEN_TXONLY] = "txonly",
+	[NPF_TXGEN_RXONLY] = "rxonly",
+	[NPF_TXGEN_IO] = "io",
+	[NPF_TXGEN_MACSWAP] = "macswap",
+	[NPF_TXGEN_FLOWGEN] = "flowgen",
 };
 
-const char *npf_gen_mode_name(enum npf_gen_mode mode)
+const char *npf_txgen_mode_name(enum npf_txgen_mode mode)
 {
 	return mode_names[mode];
 }
 
-int npf_gen_mode_find(const char *name)
+int npf_txgen_mode_find(const char *name)
 {
-	for (int i = 0; i < NPF_GEN_N_MODES; i++) {
+	for (int i = 0; i < NPF_TXGEN_N_MODES; i++) {
 		if (!strcmp(name, mode_names[i]))
 			return i;
 	}
@@ -61,7 +61,7 @@ static void clock_pair(uint64_t *tscp, uint64_t *nsp)
 	}
 }
 
-static double measure_hz(const struct npf_gen *g)
+static double measure_hz(const struct npf_txgen *g)
 {
 	uint64_t tsc = 0, ns = 0;
 
@@ -73,14 +73,14 @@ static double measure_hz(const struct npf_gen *g)
 	return (double)(tsc - g->tsc0) * 1e9 / (double)(ns - g->ns0);
 }
 
-int npf_gen_open(const struct npf_gen_ports *conf, struct npf_gen **gp, char *err)
+int npf_txgen_open(const struct npf_txgen_port_conf *conf, struct npf_txgen **gp, char *err)
 {
-	struct npf_gen *g = calloc(1, sizeof(*g));
+	struct npf_txgen *g = calloc(1, sizeof(*g));
 	uint16_t id;
-	int rc = npf_job_init_tags();
+	int rc = npf_txgen_job_init_tags();
 
 	if (!g || rc) {
-		snprintf(err, NPF_GEN_ERR, g ? "no room for a tag in mbufs" : "out of memory");
+		snprintf(err, NPF_TXGEN_ERR, g ? "no room for a tag in mbufs" : "out of memory");
 		free(g);
 		return rc ? rc : -ENOMEM;
 	}
@@ -88,30 +88,30 @@ int npf_gen_open(const struct npf_gen_ports *conf, struct npf_gen **gp, char *er
 	clock_pair(&g->tsc0, &g->ns0);
 	RTE_ETH_FOREACH_DEV(id)
 	{
-		if (g->n_ports == NPF_GEN_PORTS || rc)
+		if (g->n_ports == NPF_TXGEN_MAXPORTS || rc)
 			break;
 		rc = npf_txgen_port_open(&g->ports[g->n_ports++], id, conf, err);
 	}
 	if (!rc && !g->n_ports) {
-		snprintf(err, NPF_GEN_ERR,
+		snprintf(err, NPF_TXGEN_ERR,
 			"no ports: name a device before '--', for example --vdev=net_null0 or "
 			"-a 0000:3b:00.0");
 		rc = -ENODEV;
 	}
 	if (rc) {
-		npf_gen_close(g);
+		npf_txgen_close(g);
 		return rc;
 	}
 	*gp = g;
 	return 0;
 }
 
-struct npf_gen *npf_gen_close(struct npf_gen *g)
+struct npf_txgen *npf_txgen_close(struct npf_txgen *g)
 {
 	if (!g)
 		return NULL;
-	npf_gen_stop(g);
-	npf_run_free(g->run);
+	npf_txgen_stop(g);
+	npf_txgen_run_free(g->run);
 	npf_eal_stop_interrupts();
 	for (unsigned int i = 0; i < g->n_ports; i++)
 		npf_txgen_port_close(&g->ports[i]);
@@ -119,18 +119,19 @@ struct npf_gen *npf_gen_close(struct npf_gen *g)
 	return NULL;
 }
 
-unsigned int npf_gen_n_ports(const struct npf_gen *g)
+unsigned int npf_txgen_n_ports(const struct npf_txgen *g)
 {
 	return g->n_ports;
 }
 
-void npf_gen_port_info(const struct npf_gen *g, unsigned int i, struct npf_gen_port_info *info)
+void npf_txgen_port_info(
+	const struct npf_txgen *g, unsigned int i, struct npf_txgen_port_info *info)
 {
-	const struct npf_gen_port *p = &g->ports[i];
+	const struct npf_txgen_port *p = &g->ports[i];
 	struct rte_eth_dev_info dev;
 	struct rte_eth_link link = {0};
 
-	*info = (struct npf_gen_port_info){
+	*info = (struct npf_txgen_port_info){
 		.started = p->started,
 		.n_rxq = p->n_rxq,
 		.n_txq = p->n_txq,
@@ -146,35 +147,35 @@ void npf_gen_port_info(const struct npf_gen *g, unsigned int i, struct npf_gen_p
 	}
 }
 
-static int check_idle(struct npf_gen *g, char *err)
+static int check_idle(struct npf_txgen *g, char *err)
 {
-	if (npf_gen_wait(g, 0))
+	if (npf_txgen_wait(g, 0))
 		return 0;
-	snprintf(err, NPF_GEN_ERR, "traffic is running: stop it first");
+	snprintf(err, NPF_TXGEN_ERR, "traffic is running: stop it first");
 	return -EBUSY;
 }
 
-int npf_gen_port_start(struct npf_gen *g, unsigned int i, char *err)
+int npf_txgen_start_port(struct npf_txgen *g, unsigned int i, char *err)
 {
 	int rc = check_idle(g, err);
 
 	return rc ? rc : npf_txgen_port_start(&g->ports[i], err);
 }
 
-int npf_gen_port_stop(struct npf_gen *g, unsigned int i, char *err)
+int npf_txgen_stop_port(struct npf_txgen *g, unsigned int i, char *err)
 {
 	int rc = check_idle(g, err);
 
 	return rc ? rc : npf_txgen_port_stop(&g->ports[i], err);
 }
 
-void npf_gen_port_stats(const struct npf_gen *g, unsigned int i, struct npf_gen_port_stats *s)
+void npf_txgen_port_stats(const struct npf_txgen *g, unsigned int i, struct npf_txgen_port_stats *s)
 {
 	const struct rte_eth_stats *c = &g->ports[i].cleared;
 	struct rte_eth_stats now = *c;
 
 	rte_eth_stats_get(g->ports[i].id, &now);
-	*s = (struct npf_gen_port_stats){
+	*s = (struct npf_txgen_port_stats){
 		.rx_packets = now.ipackets - c->ipackets,
 		.rx_bytes = now.ibytes - c->ibytes,
 		.rx_missed = now.imissed - c->imissed,
@@ -186,28 +187,30 @@ void npf_gen_port_stats(const struct npf_gen *g, unsigned int i, struct npf_gen_
 	};
 }
 
-void npf_gen_port_clear(struct npf_gen *g, unsigned int i)
+void npf_txgen_clear_port_stats(struct npf_txgen *g, unsigned int i)
 {
 	/* Remembered rather than reset: some drivers cannot reset. */
 	rte_eth_stats_get(g->ports[i].id, &g->ports[i].cleared);
 }
 
-static int check_run(struct npf_gen *g, const struct npf_gen_run *run, char *err)
+static int check_run(struct npf_txgen *g, const struct npf_txgen_run_conf *run, char *err)
 {
-	bool sends = run->mode == NPF_GEN_TXONLY || run->mode == NPF_GEN_FLOWGEN || run->tx_first;
+	bool sends =
+		run->mode == NPF_TXGEN_TXONLY || run->mode == NPF_TXGEN_FLOWGEN || run->tx_first;
 	int rc = check_idle(g, err);
 
 	for (unsigned int i = 0; i < g->n_ports && !rc; i++) {
-		const struct npf_gen_port *p = &g->ports[i];
+		const struct npf_txgen_port *p = &g->ports[i];
 
 		if (!p->started) {
-			snprintf(err, NPF_GEN_ERR, "port %u is stopped: port start %u", i, i);
+			snprintf(err, NPF_TXGEN_ERR, "port %u is stopped: port start %u", i, i);
 			rc = -EINVAL;
 		} else if (sends && g->conf.link_wait_ns) {
-			rc = npf_port_wait_link(p, g->conf.link_wait_ns, err);
+			rc = npf_txgen_port_wait_link(p, g->conf.link_wait_ns, err);
 		}
-		if (!rc && sends && run->rate.kind == NPF_RATE_PERCENT && !npf_port_speed(p)) {
-			snprintf(err, NPF_GEN_ERR,
+		if (!rc && sends && run->rate.kind == NPF_RATE_PERCENT &&
+			!npf_txgen_port_speed(p)) {
+			snprintf(err, NPF_TXGEN_ERR,
 				"port %u does not tell its link's speed: give the rate in bps or "
 				"pps",
 				i);
@@ -215,31 +218,31 @@ static int check_run(struct npf_gen *g, const struct npf_gen_run *run, char *err
 		}
 	}
 	if (!rc && sends && !run->n_tmpls && !run->savefile) {
-		snprintf(err, NPF_GEN_ERR, "no packets to send");
+		snprintf(err, NPF_TXGEN_ERR, "no packets to send");
 		rc = -EINVAL;
 	}
-	if (!rc && (!run->burst || run->burst > NPF_BURST_MAX)) {
-		snprintf(err, NPF_GEN_ERR, "a burst has 1 to %d packets", NPF_BURST_MAX);
+	if (!rc && (!run->burst || run->burst > NPF_TXGEN_BURST_MAX)) {
+		snprintf(err, NPF_TXGEN_ERR, "a burst has 1 to %d packets", NPF_TXGEN_BURST_MAX);
 		rc = -EINVAL;
 	}
 	if (!rc && run->rate.kind == NPF_RATE_ORIGINAL && !run->savefile) {
-		snprintf(err, NPF_GEN_ERR, "the original timing is that of a savefile: --pcap");
+		snprintf(err, NPF_TXGEN_ERR, "the original timing is that of a savefile: --pcap");
 		rc = -EINVAL;
 	}
 	return rc;
 }
 
-int npf_gen_start(struct npf_gen *g, const struct npf_gen_run *run, char *err)
+int npf_txgen_start(struct npf_txgen *g, const struct npf_txgen_run_conf *run, char *err)
 {
 	int rc = check_run(g, run, err);
 
 	if (rc)
 		return rc;
-	g->run = npf_run_free(g->run);
-	return npf_run_start(&g->run, g->ports, g->n_ports, run, measure_hz(g), err);
+	g->run = npf_txgen_run_free(g->run);
+	return npf_txgen_run_start(&g->run, g->ports, g->n_ports, run, measure_hz(g), err);
 }
 
-bool npf_gen_wait(struct npf_gen *g, uint64_t timeout_ns)
+bool npf_txgen_wait(struct npf_txgen *g, uint64_t timeout_ns)
 {
 	uint64_t end = npf_clock_monotonic() + timeout_ns;
 
@@ -251,23 +254,23 @@ bool npf_gen_wait(struct npf_gen *g, uint64_t timeout_ns)
 	return true;
 }
 
-void npf_gen_stop_soon(struct npf_gen *g)
+void npf_txgen_request_stop(struct npf_txgen *g)
 {
-	struct npf_run *r = g->run;
+	struct npf_txgen_run *r = g->run;
 
 	if (r)
 		atomic_store_explicit(&r->stop_asked, true, memory_order_relaxed);
 }
 
-void npf_gen_stop(struct npf_gen *g)
+void npf_txgen_stop(struct npf_txgen *g)
 {
-	npf_gen_stop_soon(g);
-	npf_gen_wait(g, UINT64_MAX / 2);
+	npf_txgen_request_stop(g);
+	npf_txgen_wait(g, UINT64_MAX / 2);
 }
 
-void npf_gen_result(struct npf_gen *g, struct npf_result *r)
+void npf_txgen_result(struct npf_txgen *g, struct npf_txgen_result *r)
 {
-	*r = (struct npf_result){0};
+	*r = (struct npf_txgen_result){0};
 	if (g->run)
-		npf_run_result(g->run, r);
+		npf_txgen_run_result(g->run, r);
 }
