@@ -10,11 +10,12 @@
 
 static void candidate(struct txgen_found *f, const char *word, size_t len, const char *begun)
 {
-	if (strncmp(word, begun, strlen(begun)) || strlen(begun) > len || len >= sizeof(f->common))
+	if (strncmp(word, begun, strlen(begun)) != 0 || strlen(begun) > len ||
+		len >= sizeof(f->common))
 		return;
-	if (!f->n) {
+	if (f->n == 0) {
 		snprintf(f->common, sizeof(f->common), "%.*s", (int)len, word);
-	} else if (strncmp(f->common, word, len) || strlen(f->common) != len) {
+	} else if (strncmp(f->common, word, len) != 0 || strlen(f->common) != len) {
 		size_t same = 0;
 
 		while (same < len && f->common[same] == word[same])
@@ -45,16 +46,17 @@ void txgen_complete(const struct txgen_command *commands, size_t n_commands, con
 				candidate(f, w, len, begun);
 				break;
 			}
-			if (strncmp(l, w, len) || l[len] != ' ')
+			if (strncmp(l, w, len) != 0 || l[len] != ' ')
 				break;
 			l += len;
 			w += len;
-			if (*w) {
+			if (*w != '\0') {
 				w++;
 				continue;
 			}
 			l += strspn(l, " ");
-			for (const char *c = commands[i].choices; l >= begun && c && *c;) {
+			for (const char *c = commands[i].choices;
+				l >= begun && c != NULL && *c != '\0';) {
 				size_t n = strcspn(c, "|");
 
 				candidate(f, c, n, begun);

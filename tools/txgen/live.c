@@ -26,7 +26,7 @@ static void on_signal(int sig)
 	struct npf_txgen *g = signalled;
 
 	got_signal = sig;
-	if (g)
+	if (g != NULL)
 		npf_txgen_request_stop(g);
 	npf_txgen_request_attach_stop();
 }
@@ -195,7 +195,7 @@ void txgen_watch(struct txgen *tx, FILE *f)
 	uint64_t next = npf_clock_monotonic() + period, last = npf_clock_monotonic();
 
 	/* JSON is one object at the end; figures before it would spoil it. */
-	if (!period || (tx->output == TXGEN_JSON && !tx->output_file)) {
+	if (period == 0 || (tx->output == TXGEN_JSON && tx->output_file == NULL)) {
 		npf_txgen_wait(tx->gen, UINT64_MAX / 2);
 		return;
 	}

@@ -20,15 +20,15 @@ static void unload(struct txgen *tx)
 
 static int apply_size(struct txgen *tx, struct npf_txgen_tmpl *t, const char *own, char *err)
 {
-	const char *text = own ? own : tx->size;
+	const char *text = own != NULL ? own : tx->size;
 	struct npf_txgen_values sizes;
 	int rc;
 
-	if (t->has_size && !own)
+	if (t->has_size && own == NULL)
 		return 0;
-	if (text) {
+	if (text != NULL) {
 		rc = npf_txgen_sizes_parse(text, &sizes, err);
-		if (rc)
+		if (rc < 0)
 			return rc;
 	} else {
 		/* Nobody asked for a size: the least that headers and signature need. */
@@ -49,15 +49,15 @@ static int add(struct txgen *tx, const struct txgen_packet *p, char *err)
 	unsigned int n;
 	int rc = npf_txgen_tmpl_load(p->arg, &ts, &n, err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	all = reallocarray(tx->tmpls, tx->n_tmpls + n, sizeof(struct npf_txgen_tmpl *));
-	if (all)
+	if (all != NULL)
 		tx->tmpls = all;
 	weights = reallocarray(tx->weights, tx->n_tmpls + n, sizeof(*weights));
-	if (weights)
+	if (weights != NULL)
 		tx->weights = weights;
-	if (!all || !weights) {
+	if (all == NULL || weights == NULL) {
 		npf_txgen_tmpl_list_free(ts, n);
 		snprintf(err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
@@ -66,7 +66,7 @@ static int add(struct txgen *tx, const struct txgen_packet *p, char *err)
 		tx->tmpls[tx->n_tmpls] = ts[i];
 		tx->weights[tx->n_tmpls++] = p->weight;
 	}
-	for (unsigned int i = 0; i < n && !rc; i++)
+	for (unsigned int i = 0; i < n && rc == 0; i++)
 		rc = apply_size(tx, ts[i], p->size, err);
 	free(ts);
 	return rc;
@@ -80,20 +80,20 @@ int txgen_load(struct txgen *tx, char *err)
 	int rc = 0;
 
 	unload(tx);
-	if (tx->pcap)
+	if (tx->pcap != NULL)
 		rc = npf_txgen_source_load(tx->pcap, 0, &tx->savefile, err);
-	for (unsigned int i = 0; i < tx->n_packets && !rc; i++)
+	for (unsigned int i = 0; i < tx->n_packets && rc == 0; i++)
 		rc = add(tx, &tx->packets[i], err);
-	if (!rc && !tx->pcap && !tx->n_packets)
+	if (rc == 0 && tx->pcap == NULL && tx->n_packets == 0)
 		rc = add(tx, tx->run.mode == NPF_TXGEN_FLOWGEN ? &flows : &plain, err);
-	if (rc) {
+	if (rc < 0) {
 		unload(tx);
 		return rc;
 	}
-	if (tx->savefile && tx->savefile->n_skipped)
+	if (tx->savefile != NULL && tx->savefile->n_skipped > 0)
 		fprintf(stderr, "npf-txgen: %s: %zu packets are too short or too long to send\n",
 			tx->pcap, tx->savefile->n_skipped);
-	if (tx->savefile && tx->savefile->n_cut)
+	if (tx->savefile != NULL && tx->savefile->n_cut > 0)
 		fprintf(stderr,
 			"npf-txgen: %s: of %zu packets only the beginning was saved: sent so\n",
 			tx->pcap, tx->savefile->n_cut);
@@ -106,7 +106,7 @@ int txgen_load(struct txgen *tx, char *err)
 
 unsigned int txgen_max_len(const struct txgen *tx)
 {
-	uint64_t max = tx->savefile ? tx->savefile->max_len : 0;
+	uint64_t max = tx->savefile != NULL ? tx->savefile->max_len : 0;
 
 	for (unsigned int i = 0; i < tx->n_tmpls; i++)
 		max = NPF_MAX(max, npf_txgen_values_max(&tx->tmpls[i]->size));

@@ -27,7 +27,7 @@ static void report(struct txgen *tx, FILE *f, const struct npf_txgen_result *r)
 		npf_txgen_result_json(f, r, &tx->limits);
 		break;
 	case TXGEN_CSV:
-		if (!tx->period)
+		if (tx->period == 0)
 			npf_txgen_result_csv_head(f);
 		npf_txgen_result_csv(f, r);
 		break;
@@ -41,7 +41,7 @@ static int run_once(struct txgen *tx, FILE *f, struct npf_txgen_result *r, char 
 {
 	int rc = npf_txgen_start(tx->gen, &tx->run, err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	txgen_watch(tx, f);
 	npf_txgen_result(tx->gen, r);
@@ -55,7 +55,7 @@ static int search(struct txgen *tx, FILE *f)
 	struct npf_txgen_search s;
 	char err[NPF_TXGEN_ERR];
 
-	if (!tx->run.duration_ns && !tx->run.count)
+	if (tx->run.duration_ns == 0 && tx->run.count == 0)
 		tx->run.duration_ns = 1000000000;
 	tx->period = 0;
 	if (tx->run.rate.kind == NPF_RATE_ORIGINAL)
@@ -63,7 +63,7 @@ static int search(struct txgen *tx, FILE *f)
 	if (tx->run.rate.kind == NPF_RATE_ASAP) {
 		struct npf_txgen_result_totals t;
 
-		if (run_once(tx, f, &r, err))
+		if (run_once(tx, f, &r, err) < 0)
 			return error(err);
 		npf_txgen_result_totals(&r, &t);
 		tx->run.rate = (struct npf_rate){NPF_RATE_PPS,
@@ -77,7 +77,7 @@ static int search(struct txgen *tx, FILE *f)
 		char text[64];
 
 		tx->run.rate.value = s.rate;
-		if (run_once(tx, f, &r, err))
+		if (run_once(tx, f, &r, err) < 0)
 			return error(err);
 		fprintf(stderr, "npf-txgen: trial %u: %s: %.6f %% lost%s\n", s.trials + 1,
 			npf_rate_format(&tx->run.rate, text, sizeof(text)),
@@ -91,7 +91,7 @@ static int search(struct txgen *tx, FILE *f)
 		return TXGEN_FAILED;
 	}
 	tx->run.rate.value = s.low;
-	if (!txgen_interrupted() && run_once(tx, f, &r, err))
+	if (!txgen_interrupted() && run_once(tx, f, &r, err) < 0)
 		return error(err);
 	if (tx->output == TXGEN_TEXT) {
 		char text[64];
@@ -111,7 +111,7 @@ static int batch(struct txgen *tx, FILE *f)
 	txgen_catch_signals(tx);
 	if (tx->search)
 		return search(tx, f);
-	if (run_once(tx, f, &r, err))
+	if (run_once(tx, f, &r, err) < 0)
 		return error(err);
 	report(tx, f, &r);
 	return npf_txgen_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
@@ -127,21 +127,21 @@ static int through_daemon(struct txgen *tx, FILE *f)
 		return error("--attach goes with neither a prompt nor a search");
 	txgen_catch_signals(tx);
 	rc = npf_txgen_attach(tx->socket, tx->attach, &tx->run, &r, err);
-	if (rc && !r.sent)
+	if (rc < 0 && r.sent == 0)
 		return error(err);
 	tx->period = 0;
 	report(tx, f, &r);
-	if (rc)
+	if (rc < 0)
 		error(err);
-	return !rc && npf_txgen_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
+	return rc == 0 && npf_txgen_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
 }
 
 static FILE *open_output(struct txgen *tx)
 {
-	FILE *f = tx->output_file ? fopen(tx->output_file, "w") : stdout;
+	FILE *f = tx->output_file != NULL ? fopen(tx->output_file, "w") : stdout;
 	char err[NPF_TXGEN_ERR];
 
-	if (!f) {
+	if (f == NULL) {
 		snprintf(err, sizeof(err), "%s: %s", tx->output_file, strerror(errno));
 		error(err);
 	}
@@ -150,7 +150,7 @@ static FILE *open_output(struct txgen *tx)
 
 static int close_output(FILE *f, int rc)
 {
-	if (f != stdout && fclose(f))
+	if (f != stdout && fclose(f) != 0)
 		return error("the output could not be written in full");
 	return rc;
 }
@@ -160,11 +160,11 @@ static int with_ports(struct txgen *tx, FILE *f)
 	char err[NPF_TXGEN_ERR];
 	int rc;
 
-	if (!tx->ports.max_len)
+	if (tx->ports.max_len == 0)
 		tx->ports.max_len = txgen_max_len(tx);
 	tx->ports.forwards = tx->interactive || tx->run.mode == NPF_TXGEN_IO ||
 			     tx->run.mode == NPF_TXGEN_MACSWAP;
-	if (npf_txgen_open(&tx->ports, &tx->gen, err))
+	if (npf_txgen_open(&tx->ports, &tx->gen, err) < 0)
 		return error(err);
 	rc = tx->interactive ? txgen_prompt(tx) : batch(tx, f);
 	/* What was sent may still lie in the ports' queues, and would go with them. */
@@ -177,7 +177,8 @@ static int with_ports(struct txgen *tx, FILE *f)
 /* --help and --version work without "--", too, and without an EAL. */
 static bool is_question(const char *arg)
 {
-	return !strcmp(arg, "-h") || !strcmp(arg, "--help") || !strcmp(arg, "--version");
+	return strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0 ||
+	       strcmp(arg, "--version") == 0;
 }
 
 int main(int argc, char **argv)
@@ -187,21 +188,21 @@ int main(int argc, char **argv)
 	int sep = 1, rc;
 	FILE *f;
 
-	while (sep < argc && strcmp(argv[sep], "--"))
+	while (sep < argc && strcmp(argv[sep], "--") != 0)
 		sep++;
 	if (argc == 2 && is_question(argv[1]))
 		sep = 0;
 	rc = sep < argc ? txgen_options(&tx, argc - sep, argv + sep) : txgen_options(&tx, 1, argv);
-	if (!rc && txgen_load(&tx, err))
+	if (rc == 0 && txgen_load(&tx, err) < 0)
 		rc = -error(err);
-	if (rc) {
+	if (rc != 0) {
 		txgen_fini(&tx);
 		return rc > 0 ? 0 : TXGEN_ERROR;
 	}
 	f = open_output(&tx);
-	if (!f) {
+	if (f == NULL) {
 		rc = TXGEN_ERROR;
-	} else if (tx.attach) {
+	} else if (tx.attach != NULL) {
 		rc = close_output(f, through_daemon(&tx, f));
 	} else if (npf_txgen_eal_init(argc, argv, err) < 0) {
 		rc = error(err);

@@ -18,12 +18,12 @@ void txgen_usage(FILE *f)
 		const struct txgen_setting *s = &txgen_settings[i];
 		char left[64];
 
-		if (!s->name) {
+		if (s->name == NULL) {
 			fprintf(f, "\n%s:\n", s->help);
 			continue;
 		}
-		snprintf(left, sizeof(left), "--%s%s%s", s->name, s->arg ? "=" : "",
-			s->arg ? s->arg : "");
+		snprintf(left, sizeof(left), "--%s%s%s", s->name, s->arg != NULL ? "=" : "",
+			s->arg != NULL ? s->arg : "");
 		fprintf(f, "  %-28s %s\n", left, s->help);
 	}
 	fprintf(f, "\nA template: eth(dst=02:00:00:00:00:02)/vlan(id=5)/"
@@ -60,9 +60,10 @@ int txgen_options(struct txgen *tx, int argc, char **argv)
 
 	set_defaults(tx);
 	for (size_t i = 0; i < txgen_n_settings; i++) {
-		if (txgen_settings[i].name)
+		if (txgen_settings[i].name != NULL)
 			longs[n++] = (struct option){txgen_settings[i].name,
-				txgen_settings[i].arg ? required_argument : no_argument, NULL, 0};
+				txgen_settings[i].arg != NULL ? required_argument : no_argument,
+				NULL, 0};
 	}
 	longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
 	longs[n++] = (struct option){"version", no_argument, NULL, 'V'};
@@ -90,7 +91,7 @@ int txgen_options(struct txgen *tx, int argc, char **argv)
 			fprintf(stderr, "npf-txgen: see npf-txgen -- --help\n");
 			return -EINVAL;
 		}
-		if (rc) {
+		if (rc < 0) {
 			fprintf(stderr, "npf-txgen: --%s\n", err);
 			return -EINVAL;
 		}
@@ -99,7 +100,7 @@ int txgen_options(struct txgen *tx, int argc, char **argv)
 		fprintf(stderr, "npf-txgen: '%s' is not an option\n", argv[optind]);
 		return -EINVAL;
 	}
-	if (tx->pcap && tx->n_packets) {
+	if (tx->pcap != NULL && tx->n_packets > 0) {
 		fprintf(stderr, "npf-txgen: --pcap and --packet cannot go together\n");
 		return -EINVAL;
 	}

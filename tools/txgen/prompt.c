@@ -42,10 +42,10 @@ static void each_port(
 	char *end;
 	unsigned long i = strtoul(arg, &end, 10);
 
-	if (!strcmp(arg, "all")) {
+	if (strcmp(arg, "all") == 0) {
 		for (i = 0; i < n; i++)
 			f(p, (unsigned int)i);
-	} else if (*arg && !*end && i < n) {
+	} else if (*arg != '\0' && *end == '\0' && i < n) {
 		f(p, (unsigned int)i);
 	} else {
 		printf("'%s' is neither a port (0 to %u) nor all\n", arg, n - 1);
@@ -92,7 +92,7 @@ static void show_info(struct txgen_prompt *p, unsigned int i)
 	printf("port %u: %s (%s)  MAC %02x:%02x:%02x:%02x:%02x:%02x  %s, link %s", i, info.name,
 		info.driver, info.mac[0], info.mac[1], info.mac[2], info.mac[3], info.mac[4],
 		info.mac[5], info.started ? "started" : "stopped", info.up ? "up" : "down");
-	if (info.speed)
+	if (info.speed > 0)
 		printf(" at %u Mbit/s", info.speed);
 	printf("  %u rx, %u tx queues  checksums by %s\n", info.n_rxq, info.n_txq,
 		info.hw_csum ? "the port" : "software");
@@ -128,7 +128,7 @@ static void start_port(struct txgen_prompt *p, unsigned int i)
 {
 	char err[NPF_TXGEN_ERR];
 
-	if (npf_txgen_start_port(p->tx->gen, i, err))
+	if (npf_txgen_start_port(p->tx->gen, i, err) < 0)
 		tell(err);
 }
 
@@ -136,7 +136,7 @@ static void stop_port(struct txgen_prompt *p, unsigned int i)
 {
 	char err[NPF_TXGEN_ERR];
 
-	if (npf_txgen_stop_port(p->tx->gen, i, err))
+	if (npf_txgen_stop_port(p->tx->gen, i, err) < 0)
 		tell(err);
 }
 
@@ -167,7 +167,7 @@ static void cmd_start(struct txgen_prompt *p, const char *arg)
 {
 	char err[NPF_TXGEN_ERR];
 
-	if (*arg && strcmp(arg, "tx_first")) {
+	if (*arg != '\0' && strcmp(arg, "tx_first") != 0) {
 		printf("start takes nothing or tx_first\n");
 		return;
 	}
@@ -177,7 +177,7 @@ static void cmd_start(struct txgen_prompt *p, const char *arg)
 	}
 	tell_end(p);
 	p->tx->run.tx_first = *arg;
-	if (txgen_load(p->tx, err) || npf_txgen_start(p->tx->gen, &p->tx->run, err)) {
+	if (txgen_load(p->tx, err) < 0 || npf_txgen_start(p->tx->gen, &p->tx->run, err) < 0) {
 		tell(err);
 		p->failed = true;
 		return;
@@ -200,7 +200,7 @@ static void cmd_wait(struct txgen_prompt *p, const char *arg)
 {
 	uint64_t ns = UINT64_MAX / 2;
 
-	if (*arg && npf_txgen_time_parse(arg, &ns)) {
+	if (*arg != '\0' && npf_txgen_time_parse(arg, &ns) < 0) {
 		printf("'%s' is not a time (10s, 500ms)\n", arg);
 		return;
 	}
@@ -218,11 +218,11 @@ static void set(struct txgen_prompt *p, const char *name, const char *value)
 {
 	char err[NPF_TXGEN_ERR];
 
-	if (!*value)
+	if (*value == '\0')
 		printf("set %s needs a value\n", name);
 	else if (!npf_txgen_wait(p->tx->gen, 0))
 		tell("traffic is running: stop it first");
-	else if (txgen_set(p->tx, name, value, err))
+	else if (txgen_set(p->tx, name, value, err) < 0)
 		tell(err);
 }
 
@@ -240,14 +240,15 @@ static void cmd_set(struct txgen_prompt *p, const char *arg)
 	char name[32], pattern[40];
 	const char *space = strchr(arg, ' ');
 
-	snprintf(name, sizeof(name), "%.*s", space ? (int)(space - arg) : (int)strlen(arg), arg);
+	snprintf(name, sizeof(name), "%.*s", space != NULL ? (int)(space - arg) : (int)strlen(arg),
+		arg);
 	snprintf(pattern, sizeof(pattern), "|%s|", name);
-	if (!*name || !strstr(names, pattern)) {
+	if (*name == '\0' || strstr(names, pattern) == NULL) {
 		printf("set NAME VALUE, with one of these names: %.*s packet pcap fwd\n",
 			(int)sizeof(names) - 3, names + 1);
 		return;
 	}
-	set(p, name, space ? space + 1 : "");
+	set(p, name, space != NULL ? space + 1 : "");
 }
 
 static void cmd_set_packet(struct txgen_prompt *p, const char *arg)
@@ -266,7 +267,7 @@ static void cmd_set_pcap(struct txgen_prompt *p, const char *arg)
 
 static void cmd_add_packet(struct txgen_prompt *p, const char *arg)
 {
-	if (p->tx->pcap)
+	if (p->tx->pcap != NULL)
 		tell("a savefile is being replayed: set packet TEMPLATE ends that");
 	else
 		set(p, "packet", arg);
@@ -282,9 +283,10 @@ static void cmd_show_config(struct txgen_prompt *p, const char *arg)
 		npf_txgen_mode_name(r->mode), npf_txgen_n_ports(p->tx->gen), p->tx->ports.n_rxq,
 		p->tx->ports.n_txq, r->burst);
 	printf("  rate %s  size %s  count %" PRIu64 "  duration %.3f s  check %s\n",
-		npf_rate_format(&r->rate, rate, sizeof(rate)), p->tx->size ? p->tx->size : "least",
-		r->count, (double)r->duration_ns / 1e9, r->check ? "on" : "off");
-	if (p->tx->pcap)
+		npf_rate_format(&r->rate, rate, sizeof(rate)),
+		p->tx->size != NULL ? p->tx->size : "least", r->count, (double)r->duration_ns / 1e9,
+		r->check ? "on" : "off");
+	if (p->tx->pcap != NULL)
 		printf("  savefile %s, %" PRIu64 " rounds\n", p->tx->pcap, r->loop);
 	for (unsigned int i = 0; i < p->tx->n_packets; i++)
 		printf("  packet %s\n", p->tx->packets[i].arg);
@@ -322,7 +324,7 @@ static void cmd_help(struct txgen_prompt *p, const char *arg)
 	(void)arg;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(commands); i++)
 		printf("  %-18s %-34.34s %s\n", commands[i].words,
-			commands[i].choices ? commands[i].choices : "", commands[i].help);
+			commands[i].choices != NULL ? commands[i].choices : "", commands[i].help);
 }
 
 /* Does line begin with the words (any white space between)? Returns what follows, or NULL. */
@@ -332,11 +334,12 @@ static const char *after_words(const char *words, const char *line)
 		size_t len = strcspn(words, " ");
 
 		line += strspn(line, " \t");
-		if (strncmp(line, words, len) || (line[len] && !strchr(" \t", line[len])))
+		if (strncmp(line, words, len) != 0 ||
+			(line[len] != '\0' && strchr(" \t", line[len]) == NULL))
 			return NULL;
 		line += len;
 		words += len;
-		if (!*words)
+		if (*words == '\0')
 			return line + strspn(line, " \t");
 		words++;
 	}
@@ -346,18 +349,18 @@ static void execute(struct txgen_prompt *p, char *line)
 {
 	size_t len = strlen(line);
 
-	while (len && strchr(" \t\r\n", line[len - 1]))
+	while (len > 0 && strchr(" \t\r\n", line[len - 1]) != NULL)
 		line[--len] = '\0';
 	line += strspn(line, " \t");
 	tell_end(p);
-	if (!*line || *line == '#')
+	if (*line == '\0' || *line == '#')
 		return;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(commands); i++) {
 		const char *arg = after_words(commands[i].words, line);
 
-		if (!arg)
+		if (arg == NULL)
 			continue;
-		if (*arg && !commands[i].choices)
+		if (*arg != '\0' && commands[i].choices == NULL)
 			printf("%s takes nothing\n", commands[i].words);
 		else
 			commands[i].run(p, arg);
@@ -378,8 +381,8 @@ static unsigned char on_tab(EditLine *el, int ch)
 	snprintf(line, sizeof(line), "%.*s", (int)(li->cursor - li->buffer), li->buffer);
 	txgen_complete(commands, NPF_ARRAY_LEN(commands), line, &f);
 	begun = strrchr(line, ' ');
-	begun = begun ? begun + 1 : line;
-	if (!f.n)
+	begun = begun != NULL ? begun + 1 : line;
+	if (f.n == 0)
 		return CC_ERROR;
 	if (f.n == 1)
 		strncat(f.common, " ", sizeof(f.common) - strlen(f.common) - 1);
@@ -403,7 +406,7 @@ static void read_terminal(struct txgen_prompt *p)
 
 	p->el = el_init("npf-txgen", stdin, stdout, stderr);
 	p->history = history_init();
-	if (!p->el || !p->history)
+	if (p->el == NULL || p->history == NULL)
 		return;
 	history(p->history, &ev, H_SETSIZE, 500);
 	el_set(p->el, EL_PROMPT, prompt_text);
@@ -416,8 +419,8 @@ static void read_terminal(struct txgen_prompt *p)
 		const char *text = el_gets(p->el, &len);
 		char line[8192];
 
-		if (!text || len <= 0) {
-			if (!text && errno == EINTR) { /* Ctrl-C has stopped the traffic */
+		if (text == NULL || len <= 0) {
+			if (text == NULL && errno == EINTR) { /* Ctrl-C has stopped the traffic */
 				tell_end(p);
 				continue;
 			}

@@ -26,7 +26,7 @@ static int set_number(
 {
 	uint64_t n;
 
-	if (npf_txgen_count_parse(v, &n) || n < min || n > max)
+	if (npf_txgen_count_parse(v, &n) < 0 || n < min || n > max)
 		return fail(err, "'%.60s': a number from %u to %u is wanted", v, min, max);
 	*to = (unsigned int)n;
 	return 0;
@@ -34,14 +34,14 @@ static int set_number(
 
 static int set_count(uint64_t *to, const char *v, char *err)
 {
-	return npf_txgen_count_parse(v, to)
+	return npf_txgen_count_parse(v, to) < 0
 		       ? fail(err, "'%.60s' is not a number (1000, 64k, 10M)", v)
 		       : 0;
 }
 
 static int set_time(uint64_t *to, const char *v, char *err)
 {
-	return npf_txgen_time_parse(v, to)
+	return npf_txgen_time_parse(v, to) < 0
 		       ? fail(err, "'%.60s' is not a time (10s, 100ms, 50us)", v)
 		       : 0;
 }
@@ -51,7 +51,7 @@ static int set_percent(double *to, const char *v, char *err)
 	char *end;
 	double p = strtod(v, &end);
 
-	if (end == v || (*end && strcmp(end, "%")) || !(p >= 0 && p <= 100))
+	if (end == v || (*end != '\0' && strcmp(end, "%") != 0) || !(p >= 0 && p <= 100))
 		return fail(err, "'%.60s' is not a percentage (0 to 100)", v);
 	*to = p;
 	return 0;
@@ -61,7 +61,7 @@ static int replace(char **to, const char *v, char *err)
 {
 	char *copy = strdup(v);
 
-	if (!copy)
+	if (copy == NULL)
 		return fail(err, "out of memory");
 	free(*to);
 	*to = copy;
@@ -72,16 +72,16 @@ static int add_packet(struct txgen *tx, const char *arg, const char *size, uint3
 {
 	struct txgen_packet *p = reallocarray(tx->packets, tx->n_packets + 1, sizeof(*tx->packets));
 
-	if (!p)
+	if (p == NULL)
 		return -ENOMEM;
 	tx->packets = p;
 	p += tx->n_packets++;
 	*p = (struct txgen_packet){
 		.arg = strdup(arg),
-		.size = size ? strdup(size) : NULL,
+		.size = size != NULL ? strdup(size) : NULL,
 		.weight = weight,
 	};
-	return p->arg && (!size || p->size) ? 0 : -ENOMEM;
+	return p->arg != NULL && (size == NULL || p->size != NULL) ? 0 : -ENOMEM;
 }
 
 static int set_packet(struct txgen *tx, const char *v, char *err)
@@ -90,10 +90,10 @@ static int set_packet(struct txgen *tx, const char *v, char *err)
 	unsigned int n;
 	int rc = npf_txgen_tmpl_load(v, &ts, &n, err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	npf_txgen_tmpl_list_free(ts, n); /* only looked at: read again when traffic starts */
-	return add_packet(tx, v, NULL, 1) ? fail(err, "out of memory") : 0;
+	return add_packet(tx, v, NULL, 1) < 0 ? fail(err, "out of memory") : 0;
 }
 
 static int set_pcap(struct txgen *tx, const char *v, char *err)
@@ -106,7 +106,7 @@ static int set_size(struct txgen *tx, const char *v, char *err)
 	struct npf_txgen_values sizes;
 	int rc = npf_txgen_sizes_parse(v, &sizes, err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	npf_txgen_values_fini(&sizes);
 	return replace(&tx->size, v, err);
@@ -122,12 +122,12 @@ static int set_txpkts(struct txgen *tx, const char *v, char *err)
 		char *end;
 		unsigned long n = strtoul(s, &end, 10);
 
-		if (end == s || (*end && *end != ',') || n > NPF_TXGEN_TMPL_SIZE_MAX)
+		if (end == s || (*end != '\0' && *end != ',') || n > NPF_TXGEN_TMPL_SIZE_MAX)
 			return fail(
 				err, "'%.60s': lengths of segments are wanted (64 or 64,64)", v);
 		sum += n;
 		s = end;
-		if (!*s)
+		if (*s == '\0')
 			break;
 	}
 	snprintf(text, sizeof(text), "%lu", sum);
@@ -136,7 +136,7 @@ static int set_txpkts(struct txgen *tx, const char *v, char *err)
 
 static int set_rate(struct txgen *tx, const char *v, char *err)
 {
-	if (npf_rate_parse(v, &tx->run.rate))
+	if (npf_rate_parse(v, &tx->run.rate) < 0)
 		return fail(err,
 			"'%.60s' is not a rate (100kpps, 10Gbps, 10GbpsL2, 50%%, asap, original*2)",
 			v);
@@ -177,7 +177,7 @@ static int set_seed(struct txgen *tx, const char *v, char *err)
 static int set_check(struct txgen *tx, const char *v, char *err)
 {
 	(void)err;
-	tx->run.check = !v || strcmp(v, "off");
+	tx->run.check = v == NULL || strcmp(v, "off") != 0;
 	return 0;
 }
 
@@ -189,7 +189,7 @@ static int set_max_loss(struct txgen *tx, const char *v, char *err)
 static int set_allow_reorder(struct txgen *tx, const char *v, char *err)
 {
 	(void)err;
-	tx->limits.allow_reorder = !v || strcmp(v, "off");
+	tx->limits.allow_reorder = v == NULL || strcmp(v, "off") != 0;
 	return 0;
 }
 
@@ -279,7 +279,7 @@ static int set_csum(struct txgen *tx, const char *v, char *err)
 		[NPF_TXGEN_CSUM_HW] = "hw"};
 
 	for (unsigned int i = 0; i < NPF_ARRAY_LEN(names); i++) {
-		if (!strcmp(v, names[i])) {
+		if (strcmp(v, names[i]) == 0) {
 			tx->ports.csum = (enum npf_txgen_csum)i;
 			return 0;
 		}
@@ -363,20 +363,20 @@ static int set_streams(struct txgen *tx, const char *v, char *err)
 	struct npf_txgen_streamfile *f;
 	int rc = npf_txgen_streamfile_load(v, &f, err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	const char *const values[] = {f->rate, f->count, f->duration, f->size, f->train, f->gap};
 
-	for (size_t i = 0; i < NPF_ARRAY_LEN(names) && !rc; i++) {
-		if (values[i])
+	for (size_t i = 0; i < NPF_ARRAY_LEN(names) && rc == 0; i++) {
+		if (values[i] != NULL)
 			rc = txgen_set(tx, names[i], values[i], err);
 	}
-	if (f->seed)
+	if (f->seed > 0)
 		tx->run.seed = f->seed;
-	for (uint32_t i = 0; i < f->streams_count && !rc; i++) {
+	for (uint32_t i = 0; i < f->streams_count && rc == 0; i++) {
 		const struct npf_txgen_stream *s = &f->streams[i];
 
-		if (add_packet(tx, s->packet, s->size, s->weight ? s->weight : 1))
+		if (add_packet(tx, s->packet, s->size, s->weight > 0 ? s->weight : 1) < 0)
 			rc = fail(err, "out of memory");
 	}
 	npf_txgen_streamfile_free(f);
@@ -445,10 +445,10 @@ int txgen_set(struct txgen *tx, const char *name, const char *value, char *err)
 		char why[NPF_TXGEN_ERR];
 		int rc;
 
-		if (!txgen_settings[i].name || strcmp(txgen_settings[i].name, name))
+		if (txgen_settings[i].name == NULL || strcmp(txgen_settings[i].name, name) != 0)
 			continue;
 		rc = txgen_settings[i].set(tx, value, why);
-		if (rc)
+		if (rc < 0)
 			fail(err, "%s: %.480s", name, why);
 		return rc;
 	}

@@ -40,7 +40,7 @@ uint64_t npf_txgen_hist_quantile(const struct npf_txgen_hist *h, double q)
 {
 	uint64_t want = (uint64_t)(q * (double)h->n), seen = 0;
 
-	if (!h->n)
+	if (h->n == 0)
 		return 0;
 	if (want >= h->n)
 		return h->max;

@@ -47,12 +47,12 @@ static const char *parse_number(const char *s, double *v)
 	size_t len = strspn(s, "0123456789.");
 	char *end;
 
-	if (!len || len >= sizeof(digits) || !isdigit((unsigned char)*s))
+	if (len == 0 || len >= sizeof(digits) || !isdigit((unsigned char)*s))
 		return NULL;
 	memcpy(digits, s, len);
 	digits[len] = '\0';
 	*v = strtod(digits, &end);
-	if (*end)
+	if (*end != '\0')
 		return NULL;
 	s += len;
 	while (*s == ' ')
@@ -65,13 +65,15 @@ int npf_rate_parse(const char *text, struct npf_rate *r)
 	const char *unit;
 	double v;
 
-	if (!strcasecmp(text, "asap") || !strcasecmp(text, "max")) {
+	if (strcasecmp(text, "asap") == 0 || strcasecmp(text, "max") == 0) {
 		*r = (struct npf_rate){.kind = NPF_RATE_ASAP};
 		return 0;
 	}
-	if (!strncasecmp(text, "original", 8)) {
+	if (strncasecmp(text, "original", 8) == 0) {
 		v = 1;
-		if (text[8] && (text[8] != '*' || !(unit = parse_number(text + 9, &v)) || *unit))
+		if (text[8] != '\0' &&
+			(text[8] != '*' || (unit = parse_number(text + 9, &v)) == NULL ||
+				*unit != '\0'))
 			return -EINVAL;
 		if (v <= 0)
 			return -EINVAL;
@@ -79,10 +81,10 @@ int npf_rate_parse(const char *text, struct npf_rate *r)
 		return 0;
 	}
 	unit = parse_number(text, &v);
-	if (!unit || v <= 0)
+	if (unit == NULL || v <= 0)
 		return -EINVAL;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(rate_units); i++) {
-		if (!strcasecmp(unit, rate_units[i].name)) {
+		if (strcasecmp(unit, rate_units[i].name) == 0) {
 			*r = (struct npf_rate){
 				.kind = rate_units[i].kind,
 				.value = v * rate_units[i].factor,
@@ -133,11 +135,11 @@ int npf_txgen_count_parse(const char *text, uint64_t *v)
 	double n;
 	const char *rest = parse_number(text, &n), *at;
 
-	if (!rest)
+	if (rest == NULL)
 		return -EINVAL;
-	if (*rest) {
+	if (*rest != '\0') {
 		at = strchr(suffix, tolower((unsigned char)*rest));
-		if (!at || rest[1])
+		if (at == NULL || rest[1] != '\0')
 			return -EINVAL;
 		for (const char *s = suffix; s <= at; s++)
 			n *= 1000;
@@ -146,7 +148,7 @@ int npf_txgen_count_parse(const char *text, uint64_t *v)
 
 		errno = 0;
 		*v = strtoull(text, &end, 10);
-		return *end || errno ? -EINVAL : 0;
+		return *end != '\0' || errno != 0 ? -EINVAL : 0;
 	}
 	if (n >= 0x1p63 || n != floor(n))
 		return -EINVAL;
@@ -164,8 +166,8 @@ int npf_txgen_time_parse(const char *text, uint64_t *ns)
 	double v;
 	const char *rest = parse_number(text, &v);
 
-	for (size_t i = 0; rest && i < NPF_ARRAY_LEN(units); i++) {
-		if (!strcmp(rest, units[i].name)) {
+	for (size_t i = 0; rest != NULL && i < NPF_ARRAY_LEN(units); i++) {
+		if (strcmp(rest, units[i].name) == 0) {
 			v *= units[i].ns;
 			if (v >= 0x1p63)
 				return -EINVAL;

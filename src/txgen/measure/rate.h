@@ -79,7 +79,7 @@ void npf_txgen_pace_init(
 /* Is there a schedule at all? */
 static inline bool npf_txgen_pace_is_paced(const struct npf_txgen_pace *p)
 {
-	return p->kind != NPF_RATE_ASAP || p->train;
+	return p->kind != NPF_RATE_ASAP || p->train > 0;
 }
 
 /*
@@ -111,7 +111,7 @@ static inline void npf_txgen_pace_step(struct npf_txgen_pace *p, uint16_t len, u
 	p->gate += p->half >> NPF_MIN(lag, (uint64_t)63);
 	p->due += step + (frac >> 32);
 	p->frac = (uint32_t)frac;
-	if (p->train && !--p->left) {
+	if (p->train > 0 && --p->left == 0) {
 		p->left = p->train;
 		p->due += p->gap;
 		if (p->kind == NPF_RATE_ASAP)

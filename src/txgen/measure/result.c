@@ -15,7 +15,7 @@ void npf_txgen_times_from(struct npf_txgen_times *t, const struct npf_txgen_hist
 	double ns = 1e9 / hz;
 
 	*t = (struct npf_txgen_times){.n = h->n};
-	if (!h->n)
+	if (h->n == 0)
 		return;
 	t->min = (double)h->min * ns;
 	t->avg = (double)h->sum / (double)h->n * ns;
@@ -41,23 +41,23 @@ void npf_txgen_result_totals(const struct npf_txgen_result *r, struct npf_txgen_
 
 double npf_txgen_result_loss(const struct npf_txgen_result *r)
 {
-	return r->sent ? (double)r->lost * 100 / (double)r->sent : 0;
+	return r->sent > 0 ? (double)r->lost * 100 / (double)r->sent : 0;
 }
 
 bool npf_txgen_result_passed(const struct npf_txgen_result *r, const struct npf_txgen_limits *l)
 {
 	struct npf_txgen_result_totals t;
 
-	if (r->stalled || r->behind || (r->planned && r->sent < r->planned && !r->stopped))
+	if (r->stalled || r->behind || (r->planned > 0 && r->sent < r->planned && !r->stopped))
 		return false;
 	npf_txgen_result_totals(r, &t);
 	if (!r->checked)
 		return t.tx_lost == 0 && !t.uncounted &&
 		       (r->sent > 0 || !r->generated || r->stopped);
 	if ((r->sent > 0 && r->received == 0) || npf_txgen_result_loss(r) > l->max_loss ||
-		r->duplicates || r->stale)
+		r->duplicates > 0 || r->stale > 0)
 		return false;
-	return l->allow_reorder || !r->reordered;
+	return l->allow_reorder || r->reordered == 0;
 }
 
 static double per_second(uint64_t n, double seconds)
@@ -118,26 +118,26 @@ void npf_txgen_result_print(
 	}
 	fprintf(f, "%.3f s\n", r->seconds);
 	print_side(f, "tx", t.tx_packets, t.tx_bytes, r->seconds);
-	if (r->checked || t.rx_packets)
+	if (r->checked || t.rx_packets > 0)
 		print_side(f, "rx", t.rx_packets, t.rx_bytes, r->seconds);
-	if (t.drops)
+	if (t.drops > 0)
 		fprintf(f, "dropped by ports %" PRIu64 "\n", t.drops);
-	if (t.tx_lost)
+	if (t.tx_lost > 0)
 		fprintf(f,
 			"lost on the way out %" PRIu64 ": ports took them and did not count them "
 			"as sent\n",
 			t.tx_lost);
 	if (t.uncounted)
 		fprintf(f, "a port does not count what it sends: nothing shows that it left\n");
-	if (r->paced && r->pacing.n)
+	if (r->paced && r->pacing.n > 0)
 		print_times(f, "pacing error:", &r->pacing);
-	if (r->paced && r->late.n)
+	if (r->paced && r->late.n > 0)
 		print_times(f, "departure after due time:", &r->late);
 	if (r->behind)
 		fprintf(f, "the rate was not reached\n");
 	if (r->stalled)
 		fprintf(f, "a port took no more packets (does anyone receive them?)\n");
-	if (r->planned && r->sent < r->planned && !r->stopped)
+	if (r->planned > 0 && r->sent < r->planned && !r->stopped)
 		fprintf(f, "only %" PRIu64 " of %" PRIu64 " packets were sent\n", r->sent,
 			r->planned);
 	if (!r->checked)
@@ -149,7 +149,7 @@ void npf_txgen_result_print(
 			"  too late %" PRIu64 "  foreign %" PRIu64,
 			r->reordered, r->max_extent, r->duplicates, r->stale, r->foreign);
 	fprintf(f, "\n");
-	if (r->latency.n) {
+	if (r->latency.n > 0) {
 		print_times(f, "latency:", &r->latency);
 		fprintf(f, "jitter: %.0f ns\n", r->jitter_ns);
 	}
@@ -207,9 +207,9 @@ int npf_txgen_result_json(
 		times(&r->latency), "jitter_ns", r->jitter_ns, "pacing_error_ns", times(&r->pacing),
 		"late_ns", times(&r->late), "check", check(r), "stopped", r->stopped, "stalled",
 		r->stalled, "behind", r->behind, "passed", npf_txgen_result_passed(r, l));
-	if (!all)
+	if (all == NULL)
 		return -ENOMEM;
-	rc = json_dumpf(all, f, JSON_COMPACT | JSON_REAL_PRECISION(9)) ? -EIO : 0;
+	rc = json_dumpf(all, f, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0 ? -EIO : 0;
 	fputc('\n', f);
 	json_decref(all);
 	return rc;

@@ -16,7 +16,7 @@ void npf_txgen_search_init(
 
 bool npf_txgen_search_step(struct npf_txgen_search *s, double loss)
 {
-	bool first = !s->trials++;
+	bool first = s->trials++ == 0;
 	bool passed = !isnan(loss) && loss <= s->max_loss;
 	double max = s->high > 0 ? s->high : s->rate;
 

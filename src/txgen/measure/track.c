@@ -40,7 +40,7 @@ void npf_txgen_track_add_unexpected(struct npf_txgen_track *t, uint64_t number)
 		t->stale++;
 		return;
 	}
-	if (*word & bit) {
+	if ((*word & bit) != 0) {
 		t->duplicates++;
 		return;
 	}

@@ -30,7 +30,7 @@ int npf_txgen_hex_parse(const char *text, size_t text_len, uint8_t **datap, size
 	size_t len = 0;
 	int high = -1;
 
-	if (!data)
+	if (data == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < text_len; i++) {
 		int c = (unsigned char)text[i], d = digit(c);
@@ -60,11 +60,11 @@ static int read_text(const char *path, char **textp, char *err)
 	FILE *f = fopen(path, "r");
 	size_t len;
 
-	if (!f || !text) {
-		int rc = f ? -ENOMEM : -errno;
+	if (f == NULL || text == NULL) {
+		int rc = f != NULL ? -ENOMEM : -errno;
 
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "%.150s: %s", path, strerror(-rc));
-		if (f)
+		if (f != NULL)
 			fclose(f);
 		return rc;
 	}
@@ -90,12 +90,12 @@ static size_t next_packet(const char **sp)
 {
 	const char *s = *sp, *begin;
 
-	while (*s && is_blank(s, strcspn(s, "\n"))) {
+	while (*s != '\0' && is_blank(s, strcspn(s, "\n"))) {
 		s += strcspn(s, "\n");
 		s += *s == '\n';
 	}
 	begin = s;
-	while (*s && !is_blank(s, strcspn(s, "\n"))) {
+	while (*s != '\0' && !is_blank(s, strcspn(s, "\n"))) {
 		s += strcspn(s, "\n");
 		s += *s == '\n';
 	}
@@ -120,13 +120,13 @@ static int keep(struct sink *k, const void *data, size_t len, char *err)
 		return -ERANGE;
 	}
 	more = reallocarray(k->ts, k->n + 1, sizeof(struct npf_txgen_tmpl *));
-	if (!more) {
+	if (more == NULL) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	k->ts = more;
 	rc = npf_txgen_tmpl_from_bytes(data, len, &k->ts[k->n], err);
-	k->n += !rc;
+	k->n += rc == 0;
 	return rc;
 }
 
@@ -136,11 +136,11 @@ static int load_savefile(const char *path, struct sink *k, char *err)
 	char why[NPF_SAVEFILE_ERR];
 	int rc = npf_txgen_source_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, why);
 
-	if (rc) {
+	if (rc < 0) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "%.250s", why);
 		return rc;
 	}
-	for (size_t i = k->first - 1; i < s->n_packets && i < k->last && !rc; i++)
+	for (size_t i = k->first - 1; i < s->n_packets && i < k->last && rc == 0; i++)
 		rc = keep(k, s->data + s->packets[i].off, s->packets[i].len, err);
 	npf_savefile_free(s);
 	return rc;
@@ -154,33 +154,33 @@ static int load_hex(const char *path, struct sink *k, char *err)
 	unsigned long i = 0;
 	int rc = read_text(path, &text, err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
-	for (s = text; !rc && (len = next_packet(&s)); s += len) {
+	for (s = text; rc == 0 && (len = next_packet(&s)) != 0; s += len) {
 		npf_autofree uint8_t *data = NULL;
 		size_t data_len;
 
 		rc = npf_txgen_hex_parse(s, len, &data, &data_len);
-		if (rc)
+		if (rc < 0)
 			snprintf(err, NPF_TXGEN_TMPL_ERR,
 				"%.150s: packet %lu is not hex digits in pairs", path, i + 1);
-		else if (data_len && ++i >= k->first && i <= k->last) /* else only a comment */
+		else if (data_len > 0 && ++i >= k->first && i <= k->last) /* else only a comment */
 			rc = keep(k, data, data_len, err);
 	}
 	return rc;
 }
 
-int npf_tmpl_load_file(const char *path, unsigned long first, unsigned long last,
+int npf_txgen_tmpl_load_file(const char *path, unsigned long first, unsigned long last,
 	struct npf_txgen_tmpl ***tsp, unsigned int *np, char *err)
 {
 	struct sink k = {.first = first, .last = last};
 	int rc = npf_savefile_is(path) ? load_savefile(path, &k, err) : load_hex(path, &k, err);
 
-	if (!rc && !k.n) {
+	if (rc == 0 && k.n == 0) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "%.150s has no packet %lu", path, first);
 		rc = -ENODATA;
 	}
-	if (rc) {
+	if (rc < 0) {
 		npf_txgen_tmpl_list_free(k.ts, k.n);
 		return rc;
 	}
@@ -194,9 +194,9 @@ int npf_txgen_tmpl_read_file(
 {
 	struct npf_txgen_tmpl **ts;
 	unsigned int n_ts;
-	int rc = npf_tmpl_load_file(path, n, n, &ts, &n_ts, err);
+	int rc = npf_txgen_tmpl_load_file(path, n, n, &ts, &n_ts, err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	*datap = npf_steal_ptr(&ts[0]->base);
 	*lenp = ts[0]->base_len;

@@ -25,7 +25,7 @@ static inline uint64_t npf_txgen_csum_add(uint64_t sum, const void *data, size_t
 
 	for (; len >= 2; p += 2, len -= 2)
 		sum += (uint64_t)p[0] << 8 | p[1];
-	return len ? sum + ((uint64_t)*p << 8) : sum;
+	return len > 0 ? sum + ((uint64_t)*p << 8) : sum;
 }
 
 static inline uint16_t npf_txgen_csum_fold(uint64_t sum)

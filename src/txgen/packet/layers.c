@@ -150,7 +150,7 @@ const struct npf_txgen_layer_def npf_txgen_layers[NPF_TXGEN_N_LAYERS] = {
 
 static bool same(const char *known, const char *name, size_t len)
 {
-	return known && strlen(known) == len && !strncasecmp(known, name, len);
+	return known != NULL && strlen(known) == len && strncasecmp(known, name, len) == 0;
 }
 
 int npf_txgen_layer_find(const char *name, size_t len)

@@ -25,16 +25,17 @@ static bool find_file(const char *arg, char *path, size_t path_len, struct range
 	*range = (struct range){.first = 1, .last = -1ul};
 	if ((size_t)snprintf(path, path_len, "%s", arg) >= path_len)
 		return false;
-	if (!stat(path, &st))
+	if (stat(path, &st) == 0)
 		return !S_ISDIR(st.st_mode);
 	hash = strrchr(path, '#');
-	if (!hash)
+	if (hash == NULL)
 		return false;
 	*hash = '\0';
 	range->first = range->last = strtoul(hash + 1, &end, 10);
 	if (*end == '-')
 		range->last = strtoul(end + 1, &end, 10);
-	return !*end && range->first && range->last >= range->first && !stat(path, &st);
+	return *end == '\0' && range->first > 0 && range->last >= range->first &&
+	       stat(path, &st) == 0;
 }
 
 /* The digits of a whole packet, written out where a template or a file name could stand. */
@@ -44,7 +45,7 @@ static int parse_text(const char *arg, struct npf_txgen_tmpl **tp, char *err)
 	npf_autofree uint8_t *data = NULL;
 
 	if (len >= 2 * NPF_TXGEN_TMPL_SIZE_MIN && strspn(arg, "0123456789abcdefABCDEF: ") == len &&
-		!npf_txgen_hex_parse(arg, len, &data, &data_len))
+		npf_txgen_hex_parse(arg, len, &data, &data_len) == 0)
 		return npf_txgen_tmpl_from_bytes(data, data_len, tp, err);
 	return npf_txgen_tmpl_parse(arg, tp, err);
 }
@@ -57,14 +58,14 @@ int npf_txgen_tmpl_load(const char *arg, struct npf_txgen_tmpl ***tsp, unsigned 
 	int rc;
 
 	if (find_file(arg + (*arg == '@'), path, sizeof(path), &range))
-		return npf_tmpl_load_file(path, range.first, range.last, tsp, np, err);
+		return npf_txgen_tmpl_load_file(path, range.first, range.last, tsp, np, err);
 	ts = calloc(1, sizeof(struct npf_txgen_tmpl *));
-	if (!ts) {
+	if (ts == NULL) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	rc = parse_text(arg, &ts[0], err);
-	if (rc) {
+	if (rc < 0) {
 		free(ts);
 		return rc;
 	}

@@ -43,14 +43,14 @@ static int make_image(struct npf_txgen_prog *p, const struct npf_txgen_tmpl *t,
 	size_t have = NPF_MIN(t->base_len, (size_t)p->image_len);
 
 	p->image = malloc(p->image_len);
-	if (!p->image)
+	if (p->image == NULL)
 		return -ENOMEM;
 	memcpy(p->image, t->base, have);
 	if (!t->raw || t->payload != NPF_TXGEN_PAYLOAD_ZERO)
 		fill_payload(t, p->image + t->hdr_len, p->image_len - t->hdr_len, c->seed);
 	else
 		memset(p->image + have, 0, p->image_len - have);
-	for (unsigned int i = 0; c->mac && i < t->n_mac; i++)
+	for (unsigned int i = 0; c->mac != NULL && i < t->n_mac; i++)
 		memcpy(p->image + t->mac_off[i], c->mac, 6);
 	return 0;
 }
@@ -121,11 +121,11 @@ static int sum_payload(struct npf_txgen_prog *p)
 	uint64_t sum = 0;
 
 	p->payload_sums = malloc((len + 1) * sizeof(*p->payload_sums));
-	if (!p->payload_sums)
+	if (p->payload_sums == NULL)
 		return -ENOMEM;
 	p->payload_sums[0] = 0;
 	for (size_t i = 0; i < len; i++) {
-		sum += (uint64_t)at[i] << (i & 1 ? 0 : 8);
+		sum += (uint64_t)at[i] << ((i & 1) != 0 ? 0 : 8);
 		p->payload_sums[i + 1] = npf_txgen_csum_fold(sum);
 	}
 	return 0;
@@ -147,10 +147,10 @@ static void add_ops(struct npf_txgen_prog *p, const struct npf_txgen_tmpl *t,
 			.shift = v->shift,
 			.sum_shift = v->sum_shift,
 			.keep = whole & ~mask,
-			.in_ip = v->sums & NPF_TXGEN_SUM_IP && p->ip_csum && !p->offload.ip4,
-			.in_l4 =
-				v->sums & (pseudo_only ? NPF_TXGEN_SUM_PSEUDO : NPF_TXGEN_SUM_L4) &&
-				p->l4_csum,
+			.in_ip = (v->sums & NPF_TXGEN_SUM_IP) != 0 && p->ip_csum && !p->offload.ip4,
+			.in_l4 = (v->sums & (pseudo_only ? NPF_TXGEN_SUM_PSEUDO
+							 : NPF_TXGEN_SUM_L4)) != 0 &&
+				 p->l4_csum,
 		};
 		p->values[i] = v->values;
 		p->values[i].seed = npf_txgen_mix64(c->seed ^ v->values.seed) +
@@ -174,7 +174,7 @@ static int compile(struct npf_txgen_prog *p, const struct npf_txgen_tmpl *t,
 	p->offload.l2_len = (uint8_t)p->l3_off;
 	p->offload.l3_len = (uint8_t)(p->l4_off - p->l3_off);
 	rc = make_image(p, t, c);
-	if (rc || (t->verbatim && !c->sign))
+	if (rc < 0 || (t->verbatim && !c->sign))
 		return rc;
 	set_lengths(p, t);
 	p->ip_csum = t->l3 >= 0 && !p->ip6 && !t->keep_ip_csum;
@@ -202,7 +202,7 @@ int npf_txgen_prog_new(const struct npf_txgen_tmpl *t, const struct npf_txgen_pr
 	struct npf_txgen_values *size;
 	int rc;
 
-	if (!p) {
+	if (p == NULL) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
@@ -224,12 +224,12 @@ int npf_txgen_prog_new(const struct npf_txgen_tmpl *t, const struct npf_txgen_pr
 		return -ERANGE;
 	}
 	rc = compile(p, t, conf);
-	if (rc) {
+	if (rc < 0) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		npf_txgen_prog_free(p);
 		return rc;
 	}
-	if (!p->n_ops && !p->size_varies && !p->sign) {
+	if (p->n_ops == 0 && !p->size_varies && !p->sign) {
 		/* Nothing will change: one run on the image itself, and later ones are free. */
 		uint16_t len;
 
@@ -242,7 +242,7 @@ int npf_txgen_prog_new(const struct npf_txgen_tmpl *t, const struct npf_txgen_pr
 
 struct npf_txgen_prog *npf_txgen_prog_free(struct npf_txgen_prog *p)
 {
-	if (p) {
+	if (p != NULL) {
 		free(p->image);
 		free(p->payload_sums);
 		free(p);
@@ -264,7 +264,7 @@ bool npf_txgen_prog_reusable(const struct npf_txgen_prog *p)
 
 bool npf_txgen_prog_varies(const struct npf_txgen_prog *p)
 {
-	return p->n_ops || p->size_varies;
+	return p->n_ops > 0 || p->size_varies;
 }
 
 void npf_txgen_prog_offload(const struct npf_txgen_prog *p, struct npf_txgen_prog_offload *o)

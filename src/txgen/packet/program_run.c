@@ -99,11 +99,11 @@ static void run_narrow(
 	uint32_t v[CHUNK];
 
 	fill(&op->at, v, n);
-	if (op->shift) {
+	if (op->shift > 0) {
 		for (unsigned int i = 0; i < n; i++)
 			v[i] <<= op->shift;
 	}
-	if (op->keep) {
+	if (op->keep != 0) {
 		store_part(op, data, v, n);
 	} else if (op->width == 4) {
 		for (unsigned int i = 0; i < n; i++)
@@ -115,7 +115,7 @@ static void run_narrow(
 		for (unsigned int i = 0; i < n; i++)
 			data[i][off] = (uint8_t)v[i];
 	}
-	if (op->sum_shift) {
+	if (op->sum_shift > 0) {
 		for (unsigned int i = 0; i < n; i++)
 			v[i] <<= op->sum_shift;
 	}
@@ -224,7 +224,7 @@ static void finish_l4(
 	fold(s->l4, csum, p->l4_in_sum ? 0xffff : 0, n);
 	if (p->udp_zero && p->l4_in_sum) {
 		for (unsigned int i = 0; i < n; i++)
-			csum[i] = csum[i] ? csum[i] : 0xffff;
+			csum[i] = csum[i] > 0 ? csum[i] : 0xffff;
 	}
 	for (unsigned int i = 0; i < n; i++)
 		put16(data[i] + off, csum[i]);
@@ -261,14 +261,14 @@ static void run_chunk(struct npf_txgen_prog *p, uint8_t *const *data, uint16_t *
 void npf_txgen_prog_run(struct npf_txgen_prog *p, uint8_t *const *data, uint16_t *len,
 	uint64_t *sum, unsigned int n)
 {
-	bool fixed = !p->size_varies && !p->n_ops && !p->ip_csum && !p->l4_csum;
+	bool fixed = !p->size_varies && p->n_ops == 0 && !p->ip_csum && !p->l4_csum;
 
 	if (!p->size_varies) {
 		for (unsigned int i = 0; i < n; i++)
 			len[i] = p->image_len;
 	}
 	for (unsigned int at = 0; at < n && !fixed; at += CHUNK)
-		run_chunk(p, data + at, len + at, sum ? sum + at : NULL,
+		run_chunk(p, data + at, len + at, sum != NULL ? sum + at : NULL,
 			NPF_MIN(n - at, (unsigned int)CHUNK));
 }
 
@@ -283,10 +283,11 @@ void npf_txgen_prog_sign(const struct npf_txgen_prog *p, uint8_t *data, uint16_t
 	if (p->l4_in_sum) {
 		uint64_t sign = npf_txgen_csum_add64(npf_txgen_csum_add64(0, head), tsc);
 
-		if ((len - p->l4_off) & 1) /* an odd place: each byte counts in the other half */
+		if (((len - p->l4_off) & 1) !=
+			0) /* an odd place: each byte counts in the other half */
 			sign = (uint64_t)__builtin_bswap16(npf_txgen_csum_fold(sign));
 		csum = (uint16_t)~npf_txgen_csum_fold(sum + sign);
-		if (p->udp_zero && !csum)
+		if (p->udp_zero && csum == 0)
 			csum = 0xffff;
 	} else {
 		csum = npf_txgen_csum_fold(sum);

@@ -30,11 +30,11 @@ int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, char *er
 	char why[NPF_TXGEN_TMPL_ERR / 2];
 	int rc;
 
-	if (!copy) {
+	if (copy == NULL) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
-	if (!strcasecmp(text, "imix")) {
+	if (strcasecmp(text, "imix") == 0) {
 		struct npf_txgen_values mix = {
 			.kind = NPF_TXGEN_VALUES_LIST,
 			.count = NPF_ARRAY_LEN(imix),
@@ -43,18 +43,18 @@ int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, char *er
 
 		return npf_txgen_values_copy(&mix, v);
 	}
-	for (char *s = copy; *s; s++) {
+	for (char *s = copy; *s != '\0'; s++) {
 		if (*s == ',')
 			*s = '|';
 	}
 	rc = npf_txgen_values_parse(copy, &rule, &got, NULL, why, sizeof(why));
-	if (!rc && npf_txgen_values_min(&got) < NPF_TXGEN_TMPL_SIZE_MIN) {
+	if (rc == 0 && npf_txgen_values_min(&got) < NPF_TXGEN_TMPL_SIZE_MIN) {
 		npf_txgen_values_fini(&got);
 		snprintf(
 			why, sizeof(why), "a frame has at least %d bytes", NPF_TXGEN_TMPL_SIZE_MIN);
 		rc = -ERANGE;
 	}
-	if (rc) {
+	if (rc < 0) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR,
 			"size %.30s: %.120s (sizes are 64, 64,128, 64-1518, random:64-1518, "
 			"64x7|594x4 "
@@ -77,7 +77,7 @@ int npf_txgen_tmpl_set_size(
 			(unsigned long long)npf_txgen_values_min(sizes), t->hdr_len);
 		return -ERANGE;
 	}
-	if (npf_txgen_values_copy(sizes, &copy)) {
+	if (npf_txgen_values_copy(sizes, &copy) < 0) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
@@ -90,7 +90,7 @@ int npf_txgen_tmpl_set_size(
 
 struct npf_txgen_tmpl *npf_txgen_tmpl_free(struct npf_txgen_tmpl *t)
 {
-	if (!t)
+	if (t == NULL)
 		return NULL;
 	for (unsigned int i = 0; i < t->n_vary; i++)
 		npf_txgen_values_fini(&t->vary[i].values);
@@ -112,9 +112,9 @@ int npf_txgen_tmpl_from_bytes(const void *data, size_t len, struct npf_txgen_tmp
 		return -ERANGE;
 	}
 	t = calloc(1, sizeof(*t));
-	if (t)
+	if (t != NULL)
 		t->base = malloc(len);
-	if (!t || !t->base) {
+	if (t == NULL || t->base == NULL) {
 		free(t);
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;

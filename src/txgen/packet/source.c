@@ -44,10 +44,11 @@ static int add_templates(
 
 	s->progs = calloc(conf->n_tmpls, sizeof(struct npf_txgen_prog *));
 	s->weights = calloc(conf->n_tmpls, sizeof(*s->weights));
-	if (!s->progs || !s->weights)
+	if (s->progs == NULL || s->weights == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < conf->n_tmpls; i++) {
-		uint32_t weight = conf->weights && !alone ? NPF_MAX(conf->weights[i], 1u) : 1;
+		uint32_t weight =
+			conf->weights != NULL && !alone ? NPF_MAX(conf->weights[i], 1u) : 1;
 		struct npf_txgen_prog_conf pc = {
 			.at = alone ? conf->queue : (uint64_t)conf->queue * weight,
 			.stride = alone ? conf->n_queues : 1,
@@ -59,7 +60,7 @@ static int add_templates(
 		uint16_t len;
 		int rc = npf_txgen_prog_new(conf->tmpls[i], &pc, &s->progs[i], err);
 
-		if (rc)
+		if (rc < 0)
 			return rc;
 		s->n_progs++;
 		s->weights[i] = weight;
@@ -76,13 +77,13 @@ int npf_txgen_source_new(
 	struct npf_txgen_source *s = calloc(1, sizeof(*s));
 	int rc;
 
-	if (!s) {
+	if (s == NULL) {
 		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		return -ENOMEM;
 	}
 	s->n_queues = conf->n_queues;
-	rc = conf->savefile ? add_savefile(s, conf) : add_templates(s, conf, err);
-	if (rc) {
+	rc = conf->savefile != NULL ? add_savefile(s, conf) : add_templates(s, conf, err);
+	if (rc < 0) {
 		if (rc == -ENOMEM)
 			snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		npf_txgen_source_free(s);
@@ -105,7 +106,7 @@ int npf_txgen_source_load(const char *path, size_t limit, struct npf_savefile **
 
 struct npf_txgen_source *npf_txgen_source_free(struct npf_txgen_source *s)
 {
-	if (!s)
+	if (s == NULL)
 		return NULL;
 	for (unsigned int i = 0; i < s->n_progs; i++)
 		npf_txgen_prog_free(s->progs[i]);
@@ -149,7 +150,7 @@ unsigned int npf_txgen_source_take(
 		*progp = 0;
 		return max;
 	}
-	if (!s->left) /* only now: the caller has run the packets taken before */
+	if (s->left == 0) /* only now: the caller has run the packets taken before */
 		next_prog(s);
 	n = NPF_MIN(max, s->left);
 	*progp = s->prog;

@@ -61,10 +61,10 @@ static __attribute__((format(printf, 3, 0))) void keep_log(
 		return;
 	vsnprintf(line, sizeof(line), fmt, ap);
 	line[strcspn(line, "\n")] = '\0';
-	if (!strncmp(line, "Load: ", 6))
+	if (strncmp(line, "Load: ", 6) == 0)
 		memmove(line, line + 6, strlen(line + 6) + 1);
 	l->len += (size_t)snprintf(
-		l->text + l->len, sizeof(l->text) - l->len, "%s%s", l->len ? "; " : "", line);
+		l->text + l->len, sizeof(l->text) - l->len, "%s%s", l->len > 0 ? "; " : "", line);
 }
 
 static const cyaml_config_t *config(struct log *l)
@@ -88,10 +88,10 @@ int npf_txgen_streamfile_load(const char *path, struct npf_txgen_streamfile **fp
 
 	if (rc != CYAML_OK) {
 		snprintf(err, NPF_TXGEN_STREAMFILE_ERR, "%.150s: %s%s%.250s", path,
-			cyaml_strerror(rc), l.len ? ": " : "", l.text);
+			cyaml_strerror(rc), l.len > 0 ? ": " : "", l.text);
 		return rc == CYAML_ERR_FILE_OPEN ? -ENOENT : -EINVAL;
 	}
-	if (!f) { /* an empty document is no error to libcyaml */
+	if (f == NULL) { /* an empty document is no error to libcyaml */
 		snprintf(err, NPF_TXGEN_STREAMFILE_ERR, "%.150s: there is nothing in it", path);
 		return -EINVAL;
 	}
@@ -103,7 +103,7 @@ struct npf_txgen_streamfile *npf_txgen_streamfile_free(struct npf_txgen_streamfi
 {
 	struct log l = {.len = 0};
 
-	if (f)
+	if (f != NULL)
 		cyaml_free(config(&l), &file_value, f, 0);
 	return NULL;
 }

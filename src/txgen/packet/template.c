@@ -53,7 +53,7 @@ static char *cut(char *s, char sep)
 {
 	int depth = 0;
 
-	for (; *s; s++) {
+	for (; *s != '\0'; s++) {
 		if (*s == '(')
 			depth++;
 		else if (*s == ')')
@@ -74,23 +74,23 @@ static int parse_part(char *s, struct part *p, char *err)
 	s = trim(s);
 	open = strchr(s, '(');
 	eq = strchr(s, '=');
-	if (eq && (!open || eq < open)) {
+	if (eq != NULL && (open == NULL || eq < open)) {
 		*eq = '\0';
 		p->name = trim(s);
 		p->value = trim(eq + 1);
 		return 0;
 	}
-	if (open) {
+	if (open != NULL) {
 		char *close = strrchr(open, ')');
 
-		if (!close || *trim(close + 1))
+		if (close == NULL || *trim(close + 1) != '\0')
 			return fail(err, -EINVAL, "'%s': a closing parenthesis is missing", s);
 		*close = '\0';
 		*open = '\0';
 		p->args = open + 1;
 	}
 	p->name = trim(s);
-	if (!*p->name)
+	if (*p->name == '\0')
 		return fail(err, -EINVAL, "a header's name is missing between two '/'");
 	return 0;
 }
@@ -103,7 +103,7 @@ static int add_layer(struct npf_txgen_tmpl *t, enum npf_txgen_layer kind, char *
 	if (t->n_layers == NPF_TXGEN_TMPL_LAYERS)
 		return fail(err, -EINVAL, "more than %d headers", NPF_TXGEN_TMPL_LAYERS);
 	base = realloc(t->base, t->base_len + def->size);
-	if (!base)
+	if (base == NULL)
 		return fail(err, -ENOMEM, "out of memory");
 	memcpy(base + t->base_len, def->defaults, def->size);
 	t->layers[t->n_layers] =
@@ -130,9 +130,9 @@ static int lay_out(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n,
 
 		if (kind < 0)
 			continue;
-		if (kind != NPF_TXGEN_LAYER_ETH && !t->n_layers) {
+		if (kind != NPF_TXGEN_LAYER_ETH && t->n_layers == 0) {
 			rc = add_layer(t, NPF_TXGEN_LAYER_ETH, err);
-			if (rc)
+			if (rc < 0)
 				return rc;
 			rank = 2;
 		}
@@ -142,26 +142,27 @@ static int lay_out(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n,
 				kind == NPF_TXGEN_LAYER_ICMP6 ? NPF_TXGEN_LAYER_IP6
 							      : NPF_TXGEN_LAYER_IP4,
 				err);
-			if (rc)
+			if (rc < 0)
 				return rc;
 			rank = 3;
 		}
 		if (npf_txgen_layers[kind].rank < rank ||
-			(kind == NPF_TXGEN_LAYER_ETH && t->n_layers) ||
+			(kind == NPF_TXGEN_LAYER_ETH && t->n_layers > 0) ||
 			(kind != NPF_TXGEN_LAYER_VLAN && npf_txgen_layers[kind].rank == rank &&
 				rank > 2) ||
-			(t->n_layers && t->layers[t->n_layers - 1].kind == NPF_TXGEN_LAYER_ARP))
+			(t->n_layers > 0 && t->layers[t->n_layers - 1].kind == NPF_TXGEN_LAYER_ARP))
 			return fail(err, -EINVAL, "%s cannot follow %s",
 				npf_txgen_layers[kind].name,
-				t->n_layers ? npf_txgen_layers[t->layers[t->n_layers - 1].kind].name
-					    : "nothing");
+				t->n_layers > 0
+					? npf_txgen_layers[t->layers[t->n_layers - 1].kind].name
+					: "nothing");
 		rank = npf_txgen_layers[kind].rank;
 		parts[i].index = (int)t->n_layers;
 		rc = add_layer(t, (enum npf_txgen_layer)kind, err);
-		if (rc)
+		if (rc < 0)
 			return rc;
 	}
-	return t->n_layers ? 0 : add_layer(t, NPF_TXGEN_LAYER_ETH, err);
+	return t->n_layers > 0 ? 0 : add_layer(t, NPF_TXGEN_LAYER_ETH, err);
 }
 
 /* On raw bytes a header's name means the first (or next) of that kind that is there. */
@@ -251,7 +252,7 @@ static int set_field(struct npf_txgen_tmpl *t, const struct npf_txgen_tmpl_layer
 	uint8_t width = f->width;
 	int rc = npf_txgen_values_parse(text, &rule, &v, &high, why, sizeof(why));
 
-	if (rc)
+	if (rc < 0)
 		return fail(err, rc, "%s(%s=...): %s", npf_txgen_layers[layer->kind].name, f->name,
 			why);
 	if (f->self == NPF_TXGEN_AUTO_TPID)
@@ -273,7 +274,7 @@ static int set_field(struct npf_txgen_tmpl *t, const struct npf_txgen_tmpl_layer
 		const struct npf_txgen_vary *o = &t->vary[i];
 
 		if (o->off == off &&
-			(o->width != width || (((1ull << o->bits) - 1) << o->shift & mask))) {
+			(o->width != width || (((1ull << o->bits) - 1) << o->shift & mask) != 0)) {
 			npf_txgen_values_fini(&v);
 			return fail(err, -EINVAL, "%s(%s=...): varies twice",
 				npf_txgen_layers[layer->kind].name, f->name);
@@ -301,18 +302,18 @@ static int set_fields(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 	const struct npf_txgen_layer_def *def = &npf_txgen_layers[layer->kind];
 	char *arg = p->args;
 
-	while (arg && *trim(arg)) {
+	while (arg != NULL && *trim(arg) != '\0') {
 		char *next = cut(arg, ','), *eq = strchr(arg, '=');
 		const struct npf_txgen_field_def *f;
 		int rc;
 
-		if (!eq)
+		if (eq == NULL)
 			return fail(
 				err, -EINVAL, "%s(%s): write field=value", def->name, trim(arg));
 		*eq = '\0';
 		arg = trim(arg);
 		f = npf_txgen_field_find((enum npf_txgen_layer)layer->kind, arg, strlen(arg));
-		if (!f) {
+		if (f == NULL) {
 			char names[NPF_TXGEN_TMPL_ERR / 2] = "";
 			size_t at = 0;
 
@@ -323,7 +324,7 @@ static int set_fields(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 				arg, names);
 		}
 		rc = set_field(t, layer, f, trim(eq + 1), err);
-		if (rc)
+		if (rc < 0)
 			return rc;
 		arg = next;
 	}
@@ -334,25 +335,26 @@ static int set_payload(struct npf_txgen_tmpl *t, char *text, char *err)
 {
 	size_t len = strlen(text);
 
-	if (!strcasecmp(text, "zero")) {
+	if (strcasecmp(text, "zero") == 0) {
 		t->payload = NPF_TXGEN_PAYLOAD_ZERO;
-	} else if (!strcasecmp(text, "inc")) {
+	} else if (strcasecmp(text, "inc") == 0) {
 		t->payload = NPF_TXGEN_PAYLOAD_COUNT;
-	} else if (!strcasecmp(text, "random")) {
+	} else if (strcasecmp(text, "random") == 0) {
 		t->payload = NPF_TXGEN_PAYLOAD_RANDOM;
 	} else if (len > 2 && text[0] == '"' && text[len - 1] == '"') {
 		t->payload_bytes = (uint8_t *)strndup(text + 1, len - 2);
 		t->payload_len = len - 2;
 		t->payload = NPF_TXGEN_PAYLOAD_BYTES;
-	} else if (!strncasecmp(text, "hex:", 4) &&
-		   !npf_txgen_hex_parse(text + 4, len - 4, &t->payload_bytes, &t->payload_len) &&
-		   t->payload_len) {
+	} else if (strncasecmp(text, "hex:", 4) == 0 &&
+		   npf_txgen_hex_parse(text + 4, len - 4, &t->payload_bytes, &t->payload_len) ==
+			   0 &&
+		   t->payload_len > 0) {
 		t->payload = NPF_TXGEN_PAYLOAD_BYTES;
 	} else {
 		return fail(err, -EINVAL,
 			"payload=%.60s: write zero, inc, random, hex:0123ab or \"text\"", text);
 	}
-	return t->payload == NPF_TXGEN_PAYLOAD_BYTES && !t->payload_bytes
+	return t->payload == NPF_TXGEN_PAYLOAD_BYTES && t->payload_bytes == NULL
 		       ? fail(err, -ENOMEM, "out of memory")
 		       : 0;
 }
@@ -362,10 +364,10 @@ static int set_option(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 	struct npf_txgen_values sizes;
 	int rc;
 
-	if (!strcasecmp(p->name, "payload"))
+	if (strcasecmp(p->name, "payload") == 0)
 		return set_payload(t, p->value, err);
 	rc = npf_txgen_sizes_parse(p->value, &sizes, err);
-	if (rc)
+	if (rc < 0)
 		return rc;
 	t->has_size = false;
 	rc = npf_txgen_tmpl_set_size(t, &sizes, err);
@@ -380,33 +382,33 @@ static int take_raw(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 	unsigned long n = 1;
 	int rc = 0;
 
-	while (arg && *trim(arg)) {
+	while (arg != NULL && *trim(arg) != '\0') {
 		char *next = cut(arg, ','), *eq = strchr(arg, '='), *end;
 
-		if (!eq)
+		if (eq == NULL)
 			return fail(err, -EINVAL, "raw: write raw(hex=...) or raw(file=NAME,n=1)");
 		*eq = '\0';
 		arg = trim(arg);
-		if (!strcasecmp(arg, "file")) {
+		if (strcasecmp(arg, "file") == 0) {
 			file = trim(eq + 1);
-		} else if (!strcasecmp(arg, "hex")) {
+		} else if (strcasecmp(arg, "hex") == 0) {
 			hex = trim(eq + 1);
-		} else if (!strcasecmp(arg, "n")) {
+		} else if (strcasecmp(arg, "n") == 0) {
 			n = strtoul(eq + 1, &end, 10);
-			if (*trim(end) || !n)
+			if (*trim(end) != '\0' || n == 0)
 				return fail(err, -EINVAL, "raw(n=...): packets count from 1");
 		} else {
 			return fail(err, -EINVAL, "raw has no '%.40s'; it has: hex file n", arg);
 		}
 		arg = next;
 	}
-	if (!file == !hex)
+	if ((file == NULL) == (hex == NULL))
 		return fail(err, -EINVAL, "raw: write raw(hex=...) or raw(file=NAME,n=1)");
-	if (file)
+	if (file != NULL)
 		rc = npf_txgen_tmpl_read_file(file, n, &t->base, &t->base_len, err);
-	else if (npf_txgen_hex_parse(hex, strlen(hex), &t->base, &t->base_len))
+	else if (npf_txgen_hex_parse(hex, strlen(hex), &t->base, &t->base_len) < 0)
 		rc = fail(err, -EINVAL, "raw(hex=...): pairs of hex digits are wanted");
-	if (rc)
+	if (rc < 0)
 		return rc;
 	if (t->base_len < NPF_TXGEN_TMPL_SIZE_MIN || t->base_len > NPF_TXGEN_TMPL_SIZE_MAX)
 		return fail(err, -ERANGE, "a packet of %zu bytes cannot be sent (%d to %d can)",
@@ -418,13 +420,13 @@ static int take_raw(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 
 static int build(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, char *err)
 {
-	bool raw = !strcasecmp(parts[0].name, "raw");
+	bool raw = strcasecmp(parts[0].name, "raw") == 0;
 	int rc;
 
 	for (unsigned int i = raw; i < n; i++) {
-		if (parts[i].value) {
-			if (strcasecmp(parts[i].name, "size") &&
-				strcasecmp(parts[i].name, "payload"))
+		if (parts[i].value != NULL) {
+			if (strcasecmp(parts[i].name, "size") != 0 &&
+				strcasecmp(parts[i].name, "payload") != 0)
 				return fail(err, -EINVAL,
 					"'%.40s=' is neither size= nor payload=", parts[i].name);
 			continue;
@@ -437,9 +439,9 @@ static int build(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, c
 				parts[i].name);
 	}
 	rc = raw ? take_raw(t, &parts[0], err) : lay_out(t, parts, n, err);
-	if (!rc && raw)
+	if (rc == 0 && raw)
 		rc = find_layers(t, parts, n, err);
-	if (rc)
+	if (rc < 0)
 		return rc;
 	if (!raw) {
 		npf_txgen_tmpl_chain(t);
@@ -447,17 +449,17 @@ static int build(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, c
 		if (t->layers[t->n_layers - 1].kind == NPF_TXGEN_LAYER_ARP)
 			t->mac_off[t->n_mac++] = t->layers[t->n_layers - 1].off + 8;
 	}
-	for (unsigned int i = 0; i < n && !rc; i++) {
+	for (unsigned int i = 0; i < n && rc == 0; i++) {
 		if (parts[i].layer >= 0)
 			rc = set_fields(t, &parts[i], err);
 	}
-	for (unsigned int i = 0; i < n && !rc; i++) {
-		if (parts[i].value)
+	for (unsigned int i = 0; i < n && rc == 0; i++) {
+		if (parts[i].value != NULL)
 			rc = set_option(t, &parts[i], err);
 	}
-	if (!rc && !t->has_size && !raw && t->hdr_len > NPF_TXGEN_TMPL_SIZE_DEFAULT)
+	if (rc == 0 && !t->has_size && !raw && t->hdr_len > NPF_TXGEN_TMPL_SIZE_DEFAULT)
 		npf_txgen_values_const(&t->size, t->hdr_len);
-	if (!rc && raw) {
+	if (rc == 0 && raw) {
 		t->verbatim = n == 1;
 		if (!t->has_size)
 			npf_txgen_values_const(&t->size, t->base_len);
@@ -474,7 +476,7 @@ int npf_txgen_tmpl_parse(const char *text, struct npf_txgen_tmpl **tp, char *err
 	unsigned int n = 0;
 	int rc = 0;
 
-	if (!copy || !t) {
+	if (copy == NULL || t == NULL) {
 		free(t);
 		return fail(err, -ENOMEM, "out of memory");
 	}
@@ -482,16 +484,16 @@ int npf_txgen_tmpl_parse(const char *text, struct npf_txgen_tmpl **tp, char *err
 	npf_txgen_values_const(&t->size, NPF_TXGEN_TMPL_SIZE_DEFAULT);
 	if (strlen(text) > TEXT_MAX)
 		rc = fail(err, -EINVAL, "a template has at most %d characters", TEXT_MAX);
-	for (char *s = copy, *next; s && !rc; s = next) {
+	for (char *s = copy, *next; s != NULL && rc == 0; s = next) {
 		next = cut(s, '/');
 		if (n == PARTS_MAX)
 			rc = fail(err, -EINVAL, "more than %d parts", PARTS_MAX);
 		else
 			rc = parse_part(s, &parts[n++], err);
 	}
-	if (!rc)
+	if (rc == 0)
 		rc = build(t, parts, n, err);
-	if (rc) {
+	if (rc < 0) {
 		npf_txgen_tmpl_free(t);
 		return rc;
 	}

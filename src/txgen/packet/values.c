@@ -46,7 +46,7 @@ static int parse_uint(const char *s, uint64_t *v)
 		return -EINVAL;
 	errno = 0;
 	*v = strtoull(s, &end, 0);
-	return *end || errno ? -EINVAL : 0;
+	return *end != '\0' || errno != 0 ? -EINVAL : 0;
 }
 
 static int parse_mac(const char *s, uint64_t *v)
@@ -56,7 +56,7 @@ static int parse_mac(const char *s, uint64_t *v)
 
 	if (sscanf(s, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &n) !=
 			6 ||
-		s[n])
+		s[n] != '\0')
 		return -EINVAL;
 	*v = 0;
 	for (int i = 0; i < 6; i++)
@@ -80,10 +80,10 @@ static int parse_flags(const char *s, uint64_t *v)
 	if (isdigit((unsigned char)*s))
 		return parse_uint(s, v);
 	*v = 0;
-	for (; *s; s++) {
+	for (; *s != '\0'; s++) {
 		const char *at = strchr(letters, toupper((unsigned char)*s));
 
-		if (!at)
+		if (at == NULL)
 			return -EINVAL;
 		*v |= 1u << (at - letters);
 	}
@@ -105,7 +105,7 @@ static int parse_scalar(struct parser *p, const char *s, size_t len, struct scal
 	int rc;
 
 	*out = (struct scalar){.prefix = -1};
-	if (!len || len >= sizeof(text))
+	if (len == 0 || len >= sizeof(text))
 		return fail(p, -EINVAL, "'%.*s' is not %s", (int)NPF_MIN(len, 64u), s,
 			what[p->rule->scalar]);
 	memcpy(text, s, len);
@@ -123,11 +123,11 @@ static int parse_scalar(struct parser *p, const char *s, size_t len, struct scal
 		break;
 	default:
 		slash = strchr(text, '/');
-		if (slash) {
+		if (slash != NULL) {
 			uint64_t bits;
 
 			*slash = '\0';
-			if (parse_uint(slash + 1, &bits) ||
+			if (parse_uint(slash + 1, &bits) < 0 ||
 				bits > (p->rule->scalar == NPF_TXGEN_SCALAR_IP4 ? 32 : 128))
 				return fail(p, -EINVAL, "'/%s' is not a prefix length", slash + 1);
 			out->prefix = (int)bits;
@@ -141,7 +141,7 @@ static int parse_scalar(struct parser *p, const char *s, size_t len, struct scal
 			out->value = load_be64(addr + 8);
 		}
 	}
-	if (rc)
+	if (rc < 0)
 		return fail(p, rc, "'%.*s' is not %s", (int)len, s, what[p->rule->scalar]);
 	if (out->value > p->rule->max)
 		return fail(p, -ERANGE, "%.*s is above %" PRIu64, (int)len, s, p->rule->max);
@@ -173,10 +173,10 @@ static int parse_range(struct parser *p, const char *s, struct npf_txgen_values 
 	uint64_t step = 1, start = 0, span;
 	int rc = parse_scalar(p, s, first_len, &a);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	*high = a.high;
-	if (!*rest) {
+	if (*rest == '\0') {
 		if (a.prefix >= 0)
 			return parse_prefix(p, &a, v);
 		npf_txgen_values_const(v, a.value);
@@ -184,7 +184,7 @@ static int parse_range(struct parser *p, const char *s, struct npf_txgen_values 
 	}
 	rest++;
 	rc = parse_scalar(p, rest, strcspn(rest, "+@"), &b);
-	if (rc)
+	if (rc < 0)
 		return rc;
 	rest += strcspn(rest, "+@");
 	if (*rest == '+') {
@@ -192,7 +192,8 @@ static int parse_range(struct parser *p, const char *s, struct npf_txgen_values 
 
 		errno = 0;
 		step = strtoull(rest + 1, &end, 0);
-		if (!isdigit((unsigned char)rest[1]) || errno || !step || (*end && *end != '@'))
+		if (!isdigit((unsigned char)rest[1]) || errno != 0 || step == 0 ||
+			(*end != '\0' && *end != '@'))
 			return fail(
 				p, -EINVAL, "'%s': the step after '+' is a positive number", rest);
 		rest = end;
@@ -202,10 +203,10 @@ static int parse_range(struct parser *p, const char *s, struct npf_txgen_values 
 		uint64_t off;
 
 		rc = parse_scalar(p, rest + 1, strlen(rest + 1), &at);
-		if (rc)
+		if (rc < 0)
 			return rc;
 		off = a.value <= b.value ? at.value - a.value : a.value - at.value;
-		if (off > span || off % step || at.high != a.high)
+		if (off > span || off % step != 0 || at.high != a.high)
 			return fail(p, -EINVAL, "'%s' is not one of the range's values", rest);
 		start = off / step;
 	}
@@ -217,7 +218,7 @@ static int parse_range(struct parser *p, const char *s, struct npf_txgen_values 
 		return fail(
 			p, -ERANGE, "a range of more than 2^62 values cannot be stepped through");
 	*v = (struct npf_txgen_values){
-		.kind = span / step ? NPF_TXGEN_VALUES_RANGE : NPF_TXGEN_VALUES_CONST,
+		.kind = span / step != 0 ? NPF_TXGEN_VALUES_RANGE : NPF_TXGEN_VALUES_CONST,
 		.first = a.value,
 		.step = a.value <= b.value ? step : -step,
 		.count = span / step + 1,
@@ -235,14 +236,14 @@ static int parse_random(struct parser *p, const char *s, struct npf_txgen_values
 		struct npf_txgen_values range = {0};
 		int rc = parse_range(p, s + 1, &range, high);
 
-		if (rc)
+		if (rc < 0)
 			return rc;
-		if (range.kind != NPF_TXGEN_VALUES_RANGE || range.step != 1 || range.start)
+		if (range.kind != NPF_TXGEN_VALUES_RANGE || range.step != 1 || range.start > 0)
 			return fail(
 				p, -EINVAL, "'random%s': a plain ascending range must follow", s);
 		min = range.first;
 		max = range.first + range.count - 1;
-	} else if (*s) {
+	} else if (*s != '\0') {
 		return fail(p, -EINVAL, "'random%s': write random or random:MIN-MAX", s);
 	} else if (p->rule->scalar == NPF_TXGEN_SCALAR_IP6) {
 		*high = 0x2001000200000000ull; /* 2001:2::/48, RFC 5180: benchmarking */
@@ -261,7 +262,7 @@ static int parse_list(struct parser *p, const char *s, struct npf_txgen_values *
 	npf_autofree uint64_t *list = malloc(NPF_TXGEN_VALUES_LIST_MAX * sizeof(*list));
 	uint64_t count = 0;
 
-	if (!list)
+	if (list == NULL)
 		return fail(p, -ENOMEM, "out of memory");
 	for (;;) {
 		size_t len = strcspn(s, "|"), item_len = len;
@@ -270,30 +271,30 @@ static int parse_list(struct parser *p, const char *s, struct npf_txgen_values *
 		const char *x = len > 2 ? memchr(s + 1, 'x', len - 1) : NULL;
 		int rc;
 
-		if (x && s[0] == '0' && x == s + 1) /* the x of 0x1f is no weight */
+		if (x != NULL && s[0] == '0' && x == s + 1) /* the x of 0x1f is no weight */
 			x = memchr(x + 1, 'x', len - 2);
-		if (p->rule->scalar == NPF_TXGEN_SCALAR_UINT && x) {
+		if (p->rule->scalar == NPF_TXGEN_SCALAR_UINT && x != NULL) {
 			char *end;
 
 			weight = strtoull(x + 1, &end, 10);
-			if (!isdigit((unsigned char)x[1]) || end != s + len || !weight)
+			if (!isdigit((unsigned char)x[1]) || end != s + len || weight == 0)
 				return fail(p, -EINVAL, "'%.*s': the weight after 'x' is a number",
 					(int)len, s);
 			item_len = (size_t)(x - s);
 		}
 		rc = parse_scalar(p, s, item_len, &a);
-		if (rc)
+		if (rc < 0)
 			return rc;
-		if (a.prefix >= 0 || (count && a.high != *high))
+		if (a.prefix >= 0 || (count > 0 && a.high != *high))
 			return fail(p, -EINVAL, "'%.*s' does not fit the list's first item",
 				(int)len, s);
 		*high = a.high;
 		if (weight > NPF_TXGEN_VALUES_LIST_MAX - count)
 			return fail(p, -ERANGE, "a list has at most %d items, weights counted",
 				NPF_TXGEN_VALUES_LIST_MAX);
-		while (weight--)
+		while (weight-- > 0)
 			list[count++] = a.value;
-		if (!s[len])
+		if (s[len] == '\0')
 			break;
 		s += len + 1;
 	}
@@ -304,10 +305,11 @@ static int parse_list(struct parser *p, const char *s, struct npf_txgen_values *
 
 static bool is_list(const struct npf_txgen_values_rule *rule, const char *s)
 {
-	if (strchr(s, '|'))
+	if (strchr(s, '|') != NULL)
 		return true;
 	return rule->scalar == NPF_TXGEN_SCALAR_UINT && strlen(s) > 2 &&
-	       isdigit((unsigned char)*s) && strchr(s + 2, 'x') && !strpbrk(s, "-+@");
+	       isdigit((unsigned char)*s) && strchr(s + 2, 'x') != NULL &&
+	       strpbrk(s, "-+@") == NULL;
 }
 
 int npf_txgen_values_parse(const char *text, const struct npf_txgen_values_rule *rule,
@@ -318,16 +320,16 @@ int npf_txgen_values_parse(const char *text, const struct npf_txgen_values_rule 
 	uint64_t got_high = 0;
 	int rc;
 
-	if (!strncmp(text, "random", 6))
+	if (strncmp(text, "random", 6) == 0)
 		rc = parse_random(&p, text + 6, &got, &got_high);
 	else if (is_list(rule, text))
 		rc = parse_list(&p, text, &got, &got_high);
 	else
 		rc = parse_range(&p, text, &got, &got_high);
-	if (rc)
+	if (rc < 0)
 		return rc;
 	*v = got;
-	if (high)
+	if (high != NULL)
 		*high = got_high;
 	return 0;
 }
@@ -344,7 +346,7 @@ int npf_txgen_values_copy(const struct npf_txgen_values *from, struct npf_txgen_
 	if (from->kind != NPF_TXGEN_VALUES_LIST)
 		return 0;
 	to->list = malloc(from->count * sizeof(*to->list));
-	if (!to->list) {
+	if (to->list == NULL) {
 		*to = (struct npf_txgen_values){0};
 		return -ENOMEM;
 	}

@@ -93,7 +93,7 @@ static inline uint64_t npf_txgen_mix64(uint64_t x)
 /* x, uniform over 2^64, scaled to 0..count-1 without a division; count 0 means 2^64. */
 static inline uint64_t npf_txgen_scale64(uint64_t x, uint64_t count)
 {
-	return count ? (uint64_t)(((unsigned __int128)x * count) >> 64) : x;
+	return count > 0 ? (uint64_t)(((unsigned __int128)x * count) >> 64) : x;
 }
 
 /* Where a stream's reader stands in the values; steps by a fixed stride. */

@@ -78,13 +78,13 @@ static int open_port(struct attached *a, const char *socket, const char *port)
 		return -EINVAL;
 	}
 	rc = npf_wire_do(a->fd, &call);
-	if (rc) {
+	if (rc < 0) {
 		snprintf(a->err, NPF_TXGEN_ERR, "%s", call.err.text);
 		return rc;
 	}
 	a->port = rep.port;
 	setsockopt(a->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (!(a->port.flags & NPF_WIRE_PORT_SEND)) {
+	if ((a->port.flags & NPF_WIRE_PORT_SEND) == 0) {
 		snprintf(a->err, NPF_TXGEN_ERR, "%s: sending through it is not allowed", port);
 		return -EPERM;
 	}
@@ -104,7 +104,7 @@ static int make_source(struct attached *a, const struct npf_txgen_run_conf *run)
 	};
 	int rc = npf_txgen_source_new(&sc, &a->source, a->err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	a->savefile = run->savefile;
 	a->max_len = npf_txgen_source_max_len(a->source);
@@ -112,7 +112,7 @@ static int make_source(struct attached *a, const struct npf_txgen_run_conf *run)
 	a->reply = malloc(NPF_WIRE_BUFLEN);
 	a->off = malloc(sizeof(*a->off));
 	a->late = malloc(sizeof(*a->late));
-	if (!a->room || !a->reply || !a->off || !a->late) {
+	if (a->room == NULL || a->reply == NULL || a->off == NULL || a->late == NULL) {
 		snprintf(a->err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
 	}
@@ -132,10 +132,10 @@ static int make_schedule(struct attached *a, const struct npf_txgen_run_conf *ru
 		.train = run->train,
 		.gap_ns = run->gap_ns,
 	};
-	uint64_t limit = run->count ? run->count : UINT64_MAX, by_rate;
+	uint64_t limit = run->count > 0 ? run->count : UINT64_MAX, by_rate;
 
 	if (run->rate.kind == NPF_RATE_PERCENT) {
-		if (!a->port.speed) {
+		if (a->port.speed == 0) {
 			snprintf(a->err, NPF_TXGEN_ERR,
 				"%s does not tell its link's speed: give the rate in bps or pps",
 				a->port.name);
@@ -144,14 +144,14 @@ static int make_schedule(struct attached *a, const struct npf_txgen_run_conf *ru
 		pc.rate = (struct npf_rate){
 			NPF_RATE_BPS_L1, a->port.speed * 1e6 * run->rate.value / 100};
 	}
-	if (run->savefile && run->loop)
+	if (run->savefile != NULL && run->loop > 0)
 		limit = NPF_MIN(limit, run->loop * run->savefile->n_packets);
-	by_rate = run->duration_ns && !run->train
+	by_rate = run->duration_ns > 0 && run->train == 0
 			  ? npf_txgen_pace_total(&run->rate, run->duration_ns)
 			  : 0;
-	a->left = by_rate ? NPF_MIN(limit, by_rate) : limit;
+	a->left = by_rate > 0 ? NPF_MIN(limit, by_rate) : limit;
 	a->t0 = npf_clock_monotonic();
-	a->end = run->duration_ns ? a->t0 + run->duration_ns : UINT64_MAX;
+	a->end = run->duration_ns > 0 ? a->t0 + run->duration_ns : UINT64_MAX;
 	npf_txgen_pace_init(&a->pace, &pc, a->t0);
 	a->paced = npf_txgen_pace_is_paced(&a->pace);
 	a->original = run->rate.kind == NPF_RATE_ORIGINAL;
@@ -163,7 +163,7 @@ static void make(struct attached *a)
 {
 	unsigned int n = (unsigned int)NPF_MIN((uint64_t)BURST, a->left);
 
-	for (unsigned int i = 0; a->savefile && i < n; i++) {
+	for (unsigned int i = 0; a->savefile != NULL && i < n; i++) {
 		uint64_t offset_ns;
 		const struct npf_saved *k = npf_txgen_source_saved(a->source, &offset_ns);
 
@@ -171,7 +171,7 @@ static void make(struct attached *a)
 		a->len[i] = (uint16_t)k->len;
 		a->due[i] = a->t0 + (uint64_t)((double)offset_ns / a->original_factor);
 	}
-	for (unsigned int at = 0, some, which; !a->savefile && at < n; at += some) {
+	for (unsigned int at = 0, some, which; a->savefile == NULL && at < n; at += some) {
 		struct npf_txgen_prog *p;
 		const uint8_t *image;
 		uint16_t image_len;
@@ -199,10 +199,10 @@ static int take_reply(struct attached *a)
 	if (rc <= 0) {
 		snprintf(a->err, NPF_TXGEN_ERR,
 			rc == -EAGAIN ? "the daemon does not answer" : "the daemon has gone");
-		return rc ? rc : -EPIPE;
+		return rc < 0 ? rc : -EPIPE;
 	}
 	npf_wire_msg_close(&msg);
-	if (msg.hdr.status) {
+	if (msg.hdr.status != 0) {
 		const struct npf_wire_error *e = msg.body;
 
 		snprintf(a->err, NPF_TXGEN_ERR, "%.*s",
@@ -214,7 +214,7 @@ static int take_reply(struct attached *a)
 		snprintf(a->err, NPF_TXGEN_ERR, "the daemon's reply makes no sense");
 		return -EPROTO;
 	}
-	if (rep->sent) {
+	if (rep->sent > 0) {
 		p->tx_packets++;
 		p->tx_bytes += a->under_way[a->oldest];
 	} else {
@@ -236,11 +236,11 @@ static int offer(struct attached *a, unsigned int i)
 	const struct npf_wire_send req = {.len = a->len[i]};
 	int rc = a->n_under_way == WINDOW ? take_reply(a) : 0;
 
-	if (!rc)
+	if (rc == 0)
 		rc = npf_wire_send_msg(
 			a->fd, &hdr, &req, sizeof(req), a->data[i], a->len[i], NULL, 0);
-	if (rc) {
-		if (!*a->err)
+	if (rc < 0) {
+		if (*a->err == '\0')
 			snprintf(a->err, NPF_TXGEN_ERR, "the daemon has gone: %s", strerror(-rc));
 		return rc;
 	}
@@ -253,7 +253,7 @@ static void record(struct attached *a, uint64_t now)
 	uint64_t due = a->pace.due;
 
 	npf_txgen_hist_record(a->late, now - due);
-	if (a->last_sent) {
+	if (a->last_sent > 0) {
 		int64_t off = (int64_t)((now - a->last_sent) - (due - a->last_due));
 
 		npf_txgen_hist_record(a->off, (uint64_t)(off < 0 ? -off : off));
@@ -265,7 +265,7 @@ static void record(struct attached *a, uint64_t now)
 /* Sleep towards the next packet's due time, and take replies meanwhile. */
 static int idle(struct attached *a, uint64_t now)
 {
-	if (a->n_under_way)
+	if (a->n_under_way > 0)
 		return take_reply(a);
 	if (a->pace.due > now + 100000) {
 		uint64_t ns = NPF_MIN(a->pace.due - now - 50000, NPF_NS_PER_MS * 50);
@@ -279,7 +279,7 @@ static int send_all(struct attached *a)
 {
 	int rc = 0;
 
-	while (!rc && !atomic_load_explicit(&stop_asked, memory_order_relaxed)) {
+	while (rc == 0 && !atomic_load_explicit(&stop_asked, memory_order_relaxed)) {
 		uint64_t now;
 
 		if (a->head == a->n_made)
@@ -305,7 +305,7 @@ static int send_all(struct attached *a)
 		}
 		rc = offer(a, a->head++);
 	}
-	while (!rc && a->n_under_way)
+	while (rc == 0 && a->n_under_way > 0)
 		rc = take_reply(a);
 	return rc;
 }
@@ -335,11 +335,11 @@ int npf_txgen_attach(const char *socket, const char *port, const struct npf_txge
 		return -EINVAL;
 	}
 	rc = open_port(&a, npf_wire_socket_path(socket), port);
-	if (!rc)
+	if (rc == 0)
 		rc = make_source(&a, run);
-	if (!rc)
+	if (rc == 0)
 		rc = make_schedule(&a, run);
-	if (rc) {
+	if (rc < 0) {
 		detach(&a);
 		return rc;
 	}

@@ -22,12 +22,12 @@
 static bool given(int n, char **args, const char *const *names)
 {
 	for (int i = 0; i < n; i++) {
-		for (const char *const *name = names; *name; name++) {
+		for (const char *const *name = names; *name != NULL; name++) {
 			size_t len = strlen(*name);
 			bool brief = (*name)[1] != '-';
 
-			if (!strncmp(args[i], *name, len) &&
-				(brief || !args[i][len] || args[i][len] == '='))
+			if (strncmp(args[i], *name, len) == 0 &&
+				(brief || args[i][len] == '\0' || args[i][len] == '='))
 				return true;
 		}
 	}
@@ -52,7 +52,7 @@ static unsigned long read_number(const char *dir, const char *name)
 
 	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/%s/%s", dir, name);
 	f = fopen(path, "r");
-	if (f) {
+	if (f != NULL) {
 		if (fscanf(f, "%lu", &v) != 1)
 			v = 0;
 		fclose(f);
@@ -66,7 +66,7 @@ static unsigned long free_huge_mb(void)
 	unsigned long mb = 0, kb;
 	struct dirent *e;
 
-	while (d && (e = readdir(d))) {
+	while (d != NULL && (e = readdir(d)) != NULL) {
 		if (sscanf(e->d_name, "hugepages-%lukB", &kb) == 1) {
 			unsigned long n = read_number(e->d_name, "free_hugepages");
 			unsigned long taken = read_number(e->d_name, "resv_hugepages");
@@ -74,7 +74,7 @@ static unsigned long free_huge_mb(void)
 			mb += n > taken ? (n - taken) * kb / 1024 : 0;
 		}
 	}
-	if (d)
+	if (d != NULL)
 		closedir(d);
 	return mb;
 }
@@ -102,7 +102,7 @@ int npf_txgen_eal_init(int argc, char **argv, char *err)
 	int n_eal = 0, n = 0, rc;
 	bool plain, huge = false;
 
-	while (n_eal + 1 < argc && strcmp(argv[n_eal + 1], "--"))
+	while (n_eal + 1 < argc && strcmp(argv[n_eal + 1], "--") != 0)
 		n_eal++;
 	if (n_eal > MAX_ARGS - 16) {
 		snprintf(err, NPF_TXGEN_ERR, "more than %d EAL arguments", MAX_ARGS - 16);
@@ -129,11 +129,11 @@ int npf_txgen_eal_init(int argc, char **argv, char *err)
 		args[n++] = npf_unconst("--no-shconf");
 	if (given(n_eal, argv + 1, vdev_args) && !given(n_eal, argv + 1, pci_args))
 		args[n++] = npf_unconst("--no-pci");
-	if (geteuid() && !given(n_eal, argv + 1, telemetry_args))
+	if (geteuid() != 0 && !given(n_eal, argv + 1, telemetry_args))
 		args[n++] = npf_unconst("--no-telemetry");
 	args[n] = NULL;
 	if (rte_eal_init(n, args) < 0) {
-		rc = rte_errno ? -rte_errno : -EINVAL;
+		rc = rte_errno != 0 ? -rte_errno : -EINVAL;
 		if (huge)
 			again_without_hugepages(argc, argv, n_eal);
 		snprintf(err, NPF_TXGEN_ERR, "the EAL does not start: %s (see its messages above)",

@@ -17,15 +17,15 @@
 
 static void *new_array(unsigned int n, size_t size)
 {
-	return n ? aligned_alloc(NPF_CACHELINE, NPF_ALIGN_UP(n * size, (size_t)NPF_CACHELINE))
-		 : NULL;
+	return n > 0 ? aligned_alloc(NPF_CACHELINE, NPF_ALIGN_UP(n * size, (size_t)NPF_CACHELINE))
+		     : NULL;
 }
 
 static struct npf_txgen_hist *new_hist(void)
 {
 	struct npf_txgen_hist *h = malloc(sizeof(*h));
 
-	if (h)
+	if (h != NULL)
 		npf_txgen_hist_init(h);
 	return h;
 }
@@ -44,15 +44,16 @@ static bool forwards(const struct npf_txgen_run_conf *c)
 static uint64_t port_limit(const struct npf_txgen_run *r)
 {
 	const struct npf_txgen_run_conf *c = &r->conf;
-	uint64_t limit = c->count ? c->count : UINT64_MAX, rate_limit;
+	uint64_t limit = c->count > 0 ? c->count : UINT64_MAX, rate_limit;
 
 	if (forwards(c))
 		return c->burst; /* tx-first */
-	if (c->savefile && c->loop)
+	if (c->savefile != NULL && c->loop > 0)
 		limit = NPF_MIN(limit, c->loop * c->savefile->n_packets);
-	rate_limit =
-		c->duration_ns && !c->train ? npf_txgen_pace_total(&c->rate, c->duration_ns) : 0;
-	return rate_limit ? NPF_MIN(limit, rate_limit) : limit;
+	rate_limit = c->duration_ns > 0 && c->train == 0
+			     ? npf_txgen_pace_total(&c->rate, c->duration_ns)
+			     : 0;
+	return rate_limit > 0 ? NPF_MIN(limit, rate_limit) : limit;
 }
 
 static int init_tx(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, struct npf_txgen_port *p,
@@ -68,7 +69,7 @@ static int init_tx(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, struct n
 		.n_queues = p->n_txq,
 		.seed = c->seed,
 		.mac = p->mac.addr_bytes,
-		.sign = c->check && !c->savefile,
+		.sign = c->check && c->savefile == NULL,
 		.hw_csum = p->hw_csum,
 	};
 
@@ -79,7 +80,7 @@ static int init_tx(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, struct n
 		.run = r->id,
 		.burst = c->burst,
 		.sign = sc.sign,
-		.paced = !forwards(c) && (c->rate.kind != NPF_RATE_ASAP || c->train),
+		.paced = !forwards(c) && (c->rate.kind != NPF_RATE_ASAP || c->train > 0),
 		.original = c->rate.kind == NPF_RATE_ORIGINAL,
 		.mtu = npf_txgen_port_mtu(p),
 		.pool = p->tx_pool[q],
@@ -90,7 +91,7 @@ static int init_tx(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, struct n
 	};
 	j->off = new_hist();
 	j->late = new_hist();
-	if (!j->off || !j->late) {
+	if (j->off == NULL || j->late == NULL) {
 		snprintf(err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
 	}
@@ -123,7 +124,7 @@ void npf_txgen_run_set_begin(struct npf_txgen_run *r, struct npf_txgen_tx_job *j
 	}
 	npf_txgen_pace_init(&j->pace, &pc, t0);
 	j->t0 = t0;
-	if (c->duration_ns)
+	if (c->duration_ns > 0)
 		j->end = t0 + (uint64_t)((double)c->duration_ns * r->hz / 1e9);
 	j->give_up = (uint64_t)(LATE_NS * r->hz / 1e9);
 }
@@ -140,14 +141,14 @@ static int make_tx(struct npf_txgen_run *r, char *err)
 		return -EINVAL;
 	}
 	r->tx = new_array(n, sizeof(*r->tx));
-	if (n && !r->tx)
+	if (n > 0 && r->tx == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < r->n_ports; i++) {
 		for (uint16_t q = 0; q < r->ports[i].n_txq; q++) {
 			int rc = init_tx(r, &r->tx[r->n_tx], &r->ports[i], q, limit, err);
 
 			r->n_tx++; /* whatever came of it, it is to be ended */
-			if (rc)
+			if (rc < 0)
 				return rc;
 		}
 	}
@@ -157,7 +158,7 @@ static int make_tx(struct npf_txgen_run *r, char *err)
 static int make_rx(struct npf_txgen_run *r)
 {
 	r->rx = new_array(r->n_ports, sizeof(*r->rx));
-	if (!r->rx)
+	if (r->rx == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < r->n_ports; i++) {
 		struct npf_txgen_rx_job *j = &r->rx[r->n_rx++];
@@ -166,16 +167,16 @@ static int make_rx(struct npf_txgen_run *r)
 			.port = r->ports[i].id,
 			.n_queues = r->ports[i].n_rxq,
 			.run = r->id,
-			.check = r->conf.check && !r->conf.savefile,
+			.check = r->conf.check && r->conf.savefile == NULL,
 			.latency = new_hist(),
 		};
 		j->tracks = calloc(r->n_tx + 1, sizeof(struct npf_txgen_track *));
-		if (!j->latency || !j->tracks)
+		if (j->latency == NULL || j->tracks == NULL)
 			return -ENOMEM;
 		for (; j->check && j->n_streams < r->n_tx; j->n_streams++) {
 			struct npf_txgen_track *t = malloc(sizeof(*t));
 
-			if (!t)
+			if (t == NULL)
 				return -ENOMEM;
 			npf_txgen_track_init(t);
 			j->tracks[j->n_streams] = t;
@@ -191,7 +192,7 @@ static int make_fwd(struct npf_txgen_run *r)
 	for (unsigned int i = 0; i < r->n_ports; i++)
 		n += r->ports[i].n_rxq;
 	r->fwd = new_array(n, sizeof(*r->fwd));
-	if (!r->fwd)
+	if (r->fwd == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < r->n_ports; i++) {
 		unsigned int peer = (i ^ 1) < r->n_ports ? i ^ 1 : i;
@@ -217,9 +218,9 @@ int npf_txgen_run_make_jobs(struct npf_txgen_run *r, char *err)
 	snprintf(err, NPF_TXGEN_ERR, "out of memory");
 	if (generates(c))
 		rc = make_tx(r, err);
-	if (!rc && (c->check || c->mode == NPF_TXGEN_RXONLY || c->mode == NPF_TXGEN_FLOWGEN))
+	if (rc == 0 && (c->check || c->mode == NPF_TXGEN_RXONLY || c->mode == NPF_TXGEN_FLOWGEN))
 		rc = make_rx(r);
-	if (!rc && forwards(c))
+	if (rc == 0 && forwards(c))
 		rc = make_fwd(r);
 	return rc;
 }

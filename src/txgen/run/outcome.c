@@ -40,7 +40,7 @@ uint64_t npf_txgen_run_unsent(const struct npf_txgen_run *r, unsigned int i)
 		if (r->fwd[j].tx_port == id && is_counted(r->fwd[j].tx_queue))
 			taken += npf_txgen_counter_get(&r->fwd[j].tx_packets);
 	}
-	if (!r->counts[i] || rte_eth_stats_get(id, &now))
+	if (!r->counts[i] || rte_eth_stats_get(id, &now) != 0)
 		return 0;
 	went = now.opackets - r->before[i].opackets;
 	return taken > went ? taken - went : 0;
@@ -54,7 +54,7 @@ static void count_lost(const struct npf_txgen_run *r, struct npf_txgen_result *r
 
 		p->tx_lost = NPF_MIN(npf_txgen_run_unsent(r, i), p->tx_packets);
 		p->tx_uncounted = p->tx_packets > 0 && !r->counts[i];
-		if (!p->tx_lost)
+		if (p->tx_lost == 0)
 			continue;
 		/* Of which length they were nobody knows. */
 		p->tx_bytes -= p->tx_bytes / p->tx_packets * p->tx_lost;
@@ -110,7 +110,7 @@ static void check(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 	struct npf_txgen_hist *all = malloc(sizeof(*all));
 	uint64_t received = 0;
 
-	if (all)
+	if (all != NULL)
 		npf_txgen_hist_init(all);
 	for (unsigned int i = 0; i < r->n_rx; i++) {
 		const struct npf_txgen_rx_job *j = &r->rx[i];
@@ -124,7 +124,7 @@ static void check(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 			res->stale += t->stale;
 		}
 		res->jitter_ns = NPF_MAX(res->jitter_ns, (double)j->jitter / 16 * 1e9 / r->hz);
-		if (all)
+		if (all != NULL)
 			npf_txgen_hist_merge(all, j->latency);
 	}
 	/* A stream may come in on several ports; it cannot have arrived more often than sent. */
@@ -136,7 +136,7 @@ static void check(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 		received += NPF_MIN(unique, npf_txgen_counter_get(&r->tx[s].packets));
 	}
 	res->received = received;
-	if (all)
+	if (all != NULL)
 		npf_txgen_times_from(&res->latency, all, r->hz);
 	free(all);
 }
@@ -145,7 +145,7 @@ static void pacing(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 {
 	struct npf_txgen_hist *off = malloc(sizeof(*off)), *late = malloc(sizeof(*late));
 
-	if (off && late) {
+	if (off != NULL && late != NULL) {
 		npf_txgen_hist_init(off);
 		npf_txgen_hist_init(late);
 		for (unsigned int i = 0; i < r->n_tx; i++) {
@@ -167,7 +167,7 @@ void npf_txgen_run_result(const struct npf_txgen_run *r, struct npf_txgen_result
 
 	res->n_ports = r->n_ports;
 	res->checked = r->conf.check;
-	res->by_sequence = r->conf.check && !r->conf.savefile;
+	res->by_sequence = r->conf.check && r->conf.savefile == NULL;
 	count(r, res);
 	for (unsigned int i = 0; i < r->n_tx; i++) {
 		const struct npf_txgen_tx_job *j = &r->tx[i];
@@ -184,12 +184,12 @@ void npf_txgen_run_result(const struct npf_txgen_run *r, struct npf_txgen_result
 	res->stopped = atomic_load_explicit(&r->stop_asked, memory_order_relaxed);
 	res->stalled = r->stalled;
 	/* Receiving and forwarding end when the workers do; sending a little before. */
-	if (over && (!end || r->n_fwd || res->stopped || res->stalled))
+	if (over && (end == 0 || r->n_fwd > 0 || res->stopped || res->stalled))
 		end = r->t_end;
 	res->seconds = end > t0 ? (double)(end - t0) / r->hz : 0;
 	if (!over)
 		return;
-	res->planned = r->n_fwd ? 0 : planned;
+	res->planned = r->n_fwd > 0 ? 0 : planned;
 	res->generated = r->n_tx > 0;
 	count_lost(r, res);
 	if (res->by_sequence)

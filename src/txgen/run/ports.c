@@ -51,16 +51,16 @@ static int make_pools(struct npf_txgen_port *p, const struct npf_txgen_port_conf
 	uint16_t room = (uint16_t)NPF_MIN(NPF_ALIGN_UP(want, 64u), 65472u);
 	unsigned int n_rx = conf->n_mbufs, n_tx = conf->n_mbufs;
 
-	if (!n_tx)
+	if (n_tx == 0)
 		n_tx = conf->n_txd > 512 ? 2 * conf->n_txd + 1023 : 2047;
-	if (!n_rx)
+	if (n_rx == 0)
 		n_rx = p->n_rxq * conf->n_rxd + 1023 + (conf->forwards ? conf->n_txd : 0);
 	p->rx_pool = new_pool(p, "rx", 0, n_rx, room);
-	if (!p->rx_pool)
+	if (p->rx_pool == NULL)
 		return fail(p, err, -rte_errno, "no memory for %u mbufs", n_rx);
 	for (unsigned int q = 0; q < p->n_txq; q++) {
 		p->tx_pool[q] = new_pool(p, "tx", q, n_tx, room);
-		if (!p->tx_pool[q])
+		if (p->tx_pool[q] == NULL)
 			return fail(p, err, -rte_errno, "no memory for %u mbufs", n_tx);
 	}
 	return 0;
@@ -81,7 +81,7 @@ static void choose_offloads(struct npf_txgen_port *p, const struct npf_txgen_por
 		eth->txmode.offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	if (conf->max_len > RTE_ETHER_MTU + RTE_ETHER_HDR_LEN + 4)
 		eth->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
-	if (p->n_rxq > 1 && info->flow_type_rss_offloads) {
+	if (p->n_rxq > 1 && info->flow_type_rss_offloads != 0) {
 		eth->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		eth->rx_adv_conf.rss_conf.rss_hf =
 			info->flow_type_rss_offloads &
@@ -95,7 +95,8 @@ static unsigned int ifindex_of(const struct rte_eth_dev_info *info)
 	const struct rte_devargs *args = rte_dev_devargs(info->device);
 	npf_autofree char *text = NULL;
 
-	if (!args || asprintf(&text, "%s,%s", args->name, args->args ? args->args : "") < 0)
+	if (args == NULL ||
+		asprintf(&text, "%s,%s", args->name, args->args != NULL ? args->args : "") < 0)
 		return info->if_index;
 	return npf_devargs_tx_ifindex(text, info->if_index);
 }
@@ -107,14 +108,14 @@ static unsigned int ifindex_of(const struct rte_eth_dev_info *info)
  */
 static void set_mtu(struct npf_txgen_port *p, unsigned int max_len)
 {
-	const unsigned int frame = RTE_ETHER_MTU + RTE_ETHER_HDR_LEN + (p->ifindex ? 4 : 0);
+	const unsigned int frame = RTE_ETHER_MTU + RTE_ETHER_HDR_LEN + (p->ifindex > 0 ? 4 : 0);
 	uint16_t mtu = RTE_ETHER_MTU;
 	int rc;
 
 	rte_eth_dev_get_mtu(p->id, &mtu);
 	if (max_len > frame)
 		mtu = NPF_MAX(mtu, (uint16_t)(max_len - RTE_ETHER_HDR_LEN));
-	if (max_len <= frame && p->ifindex)
+	if (max_len <= frame && p->ifindex > 0)
 		return;
 	rc = rte_eth_dev_set_mtu(p->id, mtu);
 	p->has_mtu = rc != -ENOTSUP;
@@ -124,9 +125,9 @@ uint32_t npf_txgen_port_mtu(const struct npf_txgen_port *p)
 {
 	uint16_t mtu = 0;
 
-	if (p->ifindex)
+	if (p->ifindex > 0)
 		return npf_kernel_link_mtu(p->ifindex);
-	if (!p->has_mtu || rte_eth_dev_get_mtu(p->id, &mtu))
+	if (!p->has_mtu || rte_eth_dev_get_mtu(p->id, &mtu) != 0)
 		return 0;
 	return mtu;
 }
@@ -142,7 +143,7 @@ int npf_txgen_port_open(
 	*p = (struct npf_txgen_port){.id = id};
 	rte_eth_dev_get_name_by_port(id, p->name);
 	rc = rte_eth_dev_info_get(id, &info);
-	if (rc)
+	if (rc < 0)
 		return fail(p, err, rc, "its abilities cannot be read");
 	p->socket = rte_eth_dev_socket_id(id);
 	p->n_rxq = (uint16_t)NPF_MIN(conf->n_rxq, (unsigned int)info.max_rx_queues);
@@ -156,21 +157,21 @@ int npf_txgen_port_open(
 	if (conf->csum == NPF_TXGEN_CSUM_HW && !p->hw_csum)
 		return fail(p, err, -ENOTSUP, "it cannot make checksums (--csum=hw)");
 	rc = rte_eth_dev_configure(id, p->n_rxq, p->n_txq, &eth);
-	if (rc)
+	if (rc < 0)
 		return fail(p, err, rc, "configuring it failed");
 	rte_eth_dev_adjust_nb_rx_tx_desc(id, &n_rxd, &n_txd);
 	rc = make_pools(p, conf, err);
-	if (rc)
+	if (rc < 0)
 		return rc;
 	for (uint16_t q = 0; q < p->n_rxq; q++) {
 		rc = rte_eth_rx_queue_setup(
 			id, q, n_rxd, (unsigned int)p->socket, NULL, p->rx_pool);
-		if (rc)
+		if (rc < 0)
 			return fail(p, err, rc, "rx queue %u", q);
 	}
 	for (uint16_t q = 0; q < p->n_txq; q++) {
 		rc = rte_eth_tx_queue_setup(id, q, n_txd, (unsigned int)p->socket, NULL);
-		if (rc)
+		if (rc < 0)
 			return fail(p, err, rc, "tx queue %u", q);
 	}
 	set_mtu(p, conf->max_len);
@@ -199,7 +200,7 @@ int npf_txgen_port_start(struct npf_txgen_port *p, char *err)
 	was_promiscuous =
 		rte_eth_dev_info_get(p->id, &info) == 0 && npf_iface_is_promiscuous(info.if_index);
 	rc = rte_eth_dev_start(p->id);
-	if (rc)
+	if (rc < 0)
 		return fail(p, err, rc, "it does not start");
 	p->started = true;
 	p->promiscuous = rte_eth_promiscuous_enable(p->id) == 0 && !was_promiscuous;
@@ -214,7 +215,7 @@ int npf_txgen_port_stop(struct npf_txgen_port *p, char *err)
 		rte_eth_promiscuous_disable(p->id);
 	p->promiscuous = false;
 	rc = p->started ? rte_eth_dev_stop(p->id) : 0;
-	if (rc)
+	if (rc < 0)
 		return fail(p, err, rc, "it does not stop");
 	p->started = false;
 	return 0;
@@ -228,7 +229,7 @@ int npf_txgen_port_wait_link(const struct npf_txgen_port *p, uint64_t timeout_ns
 	/* Many a driver of a kernel's interface calls its link up, whatever it is. */
 	do {
 		if (npf_kernel_link_state(p->ifindex) != -ENETDOWN &&
-			(rte_eth_link_get_nowait(p->id, &link) || link.link_status))
+			(rte_eth_link_get_nowait(p->id, &link) != 0 || link.link_status != 0))
 			return 0;
 		usleep(1000);
 	} while (npf_clock_monotonic() < end);
@@ -240,7 +241,8 @@ double npf_txgen_port_speed(const struct npf_txgen_port *p)
 {
 	struct rte_eth_link link;
 
-	if (rte_eth_link_get_nowait(p->id, &link) || link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN)
+	if (rte_eth_link_get_nowait(p->id, &link) != 0 ||
+		link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN)
 		return 0;
 	return link.link_speed * 1e6;
 }

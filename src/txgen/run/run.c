@@ -37,7 +37,7 @@ static int work(void *arg)
 			npf_txgen_tx_job_prime(w->jobs[i].job);
 	}
 	atomic_fetch_add_explicit(&r->n_ready, 1, memory_order_release);
-	while (!(t0 = atomic_load_explicit(&r->t0, memory_order_acquire)))
+	while ((t0 = atomic_load_explicit(&r->t0, memory_order_acquire)) == 0)
 		rte_pause();
 	for (unsigned int i = 0; i < w->n_jobs; i++) {
 		if (w->jobs[i].kind == NPF_TXGEN_JOB_TX)
@@ -99,7 +99,7 @@ static bool is_drained(const struct npf_txgen_run *r, const struct sums *s, uint
 	uint64_t since = atomic_load_explicit(&r->t0, memory_order_relaxed);
 	uint64_t wait = (uint64_t)((double)r->conf.drain_ns * r->hz / 1e9);
 
-	if ((r->conf.savefile ? s->rx : s->matched) >= s->tx)
+	if ((r->conf.savefile != NULL ? s->rx : s->matched) >= s->tx)
 		return true;
 	for (unsigned int i = 0; i < r->n_tx; i++)
 		since = NPF_MAX(since, npf_txgen_counter_get(&r->tx[i].end_tsc));
@@ -114,9 +114,9 @@ static bool is_over(struct npf_txgen_run *r, const struct sums *s, uint64_t begi
 		return true;
 	if (c->mode == NPF_TXGEN_TXONLY || c->mode == NPF_TXGEN_FLOWGEN)
 		return s->done && (!c->check || is_drained(r, s, rte_rdtsc()));
-	if (c->duration_ns && npf_clock_monotonic() - begin >= c->duration_ns)
+	if (c->duration_ns > 0 && npf_clock_monotonic() - begin >= c->duration_ns)
 		return true;
-	return c->count && c->mode == NPF_TXGEN_RXONLY && s->rx >= c->count;
+	return c->count > 0 && c->mode == NPF_TXGEN_RXONLY && s->rx >= c->count;
 }
 
 static void join(struct npf_txgen_run *r)
@@ -180,7 +180,7 @@ static int deal(struct npf_txgen_run *r)
 
 	for (unsigned int i = 0; i < r->n_workers; i++) {
 		r->workers[i].jobs = calloc(n + 1, sizeof(struct npf_txgen_job));
-		if (!r->workers[i].jobs)
+		if (r->workers[i].jobs == NULL)
 			return -ENOMEM;
 	}
 	for (unsigned int i = 0; i < n; i++, k++) {
@@ -202,7 +202,7 @@ static void choose_workers(struct npf_txgen_run *r)
 {
 	unsigned int want = r->n_tx + r->n_rx + r->n_fwd, lcore;
 
-	if (r->conf.n_cores)
+	if (r->conf.n_cores > 0)
 		want = NPF_MIN(want, r->conf.n_cores);
 	want = NPF_MIN(want, (unsigned int)NPF_TXGEN_MAXWORKERS);
 	RTE_LCORE_FOREACH_WORKER(lcore)
@@ -210,7 +210,7 @@ static void choose_workers(struct npf_txgen_run *r)
 		if (r->n_workers < want)
 			r->workers[r->n_workers++] = (struct npf_txgen_worker){.lcore = lcore};
 	}
-	if (!r->n_workers)
+	if (r->n_workers == 0)
 		r->workers[r->n_workers++] = (struct npf_txgen_worker){.is_thread = true};
 	for (unsigned int i = 0; i < r->n_workers; i++)
 		r->workers[i].run = r;
@@ -221,7 +221,7 @@ static int launch(struct npf_txgen_run *r, char *err)
 	unsigned int i;
 	int rc = 0;
 
-	for (i = 0; i < r->n_workers && !rc; i++) {
+	for (i = 0; i < r->n_workers && rc == 0; i++) {
 		struct npf_txgen_worker *w = &r->workers[i];
 
 		if (w->is_thread)
@@ -229,7 +229,7 @@ static int launch(struct npf_txgen_run *r, char *err)
 		else
 			rc = rte_eal_remote_launch(work, w, w->lcore);
 	}
-	if (rc) {
+	if (rc < 0) {
 		snprintf(err, NPF_TXGEN_ERR, "a worker does not start: %s", strerror(-rc));
 		r->n_workers = i - 1;
 		atomic_store_explicit(&r->stop, true, memory_order_relaxed);
@@ -241,11 +241,11 @@ static int launch(struct npf_txgen_run *r, char *err)
 		usleep(50);
 	atomic_store_explicit(
 		&r->t0, rte_rdtsc() + (uint64_t)(LEAD_NS * r->hz / 1e9), memory_order_release);
-	rc = pthread_create(&r->monitor, NULL, monitor, r);
-	if (rc) {
-		snprintf(err, NPF_TXGEN_ERR, "no thread to watch the run: %s", strerror(rc));
+	rc = -pthread_create(&r->monitor, NULL, monitor, r);
+	if (rc < 0) {
+		snprintf(err, NPF_TXGEN_ERR, "no thread to watch the run: %s", strerror(-rc));
 		join(r);
-		return -rc;
+		return rc;
 	}
 	r->has_monitor = true;
 	return 0;
@@ -258,7 +258,7 @@ int npf_txgen_run_start(struct npf_txgen_run **rp, struct npf_txgen_port *ports,
 	struct npf_txgen_run *r = calloc(1, sizeof(*r));
 	int rc;
 
-	if (!r) {
+	if (r == NULL) {
 		snprintf(err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
 	}
@@ -268,15 +268,15 @@ int npf_txgen_run_start(struct npf_txgen_run **rp, struct npf_txgen_port *ports,
 	r->hz = hz;
 	r->id = ++last_id;
 	rc = npf_txgen_run_make_jobs(r, err);
-	if (!rc) {
+	if (rc == 0) {
 		choose_workers(r);
 		rc = deal(r);
 	}
 	for (unsigned int i = 0; i < n_ports; i++)
 		r->counts[i] = rte_eth_stats_get(ports[i].id, &r->before[i]) == 0;
-	if (!rc)
+	if (rc == 0)
 		rc = launch(r, err);
-	if (rc) {
+	if (rc < 0) {
 		npf_txgen_run_free(r);
 		return rc;
 	}
@@ -286,14 +286,14 @@ int npf_txgen_run_start(struct npf_txgen_run **rp, struct npf_txgen_port *ports,
 
 struct npf_txgen_run *npf_txgen_run_free(struct npf_txgen_run *r)
 {
-	if (!r)
+	if (r == NULL)
 		return NULL;
 	if (r->has_monitor)
 		pthread_join(r->monitor, NULL);
 	for (unsigned int i = 0; i < r->n_tx; i++)
 		npf_txgen_tx_job_fini(&r->tx[i]);
 	for (unsigned int i = 0; i < r->n_rx; i++) {
-		for (unsigned int s = 0; r->rx[i].tracks && s < r->rx[i].n_streams; s++)
+		for (unsigned int s = 0; r->rx[i].tracks != NULL && s < r->rx[i].n_streams; s++)
 			free(r->rx[i].tracks[s]);
 		free(r->rx[i].tracks);
 		free(r->rx[i].latency);

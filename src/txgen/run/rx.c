@@ -30,7 +30,7 @@ static void check(struct npf_txgen_rx_job *j, struct rte_mbuf *m, uint64_t now, 
 	npf_txgen_track_add(j->tracks[stream], (uint32_t)head);
 	latency = now > tsc ? now - tsc : 0; /* another core's counter may be a hair ahead */
 	npf_txgen_hist_record(j->latency, latency);
-	if (j->last_latency) {
+	if (j->last_latency > 0) {
 		uint64_t d = latency > j->last_latency ? latency - j->last_latency
 						       : j->last_latency - latency;
 
@@ -48,7 +48,7 @@ void npf_txgen_rx_job_poll(struct npf_txgen_rx_job *j)
 	for (uint16_t q = 0; q < j->n_queues; q++) {
 		uint16_t n = rte_eth_rx_burst(j->port, q, pkts, NPF_TXGEN_RX_BURST);
 
-		if (!n)
+		if (n == 0)
 			continue;
 		now = rte_rdtsc();
 		packets += n;
@@ -63,7 +63,7 @@ void npf_txgen_rx_job_poll(struct npf_txgen_rx_job *j)
 			bytes += pkts[i]->pkt_len;
 		rte_pktmbuf_free_bulk(pkts, n);
 	}
-	if (!packets)
+	if (packets == 0)
 		return;
 	npf_txgen_counter_add(&j->packets, packets);
 	npf_txgen_counter_add(&j->bytes, bytes);
@@ -87,7 +87,7 @@ void npf_txgen_fwd_job_poll(struct npf_txgen_fwd_job *j)
 	uint64_t rx_bytes = 0, drop_bytes = 0;
 	uint16_t n = rte_eth_rx_burst(j->rx_port, j->rx_queue, pkts, (uint16_t)j->burst), sent;
 
-	if (!n)
+	if (n == 0)
 		return;
 	for (uint16_t i = 0; i < n; i++) {
 		rx_bytes += pkts[i]->pkt_len;

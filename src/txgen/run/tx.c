@@ -78,7 +78,7 @@ static void make_meta(struct npf_txgen_tx_job *j)
 		j->meta[i] = (struct npf_txgen_job_meta){
 			.tag = ++last_tag,
 			.ol_flags = m.ol_flags,
-			.tx_offload = m.ol_flags ? m.tx_offload : 0,
+			.tx_offload = m.ol_flags != 0 ? m.tx_offload : 0,
 		};
 	}
 }
@@ -91,18 +91,18 @@ static int check_mtu(
 	uint32_t longest = 0;
 	uint16_t len;
 
-	for (size_t i = 0; f && i < f->n_packets && !longest; i++) {
+	for (size_t i = 0; f != NULL && i < f->n_packets && longest == 0; i++) {
 		if (!npf_wire_can_send(j->mtu, f->data + f->packets[i].off, f->packets[i].len))
 			longest = f->packets[i].len;
 	}
-	for (unsigned int i = 0; i < npf_txgen_source_n_progs(j->source) && !longest; i++) {
+	for (unsigned int i = 0; i < npf_txgen_source_n_progs(j->source) && longest == 0; i++) {
 		const uint8_t *image =
 			npf_txgen_prog_image(npf_txgen_source_prog(j->source, i), &len);
 
 		if (!npf_wire_can_send(j->mtu, image, len))
 			longest = len;
 	}
-	if (!longest)
+	if (longest == 0)
 		return 0;
 	snprintf(err, NPF_TXGEN_ERR,
 		"packets of %u bytes can't be sent on port %u: its MTU of %u allows %u to %u, and "
@@ -119,7 +119,7 @@ int npf_txgen_tx_job_init(
 	struct rte_mbuf m;
 	int rc = npf_txgen_source_new(conf, &j->source, err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	if (npf_txgen_source_max_len(j->source) > room) {
 		snprintf(err, NPF_TXGEN_ERR,
@@ -129,12 +129,12 @@ int npf_txgen_tx_job_init(
 			npf_txgen_source_max_len(j->source));
 		return -ERANGE;
 	}
-	rc = j->mtu ? check_mtu(j, conf, err) : 0;
-	if (rc)
+	rc = j->mtu > 0 ? check_mtu(j, conf, err) : 0;
+	if (rc < 0)
 		return rc;
 	j->savefile = conf->savefile;
 	j->meta = calloc(npf_txgen_source_n_progs(j->source) + 1, sizeof(*j->meta));
-	if (!j->meta) {
+	if (j->meta == NULL) {
 		snprintf(err, NPF_TXGEN_ERR, "out of memory");
 		return -ENOMEM;
 	}
@@ -213,13 +213,13 @@ static void make(struct npf_txgen_tx_job *j)
 	unsigned int n = (unsigned int)NPF_MIN((uint64_t)j->burst, j->left);
 
 	j->head = j->n_made = j->n_due = 0;
-	if (!n)
+	if (n == 0)
 		return;
-	if (rte_mempool_get_bulk(j->pool, (void **)j->pkts, n)) {
+	if (rte_mempool_get_bulk(j->pool, (void **)j->pkts, n) != 0) {
 		npf_txgen_counter_add(&j->full, 1); /* all are in the port's hands */
 		return;
 	}
-	if (j->savefile) {
+	if (j->savefile != NULL) {
 		make_saved(j, n);
 	} else {
 		for (unsigned int at = 0, prog; at < n;) {
@@ -250,7 +250,7 @@ static void release(struct npf_txgen_tx_job *j, uint64_t now)
 		if (!npf_txgen_pace_is_due(&j->pace, now) || due >= j->end)
 			break;
 		npf_txgen_hist_record(j->late, now - due);
-		if (j->last_sent) {
+		if (j->last_sent > 0) {
 			int64_t off = (int64_t)((now - j->last_sent) - (due - j->last_due));
 
 			npf_txgen_hist_record(j->off, (uint64_t)(off < 0 ? -off : off));
@@ -287,7 +287,7 @@ static void finish(struct npf_txgen_tx_job *j, uint64_t now, bool behind)
 /* Is there nothing more to send? Paced packets due before the end may leave a little later. */
 static bool is_over(struct npf_txgen_tx_job *j, uint64_t now)
 {
-	if (j->head == j->n_made && !j->left) {
+	if (j->head == j->n_made && j->left == 0) {
 		finish(j, now, false);
 		return true;
 	}
@@ -327,7 +327,7 @@ void npf_txgen_tx_job_poll(struct npf_txgen_tx_job *j)
 		if (is_over(j, now))
 			return;
 	}
-	if (!n) {
+	if (n == 0) {
 		rte_pause();
 		return;
 	}

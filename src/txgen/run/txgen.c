@@ -40,7 +40,7 @@ const char *npf_txgen_mode_name(enum npf_txgen_mode mode)
 int npf_txgen_mode_find(const char *name)
 {
 	for (int i = 0; i < NPF_TXGEN_N_MODES; i++) {
-		if (!strcmp(name, mode_names[i]))
+		if (strcmp(name, mode_names[i]) == 0)
 			return i;
 	}
 	return -1;
@@ -79,26 +79,27 @@ int npf_txgen_open(const struct npf_txgen_port_conf *conf, struct npf_txgen **gp
 	uint16_t id;
 	int rc = npf_txgen_job_init_tags();
 
-	if (!g || rc) {
-		snprintf(err, NPF_TXGEN_ERR, g ? "no room for a tag in mbufs" : "out of memory");
+	if (g == NULL || rc < 0) {
+		snprintf(err, NPF_TXGEN_ERR,
+			g != NULL ? "no room for a tag in mbufs" : "out of memory");
 		free(g);
-		return rc ? rc : -ENOMEM;
+		return rc < 0 ? rc : -ENOMEM;
 	}
 	g->conf = *conf;
 	clock_pair(&g->tsc0, &g->ns0);
 	RTE_ETH_FOREACH_DEV(id)
 	{
-		if (g->n_ports == NPF_TXGEN_MAXPORTS || rc)
+		if (g->n_ports == NPF_TXGEN_MAXPORTS || rc < 0)
 			break;
 		rc = npf_txgen_port_open(&g->ports[g->n_ports++], id, conf, err);
 	}
-	if (!rc && !g->n_ports) {
+	if (rc == 0 && g->n_ports == 0) {
 		snprintf(err, NPF_TXGEN_ERR,
 			"no ports: name a device before '--', for example --vdev=net_null0 or "
 			"-a 0000:3b:00.0");
 		rc = -ENODEV;
 	}
-	if (rc) {
+	if (rc < 0) {
 		npf_txgen_close(g);
 		return rc;
 	}
@@ -108,7 +109,7 @@ int npf_txgen_open(const struct npf_txgen_port_conf *conf, struct npf_txgen **gp
 
 struct npf_txgen *npf_txgen_close(struct npf_txgen *g)
 {
-	if (!g)
+	if (g == NULL)
 		return NULL;
 	npf_txgen_stop(g);
 	npf_txgen_run_free(g->run);
@@ -139,9 +140,9 @@ void npf_txgen_port_info(
 	};
 	snprintf(info->name, sizeof(info->name), "%s", p->name);
 	memcpy(info->mac, p->mac.addr_bytes, 6);
-	if (!rte_eth_dev_info_get(p->id, &dev))
+	if (rte_eth_dev_info_get(p->id, &dev) == 0)
 		snprintf(info->driver, sizeof(info->driver), "%s", dev.driver_name);
-	if (p->started && !rte_eth_link_get_nowait(p->id, &link)) {
+	if (p->started && rte_eth_link_get_nowait(p->id, &link) == 0) {
 		info->up = link.link_status;
 		info->speed = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 	}
@@ -159,14 +160,14 @@ int npf_txgen_start_port(struct npf_txgen *g, unsigned int i, char *err)
 {
 	int rc = check_idle(g, err);
 
-	return rc ? rc : npf_txgen_port_start(&g->ports[i], err);
+	return rc < 0 ? rc : npf_txgen_port_start(&g->ports[i], err);
 }
 
 int npf_txgen_stop_port(struct npf_txgen *g, unsigned int i, char *err)
 {
 	int rc = check_idle(g, err);
 
-	return rc ? rc : npf_txgen_port_stop(&g->ports[i], err);
+	return rc < 0 ? rc : npf_txgen_port_stop(&g->ports[i], err);
 }
 
 void npf_txgen_port_stats(const struct npf_txgen *g, unsigned int i, struct npf_txgen_port_stats *s)
@@ -199,17 +200,17 @@ static int check_run(struct npf_txgen *g, const struct npf_txgen_run_conf *run, 
 		run->mode == NPF_TXGEN_TXONLY || run->mode == NPF_TXGEN_FLOWGEN || run->tx_first;
 	int rc = check_idle(g, err);
 
-	for (unsigned int i = 0; i < g->n_ports && !rc; i++) {
+	for (unsigned int i = 0; i < g->n_ports && rc == 0; i++) {
 		const struct npf_txgen_port *p = &g->ports[i];
 
 		if (!p->started) {
 			snprintf(err, NPF_TXGEN_ERR, "port %u is stopped: port start %u", i, i);
 			rc = -EINVAL;
-		} else if (sends && g->conf.link_wait_ns) {
+		} else if (sends && g->conf.link_wait_ns > 0) {
 			rc = npf_txgen_port_wait_link(p, g->conf.link_wait_ns, err);
 		}
-		if (!rc && sends && run->rate.kind == NPF_RATE_PERCENT &&
-			!npf_txgen_port_speed(p)) {
+		if (rc == 0 && sends && run->rate.kind == NPF_RATE_PERCENT &&
+			npf_txgen_port_speed(p) == 0) {
 			snprintf(err, NPF_TXGEN_ERR,
 				"port %u does not tell its link's speed: give the rate in bps or "
 				"pps",
@@ -217,15 +218,15 @@ static int check_run(struct npf_txgen *g, const struct npf_txgen_run_conf *run, 
 			rc = -EINVAL;
 		}
 	}
-	if (!rc && sends && !run->n_tmpls && !run->savefile) {
+	if (rc == 0 && sends && run->n_tmpls == 0 && run->savefile == NULL) {
 		snprintf(err, NPF_TXGEN_ERR, "no packets to send");
 		rc = -EINVAL;
 	}
-	if (!rc && (!run->burst || run->burst > NPF_TXGEN_BURST_MAX)) {
+	if (rc == 0 && (run->burst == 0 || run->burst > NPF_TXGEN_BURST_MAX)) {
 		snprintf(err, NPF_TXGEN_ERR, "a burst has 1 to %d packets", NPF_TXGEN_BURST_MAX);
 		rc = -EINVAL;
 	}
-	if (!rc && run->rate.kind == NPF_RATE_ORIGINAL && !run->savefile) {
+	if (rc == 0 && run->rate.kind == NPF_RATE_ORIGINAL && run->savefile == NULL) {
 		snprintf(err, NPF_TXGEN_ERR, "the original timing is that of a savefile: --pcap");
 		rc = -EINVAL;
 	}
@@ -236,7 +237,7 @@ int npf_txgen_start(struct npf_txgen *g, const struct npf_txgen_run_conf *run, c
 {
 	int rc = check_run(g, run, err);
 
-	if (rc)
+	if (rc < 0)
 		return rc;
 	g->run = npf_txgen_run_free(g->run);
 	return npf_txgen_run_start(&g->run, g->ports, g->n_ports, run, measure_hz(g), err);
@@ -246,7 +247,7 @@ bool npf_txgen_wait(struct npf_txgen *g, uint64_t timeout_ns)
 {
 	uint64_t end = npf_clock_monotonic() + timeout_ns;
 
-	while (g->run && !atomic_load_explicit(&g->run->over, memory_order_acquire)) {
+	while (g->run != NULL && !atomic_load_explicit(&g->run->over, memory_order_acquire)) {
 		if (npf_clock_monotonic() >= end)
 			return false;
 		usleep(1000);
@@ -258,7 +259,7 @@ void npf_txgen_request_stop(struct npf_txgen *g)
 {
 	struct npf_txgen_run *r = g->run;
 
-	if (r)
+	if (r != NULL)
 		atomic_store_explicit(&r->stop_asked, true, memory_order_relaxed);
 }
 
@@ -271,6 +272,6 @@ void npf_txgen_stop(struct npf_txgen *g)
 void npf_txgen_result(struct npf_txgen *g, struct npf_txgen_result *r)
 {
 	*r = (struct npf_txgen_result){0};
-	if (g->run)
+	if (g->run != NULL)
 		npf_txgen_run_result(g->run, r);
 }
