@@ -15,7 +15,7 @@
 #ifndef NPF_WIRE_WIRE_H
 #define NPF_WIRE_WIRE_H
 
-#include "base/base.h"
+#include "base/error.h"
 
 #include <assert.h>
 
@@ -71,9 +71,9 @@ struct npf_wire_hdr {
 };
 static_assert(sizeof(struct npf_wire_hdr) == 16, "wire layout");
 
-struct npf_wire_error {
-	char text[NPF_WIRE_TEXTLEN]; /* what is wrong and what to do about it */
-};
+/* An error's text goes over the wire as it is. */
+#define npf_wire_error npf_error
+static_assert(NPF_ERROR_TEXTLEN == NPF_WIRE_TEXTLEN, "wire layout");
 
 struct npf_wire_hello {
 	char program[NPF_WIRE_NAMELEN]; /* name of the client program, for `npfctl sessions` */
