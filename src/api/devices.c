@@ -134,7 +134,7 @@ int pcap_findalldevs(pcap_if_t **listp, char *errbuf)
 {
 	const struct npf_genuine *g = npf_genuine();
 	npf_autofree struct npf_wire_port *ports = NULL;
-	struct npf_wire_error err;
+	struct npf_error err;
 	unsigned int n = 0;
 	int rc = PCAP_ERROR;
 
@@ -158,7 +158,7 @@ char *pcap_lookupdev(char *errbuf)
 	const struct npf_genuine *g = npf_genuine();
 	static char name[NPF_WIRE_NAMELEN];
 	npf_autofree struct npf_wire_port *ports = NULL;
-	struct npf_wire_error err;
+	struct npf_error err;
 	char *kernels = NULL;
 	unsigned int n = 0;
 

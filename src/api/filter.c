@@ -35,7 +35,7 @@ int pcap_compile(
 int pcap_setfilter(pcap_t *p, struct bpf_program *program)
 {
 	struct npf_handle *h = npf_handle_of(p);
-	struct npf_wire_error err;
+	struct npf_error err;
 	int rc;
 
 	if (h == NULL)
@@ -54,7 +54,7 @@ int pcap_setfilter(pcap_t *p, struct bpf_program *program)
 int pcap_setdirection(pcap_t *p, pcap_direction_t d)
 {
 	struct npf_handle *h = npf_handle_of(p);
-	struct npf_wire_error err;
+	struct npf_error err;
 	enum npf_wire_direction direction;
 
 	if (h == NULL)

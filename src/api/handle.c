@@ -24,7 +24,7 @@ int npf_handle_inactive(struct npf_handle *h)
 	return PCAP_ERROR_NOT_ACTIVATED;
 }
 
-int npf_handle_fail(struct npf_handle *h, int rc, const struct npf_wire_error *err)
+int npf_handle_fail(struct npf_handle *h, int rc, const struct npf_error *err)
 {
 	npf_handle_error(h, "%.*s", (int)sizeof(err->text) - 1, err->text);
 	switch (rc) {

@@ -90,7 +90,7 @@ int npf_handle_error(struct npf_handle *h, const char *fmt, ...) NPF_PRINTF(2, 3
 int npf_handle_inactive(struct npf_handle *h);
 
 /* The daemon's error as a pcap code, its text on the handle. */
-int npf_handle_fail(struct npf_handle *h, int rc, const struct npf_wire_error *err);
+int npf_handle_fail(struct npf_handle *h, int rc, const struct npf_error *err);
 
 /* After a read or a new buffer: the descriptor tells the truth again, if anybody may look. */
 void npf_handle_settle(struct npf_handle *h);

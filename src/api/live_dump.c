@@ -17,7 +17,7 @@
 
 void npf_handle_end_dump(struct npf_handle *h)
 {
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	if (h->dump_fd < 0)
 		return;
@@ -31,7 +31,7 @@ void npf_handle_end_dump(struct npf_handle *h)
 int64_t npf_handle_dump_offset(struct npf_handle *h)
 {
 	struct npf_wire_dump_status st;
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	if (h->dump_fd >= 0 && npf_client_dump_status(h->client, &st, &err) == 0)
 		h->dump_offset = (int64_t)st.bytes;
@@ -42,7 +42,7 @@ int64_t npf_handle_dump_offset(struct npf_handle *h)
 static int settle_last(struct npf_handle *h)
 {
 	struct npf_wire_dump_status st;
-	struct npf_wire_error err;
+	struct npf_error err;
 	int rc;
 
 	if (h->dump_fd < 0)
@@ -76,7 +76,7 @@ int pcap_live_dump(pcap_t *p, char *file, int maxsize, int maxpacks)
 {
 	struct npf_handle *h = npf_handle_of(p);
 	struct npf_client_dump conf = {.fd = -1};
-	struct npf_wire_error err;
+	struct npf_error err;
 	npf_autofd int fd = -1;
 	int done;
 

@@ -29,7 +29,7 @@ static bool looks_like_port(const char *name)
 bool npf_is_port(const char *name)
 {
 	npf_autofree struct npf_wire_port *ports = NULL;
-	struct npf_wire_error err;
+	struct npf_error err;
 	unsigned int n = 0;
 
 	if (name == NULL || name[0] == '\0' || strcmp(name, "any") == 0)
@@ -132,7 +132,7 @@ static int open_client(struct npf_handle *h)
 			 (h->immediate ? NPF_WIRE_OPEN_IMMEDIATE : 0),
 		.direction = NPF_WIRE_INOUT,
 	};
-	struct npf_wire_error err;
+	struct npf_error err;
 	int rc = npf_client_open(&conf, &h->client, &err);
 
 	return rc < 0 ? npf_handle_fail(h, rc, &err) : 0;

@@ -209,7 +209,7 @@ static int collect(struct npf_handle *h, struct reading *rd)
 /* Every read starts here. Return: 0 or a pcap error. */
 static int begin(struct npf_handle *h)
 {
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	if (h->client == NULL)
 		return npf_handle_inactive(h);
@@ -422,7 +422,7 @@ void pcap_breakloop(pcap_t *p)
 int pcap_setnonblock(pcap_t *p, int nonblock, char *errbuf)
 {
 	struct npf_handle *h = npf_handle_of(p);
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	if (h == NULL)
 		return npf_genuine()->pcap_setnonblock(p, nonblock, errbuf);
@@ -456,7 +456,7 @@ int pcap_fileno(pcap_t *p)
 int pcap_get_selectable_fd(pcap_t *p)
 {
 	struct npf_handle *h = npf_handle_of(p);
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	if (h == NULL)
 		return npf_genuine()->pcap_get_selectable_fd(p);

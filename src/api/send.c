@@ -21,7 +21,7 @@ static int send_frame(struct npf_handle *h, const void *frame, size_t size)
 	uint32_t flags = h->nonblock ? NPF_TX_NOWAIT : 0;
 	struct npf_client_stop stop = npf_client_stop(&h->n_breaks);
 	struct npf_client_batch batch;
-	struct npf_wire_error err;
+	struct npf_error err;
 	uint64_t sent = 0;
 	int rc;
 

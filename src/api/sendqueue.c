@@ -126,7 +126,7 @@ u_int pcap_sendqueue_transmit(pcap_t *p, pcap_send_queue *queue, int sync)
 	uint32_t flags = sync ? NPF_TX_TIMED : 0;
 	struct npf_client_stop stop;
 	struct npf_client_batch batch;
-	struct npf_wire_error err;
+	struct npf_error err;
 	struct pcap_pkthdr hdr;
 	u_int at = 0, size;
 	int64_t first = 0;

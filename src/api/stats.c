@@ -16,7 +16,7 @@
 
 static int ask(struct npf_handle *h, struct npf_wire_stats *stats)
 {
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	if (h->client == NULL)
 		return npf_handle_inactive(h);

@@ -25,7 +25,7 @@ static struct npf_handle *active(pcap_t *p, int *rcp)
 
 int pcap_setbuff(pcap_t *p, int bytes)
 {
-	struct npf_wire_error err;
+	struct npf_error err;
 	int rc;
 	struct npf_handle *h = active(p, &rc);
 
@@ -54,7 +54,7 @@ int pcap_setuserbuffer(pcap_t *p, int bytes)
 
 int pcap_setmintocopy(pcap_t *p, int bytes)
 {
-	struct npf_wire_error err;
+	struct npf_error err;
 	int rc;
 	struct npf_handle *h = active(p, &rc);
 
@@ -71,7 +71,7 @@ int pcap_setmintocopy(pcap_t *p, int bytes)
 /* The interval of statistics mode is the read timeout; NPF took 0 for ever, its manual 1 s. */
 static int switch_mode(struct npf_handle *h, int mode)
 {
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	bool stat = (mode & MODE_STAT) != 0;
 

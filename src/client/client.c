@@ -23,14 +23,13 @@
 /* Descriptors of a buffer with one lane. */
 #define MIN_BUFFER_FDS 3
 
-static int say(struct npf_wire_error *err, int rc, const char *what)
+static int set_error(struct npf_error *err, int rc, const char *what)
 {
-	snprintf(err->text, sizeof(err->text), "%s: %s%s", what, strerror(-rc),
+	return npf_error_set(err, rc, "%s: %s%s", what, strerror(-rc),
 		rc == -EMFILE ? "; " NPF_WIRE_OUT_OF_FDS : "");
-	return rc;
 }
 
-int npf_client_call(struct npf_client *c, struct npf_wire_call *call, struct npf_wire_error *err)
+int npf_client_call(struct npf_client *c, struct npf_wire_call *call, struct npf_error *err)
 {
 	int rc;
 
@@ -43,7 +42,7 @@ int npf_client_call(struct npf_client *c, struct npf_wire_call *call, struct npf
 }
 
 /* Connect and say hello, within a time of the caller's choosing. */
-static int hello_within(int timeout_ms, struct npf_wire_error *err)
+static int hello_within(int timeout_ms, struct npf_error *err)
 {
 	struct npf_wire_hello req = {0};
 	struct npf_wire_hello_reply hello;
@@ -56,7 +55,7 @@ static int hello_within(int timeout_ms, struct npf_wire_error *err)
 	int rc;
 
 	if (fd < 0)
-		return say(err, fd, npf_wire_socket_path(NULL));
+		return set_error(err, fd, npf_wire_socket_path(NULL));
 	snprintf(req.program, sizeof(req.program), "%s", program_invocation_short_name);
 	rc = npf_wire_do(fd, &call);
 	if (rc < 0) {
@@ -67,7 +66,7 @@ static int hello_within(int timeout_ms, struct npf_wire_error *err)
 }
 
 int npf_client_list(
-	int timeout_ms, struct npf_wire_port **portsp, unsigned int *np, struct npf_wire_error *err)
+	int timeout_ms, struct npf_wire_port **portsp, unsigned int *np, struct npf_error *err)
 {
 	npf_autofree struct npf_wire_port *ports = NULL;
 	struct npf_wire_call call = {
@@ -82,7 +81,7 @@ int npf_client_list(
 		return fd;
 	call.reply = ports = malloc(call.reply_len);
 	if (ports == NULL)
-		return say(err, -ENOMEM, "ports");
+		return set_error(err, -ENOMEM, "ports");
 	rc = npf_wire_do(fd, &call);
 	if (rc < 0) {
 		*err = call.err;
@@ -98,7 +97,7 @@ int npf_client_list(
 	return 0;
 }
 
-int npf_client_set_interruptible(struct npf_client *c, bool on, struct npf_wire_error *err)
+int npf_client_set_interruptible(struct npf_client *c, bool on, struct npf_error *err)
 {
 	if (!on) {
 		c->brkfd = npf_close(c->brkfd);
@@ -106,11 +105,11 @@ int npf_client_set_interruptible(struct npf_client *c, bool on, struct npf_wire_
 	}
 	if (c->brkfd < 0)
 		c->brkfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return c->brkfd < 0 ? say(err, -errno, "Could not open eventfd") : 0;
+	return c->brkfd < 0 ? set_error(err, -errno, "Could not open eventfd") : 0;
 }
 
 /* The two descriptors that every client has: one to interrupt a wait, one to wait on. */
-static int make_fds(struct npf_client *c, struct npf_wire_error *err)
+static int make_fds(struct npf_client *c, struct npf_error *err)
 {
 	struct epoll_event ev = {.events = EPOLLRDHUP};
 	int rc = npf_client_set_interruptible(c, true, err);
@@ -119,18 +118,18 @@ static int make_fds(struct npf_client *c, struct npf_wire_error *err)
 		return rc;
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (c->epfd < 0)
-		return say(err, -errno, "epoll_create1");
+		return set_error(err, -errno, "epoll_create1");
 	/* Replies make the socket readable for a moment: only its end is news. */
 	if (epoll_ctl(c->epfd, EPOLL_CTL_ADD, c->sock, &ev) < 0)
-		return say(err, -errno, "epoll_ctl");
+		return set_error(err, -errno, "epoll_ctl");
 	ev.events = EPOLLIN;
 	if (c->bell_fd >= 0 && epoll_ctl(c->epfd, EPOLL_CTL_ADD, c->bell_fd, &ev) < 0)
-		return say(err, -errno, "epoll_ctl");
+		return set_error(err, -errno, "epoll_ctl");
 	return 0;
 }
 
 static int open_session(
-	struct npf_client *c, const struct npf_client_conf *conf, struct npf_wire_error *err)
+	struct npf_client *c, const struct npf_client_conf *conf, struct npf_error *err)
 {
 	int fds[1 + NPF_BUFFER_NFDS];
 	struct npf_wire_open_reply reply;
@@ -155,8 +154,7 @@ static int open_session(
 	int rc;
 
 	if (strlen(conf->port) >= sizeof(req.port)) {
-		snprintf(err->text, sizeof(err->text), "no port has so long a name");
-		return -ENODEV;
+		return npf_error_set(err, -ENODEV, "no port has so long a name");
 	}
 	strcpy(req.port, conf->port);
 	rc = npf_client_call(c, &call, err);
@@ -176,8 +174,7 @@ static int open_session(
 	if (call.n_fds < 2) {
 		for (unsigned int i = 0; i < call.n_fds; i++)
 			npf_close(fds[i]);
-		snprintf(err->text, sizeof(err->text), "the daemon sent no buffer");
-		return -EPROTO;
+		return npf_error_set(err, -EPROTO, "the daemon sent no buffer");
 	}
 	c->bell_fd = fds[0];
 	c->n_buffer_fds = call.n_fds - 1;
@@ -187,19 +184,19 @@ static int open_session(
 	for (unsigned int i = 1; i < call.n_fds; i++)
 		npf_close(fds[i]);
 	if (rc < 0)
-		return say(err, rc, "can't map the session's buffer");
+		return set_error(err, rc, "can't map the session's buffer");
 	return make_fds(c, err);
 }
 
 int npf_client_open(
-	const struct npf_client_conf *conf, struct npf_client **cp, struct npf_wire_error *err)
+	const struct npf_client_conf *conf, struct npf_client **cp, struct npf_error *err)
 {
 	struct npf_wire_hello_reply hello;
 	struct npf_client *c = calloc(1, sizeof(*c));
 	int rc;
 
 	if (c == NULL)
-		return say(err, -ENOMEM, "client");
+		return set_error(err, -ENOMEM, "client");
 	c->bell_fd = c->brkfd = c->epfd = -1;
 	c->opened_ns = npf_clock_monotonic();
 	pthread_mutex_init(&c->lock, NULL);
@@ -240,7 +237,7 @@ const struct npf_wire_port *npf_client_port(const struct npf_client *c)
 }
 
 int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns, uint32_t n_insns,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	struct npf_wire_filter req = {.n_insns = n_insns};
 	struct npf_wire_filter_reply reply;
@@ -257,21 +254,19 @@ int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns
 	int rc;
 
 	if (n_insns > NPF_WIRE_MAXINSNS) {
-		snprintf(err->text, sizeof(err->text),
-			"the filter has %u instructions, more than %u", n_insns, NPF_WIRE_MAXINSNS);
-		return -EMSGSIZE;
+		return npf_error_set(err, -EMSGSIZE, "the filter has %u instructions, more than %u",
+			n_insns, NPF_WIRE_MAXINSNS);
 	}
 	if (n_insns > 0) {
 		/* The daemon checks for itself; we check because we may run it here. */
 		rc = npf_bpf_verify_loose(insns, n_insns, &bad);
 		if (rc < 0) {
-			snprintf(err->text, sizeof(err->text), "bad filter: instruction %u: %s",
-				bad.pc, bad.reason);
-			return rc;
+			return npf_error_set(
+				err, rc, "bad filter: instruction %u: %s", bad.pc, bad.reason);
 		}
 		copy = malloc(n_insns * sizeof(*copy));
 		if (copy == NULL)
-			return say(err, -ENOMEM, "filter");
+			return set_error(err, -ENOMEM, "filter");
 		memcpy(copy, insns, n_insns * sizeof(*copy));
 	}
 	pthread_mutex_lock(&c->lock);
@@ -294,7 +289,7 @@ int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns
 
 /* Under the lock: tell the daemon, and remember once it agreed. */
 static int set_params_locked(
-	struct npf_client *c, const struct npf_wire_params *params, struct npf_wire_error *err)
+	struct npf_client *c, const struct npf_wire_params *params, struct npf_error *err)
 {
 	struct npf_wire_call call = {
 		.type = NPF_WIRE_SET_PARAMS,
@@ -316,7 +311,7 @@ static int set_params_locked(
 }
 
 int npf_client_set_direction(
-	struct npf_client *c, enum npf_wire_direction direction, struct npf_wire_error *err)
+	struct npf_client *c, enum npf_wire_direction direction, struct npf_error *err)
 {
 	struct npf_wire_params params;
 	int rc;
@@ -330,7 +325,7 @@ int npf_client_set_direction(
 }
 
 int npf_client_set_wake(
-	struct npf_client *c, uint32_t mintocopy, uint32_t timeout_ms, struct npf_wire_error *err)
+	struct npf_client *c, uint32_t mintocopy, uint32_t timeout_ms, struct npf_error *err)
 {
 	struct npf_wire_params params;
 	int rc;
@@ -348,7 +343,7 @@ int npf_client_set_wake(
 
 /* A request that is answered by a new buffer, to be read after the old one. */
 static int replace_buffer(struct npf_client *c, enum npf_wire_type type, const void *req,
-	size_t len, struct npf_wire_error *err)
+	size_t len, struct npf_error *err)
 {
 	int fds[NPF_BUFFER_NFDS];
 	struct npf_wire_buffer_reply reply;
@@ -371,10 +366,10 @@ static int replace_buffer(struct npf_client *c, enum npf_wire_type type, const v
 		npf_close(fds[i]);
 	/* The reader is no longer armed: the new lanes know nothing of it. */
 	c->armed = false;
-	return rc < 0 ? say(err, rc, "can't map the new buffer") : 0;
+	return rc < 0 ? set_error(err, rc, "can't map the new buffer") : 0;
 }
 
-int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_error *err)
+int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_error *err)
 {
 	struct npf_wire_set_buffer req = {.size = size};
 
@@ -382,7 +377,7 @@ int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_e
 }
 
 int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms, bool nothing_read,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	struct npf_wire_set_mode req = {
 		.mode = monitor ? NPF_WIRE_MONITOR : NPF_WIRE_CAPTURE,
@@ -406,7 +401,7 @@ bool npf_client_find_port(struct npf_client *c, struct npf_wire_port *now)
 		.type = NPF_WIRE_PORTS,
 		.reply_len = sizeof(*ports) * NPF_WIRE_MAXPORTS,
 	};
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	call.reply = ports = malloc(call.reply_len);
 	if (ports == NULL || npf_client_call(c, &call, &err) < 0)
@@ -421,7 +416,7 @@ bool npf_client_find_port(struct npf_client *c, struct npf_wire_port *now)
 	return false;
 }
 
-int npf_client_ping(struct npf_client *c, struct npf_wire_error *err)
+int npf_client_ping(struct npf_client *c, struct npf_error *err)
 {
 	struct npf_wire_stats stats;
 	struct npf_wire_call call = {
@@ -432,7 +427,7 @@ int npf_client_ping(struct npf_client *c, struct npf_wire_error *err)
 	return npf_client_call(c, &call, err);
 }
 
-int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct npf_wire_error *err)
+int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct npf_error *err)
 {
 	struct npf_wire_call call = {
 		.type = NPF_WIRE_STATS,

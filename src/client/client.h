@@ -36,8 +36,8 @@ struct npf_client_conf {
  * @timeout_ms: for each step; a hung daemon delays the caller no longer
  * Return: 0, *portsp allocated (free()) with *np entries; or -errno with *err filled.
  */
-int npf_client_list(int timeout_ms, struct npf_wire_port **portsp, unsigned int *np,
-	struct npf_wire_error *err);
+int npf_client_list(
+	int timeout_ms, struct npf_wire_port **portsp, unsigned int *np, struct npf_error *err);
 
 /*
  * npf_client_open - connect, open a session, map its buffer.
@@ -46,7 +46,7 @@ int npf_client_list(int timeout_ms, struct npf_wire_port **portsp, unsigned int 
  * Owns:   *cp is the caller's, ended by npf_client_close().
  */
 int npf_client_open(
-	const struct npf_client_conf *conf, struct npf_client **cp, struct npf_wire_error *err);
+	const struct npf_client_conf *conf, struct npf_client **cp, struct npf_error *err);
 
 /* Ends the session, unless a forked process still has it. NULL is fine; returns NULL. */
 struct npf_client *npf_client_close(struct npf_client *c);
@@ -61,7 +61,7 @@ const struct npf_wire_port *npf_client_port(const struct npf_client *c);
  * Return: 0, or -errno with *err filled. That the daemon or the port has gone is no error: reading
  * says so after what is there.
  */
-int npf_client_begin(struct npf_client *c, struct npf_wire_error *err);
+int npf_client_begin(struct npf_client *c, struct npf_error *err);
 
 /*
  * npf_client_next - release the record handed out before, hand out the next that the filter and the
@@ -96,7 +96,7 @@ int npf_client_wait(struct npf_client *c, int timeout_ms);
  * A client that never waits does without the descriptor for it; programs that run out of
  * descriptors learn of it when they want it back. True after open.
  */
-int npf_client_set_interruptible(struct npf_client *c, bool on, struct npf_wire_error *err);
+int npf_client_set_interruptible(struct npf_client *c, bool on, struct npf_error *err);
 
 /* Ends a wait, now or the next. Async-signal-safe. */
 void npf_client_interrupt(struct npf_client *c);
@@ -135,15 +135,15 @@ void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size);
  * @n_insns: 0 = accept all
  */
 int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns, uint32_t n_insns,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 
 int npf_client_set_direction(
-	struct npf_client *c, enum npf_wire_direction direction, struct npf_wire_error *err);
+	struct npf_client *c, enum npf_wire_direction direction, struct npf_error *err);
 int npf_client_set_wake(
-	struct npf_client *c, uint32_t mintocopy, uint32_t timeout_ms, struct npf_wire_error *err);
+	struct npf_client *c, uint32_t mintocopy, uint32_t timeout_ms, struct npf_error *err);
 
 /* Replace the buffer; the old one is drained first. Context: the reading thread. */
-int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_error *err);
+int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_error *err);
 
 /*
  * npf_client_set_mode - from packets to counts, or back.
@@ -156,12 +156,11 @@ int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_wire_e
  * because opening and choosing the mode are two steps. Context: the reading thread.
  */
 int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms, bool nothing_read,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 
 /* accepted: what passed the filter, wherever it was run; what is still to go through it counts as
  * such until it is read. Also works once the daemon has gone: then what the ring itself knows. */
-int npf_client_stats(
-	struct npf_client *c, struct npf_wire_stats *stats, struct npf_wire_error *err);
+int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct npf_error *err);
 
 struct npf_client_dump {
 	int fd; /* of the file; stays the caller's */
@@ -175,16 +174,16 @@ struct npf_client_dump {
  * Owns: *donep is the caller's to close; see npf_client_dump_wait().
  */
 int npf_client_dump(struct npf_client *c, const struct npf_client_dump *conf, int *donep,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 int npf_client_dump_status(
-	struct npf_client *c, struct npf_wire_dump_status *st, struct npf_wire_error *err);
+	struct npf_client *c, struct npf_wire_dump_status *st, struct npf_error *err);
 
 /* Return: 1: the dump has ended and all is on disk; 0: the time is over; -EPIPE: the daemon has
  * gone; -EINTR. */
 int npf_client_dump_wait(struct npf_client *c, int done_fd, int timeout_ms);
 
 /* End it before its limits do; packets come to the session again. */
-int npf_client_dump_stop(struct npf_client *c, struct npf_wire_error *err);
+int npf_client_dump_stop(struct npf_client *c, struct npf_error *err);
 
 /* ---- Frames, by the session's send lane ---- */
 
@@ -219,7 +218,7 @@ struct npf_client_batch {
  *         under way.
  */
 int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uint32_t flags,
-	struct npf_client_stop stop, struct npf_wire_error *err);
+	struct npf_client_stop stop, struct npf_error *err);
 
 /*
  * npf_client_batch_put - one frame more; waits for room in the lane.
@@ -235,7 +234,7 @@ int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t
  * @sentp: how many packets were sent, repetitions counted: the first ones
  * Return: 0: all; or -errno with *err filled: why the first that was not sent was not.
  */
-int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf_wire_error *err);
+int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf_error *err);
 
 /* How late frames with a schedule left, ns; 0 when there were none. */
 struct npf_client_late {

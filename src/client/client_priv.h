@@ -60,10 +60,10 @@ struct npf_client {
 #define NPF_RUN_HERE 0x10000u
 
 /* One call on an open session. Return: 0 or -errno with *err filled. */
-int npf_client_call(struct npf_client *c, struct npf_wire_call *call, struct npf_wire_error *err);
+int npf_client_call(struct npf_client *c, struct npf_wire_call *call, struct npf_error *err);
 
 /* Is the session still there? 0 or -errno with *err filled. */
-int npf_client_ping(struct npf_client *c, struct npf_wire_error *err);
+int npf_client_ping(struct npf_client *c, struct npf_error *err);
 
 /*
  * npf_client_find_port - the session's port as the daemon describes it now. One that is removed and

@@ -7,8 +7,8 @@
 #include <poll.h>
 #include <stdio.h>
 
-int npf_client_dump(struct npf_client *c, const struct npf_client_dump *conf, int *donep,
-	struct npf_wire_error *err)
+int npf_client_dump(
+	struct npf_client *c, const struct npf_client_dump *conf, int *donep, struct npf_error *err)
 {
 	struct npf_wire_dump req = {
 		.flags = NPF_WIRE_DUMP_SESSION,
@@ -32,14 +32,13 @@ int npf_client_dump(struct npf_client *c, const struct npf_client_dump *conf, in
 	if (rc == 0)
 		rc = npf_client_call(c, &call, err);
 	if (rc == 0 && call.n_fds != 1) {
-		snprintf(err->text, sizeof(err->text), "the daemon sent no descriptor");
-		return -EPROTO;
+		return npf_error_set(err, -EPROTO, "the daemon sent no descriptor");
 	}
 	return rc;
 }
 
 int npf_client_dump_status(
-	struct npf_client *c, struct npf_wire_dump_status *st, struct npf_wire_error *err)
+	struct npf_client *c, struct npf_wire_dump_status *st, struct npf_error *err)
 {
 	struct npf_wire_call call = {
 		.type = NPF_WIRE_DUMP_STATUS,
@@ -64,7 +63,7 @@ int npf_client_dump_wait(struct npf_client *c, int done_fd, int timeout_ms)
 	return n > 0 ? -EPIPE : 0;
 }
 
-int npf_client_dump_stop(struct npf_client *c, struct npf_wire_error *err)
+int npf_client_dump_stop(struct npf_client *c, struct npf_error *err)
 {
 	struct npf_wire_dump_control req = {.op = NPF_WIRE_DUMP_STOP};
 	struct npf_wire_dump_reply reply;

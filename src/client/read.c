@@ -117,7 +117,7 @@ static void add_carried(struct npf_client *c, struct npf_view *v)
 	v->data = (const uint8_t *)&c->carried;
 }
 
-int npf_client_begin(struct npf_client *c, struct npf_wire_error *err)
+int npf_client_begin(struct npf_client *c, struct npf_error *err)
 {
 	struct npf_wire_call call = {.type = NPF_WIRE_READ};
 	int rc;
@@ -310,7 +310,7 @@ void npf_client_settle(struct npf_client *c)
 
 void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size)
 {
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	/* An orderly stop ends the lanes first and the socket then: ask who ended them. */
 	if (rc == -ENODATA)

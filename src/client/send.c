@@ -15,7 +15,7 @@
 
 #define LOOK_MS 100 /* how often a waiting batch looks whether it is to stop */
 
-static int open_lane(struct npf_client *c, struct npf_wire_error *err)
+static int open_lane(struct npf_client *c, struct npf_error *err)
 {
 	struct npf_wire_send_lane lane = {0};
 	int fds[NPF_TX_NFDS];
@@ -39,14 +39,13 @@ static int open_lane(struct npf_client *c, struct npf_wire_error *err)
 	if (rc < 0) {
 		for (unsigned int i = 0; i < call.n_fds; i++)
 			npf_close(fds[i]);
-		snprintf(err->text, sizeof(err->text), "the daemon's send lane can't be mapped: %s",
-			strerror(-rc));
+		npf_error_set(err, rc, "the daemon's send lane can't be mapped: %s", strerror(-rc));
 	}
 	return rc;
 }
 
 int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uint32_t flags,
-	struct npf_client_stop stop, struct npf_wire_error *err)
+	struct npf_client_stop stop, struct npf_error *err)
 {
 	struct npf_tx_state st;
 	int rc = 0;
@@ -54,8 +53,7 @@ int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uin
 	if ((flags & NPF_TX_NOWAIT) == 0) {
 		pthread_mutex_lock(&c->tx_lock);
 	} else if (pthread_mutex_trylock(&c->tx_lock) != 0) {
-		snprintf(err->text, sizeof(err->text), "another thread is sending on this handle");
-		return -EAGAIN;
+		return npf_error_set(err, -EAGAIN, "another thread is sending on this handle");
 	}
 	if (c->tx == NULL)
 		rc = open_lane(c, err);
@@ -156,8 +154,8 @@ int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t
 }
 
 /* b->len is of the frame that failed when there was only one, or when we refused it ourselves. */
-static void explain_length(
-	const struct npf_client_batch *b, uint64_t sent, struct npf_wire_error *err)
+static int set_length_error(
+	const struct npf_client_batch *b, int rc, uint64_t sent, struct npf_error *err)
 {
 	const struct npf_wire_port *port = &b->c->port;
 	char which[48];
@@ -166,56 +164,48 @@ static void explain_length(
 		snprintf(which, sizeof(which), "a frame of %u bytes", b->len);
 	else
 		snprintf(which, sizeof(which), "packet %llu", (unsigned long long)sent + 1);
-	snprintf(err->text, sizeof(err->text),
+	return npf_error_set(err, rc,
 		"%s can't be sent on port %s: %u to %u bytes are possible (MTU %u), and 4 more for "
 		"each VLAN tag in it",
 		which, port->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu), port->mtu);
 }
 
-static void explain(
-	const struct npf_client_batch *b, int rc, uint64_t sent, struct npf_wire_error *err)
+/* Why the first frame that was not sent was not. */
+static int set_batch_error(
+	const struct npf_client_batch *b, int rc, uint64_t sent, struct npf_error *err)
 {
-	const struct npf_wire_port *port = &b->c->port;
+	const char *port = b->c->port.name;
 
 	switch (rc) {
 	case -EPIPE:
-		snprintf(err->text, sizeof(err->text), "the npf-dpdk daemon has gone away");
-		break;
+		return npf_error_set(err, rc, "the npf-dpdk daemon has gone away");
 	case -EMSGSIZE:
 	case -EINVAL:
-		explain_length(b, sent, err);
-		break;
+		return set_length_error(b, rc, sent, err);
 	case -ENODEV:
-		snprintf(err->text, sizeof(err->text), "port %s was removed", port->name);
-		break;
+		return npf_error_set(err, rc, "port %s was removed", port);
 	case -ENETDOWN:
-		snprintf(err->text, sizeof(err->text),
+		return npf_error_set(err, rc,
 			"network is down: port %s is not running, or the interface behind it is "
 			"down",
-			port->name);
-		break;
+			port);
 	case -EIO:
-		snprintf(err->text, sizeof(err->text),
-			"port %s took the packet, and its driver lost it", port->name);
-		break;
+		return npf_error_set(
+			err, rc, "port %s took the packet, and its driver lost it", port);
 	case -EAGAIN:
-		snprintf(err->text, sizeof(err->text), "port %s has no room for the packet now: %s",
-			port->name, strerror(EAGAIN));
-		break;
+		return npf_error_set(err, rc, "port %s has no room for the packet now: %s", port,
+			strerror(EAGAIN));
 	case -ENOBUFS:
-		snprintf(err->text, sizeof(err->text),
-			"port %s takes no packets: its transmit queue stays full", port->name);
-		break;
+		return npf_error_set(
+			err, rc, "port %s takes no packets: its transmit queue stays full", port);
 	case -ECANCELED:
-		snprintf(err->text, sizeof(err->text), "sending was interrupted");
-		break;
+		return npf_error_set(err, rc, "sending was interrupted");
 	default:
-		snprintf(err->text, sizeof(err->text), "%s", strerror(-rc));
-		break;
+		return npf_error_set(err, rc, "%s", strerror(-rc));
 	}
 }
 
-int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf_wire_error *err)
+int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf_error *err)
 {
 	struct npf_tx *tx = b->c->tx;
 	struct npf_tx_state st;
@@ -240,9 +230,7 @@ int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf
 	else if (rc == 0)
 		rc = b->error;
 	pthread_mutex_unlock(&b->c->tx_lock);
-	if (rc < 0)
-		explain(b, rc, *sentp, err);
-	return rc;
+	return rc < 0 ? set_batch_error(b, rc, *sentp, err) : rc;
 }
 
 struct npf_client_late npf_client_late(const struct npf_client *c)

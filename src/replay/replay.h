@@ -10,7 +10,7 @@
 #ifndef NPF_REPLAY_REPLAY_H
 #define NPF_REPLAY_REPLAY_H
 
-#include "base/base.h"
+#include "base/error.h"
 
 /* ---- Savefiles ---- */
 
@@ -36,18 +36,15 @@ struct npf_savefile_want {
 	uint32_t min_len, max_len; /* leave out packets that are shorter or longer */
 };
 
-#define NPF_SAVEFILE_ERR 320 /* PCAP_ERRBUF_SIZE and a file name */
-
 /*
  * npf_savefile_load - read a pcap or pcapng file of Ethernet packets.
  * @want: NULL: all packets
  * Return: 0; -EINVAL: no such savefile, not of Ethernet, or damaged: a packet is cut off or no
- *         packet (the text says where); -ENODATA: no packet in it; -ENOMEM; with a text in err
- *         (NPF_SAVEFILE_ERR bytes).
+ *         packet (the text says where); -ENODATA: no packet in it; -ENOMEM.
  * Owns:   *sp is the caller's, freed by npf_savefile_free().
  */
 int npf_savefile_load(const char *path, const struct npf_savefile_want *want,
-	struct npf_savefile **sp, char *err);
+	struct npf_savefile **sp, struct npf_error *err);
 struct npf_savefile *npf_savefile_free(struct npf_savefile *s); /* NULL is fine; returns NULL */
 
 /* Leaves out the packets that do not fit, and counts them in n_skipped; the others keep their

@@ -91,24 +91,23 @@ static int append(struct npf_savefile *s, struct room *room, const struct npf_sa
 }
 
 /* Where the file is damaged, and how to save what stands before that. */
-static void format_damage(const char *path, size_t n, long at, const char *why, char *err)
+static int set_damage(const char *path, size_t n, long at, const char *why, struct npf_error *err)
 {
 	char place[32] = "";
 
 	if (at >= 0)
 		snprintf(place, sizeof(place), ", byte %ld", at);
 	if (n == 0)
-		snprintf(err, NPF_SAVEFILE_ERR, "%.60s: damaged at packet 1%s: %.120s", path, place,
-			why);
-	else
-		snprintf(err, NPF_SAVEFILE_ERR,
-			"%.60s: damaged at packet %zu%s: %.120s (tcpdump -r FILE -c %zu -w GOOD "
-			"saves what is before)",
-			path, n + 1, place, why, n);
+		return npf_error_set(
+			err, -EINVAL, "%.60s: damaged at packet 1%s: %.120s", path, place, why);
+	return npf_error_set(err, -EINVAL,
+		"%.60s: damaged at packet %zu%s: %.80s (tcpdump -r FILE -c %zu -w GOOD saves what "
+		"is before)",
+		path, n + 1, place, why, n);
 }
 
 static int read_all(pcap_t *p, const char *path, struct npf_savefile *s,
-	const struct npf_savefile_want *want, char *err)
+	const struct npf_savefile_want *want, struct npf_error *err)
 {
 	FILE *f = pcap_file(p); /* of a pipe ftell() knows no place */
 	long at = ftell(f);
@@ -129,8 +128,7 @@ static int read_all(pcap_t *p, const char *path, struct npf_savefile *s,
 		s->span_ns += s->span_ns / (s->n_packets - 1);
 	if (got != PCAP_ERROR)
 		return 0;
-	format_damage(path, s->n_packets + s->n_skipped, at, pcap_geterr(p), err);
-	return -EINVAL;
+	return set_damage(path, s->n_packets + s->n_skipped, at, pcap_geterr(p), err);
 }
 
 size_t npf_savefile_keep(struct npf_savefile *s,
@@ -159,8 +157,8 @@ size_t npf_savefile_keep(struct npf_savefile *s,
 	return left_out;
 }
 
-int npf_savefile_load(
-	const char *path, const struct npf_savefile_want *want, struct npf_savefile **sp, char *err)
+int npf_savefile_load(const char *path, const struct npf_savefile_want *want,
+	struct npf_savefile **sp, struct npf_error *err)
 {
 	static const struct npf_savefile_want all = {.max_len = UINT32_MAX};
 	char why[PCAP_ERRBUF_SIZE];
@@ -169,26 +167,23 @@ int npf_savefile_load(
 	int rc = 0;
 
 	if (p == NULL) {
-		/* libpcap names the file only when it can't be opened. */
-		snprintf(err, NPF_SAVEFILE_ERR,
-			strncmp(why, path, strlen(path)) ? "%.60s: %s" : "%.0s%s", path, why);
 		free(s);
-		return -EINVAL;
+		/* libpcap names the file only when it can't be opened. */
+		if (strncmp(why, path, strlen(path)) == 0)
+			return npf_error_set(err, -EINVAL, "%s", why);
+		return npf_error_set(err, -EINVAL, "%.60s: %s", path, why);
 	}
 	if (pcap_datalink(p) != DLT_EN10MB) {
-		snprintf(err, NPF_SAVEFILE_ERR, "%.150s: its packets are %s, not Ethernet", path,
+		rc = npf_error_set(err, -EINVAL, "%.150s: its packets are %s, not Ethernet", path,
 			pcap_datalink_val_to_description_or_dlt(pcap_datalink(p)));
-		rc = -EINVAL;
 	}
 	if (rc == 0)
 		rc = s != NULL ? read_all(p, path, s, want != NULL ? want : &all, err) : -ENOMEM;
 	pcap_close(p);
 	if (rc == -ENOMEM)
-		snprintf(err, NPF_SAVEFILE_ERR, "%.150s does not fit the memory", path);
-	if (rc == 0 && s->n_packets == 0) {
-		snprintf(err, NPF_SAVEFILE_ERR, "%.150s: no packet that can be sent", path);
-		rc = -ENODATA;
-	}
+		npf_error_set(err, rc, "%.150s does not fit the memory", path);
+	if (rc == 0 && s->n_packets == 0)
+		rc = npf_error_set(err, -ENODATA, "%.150s: no packet that can be sent", path);
 	if (rc < 0) {
 		npf_savefile_free(s);
 		return rc;

@@ -305,7 +305,7 @@ static int settle_file(struct start *s, int *fdp)
 static int connect_daemon(const struct npfctl *ctl)
 {
 	struct npf_wire_hello_reply hello;
-	struct npf_wire_error err;
+	struct npf_error err;
 	int fd = npf_wire_open_daemon(ctl->socket, "npfctl", &hello, &err);
 
 	if (fd < 0)

@@ -280,7 +280,7 @@ int npfctl_option(struct npfctl *ctl, int opt, const char *usage)
 int npfctl_connect(const struct npfctl *ctl, const char *program)
 {
 	struct npf_wire_hello_reply hello;
-	struct npf_wire_error err;
+	struct npf_error err;
 	int fd = npf_wire_open_daemon(ctl->socket, program, &hello, &err);
 
 	return fd >= 0 ? fd : -npfctl_fail("%s", err.text);

@@ -382,15 +382,15 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 	struct run r = {.sock = -1};
 	struct npf_savefile *file = NULL;
 	uint32_t mtu = 0;
-	char err[NPF_SAVEFILE_ERR];
+	struct npf_error err;
 	int rc = parse(argc, argv, &mine, &o);
 
 	if (rc >= 0)
 		return rc;
 	if (o.port == NULL)
 		return show_standing(&mine);
-	if (npf_savefile_load(o.file, NULL, &file, err) < 0)
-		return npfctl_fail("%s", err);
+	if (npf_savefile_load(o.file, NULL, &file, &err) < 0)
+		return npfctl_fail("%s", err.text);
 	if (file->n_cut > 0)
 		fprintf(stderr,
 			"npfctl: %s: of %zu packets only the beginning was saved: sent so\n",

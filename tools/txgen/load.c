@@ -18,7 +18,8 @@ static void unload(struct txgen *tx)
 	tx->savefile = npf_savefile_free(tx->savefile);
 }
 
-static int apply_size(struct txgen *tx, struct npf_txgen_tmpl *t, const char *own, char *err)
+static int apply_size(
+	struct txgen *tx, struct npf_txgen_tmpl *t, const char *own, struct npf_error *err)
 {
 	const char *text = own != NULL ? own : tx->size;
 	struct npf_txgen_values sizes;
@@ -42,7 +43,7 @@ static int apply_size(struct txgen *tx, struct npf_txgen_tmpl *t, const char *ow
 	return rc;
 }
 
-static int add(struct txgen *tx, const struct txgen_packet *p, char *err)
+static int add(struct txgen *tx, const struct txgen_packet *p, struct npf_error *err)
 {
 	struct npf_txgen_tmpl **ts, **all;
 	uint32_t *weights;
@@ -59,8 +60,7 @@ static int add(struct txgen *tx, const struct txgen_packet *p, char *err)
 		tx->weights = weights;
 	if (all == NULL || weights == NULL) {
 		npf_txgen_tmpl_list_free(ts, n);
-		snprintf(err, NPF_TXGEN_ERR, "out of memory");
-		return -ENOMEM;
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	}
 	for (unsigned int i = 0; i < n; i++) {
 		tx->tmpls[tx->n_tmpls] = ts[i];
@@ -72,7 +72,7 @@ static int add(struct txgen *tx, const struct txgen_packet *p, char *err)
 	return rc;
 }
 
-int txgen_load(struct txgen *tx, char *err)
+int txgen_load(struct txgen *tx, struct npf_error *err)
 {
 	/* testpmd's flowgen varies the destination over 1024 flows. */
 	static char udp[] = "udp()", many[] = "ip(dst=198.18.0.2-198.18.4.1)/udp()";

@@ -37,7 +37,7 @@ static void report(struct txgen *tx, FILE *f, const struct npf_txgen_result *r)
 	fflush(f);
 }
 
-static int run_once(struct txgen *tx, FILE *f, struct npf_txgen_result *r, char *err)
+static int run_once(struct txgen *tx, FILE *f, struct npf_txgen_result *r, struct npf_error *err)
 {
 	int rc = npf_txgen_start(tx->gen, &tx->run, err);
 
@@ -53,7 +53,7 @@ static int search(struct txgen *tx, FILE *f)
 {
 	static struct npf_txgen_result r;
 	struct npf_txgen_search s;
-	char err[NPF_TXGEN_ERR];
+	struct npf_error err;
 
 	if (tx->run.duration_ns == 0 && tx->run.count == 0)
 		tx->run.duration_ns = 1000000000;
@@ -63,8 +63,8 @@ static int search(struct txgen *tx, FILE *f)
 	if (tx->run.rate.kind == NPF_RATE_ASAP) {
 		struct npf_txgen_result_totals t;
 
-		if (run_once(tx, f, &r, err) < 0)
-			return error(err);
+		if (run_once(tx, f, &r, &err) < 0)
+			return error(err.text);
 		npf_txgen_result_totals(&r, &t);
 		tx->run.rate = (struct npf_rate){NPF_RATE_PPS,
 			(double)t.tx_packets / r.seconds / npf_txgen_n_ports(tx->gen)};
@@ -77,8 +77,8 @@ static int search(struct txgen *tx, FILE *f)
 		char text[64];
 
 		tx->run.rate.value = s.rate;
-		if (run_once(tx, f, &r, err) < 0)
-			return error(err);
+		if (run_once(tx, f, &r, &err) < 0)
+			return error(err.text);
 		fprintf(stderr, "npf-txgen: trial %u: %s: %.6f %% lost%s\n", s.trials + 1,
 			npf_rate_format(&tx->run.rate, text, sizeof(text)),
 			npf_txgen_result_loss(&r), r.behind ? ", rate not reached" : "");
@@ -91,8 +91,8 @@ static int search(struct txgen *tx, FILE *f)
 		return TXGEN_FAILED;
 	}
 	tx->run.rate.value = s.low;
-	if (!txgen_interrupted() && run_once(tx, f, &r, err) < 0)
-		return error(err);
+	if (!txgen_interrupted() && run_once(tx, f, &r, &err) < 0)
+		return error(err.text);
 	if (tx->output == TXGEN_TEXT) {
 		char text[64];
 
@@ -106,13 +106,13 @@ static int search(struct txgen *tx, FILE *f)
 static int batch(struct txgen *tx, FILE *f)
 {
 	static struct npf_txgen_result r;
-	char err[NPF_TXGEN_ERR];
+	struct npf_error err;
 
 	txgen_catch_signals(tx);
 	if (tx->search)
 		return search(tx, f);
-	if (run_once(tx, f, &r, err) < 0)
-		return error(err);
+	if (run_once(tx, f, &r, &err) < 0)
+		return error(err.text);
 	report(tx, f, &r);
 	return npf_txgen_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
 }
@@ -120,31 +120,28 @@ static int batch(struct txgen *tx, FILE *f)
 static int through_daemon(struct txgen *tx, FILE *f)
 {
 	static struct npf_txgen_result r;
-	char err[NPF_TXGEN_ERR];
+	struct npf_error err;
 	int rc;
 
 	if (tx->interactive || tx->search)
 		return error("--attach goes with neither a prompt nor a search");
 	txgen_catch_signals(tx);
-	rc = npf_txgen_attach(tx->socket, tx->attach, &tx->run, &r, err);
+	rc = npf_txgen_attach(tx->socket, tx->attach, &tx->run, &r, &err);
 	if (rc < 0 && r.sent == 0)
-		return error(err);
+		return error(err.text);
 	tx->period = 0;
 	report(tx, f, &r);
 	if (rc < 0)
-		error(err);
+		error(err.text);
 	return rc == 0 && npf_txgen_result_passed(&r, &tx->limits) ? 0 : TXGEN_FAILED;
 }
 
 static FILE *open_output(struct txgen *tx)
 {
 	FILE *f = tx->output_file != NULL ? fopen(tx->output_file, "w") : stdout;
-	char err[NPF_TXGEN_ERR];
 
-	if (f == NULL) {
-		snprintf(err, sizeof(err), "%s: %s", tx->output_file, strerror(errno));
-		error(err);
-	}
+	if (f == NULL)
+		fprintf(stderr, "npf-txgen: %s: %s\n", tx->output_file, strerror(errno));
 	return f;
 }
 
@@ -157,15 +154,15 @@ static int close_output(FILE *f, int rc)
 
 static int with_ports(struct txgen *tx, FILE *f)
 {
-	char err[NPF_TXGEN_ERR];
+	struct npf_error err;
 	int rc;
 
 	if (tx->ports.max_len == 0)
 		tx->ports.max_len = txgen_max_len(tx);
 	tx->ports.forwards = tx->interactive || tx->run.mode == NPF_TXGEN_IO ||
 			     tx->run.mode == NPF_TXGEN_MACSWAP;
-	if (npf_txgen_open(&tx->ports, &tx->gen, err) < 0)
-		return error(err);
+	if (npf_txgen_open(&tx->ports, &tx->gen, &err) < 0)
+		return error(err.text);
 	rc = tx->interactive ? txgen_prompt(tx) : batch(tx, f);
 	/* What was sent may still lie in the ports' queues, and would go with them. */
 	if (!tx->interactive && !txgen_interrupted())
@@ -184,7 +181,7 @@ static bool is_question(const char *arg)
 int main(int argc, char **argv)
 {
 	struct txgen tx = {0};
-	char err[NPF_TXGEN_ERR] = "";
+	struct npf_error err;
 	int sep = 1, rc;
 	FILE *f;
 
@@ -193,8 +190,8 @@ int main(int argc, char **argv)
 	if (argc == 2 && is_question(argv[1]))
 		sep = 0;
 	rc = sep < argc ? txgen_options(&tx, argc - sep, argv + sep) : txgen_options(&tx, 1, argv);
-	if (rc == 0 && txgen_load(&tx, err) < 0)
-		rc = -error(err);
+	if (rc == 0 && txgen_load(&tx, &err) < 0)
+		rc = -error(err.text);
 	if (rc != 0) {
 		txgen_fini(&tx);
 		return rc > 0 ? 0 : TXGEN_ERROR;
@@ -204,8 +201,8 @@ int main(int argc, char **argv)
 		rc = TXGEN_ERROR;
 	} else if (tx.attach != NULL) {
 		rc = close_output(f, through_daemon(&tx, f));
-	} else if (npf_txgen_eal_init(argc, argv, err) < 0) {
-		rc = error(err);
+	} else if (npf_txgen_eal_init(argc, argv, &err) < 0) {
+		rc = error(err.text);
 	} else {
 		rc = close_output(f, with_ports(&tx, f));
 		npf_txgen_eal_fini();

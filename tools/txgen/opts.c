@@ -54,7 +54,7 @@ static void set_defaults(struct txgen *tx)
 int txgen_options(struct txgen *tx, int argc, char **argv)
 {
 	struct option longs[MAX_OPTIONS] = {0};
-	char err[NPF_TXGEN_ERR] = "";
+	struct npf_error err;
 	unsigned int n = 0;
 	int c, at;
 
@@ -73,7 +73,7 @@ int txgen_options(struct txgen *tx, int argc, char **argv)
 
 		switch (c) {
 		case 0:
-			rc = txgen_set(tx, longs[at].name, optarg, err);
+			rc = txgen_set(tx, longs[at].name, optarg, &err);
 			break;
 		case 'i':
 			tx->interactive = true;
@@ -92,7 +92,7 @@ int txgen_options(struct txgen *tx, int argc, char **argv)
 			return -EINVAL;
 		}
 		if (rc < 0) {
-			fprintf(stderr, "npf-txgen: --%s\n", err);
+			fprintf(stderr, "npf-txgen: --%s\n", err.text);
 			return -EINVAL;
 		}
 	}

@@ -126,18 +126,18 @@ static void cmd_fwd_stats(struct txgen_prompt *p, const char *arg)
 
 static void start_port(struct txgen_prompt *p, unsigned int i)
 {
-	char err[NPF_TXGEN_ERR];
+	struct npf_error err;
 
-	if (npf_txgen_start_port(p->tx->gen, i, err) < 0)
-		tell(err);
+	if (npf_txgen_start_port(p->tx->gen, i, &err) < 0)
+		tell(err.text);
 }
 
 static void stop_port(struct txgen_prompt *p, unsigned int i)
 {
-	char err[NPF_TXGEN_ERR];
+	struct npf_error err;
 
-	if (npf_txgen_stop_port(p->tx->gen, i, err) < 0)
-		tell(err);
+	if (npf_txgen_stop_port(p->tx->gen, i, &err) < 0)
+		tell(err.text);
 }
 
 static void cmd_port_start(struct txgen_prompt *p, const char *arg)
@@ -165,7 +165,7 @@ static void tell_end(struct txgen_prompt *p)
 
 static void cmd_start(struct txgen_prompt *p, const char *arg)
 {
-	char err[NPF_TXGEN_ERR];
+	struct npf_error err;
 
 	if (*arg != '\0' && strcmp(arg, "tx_first") != 0) {
 		printf("start takes nothing or tx_first\n");
@@ -177,8 +177,8 @@ static void cmd_start(struct txgen_prompt *p, const char *arg)
 	}
 	tell_end(p);
 	p->tx->run.tx_first = *arg;
-	if (txgen_load(p->tx, err) < 0 || npf_txgen_start(p->tx->gen, &p->tx->run, err) < 0) {
-		tell(err);
+	if (txgen_load(p->tx, &err) < 0 || npf_txgen_start(p->tx->gen, &p->tx->run, &err) < 0) {
+		tell(err.text);
 		p->failed = true;
 		return;
 	}
@@ -216,14 +216,14 @@ static void cmd_quit(struct txgen_prompt *p, const char *arg)
 
 static void set(struct txgen_prompt *p, const char *name, const char *value)
 {
-	char err[NPF_TXGEN_ERR];
+	struct npf_error err;
 
 	if (*value == '\0')
 		printf("set %s needs a value\n", name);
 	else if (!npf_txgen_wait(p->tx->gen, 0))
 		tell("traffic is running: stop it first");
-	else if (txgen_set(p->tx, name, value, err) < 0)
-		tell(err);
+	else if (txgen_set(p->tx, name, value, &err) < 0)
+		tell(err.text);
 }
 
 static void cmd_set_fwd(struct txgen_prompt *p, const char *arg)

@@ -7,62 +7,52 @@
  */
 #include "txgen/settings.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static NPF_PRINTF(2, 3) int fail(char *err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err, NPF_TXGEN_ERR, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
 static int set_number(
-	unsigned int *to, const char *v, unsigned int min, unsigned int max, char *err)
+	unsigned int *to, const char *v, unsigned int min, unsigned int max, struct npf_error *err)
 {
 	uint64_t n;
 
 	if (npf_txgen_count_parse(v, &n) < 0 || n < min || n > max)
-		return fail(err, "'%.60s': a number from %u to %u is wanted", v, min, max);
+		return npf_error_set(
+			err, -EINVAL, "'%.60s': a number from %u to %u is wanted", v, min, max);
 	*to = (unsigned int)n;
 	return 0;
 }
 
-static int set_count(uint64_t *to, const char *v, char *err)
+static int set_count(uint64_t *to, const char *v, struct npf_error *err)
 {
 	return npf_txgen_count_parse(v, to) < 0
-		       ? fail(err, "'%.60s' is not a number (1000, 64k, 10M)", v)
+		       ? npf_error_set(err, -EINVAL, "'%.60s' is not a number (1000, 64k, 10M)", v)
 		       : 0;
 }
 
-static int set_time(uint64_t *to, const char *v, char *err)
+static int set_time(uint64_t *to, const char *v, struct npf_error *err)
 {
 	return npf_txgen_time_parse(v, to) < 0
-		       ? fail(err, "'%.60s' is not a time (10s, 100ms, 50us)", v)
+		       ? npf_error_set(err, -EINVAL, "'%.60s' is not a time (10s, 100ms, 50us)", v)
 		       : 0;
 }
 
-static int set_percent(double *to, const char *v, char *err)
+static int set_percent(double *to, const char *v, struct npf_error *err)
 {
 	char *end;
 	double p = strtod(v, &end);
 
 	if (end == v || (*end != '\0' && strcmp(end, "%") != 0) || !(p >= 0 && p <= 100))
-		return fail(err, "'%.60s' is not a percentage (0 to 100)", v);
+		return npf_error_set(err, -EINVAL, "'%.60s' is not a percentage (0 to 100)", v);
 	*to = p;
 	return 0;
 }
 
-static int replace(char **to, const char *v, char *err)
+static int replace(char **to, const char *v, struct npf_error *err)
 {
 	char *copy = strdup(v);
 
 	if (copy == NULL)
-		return fail(err, "out of memory");
+		return npf_error_set(err, -EINVAL, "out of memory");
 	free(*to);
 	*to = copy;
 	return 0;
@@ -84,7 +74,7 @@ static int add_packet(struct txgen *tx, const char *arg, const char *size, uint3
 	return p->arg != NULL && (size == NULL || p->size != NULL) ? 0 : -ENOMEM;
 }
 
-static int set_packet(struct txgen *tx, const char *v, char *err)
+static int set_packet(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	struct npf_txgen_tmpl **ts;
 	unsigned int n;
@@ -93,15 +83,15 @@ static int set_packet(struct txgen *tx, const char *v, char *err)
 	if (rc < 0)
 		return rc;
 	npf_txgen_tmpl_list_free(ts, n); /* only looked at: read again when traffic starts */
-	return add_packet(tx, v, NULL, 1) < 0 ? fail(err, "out of memory") : 0;
+	return add_packet(tx, v, NULL, 1) < 0 ? npf_error_set(err, -EINVAL, "out of memory") : 0;
 }
 
-static int set_pcap(struct txgen *tx, const char *v, char *err)
+static int set_pcap(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return replace(&tx->pcap, v, err);
 }
 
-static int set_size(struct txgen *tx, const char *v, char *err)
+static int set_size(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	struct npf_txgen_values sizes;
 	int rc = npf_txgen_sizes_parse(v, &sizes, err);
@@ -113,7 +103,7 @@ static int set_size(struct txgen *tx, const char *v, char *err)
 }
 
 /* testpmd's lengths of segments; we send the sum of them in one. */
-static int set_txpkts(struct txgen *tx, const char *v, char *err)
+static int set_txpkts(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	unsigned long sum = 0;
 	char text[32];
@@ -123,8 +113,8 @@ static int set_txpkts(struct txgen *tx, const char *v, char *err)
 		unsigned long n = strtoul(s, &end, 10);
 
 		if (end == s || (*end != '\0' && *end != ',') || n > NPF_TXGEN_TMPL_SIZE_MAX)
-			return fail(
-				err, "'%.60s': lengths of segments are wanted (64 or 64,64)", v);
+			return npf_error_set(err, -EINVAL,
+				"'%.60s': lengths of segments are wanted (64 or 64,64)", v);
 		sum += n;
 		s = end;
 		if (*s == '\0')
@@ -134,102 +124,103 @@ static int set_txpkts(struct txgen *tx, const char *v, char *err)
 	return set_size(tx, text, err);
 }
 
-static int set_rate(struct txgen *tx, const char *v, char *err)
+static int set_rate(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	if (npf_rate_parse(v, &tx->run.rate) < 0)
-		return fail(err,
+		return npf_error_set(err, -EINVAL,
 			"'%.60s' is not a rate (100kpps, 10Gbps, 10GbpsL2, 50%%, asap, original*2)",
 			v);
 	tx->has_rate = true;
 	return 0;
 }
 
-static int set_run_count(struct txgen *tx, const char *v, char *err)
+static int set_run_count(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_count(&tx->run.count, v, err);
 }
 
-static int set_duration(struct txgen *tx, const char *v, char *err)
+static int set_duration(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_time(&tx->run.duration_ns, v, err);
 }
 
-static int set_loop(struct txgen *tx, const char *v, char *err)
+static int set_loop(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_count(&tx->run.loop, v, err);
 }
 
-static int set_train(struct txgen *tx, const char *v, char *err)
+static int set_train(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_count(&tx->run.train, v, err);
 }
 
-static int set_gap(struct txgen *tx, const char *v, char *err)
+static int set_gap(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_time(&tx->run.gap_ns, v, err);
 }
 
-static int set_seed(struct txgen *tx, const char *v, char *err)
+static int set_seed(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_count(&tx->run.seed, v, err);
 }
 
-static int set_check(struct txgen *tx, const char *v, char *err)
+static int set_check(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	(void)err;
 	tx->run.check = v == NULL || strcmp(v, "off") != 0;
 	return 0;
 }
 
-static int set_max_loss(struct txgen *tx, const char *v, char *err)
+static int set_max_loss(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_percent(&tx->limits.max_loss, v, err);
 }
 
-static int set_allow_reorder(struct txgen *tx, const char *v, char *err)
+static int set_allow_reorder(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	(void)err;
 	tx->limits.allow_reorder = v == NULL || strcmp(v, "off") != 0;
 	return 0;
 }
 
-static int set_search_loss(struct txgen *tx, const char *v, char *err)
+static int set_search_loss(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	tx->search = tx->run.check = true;
 	return set_percent(&tx->search_loss, v, err);
 }
 
-static int set_search_precision(struct txgen *tx, const char *v, char *err)
+static int set_search_precision(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_percent(&tx->search_precision, v, err);
 }
 
-static int set_drain(struct txgen *tx, const char *v, char *err)
+static int set_drain(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_time(&tx->run.drain_ns, v, err);
 }
 
-static int set_linger(struct txgen *tx, const char *v, char *err)
+static int set_linger(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_time(&tx->linger_ns, v, err);
 }
 
-static int set_mode(struct txgen *tx, const char *v, char *err)
+static int set_mode(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	int mode = npf_txgen_mode_find(v);
 
 	if (mode < 0)
-		return fail(err, "'%.60s': modes are txonly, rxonly, io, macswap and flowgen", v);
+		return npf_error_set(err, -EINVAL,
+			"'%.60s': modes are txonly, rxonly, io, macswap and flowgen", v);
 	tx->run.mode = (enum npf_txgen_mode)mode;
 	return 0;
 }
 
-static int set_burst(struct txgen *tx, const char *v, char *err)
+static int set_burst(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_number(&tx->run.burst, v, 1, NPF_TXGEN_BURST_MAX, err);
 }
 
-static int set_tx_first(struct txgen *tx, const char *v, char *err)
+static int set_tx_first(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	(void)v;
 	(void)err;
@@ -237,42 +228,42 @@ static int set_tx_first(struct txgen *tx, const char *v, char *err)
 	return 0;
 }
 
-static int set_nb_cores(struct txgen *tx, const char *v, char *err)
+static int set_nb_cores(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_number(&tx->run.n_cores, v, 1, 1024, err);
 }
 
-static int set_txq(struct txgen *tx, const char *v, char *err)
+static int set_txq(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_number(&tx->ports.n_txq, v, 1, 32, err);
 }
 
-static int set_rxq(struct txgen *tx, const char *v, char *err)
+static int set_rxq(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_number(&tx->ports.n_rxq, v, 1, 32, err);
 }
 
-static int set_txd(struct txgen *tx, const char *v, char *err)
+static int set_txd(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_number(&tx->ports.n_txd, v, 32, 32768, err);
 }
 
-static int set_rxd(struct txgen *tx, const char *v, char *err)
+static int set_rxd(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_number(&tx->ports.n_rxd, v, 32, 32768, err);
 }
 
-static int set_mbufs(struct txgen *tx, const char *v, char *err)
+static int set_mbufs(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_number(&tx->ports.n_mbufs, v, 512, 1u << 24, err);
 }
 
-static int set_max_len(struct txgen *tx, const char *v, char *err)
+static int set_max_len(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_number(&tx->ports.max_len, v, 64, NPF_TXGEN_TMPL_SIZE_MAX, err);
 }
 
-static int set_csum(struct txgen *tx, const char *v, char *err)
+static int set_csum(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	static const char *const names[] = {[NPF_TXGEN_CSUM_AUTO] = "auto",
 		[NPF_TXGEN_CSUM_SW] = "sw",
@@ -284,15 +275,15 @@ static int set_csum(struct txgen *tx, const char *v, char *err)
 			return 0;
 		}
 	}
-	return fail(err, "'%.60s': checksums are made auto, sw or hw", v);
+	return npf_error_set(err, -EINVAL, "'%.60s': checksums are made auto, sw or hw", v);
 }
 
-static int set_link_wait(struct txgen *tx, const char *v, char *err)
+static int set_link_wait(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return set_time(&tx->ports.link_wait_ns, v, err);
 }
 
-static int set_no_link_check(struct txgen *tx, const char *v, char *err)
+static int set_no_link_check(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	(void)v;
 	(void)err;
@@ -300,7 +291,7 @@ static int set_no_link_check(struct txgen *tx, const char *v, char *err)
 	return 0;
 }
 
-static int set_period(struct txgen *tx, const char *v, char *err)
+static int set_period(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	uint64_t ns;
 	int rc = set_time(&ns, v, err);
@@ -310,17 +301,17 @@ static int set_period(struct txgen *tx, const char *v, char *err)
 	return rc;
 }
 
-static int set_attach(struct txgen *tx, const char *v, char *err)
+static int set_attach(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return replace(&tx->attach, v, err);
 }
 
-static int set_socket(struct txgen *tx, const char *v, char *err)
+static int set_socket(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return replace(&tx->socket, v, err);
 }
 
-static int set_json(struct txgen *tx, const char *v, char *err)
+static int set_json(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	(void)v;
 	(void)err;
@@ -328,7 +319,7 @@ static int set_json(struct txgen *tx, const char *v, char *err)
 	return 0;
 }
 
-static int set_csv(struct txgen *tx, const char *v, char *err)
+static int set_csv(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	(void)v;
 	(void)err;
@@ -336,12 +327,12 @@ static int set_csv(struct txgen *tx, const char *v, char *err)
 	return 0;
 }
 
-static int set_output(struct txgen *tx, const char *v, char *err)
+static int set_output(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	return replace(&tx->output_file, v, err);
 }
 
-static int set_interactive(struct txgen *tx, const char *v, char *err)
+static int set_interactive(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	(void)v;
 	(void)err;
@@ -349,7 +340,7 @@ static int set_interactive(struct txgen *tx, const char *v, char *err)
 	return 0;
 }
 
-static int set_auto_start(struct txgen *tx, const char *v, char *err)
+static int set_auto_start(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	(void)v;
 	(void)err;
@@ -357,7 +348,7 @@ static int set_auto_start(struct txgen *tx, const char *v, char *err)
 	return 0;
 }
 
-static int set_streams(struct txgen *tx, const char *v, char *err)
+static int set_streams(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	static const char *const names[] = {"rate", "count", "duration", "size", "train", "gap"};
 	struct npf_txgen_streamfile *f;
@@ -377,7 +368,7 @@ static int set_streams(struct txgen *tx, const char *v, char *err)
 		const struct npf_txgen_stream *s = &f->streams[i];
 
 		if (add_packet(tx, s->packet, s->size, s->weight > 0 ? s->weight : 1) < 0)
-			rc = fail(err, "out of memory");
+			rc = npf_error_set(err, -EINVAL, "out of memory");
 	}
 	npf_txgen_streamfile_free(f);
 	return rc;
@@ -439,20 +430,19 @@ const struct txgen_setting txgen_settings[] = {
 
 const size_t txgen_n_settings = NPF_ARRAY_LEN(txgen_settings);
 
-int txgen_set(struct txgen *tx, const char *name, const char *value, char *err)
+int txgen_set(struct txgen *tx, const char *name, const char *value, struct npf_error *err)
 {
 	for (size_t i = 0; i < txgen_n_settings; i++) {
-		char why[NPF_TXGEN_ERR];
 		int rc;
 
 		if (txgen_settings[i].name == NULL || strcmp(txgen_settings[i].name, name) != 0)
 			continue;
-		rc = txgen_settings[i].set(tx, value, why);
+		rc = txgen_settings[i].set(tx, value, err);
 		if (rc < 0)
-			fail(err, "%s: %.480s", name, why);
+			npf_error_set(err, -EINVAL, "%s: %s", name, err->text);
 		return rc;
 	}
-	return fail(err, "there is no setting '%.60s'", name);
+	return npf_error_set(err, -EINVAL, "there is no setting '%.60s'", name);
 }
 
 void txgen_clear_packets(struct txgen *tx)

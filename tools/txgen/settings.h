@@ -11,7 +11,7 @@ struct txgen_setting {
 	const char *name; /* NULL: help is a heading */
 	const char *arg;  /* what it takes; NULL: nothing */
 	const char *help;
-	int (*set)(struct txgen *tx, const char *value, char *err);
+	int (*set)(struct txgen *tx, const char *value, struct npf_error *err);
 };
 
 extern const struct txgen_setting txgen_settings[];

@@ -65,13 +65,13 @@ void txgen_usage(FILE *f);
 void txgen_fini(struct txgen *tx);
 
 /* One setting by its option's name ("rate", "size" ...). Return: 0 or -EINVAL with a text. */
-int txgen_set(struct txgen *tx, const char *name, const char *value, char *err);
+int txgen_set(struct txgen *tx, const char *name, const char *value, struct npf_error *err);
 
 /* Forget all packets, so that others can be given. */
 void txgen_clear_packets(struct txgen *tx);
 
 /* Read templates and files, with sizes; sets run's pointers. Return: 0 or -errno with a text. */
-int txgen_load(struct txgen *tx, char *err);
+int txgen_load(struct txgen *tx, struct npf_error *err);
 
 /* The longest frame of what is loaded. */
 unsigned int txgen_max_len(const struct txgen *tx);

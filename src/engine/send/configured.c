@@ -80,11 +80,11 @@ void npf_sends_drop(struct npf_engine *e, const struct npf_send_lane *lane)
 static int load(
 	const struct npf_config_send *conf, struct npf_savefile **fp, char *err, size_t err_len)
 {
-	char why[NPF_SAVEFILE_ERR];
-	int rc = npf_savefile_load(conf->file, NULL, fp, why);
+	struct npf_error why;
+	int rc = npf_savefile_load(conf->file, NULL, fp, &why);
 
 	if (rc < 0)
-		snprintf(err, err_len, "send %s: %s", conf->name, why);
+		snprintf(err, err_len, "send %s: %s", conf->name, why.text);
 	return rc;
 }
 

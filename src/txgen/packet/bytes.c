@@ -54,7 +54,7 @@ int npf_txgen_hex_parse(const char *text, size_t text_len, uint8_t **datap, size
 	return 0;
 }
 
-static int read_text(const char *path, char **textp, char *err)
+static int read_text(const char *path, char **textp, struct npf_error *err)
 {
 	npf_autofree char *text = malloc(HEX_FILE_MAX + 1);
 	FILE *f = fopen(path, "r");
@@ -63,10 +63,9 @@ static int read_text(const char *path, char **textp, char *err)
 	if (f == NULL || text == NULL) {
 		int rc = f != NULL ? -ENOMEM : -errno;
 
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "%.150s: %s", path, strerror(-rc));
 		if (f != NULL)
 			fclose(f);
-		return rc;
+		return npf_error_set(err, rc, "%.150s: %s", path, strerror(-rc));
 	}
 	len = fread(text, 1, HEX_FILE_MAX, f);
 	fclose(f);
@@ -109,44 +108,37 @@ struct sink {
 	unsigned int n;
 };
 
-static int keep(struct sink *k, const void *data, size_t len, char *err)
+static int keep(struct sink *k, const void *data, size_t len, struct npf_error *err)
 {
 	void *more;
 	int rc;
 
-	if (k->n == LOAD_MAX) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR,
+	if (k->n == LOAD_MAX)
+		return npf_error_set(err, -ERANGE,
 			"more than %u packets: replay such a file with --pcap instead", LOAD_MAX);
-		return -ERANGE;
-	}
 	more = reallocarray(k->ts, k->n + 1, sizeof(struct npf_txgen_tmpl *));
-	if (more == NULL) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (more == NULL)
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	k->ts = more;
 	rc = npf_txgen_tmpl_from_bytes(data, len, &k->ts[k->n], err);
 	k->n += rc == 0;
 	return rc;
 }
 
-static int load_savefile(const char *path, struct sink *k, char *err)
+static int load_savefile(const char *path, struct sink *k, struct npf_error *err)
 {
 	struct npf_savefile *s;
-	char why[NPF_SAVEFILE_ERR];
-	int rc = npf_txgen_source_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, why);
+	int rc = npf_txgen_source_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, err);
 
-	if (rc < 0) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "%.250s", why);
+	if (rc < 0)
 		return rc;
-	}
 	for (size_t i = k->first - 1; i < s->n_packets && i < k->last && rc == 0; i++)
 		rc = keep(k, s->data + s->packets[i].off, s->packets[i].len, err);
 	npf_savefile_free(s);
 	return rc;
 }
 
-static int load_hex(const char *path, struct sink *k, char *err)
+static int load_hex(const char *path, struct sink *k, struct npf_error *err)
 {
 	npf_autofree char *text = NULL;
 	const char *s;
@@ -162,8 +154,8 @@ static int load_hex(const char *path, struct sink *k, char *err)
 
 		rc = npf_txgen_hex_parse(s, len, &data, &data_len);
 		if (rc < 0)
-			snprintf(err, NPF_TXGEN_TMPL_ERR,
-				"%.150s: packet %lu is not hex digits in pairs", path, i + 1);
+			npf_error_set(err, rc, "%.150s: packet %lu is not hex digits in pairs",
+				path, i + 1);
 		else if (data_len > 0 && ++i >= k->first && i <= k->last) /* else only a comment */
 			rc = keep(k, data, data_len, err);
 	}
@@ -171,15 +163,13 @@ static int load_hex(const char *path, struct sink *k, char *err)
 }
 
 int npf_txgen_tmpl_load_file(const char *path, unsigned long first, unsigned long last,
-	struct npf_txgen_tmpl ***tsp, unsigned int *np, char *err)
+	struct npf_txgen_tmpl ***tsp, unsigned int *np, struct npf_error *err)
 {
 	struct sink k = {.first = first, .last = last};
 	int rc = npf_savefile_is(path) ? load_savefile(path, &k, err) : load_hex(path, &k, err);
 
-	if (rc == 0 && k.n == 0) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "%.150s has no packet %lu", path, first);
-		rc = -ENODATA;
-	}
+	if (rc == 0 && k.n == 0)
+		rc = npf_error_set(err, -ENODATA, "%.150s has no packet %lu", path, first);
 	if (rc < 0) {
 		npf_txgen_tmpl_list_free(k.ts, k.n);
 		return rc;
@@ -190,7 +180,7 @@ int npf_txgen_tmpl_load_file(const char *path, unsigned long first, unsigned lon
 }
 
 int npf_txgen_tmpl_read_file(
-	const char *path, unsigned long n, uint8_t **datap, size_t *lenp, char *err)
+	const char *path, unsigned long n, uint8_t **datap, size_t *lenp, struct npf_error *err)
 {
 	struct npf_txgen_tmpl **ts;
 	unsigned int n_ts;

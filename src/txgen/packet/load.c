@@ -39,7 +39,7 @@ static bool find_file(const char *arg, char *path, size_t path_len, struct range
 }
 
 /* The digits of a whole packet, written out where a template or a file name could stand. */
-static int parse_text(const char *arg, struct npf_txgen_tmpl **tp, char *err)
+static int parse_text(const char *arg, struct npf_txgen_tmpl **tp, struct npf_error *err)
 {
 	size_t len = strlen(arg), data_len;
 	npf_autofree uint8_t *data = NULL;
@@ -50,7 +50,7 @@ static int parse_text(const char *arg, struct npf_txgen_tmpl **tp, char *err)
 	return npf_txgen_tmpl_parse(arg, tp, err);
 }
 
-int npf_txgen_tmpl_load(const char *arg, struct npf_txgen_tmpl ***tsp, unsigned int *np, char *err)
+int npf_txgen_tmpl_load(const char *arg, struct npf_txgen_tmpl ***tsp, unsigned int *np, struct npf_error *err)
 {
 	char path[4096];
 	struct range range;
@@ -60,10 +60,8 @@ int npf_txgen_tmpl_load(const char *arg, struct npf_txgen_tmpl ***tsp, unsigned 
 	if (find_file(arg + (*arg == '@'), path, sizeof(path), &range))
 		return npf_txgen_tmpl_load_file(path, range.first, range.last, tsp, np, err);
 	ts = calloc(1, sizeof(struct npf_txgen_tmpl *));
-	if (ts == NULL) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (ts == NULL)
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	rc = parse_text(arg, &ts[0], err);
 	if (rc < 0) {
 		free(ts);

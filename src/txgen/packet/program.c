@@ -196,16 +196,14 @@ static int compile(struct npf_txgen_prog *p, const struct npf_txgen_tmpl *t,
 }
 
 int npf_txgen_prog_new(const struct npf_txgen_tmpl *t, const struct npf_txgen_prog_conf *conf,
-	struct npf_txgen_prog **pp, char *err)
+	struct npf_txgen_prog **pp, struct npf_error *err)
 {
 	struct npf_txgen_prog *p = calloc(1, sizeof(*p));
 	struct npf_txgen_values *size;
 	int rc;
 
-	if (p == NULL) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (p == NULL)
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	size = &p->values[NPF_TXGEN_TMPL_VARY];
 	*size = t->size;
 	size->seed = npf_txgen_mix64(conf->seed ^ 0x73697a65);
@@ -215,19 +213,17 @@ int npf_txgen_prog_new(const struct npf_txgen_tmpl *t, const struct npf_txgen_pr
 	p->hw_csum = conf->hw_csum;
 	npf_txgen_cursor_init(&p->size, size, conf->at, conf->stride);
 	if (p->sign && npf_txgen_values_min(size) < (uint64_t)t->hdr_len + NPF_TXGEN_SIGN_LEN) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR,
+		npf_txgen_prog_free(p);
+		return npf_error_set(err, -ERANGE,
 			"size %llu has no room for the %d bytes of sequence number and time stamp "
 			"that checking needs after %u bytes of headers: use size %u or more",
-			(unsigned long long)npf_txgen_values_min(size), NPF_TXGEN_SIGN_LEN,
+			(unsigned long long)npf_txgen_values_min(&t->size), NPF_TXGEN_SIGN_LEN,
 			t->hdr_len, t->hdr_len + NPF_TXGEN_SIGN_LEN);
-		npf_txgen_prog_free(p);
-		return -ERANGE;
 	}
 	rc = compile(p, t, conf);
 	if (rc < 0) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
 		npf_txgen_prog_free(p);
-		return rc;
+		return npf_error_set(err, rc, "out of memory");
 	}
 	if (p->n_ops == 0 && !p->size_varies && !p->sign) {
 		/* Nothing will change: one run on the image itself, and later ones are free. */

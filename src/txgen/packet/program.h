@@ -73,11 +73,10 @@ struct npf_txgen_prog;
 
 /*
  * npf_txgen_prog_new - compile a template. The template must outlive the program.
- * @err: NPF_TXGEN_TMPL_ERR bytes
  * Return: 0; -ERANGE: a signed packet has no room for its signature; -ENOMEM.
  */
 int npf_txgen_prog_new(const struct npf_txgen_tmpl *t, const struct npf_txgen_prog_conf *conf,
-	struct npf_txgen_prog **pp, char *err);
+	struct npf_txgen_prog **pp, struct npf_error *err);
 struct npf_txgen_prog *npf_txgen_prog_free(struct npf_txgen_prog *p);
 
 /* The frame that buffers start from, and its length (the longest that the program sends). */

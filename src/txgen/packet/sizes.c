@@ -17,7 +17,7 @@ static uint64_t imix[] = {64, 594, 64, 64, 594, 64, 1514, 64, 594, 64, 64, 594};
 
 static_assert(sizeof(imix) == 12 * sizeof(imix[0]), "7 + 4 + 1");
 
-int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, char *err)
+int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, struct npf_error *err)
 {
 	static const struct npf_txgen_values_rule rule = {
 		.scalar = NPF_TXGEN_SCALAR_UINT,
@@ -27,13 +27,10 @@ int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, char *er
 	};
 	npf_autofree char *copy = strdup(text);
 	struct npf_txgen_values got;
-	char why[NPF_TXGEN_TMPL_ERR / 2];
 	int rc;
 
-	if (copy == NULL) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (copy == NULL)
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	if (strcasecmp(text, "imix") == 0) {
 		struct npf_txgen_values mix = {
 			.kind = NPF_TXGEN_VALUES_LIST,
@@ -47,40 +44,33 @@ int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, char *er
 		if (*s == ',')
 			*s = '|';
 	}
-	rc = npf_txgen_values_parse(copy, &rule, &got, NULL, why, sizeof(why));
+	rc = npf_txgen_values_parse(copy, &rule, &got, NULL, err);
 	if (rc == 0 && npf_txgen_values_min(&got) < NPF_TXGEN_TMPL_SIZE_MIN) {
 		npf_txgen_values_fini(&got);
-		snprintf(
-			why, sizeof(why), "a frame has at least %d bytes", NPF_TXGEN_TMPL_SIZE_MIN);
-		rc = -ERANGE;
+		rc = npf_error_set(
+			err, -ERANGE, "a frame has at least %d bytes", NPF_TXGEN_TMPL_SIZE_MIN);
 	}
-	if (rc < 0) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR,
+	if (rc < 0)
+		return npf_error_set(err, rc,
 			"size %.30s: %.120s (sizes are 64, 64,128, 64-1518, random:64-1518, "
 			"64x7|594x4 "
 			"or imix)",
-			text, why);
-		return rc;
-	}
+			text, err->text);
 	*v = got;
 	return 0;
 }
 
 int npf_txgen_tmpl_set_size(
-	struct npf_txgen_tmpl *t, const struct npf_txgen_values *sizes, char *err)
+	struct npf_txgen_tmpl *t, const struct npf_txgen_values *sizes, struct npf_error *err)
 {
 	struct npf_txgen_values copy;
 
-	if (npf_txgen_values_min(sizes) < t->hdr_len) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR,
+	if (npf_txgen_values_min(sizes) < t->hdr_len)
+		return npf_error_set(err, -ERANGE,
 			"size %llu is too small: the headers take %u bytes",
 			(unsigned long long)npf_txgen_values_min(sizes), t->hdr_len);
-		return -ERANGE;
-	}
-	if (npf_txgen_values_copy(sizes, &copy) < 0) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (npf_txgen_values_copy(sizes, &copy) < 0)
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	npf_txgen_values_fini(&t->size);
 	t->size = copy;
 	t->has_size = true;
@@ -101,23 +91,21 @@ struct npf_txgen_tmpl *npf_txgen_tmpl_free(struct npf_txgen_tmpl *t)
 	return NULL;
 }
 
-int npf_txgen_tmpl_from_bytes(const void *data, size_t len, struct npf_txgen_tmpl **tp, char *err)
+int npf_txgen_tmpl_from_bytes(
+	const void *data, size_t len, struct npf_txgen_tmpl **tp, struct npf_error *err)
 {
 	struct npf_txgen_tmpl *t;
 
-	if (len < NPF_TXGEN_TMPL_SIZE_MIN || len > NPF_TXGEN_TMPL_SIZE_MAX) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR,
+	if (len < NPF_TXGEN_TMPL_SIZE_MIN || len > NPF_TXGEN_TMPL_SIZE_MAX)
+		return npf_error_set(err, -ERANGE,
 			"a packet of %zu bytes cannot be sent (%d to %d can)", len,
 			NPF_TXGEN_TMPL_SIZE_MIN, NPF_TXGEN_TMPL_SIZE_MAX);
-		return -ERANGE;
-	}
 	t = calloc(1, sizeof(*t));
 	if (t != NULL)
 		t->base = malloc(len);
 	if (t == NULL || t->base == NULL) {
 		free(t);
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
-		return -ENOMEM;
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	}
 	memcpy(t->base, data, len);
 	t->base_len = len;

@@ -38,7 +38,7 @@ static int add_savefile(struct npf_txgen_source *s, const struct npf_txgen_sourc
 }
 
 static int add_templates(
-	struct npf_txgen_source *s, const struct npf_txgen_source_conf *conf, char *err)
+	struct npf_txgen_source *s, const struct npf_txgen_source_conf *conf, struct npf_error *err)
 {
 	bool alone = conf->n_tmpls == 1;
 
@@ -71,21 +71,19 @@ static int add_templates(
 	return 0;
 }
 
-int npf_txgen_source_new(
-	const struct npf_txgen_source_conf *conf, struct npf_txgen_source **sp, char *err)
+int npf_txgen_source_new(const struct npf_txgen_source_conf *conf, struct npf_txgen_source **sp,
+	struct npf_error *err)
 {
 	struct npf_txgen_source *s = calloc(1, sizeof(*s));
 	int rc;
 
-	if (s == NULL) {
-		snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (s == NULL)
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	s->n_queues = conf->n_queues;
 	rc = conf->savefile != NULL ? add_savefile(s, conf) : add_templates(s, conf, err);
 	if (rc < 0) {
 		if (rc == -ENOMEM)
-			snprintf(err, NPF_TXGEN_TMPL_ERR, "out of memory");
+			npf_error_set(err, rc, "out of memory");
 		npf_txgen_source_free(s);
 		return rc;
 	}
@@ -93,7 +91,8 @@ int npf_txgen_source_new(
 	return 0;
 }
 
-int npf_txgen_source_load(const char *path, size_t limit, struct npf_savefile **sp, char *err)
+int npf_txgen_source_load(
+	const char *path, size_t limit, struct npf_savefile **sp, struct npf_error *err)
 {
 	const struct npf_savefile_want want = {
 		.limit = limit,

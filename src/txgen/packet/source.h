@@ -29,11 +29,12 @@ struct npf_txgen_source;
 
 /* Load a savefile of which all can be sent: packets too short or too long are left out and counted,
  * and a file cut off in a packet counts up to there. As npf_savefile_load(). */
-int npf_txgen_source_load(const char *path, size_t limit, struct npf_savefile **sp, char *err);
+int npf_txgen_source_load(
+	const char *path, size_t limit, struct npf_savefile **sp, struct npf_error *err);
 
-/* Return: 0; -ERANGE, -ENOMEM with a text in err (NPF_TXGEN_TMPL_ERR bytes). */
-int npf_txgen_source_new(
-	const struct npf_txgen_source_conf *conf, struct npf_txgen_source **sp, char *err);
+/* Return: 0; -ERANGE, -ENOMEM with a text in err. */
+int npf_txgen_source_new(const struct npf_txgen_source_conf *conf, struct npf_txgen_source **sp,
+	struct npf_error *err);
 struct npf_txgen_source *npf_txgen_source_free(struct npf_txgen_source *s);
 
 /* Longest frame it sends; how many programs it has (0: a savefile). */

@@ -47,7 +47,7 @@ static const cyaml_schema_value_t file_value = {
 };
 
 struct log {
-	char text[NPF_TXGEN_STREAMFILE_ERR];
+	char text[NPF_ERROR_TEXTLEN];
 	size_t len;
 };
 
@@ -80,20 +80,19 @@ static const cyaml_config_t *config(struct log *l)
 	return &c;
 }
 
-int npf_txgen_streamfile_load(const char *path, struct npf_txgen_streamfile **fp, char *err)
+int npf_txgen_streamfile_load(
+	const char *path, struct npf_txgen_streamfile **fp, struct npf_error *err)
 {
 	struct log l = {.len = 0};
 	struct npf_txgen_streamfile *f = NULL;
 	cyaml_err_t rc = cyaml_load_file(path, config(&l), &file_value, (cyaml_data_t **)&f, NULL);
 
-	if (rc != CYAML_OK) {
-		snprintf(err, NPF_TXGEN_STREAMFILE_ERR, "%.150s: %s%s%.250s", path,
-			cyaml_strerror(rc), l.len > 0 ? ": " : "", l.text);
-		return rc == CYAML_ERR_FILE_OPEN ? -ENOENT : -EINVAL;
-	}
+	if (rc != CYAML_OK)
+		return npf_error_set(err, rc == CYAML_ERR_FILE_OPEN ? -ENOENT : -EINVAL,
+			"%.150s: %s%s%.250s", path, cyaml_strerror(rc), l.len > 0 ? ": " : "",
+			l.text);
 	if (f == NULL) { /* an empty document is no error to libcyaml */
-		snprintf(err, NPF_TXGEN_STREAMFILE_ERR, "%.150s: there is nothing in it", path);
-		return -EINVAL;
+		return npf_error_set(err, -EINVAL, "%.150s: there is nothing in it", path);
 	}
 	*fp = f;
 	return 0;

@@ -12,7 +12,7 @@
 #ifndef NPF_TXGEN_PACKET_STREAMFILE_H
 #define NPF_TXGEN_PACKET_STREAMFILE_H
 
-#include "base/base.h"
+#include "base/error.h"
 
 struct npf_txgen_stream {
 	char *packet;    /* a template or a file, as --packet takes it */
@@ -33,13 +33,12 @@ struct npf_txgen_streamfile {
 	uint32_t streams_count; /* named as libcyaml wants it */
 };
 
-#define NPF_TXGEN_STREAMFILE_ERR 512
-
 /*
  * npf_txgen_streamfile_load - read and check the file's form; unknown keys are errors.
  * Return: 0, or -errno with a text (where possible with a line number) in err.
  */
-int npf_txgen_streamfile_load(const char *path, struct npf_txgen_streamfile **fp, char *err);
+int npf_txgen_streamfile_load(
+	const char *path, struct npf_txgen_streamfile **fp, struct npf_error *err);
 struct npf_txgen_streamfile *npf_txgen_streamfile_free(struct npf_txgen_streamfile *f);
 
 #endif

@@ -10,7 +10,6 @@
 #include "txgen/packet/template.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -25,16 +24,6 @@ struct part {
 	int layer;   /* enum npf_txgen_layer, or -1 */
 	int index;   /* of t->layers */
 };
-
-static NPF_PRINTF(3, 4) int fail(char *err, int rc, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err, NPF_TXGEN_TMPL_ERR, fmt, ap);
-	va_end(ap);
-	return rc;
-}
 
 static char *trim(char *s)
 {
@@ -66,7 +55,7 @@ static char *cut(char *s, char sep)
 	return NULL;
 }
 
-static int parse_part(char *s, struct part *p, char *err)
+static int parse_part(char *s, struct part *p, struct npf_error *err)
 {
 	char *open, *eq;
 
@@ -84,27 +73,28 @@ static int parse_part(char *s, struct part *p, char *err)
 		char *close = strrchr(open, ')');
 
 		if (close == NULL || *trim(close + 1) != '\0')
-			return fail(err, -EINVAL, "'%s': a closing parenthesis is missing", s);
+			return npf_error_set(
+				err, -EINVAL, "'%s': a closing parenthesis is missing", s);
 		*close = '\0';
 		*open = '\0';
 		p->args = open + 1;
 	}
 	p->name = trim(s);
 	if (*p->name == '\0')
-		return fail(err, -EINVAL, "a header's name is missing between two '/'");
+		return npf_error_set(err, -EINVAL, "a header's name is missing between two '/'");
 	return 0;
 }
 
-static int add_layer(struct npf_txgen_tmpl *t, enum npf_txgen_layer kind, char *err)
+static int add_layer(struct npf_txgen_tmpl *t, enum npf_txgen_layer kind, struct npf_error *err)
 {
 	const struct npf_txgen_layer_def *def = &npf_txgen_layers[kind];
 	uint8_t *base;
 
 	if (t->n_layers == NPF_TXGEN_TMPL_LAYERS)
-		return fail(err, -EINVAL, "more than %d headers", NPF_TXGEN_TMPL_LAYERS);
+		return npf_error_set(err, -EINVAL, "more than %d headers", NPF_TXGEN_TMPL_LAYERS);
 	base = realloc(t->base, t->base_len + def->size);
 	if (base == NULL)
-		return fail(err, -ENOMEM, "out of memory");
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	memcpy(base + t->base_len, def->defaults, def->size);
 	t->layers[t->n_layers] =
 		(struct npf_txgen_tmpl_layer){.kind = (uint8_t)kind, .off = (uint16_t)t->base_len};
@@ -120,7 +110,8 @@ static int add_layer(struct npf_txgen_tmpl *t, enum npf_txgen_layer kind, char *
 }
 
 /* The headers in order, with those that a later one needs put in before it. */
-static int lay_out(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, char *err)
+static int lay_out(
+	struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, struct npf_error *err)
 {
 	unsigned int rank = 0;
 	int rc;
@@ -151,7 +142,7 @@ static int lay_out(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n,
 			(kind != NPF_TXGEN_LAYER_VLAN && npf_txgen_layers[kind].rank == rank &&
 				rank > 2) ||
 			(t->n_layers > 0 && t->layers[t->n_layers - 1].kind == NPF_TXGEN_LAYER_ARP))
-			return fail(err, -EINVAL, "%s cannot follow %s",
+			return npf_error_set(err, -EINVAL, "%s cannot follow %s",
 				npf_txgen_layers[kind].name,
 				t->n_layers > 0
 					? npf_txgen_layers[t->layers[t->n_layers - 1].kind].name
@@ -166,7 +157,8 @@ static int lay_out(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n,
 }
 
 /* On raw bytes a header's name means the first (or next) of that kind that is there. */
-static int find_layers(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, char *err)
+static int find_layers(
+	struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, struct npf_error *err)
 {
 	unsigned int from = 0;
 
@@ -176,7 +168,7 @@ static int find_layers(struct npf_txgen_tmpl *t, struct part *parts, unsigned in
 		while (from < t->n_layers && t->layers[from].kind != parts[i].layer)
 			from++;
 		if (from == t->n_layers)
-			return fail(
+			return npf_error_set(
 				err, -EINVAL, "the packet has no %s header there", parts[i].name);
 		parts[i].index = (int)from++;
 	}
@@ -237,7 +229,7 @@ static void mark_given(
 }
 
 static int set_field(struct npf_txgen_tmpl *t, const struct npf_txgen_tmpl_layer *layer,
-	const struct npf_txgen_field_def *f, const char *text, char *err)
+	const struct npf_txgen_field_def *f, const char *text, struct npf_error *err)
 {
 	struct npf_txgen_values_rule rule = {
 		.scalar = f->scalar,
@@ -245,16 +237,15 @@ static int set_field(struct npf_txgen_tmpl *t, const struct npf_txgen_tmpl_layer
 		.random_min = f->random_min,
 		.random_max = f->random_max,
 	};
-	char why[NPF_TXGEN_TMPL_ERR / 2];
 	struct npf_txgen_values v;
 	uint64_t high = 0, mask;
 	uint16_t off = layer->off + f->off;
 	uint8_t width = f->width;
-	int rc = npf_txgen_values_parse(text, &rule, &v, &high, why, sizeof(why));
+	int rc = npf_txgen_values_parse(text, &rule, &v, &high, err);
 
 	if (rc < 0)
-		return fail(err, rc, "%s(%s=...): %s", npf_txgen_layers[layer->kind].name, f->name,
-			why);
+		return npf_error_set(err, rc, "%s(%s=...): %s", npf_txgen_layers[layer->kind].name,
+			f->name, err->text);
 	if (f->self == NPF_TXGEN_AUTO_TPID)
 		off = layer->off - 2; /* the type field of the header before */
 	if (width == 16) {
@@ -276,13 +267,14 @@ static int set_field(struct npf_txgen_tmpl *t, const struct npf_txgen_tmpl_layer
 		if (o->off == off &&
 			(o->width != width || (((1ull << o->bits) - 1) << o->shift & mask) != 0)) {
 			npf_txgen_values_fini(&v);
-			return fail(err, -EINVAL, "%s(%s=...): varies twice",
+			return npf_error_set(err, -EINVAL, "%s(%s=...): varies twice",
 				npf_txgen_layers[layer->kind].name, f->name);
 		}
 	}
 	if (t->n_vary == NPF_TXGEN_TMPL_VARY) {
 		npf_txgen_values_fini(&v);
-		return fail(err, -EINVAL, "more than %d varying fields", NPF_TXGEN_TMPL_VARY);
+		return npf_error_set(
+			err, -EINVAL, "more than %d varying fields", NPF_TXGEN_TMPL_VARY);
 	}
 	t->vary[t->n_vary++] = (struct npf_txgen_vary){
 		.off = off,
@@ -296,7 +288,7 @@ static int set_field(struct npf_txgen_tmpl *t, const struct npf_txgen_tmpl_layer
 	return 0;
 }
 
-static int set_fields(struct npf_txgen_tmpl *t, const struct part *p, char *err)
+static int set_fields(struct npf_txgen_tmpl *t, const struct part *p, struct npf_error *err)
 {
 	const struct npf_txgen_tmpl_layer *layer = &t->layers[p->index];
 	const struct npf_txgen_layer_def *def = &npf_txgen_layers[layer->kind];
@@ -308,20 +300,20 @@ static int set_fields(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 		int rc;
 
 		if (eq == NULL)
-			return fail(
+			return npf_error_set(
 				err, -EINVAL, "%s(%s): write field=value", def->name, trim(arg));
 		*eq = '\0';
 		arg = trim(arg);
 		f = npf_txgen_field_find((enum npf_txgen_layer)layer->kind, arg, strlen(arg));
 		if (f == NULL) {
-			char names[NPF_TXGEN_TMPL_ERR / 2] = "";
+			char names[NPF_ERROR_TEXTLEN / 2] = "";
 			size_t at = 0;
 
 			for (unsigned int i = 0; i < def->n_fields; i++)
 				at += (size_t)snprintf(
 					names + at, sizeof(names) - at, " %s", def->fields[i].name);
-			return fail(err, -EINVAL, "%s has no field '%.40s'; it has:%s", def->name,
-				arg, names);
+			return npf_error_set(err, -EINVAL, "%s has no field '%.40s'; it has:%s",
+				def->name, arg, names);
 		}
 		rc = set_field(t, layer, f, trim(eq + 1), err);
 		if (rc < 0)
@@ -331,7 +323,7 @@ static int set_fields(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 	return 0;
 }
 
-static int set_payload(struct npf_txgen_tmpl *t, char *text, char *err)
+static int set_payload(struct npf_txgen_tmpl *t, char *text, struct npf_error *err)
 {
 	size_t len = strlen(text);
 
@@ -351,15 +343,15 @@ static int set_payload(struct npf_txgen_tmpl *t, char *text, char *err)
 		   t->payload_len > 0) {
 		t->payload = NPF_TXGEN_PAYLOAD_BYTES;
 	} else {
-		return fail(err, -EINVAL,
+		return npf_error_set(err, -EINVAL,
 			"payload=%.60s: write zero, inc, random, hex:0123ab or \"text\"", text);
 	}
 	return t->payload == NPF_TXGEN_PAYLOAD_BYTES && t->payload_bytes == NULL
-		       ? fail(err, -ENOMEM, "out of memory")
+		       ? npf_error_set(err, -ENOMEM, "out of memory")
 		       : 0;
 }
 
-static int set_option(struct npf_txgen_tmpl *t, const struct part *p, char *err)
+static int set_option(struct npf_txgen_tmpl *t, const struct part *p, struct npf_error *err)
 {
 	struct npf_txgen_values sizes;
 	int rc;
@@ -376,7 +368,7 @@ static int set_option(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 }
 
 /* raw(hex=...) or raw(file=NAME,n=N) */
-static int take_raw(struct npf_txgen_tmpl *t, const struct part *p, char *err)
+static int take_raw(struct npf_txgen_tmpl *t, const struct part *p, struct npf_error *err)
 {
 	char *arg = p->args, *file = NULL, *hex = NULL;
 	unsigned long n = 1;
@@ -386,7 +378,8 @@ static int take_raw(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 		char *next = cut(arg, ','), *eq = strchr(arg, '='), *end;
 
 		if (eq == NULL)
-			return fail(err, -EINVAL, "raw: write raw(hex=...) or raw(file=NAME,n=1)");
+			return npf_error_set(
+				err, -EINVAL, "raw: write raw(hex=...) or raw(file=NAME,n=1)");
 		*eq = '\0';
 		arg = trim(arg);
 		if (strcasecmp(arg, "file") == 0) {
@@ -396,29 +389,33 @@ static int take_raw(struct npf_txgen_tmpl *t, const struct part *p, char *err)
 		} else if (strcasecmp(arg, "n") == 0) {
 			n = strtoul(eq + 1, &end, 10);
 			if (*trim(end) != '\0' || n == 0)
-				return fail(err, -EINVAL, "raw(n=...): packets count from 1");
+				return npf_error_set(
+					err, -EINVAL, "raw(n=...): packets count from 1");
 		} else {
-			return fail(err, -EINVAL, "raw has no '%.40s'; it has: hex file n", arg);
+			return npf_error_set(
+				err, -EINVAL, "raw has no '%.40s'; it has: hex file n", arg);
 		}
 		arg = next;
 	}
 	if ((file == NULL) == (hex == NULL))
-		return fail(err, -EINVAL, "raw: write raw(hex=...) or raw(file=NAME,n=1)");
+		return npf_error_set(err, -EINVAL, "raw: write raw(hex=...) or raw(file=NAME,n=1)");
 	if (file != NULL)
 		rc = npf_txgen_tmpl_read_file(file, n, &t->base, &t->base_len, err);
 	else if (npf_txgen_hex_parse(hex, strlen(hex), &t->base, &t->base_len) < 0)
-		rc = fail(err, -EINVAL, "raw(hex=...): pairs of hex digits are wanted");
+		rc = npf_error_set(err, -EINVAL, "raw(hex=...): pairs of hex digits are wanted");
 	if (rc < 0)
 		return rc;
 	if (t->base_len < NPF_TXGEN_TMPL_SIZE_MIN || t->base_len > NPF_TXGEN_TMPL_SIZE_MAX)
-		return fail(err, -ERANGE, "a packet of %zu bytes cannot be sent (%d to %d can)",
-			t->base_len, NPF_TXGEN_TMPL_SIZE_MIN, NPF_TXGEN_TMPL_SIZE_MAX);
+		return npf_error_set(err, -ERANGE,
+			"a packet of %zu bytes cannot be sent (%d to %d can)", t->base_len,
+			NPF_TXGEN_TMPL_SIZE_MIN, NPF_TXGEN_TMPL_SIZE_MAX);
 	t->raw = true;
 	npf_txgen_tmpl_dissect(t);
 	return 0;
 }
 
-static int build(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, char *err)
+static int build(
+	struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, struct npf_error *err)
 {
 	bool raw = strcasecmp(parts[0].name, "raw") == 0;
 	int rc;
@@ -427,13 +424,13 @@ static int build(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, c
 		if (parts[i].value != NULL) {
 			if (strcasecmp(parts[i].name, "size") != 0 &&
 				strcasecmp(parts[i].name, "payload") != 0)
-				return fail(err, -EINVAL,
+				return npf_error_set(err, -EINVAL,
 					"'%.40s=' is neither size= nor payload=", parts[i].name);
 			continue;
 		}
 		parts[i].layer = npf_txgen_layer_find(parts[i].name, strlen(parts[i].name));
 		if (parts[i].layer < 0)
-			return fail(err, -EINVAL,
+			return npf_error_set(err, -EINVAL,
 				"no header '%.40s'; there are: eth vlan arp ip ip6 udp tcp icmp "
 				"icmp6, and raw in the first place",
 				parts[i].name);
@@ -468,7 +465,7 @@ static int build(struct npf_txgen_tmpl *t, struct part *parts, unsigned int n, c
 	return rc;
 }
 
-int npf_txgen_tmpl_parse(const char *text, struct npf_txgen_tmpl **tp, char *err)
+int npf_txgen_tmpl_parse(const char *text, struct npf_txgen_tmpl **tp, struct npf_error *err)
 {
 	npf_autofree char *copy = strdup(text);
 	struct npf_txgen_tmpl *t = calloc(1, sizeof(*t));
@@ -478,16 +475,16 @@ int npf_txgen_tmpl_parse(const char *text, struct npf_txgen_tmpl **tp, char *err
 
 	if (copy == NULL || t == NULL) {
 		free(t);
-		return fail(err, -ENOMEM, "out of memory");
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	}
 	t->l3 = t->l4 = -1;
 	npf_txgen_values_const(&t->size, NPF_TXGEN_TMPL_SIZE_DEFAULT);
 	if (strlen(text) > TEXT_MAX)
-		rc = fail(err, -EINVAL, "a template has at most %d characters", TEXT_MAX);
+		rc = npf_error_set(err, -EINVAL, "a template has at most %d characters", TEXT_MAX);
 	for (char *s = copy, *next; s != NULL && rc == 0; s = next) {
 		next = cut(s, '/');
 		if (n == PARTS_MAX)
-			rc = fail(err, -EINVAL, "more than %d parts", PARTS_MAX);
+			rc = npf_error_set(err, -EINVAL, "more than %d parts", PARTS_MAX);
 		else
 			rc = parse_part(s, &parts[n++], err);
 	}

@@ -23,7 +23,6 @@
 #define NPF_TXGEN_TMPL_SIZE_DEFAULT 64
 #define NPF_TXGEN_TMPL_LAYERS       16
 #define NPF_TXGEN_TMPL_VARY         32
-#define NPF_TXGEN_TMPL_ERR          256
 
 /* Which checksums a varying field counts in. */
 #define NPF_TXGEN_SUM_IP     0x1u
@@ -82,15 +81,16 @@ struct npf_txgen_tmpl {
 
 /*
  * npf_txgen_tmpl_parse - read one template.
- * @err: NPF_TXGEN_TMPL_ERR bytes; on failure what is wrong and what would be right
+ * @err: on failure what is wrong and what would be right
  * Owns:   *tp is the caller's.
  * Return: 0, -EINVAL, -ERANGE, -ENOMEM, or what opening a file said.
  */
-int npf_txgen_tmpl_parse(const char *text, struct npf_txgen_tmpl **tp, char *err);
+int npf_txgen_tmpl_parse(const char *text, struct npf_txgen_tmpl **tp, struct npf_error *err);
 struct npf_txgen_tmpl *npf_txgen_tmpl_free(struct npf_txgen_tmpl *t);
 
 /* A template that is just these bytes. Return: 0, -ERANGE (too short or long), -ENOMEM. */
-int npf_txgen_tmpl_from_bytes(const void *data, size_t len, struct npf_txgen_tmpl **tp, char *err);
+int npf_txgen_tmpl_from_bytes(
+	const void *data, size_t len, struct npf_txgen_tmpl **tp, struct npf_error *err);
 
 /*
  * npf_txgen_tmpl_load - templates from what a command line gives: the text of a template, a packet
@@ -98,7 +98,8 @@ int npf_txgen_tmpl_from_bytes(const void *data, size_t len, struct npf_txgen_tmp
  * the third (FILE#3) or some (FILE#3-7) are taken. Owns: *tsp is an array of *np templates, both
  * the caller's: npf_txgen_tmpl_list_free().
  */
-int npf_txgen_tmpl_load(const char *arg, struct npf_txgen_tmpl ***tsp, unsigned int *np, char *err);
+int npf_txgen_tmpl_load(
+	const char *arg, struct npf_txgen_tmpl ***tsp, unsigned int *np, struct npf_error *err);
 void npf_txgen_tmpl_list_free(struct npf_txgen_tmpl **ts, unsigned int n);
 
 /*
@@ -106,10 +107,10 @@ void npf_txgen_tmpl_list_free(struct npf_txgen_tmpl **ts, unsigned int n);
  * Return: 0, -ERANGE when the headers need more or a frame cannot be so long, -ENOMEM.
  */
 int npf_txgen_tmpl_set_size(
-	struct npf_txgen_tmpl *t, const struct npf_txgen_values *sizes, char *err);
+	struct npf_txgen_tmpl *t, const struct npf_txgen_values *sizes, struct npf_error *err);
 
 /* Sizes as in --size: a number, a list (commas or bars), MIN-MAX, random:MIN-MAX, or imix. */
-int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, char *err);
+int npf_txgen_sizes_parse(const char *text, struct npf_txgen_values *v, struct npf_error *err);
 
 /* Find the headers in raw bytes and fill in layers, l3, l4, hdr_len and tail (dissect.c). */
 void npf_txgen_tmpl_dissect(struct npf_txgen_tmpl *t);
@@ -128,10 +129,10 @@ int npf_txgen_hex_parse(const char *text, size_t text_len, uint8_t **datap, size
  * error of opening the file.
  */
 int npf_txgen_tmpl_load_file(const char *path, unsigned long first, unsigned long last,
-	struct npf_txgen_tmpl ***tsp, unsigned int *np, char *err);
+	struct npf_txgen_tmpl ***tsp, unsigned int *np, struct npf_error *err);
 
 /* The bytes of `raw(file=...)`: of packet n (from 1) of a savefile, or of a hex file. */
 int npf_txgen_tmpl_read_file(
-	const char *path, unsigned long n, uint8_t **datap, size_t *lenp, char *err);
+	const char *path, unsigned long n, uint8_t **datap, size_t *lenp, struct npf_error *err);
 
 #endif

@@ -10,7 +10,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,19 +23,8 @@ struct scalar {
 
 struct parser {
 	const struct npf_txgen_values_rule *rule;
-	char *err;
-	size_t err_len;
+	struct npf_error *err;
 };
-
-static NPF_PRINTF(3, 4) int fail(struct parser *p, int rc, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(p->err, p->err_len, fmt, ap);
-	va_end(ap);
-	return rc;
-}
 
 static int parse_uint(const char *s, uint64_t *v)
 {
@@ -106,7 +94,7 @@ static int parse_scalar(struct parser *p, const char *s, size_t len, struct scal
 
 	*out = (struct scalar){.prefix = -1};
 	if (len == 0 || len >= sizeof(text))
-		return fail(p, -EINVAL, "'%.*s' is not %s", (int)NPF_MIN(len, 64u), s,
+		return npf_error_set(p->err, -EINVAL, "'%.*s' is not %s", (int)NPF_MIN(len, 64u), s,
 			what[p->rule->scalar]);
 	memcpy(text, s, len);
 	text[len] = '\0';
@@ -129,7 +117,8 @@ static int parse_scalar(struct parser *p, const char *s, size_t len, struct scal
 			*slash = '\0';
 			if (parse_uint(slash + 1, &bits) < 0 ||
 				bits > (p->rule->scalar == NPF_TXGEN_SCALAR_IP4 ? 32 : 128))
-				return fail(p, -EINVAL, "'/%s' is not a prefix length", slash + 1);
+				return npf_error_set(
+					p->err, -EINVAL, "'/%s' is not a prefix length", slash + 1);
 			out->prefix = (int)bits;
 		}
 		if (p->rule->scalar == NPF_TXGEN_SCALAR_IP4) {
@@ -142,9 +131,11 @@ static int parse_scalar(struct parser *p, const char *s, size_t len, struct scal
 		}
 	}
 	if (rc < 0)
-		return fail(p, rc, "'%.*s' is not %s", (int)len, s, what[p->rule->scalar]);
+		return npf_error_set(
+			p->err, rc, "'%.*s' is not %s", (int)len, s, what[p->rule->scalar]);
 	if (out->value > p->rule->max)
-		return fail(p, -ERANGE, "%.*s is above %" PRIu64, (int)len, s, p->rule->max);
+		return npf_error_set(
+			p->err, -ERANGE, "%.*s is above %" PRIu64, (int)len, s, p->rule->max);
 	return 0;
 }
 
@@ -153,7 +144,7 @@ static int parse_prefix(struct parser *p, const struct scalar *a, struct npf_txg
 	int bits = (p->rule->scalar == NPF_TXGEN_SCALAR_IP4 ? 32 : 128) - a->prefix;
 
 	if (bits > 62)
-		return fail(p, -ERANGE,
+		return npf_error_set(p->err, -ERANGE,
 			"a prefix of more than 2^62 addresses cannot be stepped through");
 	*v = (struct npf_txgen_values){
 		.kind = NPF_TXGEN_VALUES_RANGE,
@@ -194,8 +185,8 @@ static int parse_range(struct parser *p, const char *s, struct npf_txgen_values 
 		step = strtoull(rest + 1, &end, 0);
 		if (!isdigit((unsigned char)rest[1]) || errno != 0 || step == 0 ||
 			(*end != '\0' && *end != '@'))
-			return fail(
-				p, -EINVAL, "'%s': the step after '+' is a positive number", rest);
+			return npf_error_set(p->err, -EINVAL,
+				"'%s': the step after '+' is a positive number", rest);
 		rest = end;
 	}
 	span = a.value <= b.value ? b.value - a.value : a.value - b.value;
@@ -207,16 +198,18 @@ static int parse_range(struct parser *p, const char *s, struct npf_txgen_values 
 			return rc;
 		off = a.value <= b.value ? at.value - a.value : a.value - at.value;
 		if (off > span || off % step != 0 || at.high != a.high)
-			return fail(p, -EINVAL, "'%s' is not one of the range's values", rest);
+			return npf_error_set(
+				p->err, -EINVAL, "'%s' is not one of the range's values", rest);
 		start = off / step;
 	}
 	if (a.prefix >= 0 || b.prefix >= 0)
-		return fail(p, -EINVAL, "a range of prefixes makes no sense");
+		return npf_error_set(p->err, -EINVAL, "a range of prefixes makes no sense");
 	if (a.high != b.high)
-		return fail(p, -ERANGE, "only the low 64 bits of an IPv6 address can vary");
+		return npf_error_set(
+			p->err, -ERANGE, "only the low 64 bits of an IPv6 address can vary");
 	if (span / step >= 1ull << 62)
-		return fail(
-			p, -ERANGE, "a range of more than 2^62 values cannot be stepped through");
+		return npf_error_set(p->err, -ERANGE,
+			"a range of more than 2^62 values cannot be stepped through");
 	*v = (struct npf_txgen_values){
 		.kind = span / step != 0 ? NPF_TXGEN_VALUES_RANGE : NPF_TXGEN_VALUES_CONST,
 		.first = a.value,
@@ -239,12 +232,13 @@ static int parse_random(struct parser *p, const char *s, struct npf_txgen_values
 		if (rc < 0)
 			return rc;
 		if (range.kind != NPF_TXGEN_VALUES_RANGE || range.step != 1 || range.start > 0)
-			return fail(
-				p, -EINVAL, "'random%s': a plain ascending range must follow", s);
+			return npf_error_set(p->err, -EINVAL,
+				"'random%s': a plain ascending range must follow", s);
 		min = range.first;
 		max = range.first + range.count - 1;
 	} else if (*s != '\0') {
-		return fail(p, -EINVAL, "'random%s': write random or random:MIN-MAX", s);
+		return npf_error_set(
+			p->err, -EINVAL, "'random%s': write random or random:MIN-MAX", s);
 	} else if (p->rule->scalar == NPF_TXGEN_SCALAR_IP6) {
 		*high = 0x2001000200000000ull; /* 2001:2::/48, RFC 5180: benchmarking */
 	}
@@ -263,7 +257,7 @@ static int parse_list(struct parser *p, const char *s, struct npf_txgen_values *
 	uint64_t count = 0;
 
 	if (list == NULL)
-		return fail(p, -ENOMEM, "out of memory");
+		return npf_error_set(p->err, -ENOMEM, "out of memory");
 	for (;;) {
 		size_t len = strcspn(s, "|"), item_len = len;
 		uint64_t weight = 1;
@@ -278,19 +272,20 @@ static int parse_list(struct parser *p, const char *s, struct npf_txgen_values *
 
 			weight = strtoull(x + 1, &end, 10);
 			if (!isdigit((unsigned char)x[1]) || end != s + len || weight == 0)
-				return fail(p, -EINVAL, "'%.*s': the weight after 'x' is a number",
-					(int)len, s);
+				return npf_error_set(p->err, -EINVAL,
+					"'%.*s': the weight after 'x' is a number", (int)len, s);
 			item_len = (size_t)(x - s);
 		}
 		rc = parse_scalar(p, s, item_len, &a);
 		if (rc < 0)
 			return rc;
 		if (a.prefix >= 0 || (count > 0 && a.high != *high))
-			return fail(p, -EINVAL, "'%.*s' does not fit the list's first item",
-				(int)len, s);
+			return npf_error_set(p->err, -EINVAL,
+				"'%.*s' does not fit the list's first item", (int)len, s);
 		*high = a.high;
 		if (weight > NPF_TXGEN_VALUES_LIST_MAX - count)
-			return fail(p, -ERANGE, "a list has at most %d items, weights counted",
+			return npf_error_set(p->err, -ERANGE,
+				"a list has at most %d items, weights counted",
 				NPF_TXGEN_VALUES_LIST_MAX);
 		while (weight-- > 0)
 			list[count++] = a.value;
@@ -313,9 +308,9 @@ static bool is_list(const struct npf_txgen_values_rule *rule, const char *s)
 }
 
 int npf_txgen_values_parse(const char *text, const struct npf_txgen_values_rule *rule,
-	struct npf_txgen_values *v, uint64_t *high, char *err, size_t err_len)
+	struct npf_txgen_values *v, uint64_t *high, struct npf_error *err)
 {
-	struct parser p = {rule, err, err_len};
+	struct parser p = {rule, err};
 	struct npf_txgen_values got = {0};
 	uint64_t got_high = 0;
 	int rc;

@@ -18,7 +18,7 @@
 #ifndef NPF_TXGEN_PACKET_VALUES_H
 #define NPF_TXGEN_PACKET_VALUES_H
 
-#include "base/base.h"
+#include "base/error.h"
 
 #define NPF_TXGEN_VALUES_LIST_MAX 4096
 
@@ -58,12 +58,12 @@ struct npf_txgen_values_rule {
 /*
  * npf_txgen_values_parse - read the spelling above.
  * @high:  IP6 only: set to the upper 64 bits, which all values share; else may be NULL
- * @err:   err_len bytes; on failure a text that names what is wrong
+ * @err:   on failure what is wrong
  * Owns:   *v is the caller's, ended by npf_txgen_values_fini(); untouched on failure.
  * Return: 0 or -EINVAL, -ERANGE (a value above rule->max), -ENOMEM.
  */
 int npf_txgen_values_parse(const char *text, const struct npf_txgen_values_rule *rule,
-	struct npf_txgen_values *v, uint64_t *high, char *err, size_t err_len);
+	struct npf_txgen_values *v, uint64_t *high, struct npf_error *err);
 void npf_txgen_values_fini(struct npf_txgen_values *v);
 int npf_txgen_values_copy(const struct npf_txgen_values *from, struct npf_txgen_values *to);
 

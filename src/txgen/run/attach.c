@@ -46,7 +46,7 @@ struct attached {
 	struct npf_txgen_hist *off, *late;
 	uint64_t last_sent, last_due;
 	struct npf_txgen_result *res;
-	char *err;
+	struct npf_error *err;
 };
 
 static _Atomic bool stop_asked;
@@ -70,24 +70,20 @@ static int open_port(struct attached *a, const char *socket, const char *port)
 
 	a->fd = npf_wire_open_daemon(socket, "npf-txgen", &hello, &call.err);
 	if (a->fd < 0) {
-		snprintf(a->err, NPF_TXGEN_ERR, "%s", call.err.text);
+		*a->err = call.err;
 		return a->fd;
 	}
-	if (snprintf(req.port, sizeof(req.port), "%s", port) >= (int)sizeof(req.port)) {
-		snprintf(a->err, NPF_TXGEN_ERR, "%.60s: no port has so long a name", port);
-		return -EINVAL;
-	}
+	if (snprintf(req.port, sizeof(req.port), "%s", port) >= (int)sizeof(req.port))
+		return npf_error_set(a->err, -EINVAL, "%.60s: no port has so long a name", port);
 	rc = npf_wire_do(a->fd, &call);
 	if (rc < 0) {
-		snprintf(a->err, NPF_TXGEN_ERR, "%s", call.err.text);
+		*a->err = call.err;
 		return rc;
 	}
 	a->port = rep.port;
 	setsockopt(a->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if ((a->port.flags & NPF_WIRE_PORT_SEND) == 0) {
-		snprintf(a->err, NPF_TXGEN_ERR, "%s: sending through it is not allowed", port);
-		return -EPERM;
-	}
+	if ((a->port.flags & NPF_WIRE_PORT_SEND) == 0)
+		return npf_error_set(a->err, -EPERM, "%s: sending through it is not allowed", port);
 	return 0;
 }
 
@@ -112,10 +108,8 @@ static int make_source(struct attached *a, const struct npf_txgen_run_conf *run)
 	a->reply = malloc(NPF_WIRE_BUFLEN);
 	a->off = malloc(sizeof(*a->off));
 	a->late = malloc(sizeof(*a->late));
-	if (a->room == NULL || a->reply == NULL || a->off == NULL || a->late == NULL) {
-		snprintf(a->err, NPF_TXGEN_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (a->room == NULL || a->reply == NULL || a->off == NULL || a->late == NULL)
+		return npf_error_set(a->err, -ENOMEM, "out of memory");
 	npf_txgen_hist_init(a->off);
 	npf_txgen_hist_init(a->late);
 	for (unsigned int i = 0; i < BURST; i++)
@@ -135,12 +129,10 @@ static int make_schedule(struct attached *a, const struct npf_txgen_run_conf *ru
 	uint64_t limit = run->count > 0 ? run->count : UINT64_MAX, by_rate;
 
 	if (run->rate.kind == NPF_RATE_PERCENT) {
-		if (a->port.speed == 0) {
-			snprintf(a->err, NPF_TXGEN_ERR,
+		if (a->port.speed == 0)
+			return npf_error_set(a->err, -EINVAL,
 				"%s does not tell its link's speed: give the rate in bps or pps",
 				a->port.name);
-			return -EINVAL;
-		}
 		pc.rate = (struct npf_rate){
 			NPF_RATE_BPS_L1, a->port.speed * 1e6 * run->rate.value / 100};
 	}
@@ -196,24 +188,19 @@ static int take_reply(struct attached *a)
 	struct npf_wire_msg msg;
 	int rc = npf_wire_recv_msg(a->fd, a->reply, NPF_WIRE_BUFLEN, &msg);
 
-	if (rc <= 0) {
-		snprintf(a->err, NPF_TXGEN_ERR,
+	if (rc <= 0)
+		return npf_error_set(a->err, rc < 0 ? rc : -EPIPE,
 			rc == -EAGAIN ? "the daemon does not answer" : "the daemon has gone");
-		return rc < 0 ? rc : -EPIPE;
-	}
 	npf_wire_msg_close(&msg);
 	if (msg.hdr.status != 0) {
 		const struct npf_wire_error *e = msg.body;
 
-		snprintf(a->err, NPF_TXGEN_ERR, "%.*s",
+		return npf_error_set(a->err, msg.hdr.status < 0 ? msg.hdr.status : -EPROTO, "%.*s",
 			(int)NPF_MIN(msg.body_len, sizeof(e->text) - 1), e->text);
-		return msg.hdr.status < 0 ? msg.hdr.status : -EPROTO;
 	}
 	rep = msg.body;
-	if (msg.body_len < sizeof(*rep)) {
-		snprintf(a->err, NPF_TXGEN_ERR, "the daemon's reply makes no sense");
-		return -EPROTO;
-	}
+	if (msg.body_len < sizeof(*rep))
+		return npf_error_set(a->err, -EPROTO, "the daemon's reply makes no sense");
 	if (rep->sent > 0) {
 		p->tx_packets++;
 		p->tx_bytes += a->under_way[a->oldest];
@@ -240,9 +227,8 @@ static int offer(struct attached *a, unsigned int i)
 		rc = npf_wire_send_msg(
 			a->fd, &hdr, &req, sizeof(req), a->data[i], a->len[i], NULL, 0);
 	if (rc < 0) {
-		if (*a->err == '\0')
-			snprintf(a->err, NPF_TXGEN_ERR, "the daemon has gone: %s", strerror(-rc));
-		return rc;
+		if (a->err->text[0] == '\0')
+			return npf_error_set(a->err, rc, "the daemon has gone: %s", strerror(-rc));
 	}
 	a->under_way[(a->oldest + a->n_under_way++) % WINDOW] = a->len[i];
 	return 0;
@@ -321,19 +307,17 @@ static void detach(struct attached *a)
 }
 
 int npf_txgen_attach(const char *socket, const char *port, const struct npf_txgen_run_conf *run,
-	struct npf_txgen_result *res, char *err)
+	struct npf_txgen_result *res, struct npf_error *err)
 {
 	struct attached a = {.fd = -1, .res = res, .err = err};
 	int rc;
 
 	*res = (struct npf_txgen_result){.n_ports = 1};
-	*err = '\0';
-	if (run->check || run->mode != NPF_TXGEN_TXONLY) {
-		snprintf(err, NPF_TXGEN_ERR,
+	err->text[0] = '\0';
+	if (run->check || run->mode != NPF_TXGEN_TXONLY)
+		return npf_error_set(err, -EINVAL,
 			"through a daemon packets can only be sent: capture them with npf-run "
 			"tcpdump");
-		return -EINVAL;
-	}
 	rc = open_port(&a, npf_wire_socket_path(socket), port);
 	if (rc == 0)
 		rc = make_source(&a, run);
@@ -344,7 +328,7 @@ int npf_txgen_attach(const char *socket, const char *port, const struct npf_txge
 		return rc;
 	}
 	snprintf(res->port[0].name, sizeof(res->port[0].name), "%s", a.port.name);
-	*err = '\0'; /* from here on the first text counts */
+	err->text[0] = '\0'; /* from here on the first text counts */
 	rc = send_all(&a);
 	res->seconds = (double)(npf_clock_monotonic() - a.t0) / 1e9;
 	res->sent = res->port[0].tx_packets;

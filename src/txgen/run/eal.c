@@ -96,7 +96,7 @@ static void again_without_hugepages(int argc, char **argv, int n_eal)
 	execv("/proc/self/exe", args);
 }
 
-int npf_txgen_eal_init(int argc, char **argv, char *err)
+int npf_txgen_eal_init(int argc, char **argv, struct npf_error *err)
 {
 	char *args[MAX_ARGS + 1];
 	int n_eal = 0, n = 0, rc;
@@ -104,10 +104,8 @@ int npf_txgen_eal_init(int argc, char **argv, char *err)
 
 	while (n_eal + 1 < argc && strcmp(argv[n_eal + 1], "--") != 0)
 		n_eal++;
-	if (n_eal > MAX_ARGS - 16) {
-		snprintf(err, NPF_TXGEN_ERR, "more than %d EAL arguments", MAX_ARGS - 16);
-		return -E2BIG;
-	}
+	if (n_eal > MAX_ARGS - 16)
+		return npf_error_set(err, -E2BIG, "more than %d EAL arguments", MAX_ARGS - 16);
 	for (int i = 0; i <= n_eal; i++)
 		args[n++] = argv[i];
 	plain = given(n_eal, argv + 1, no_huge);
@@ -136,9 +134,8 @@ int npf_txgen_eal_init(int argc, char **argv, char *err)
 		rc = rte_errno != 0 ? -rte_errno : -EINVAL;
 		if (huge)
 			again_without_hugepages(argc, argv, n_eal);
-		snprintf(err, NPF_TXGEN_ERR, "the EAL does not start: %s (see its messages above)",
+		return npf_error_set(err, rc, "the EAL does not start: %s (see its messages above)",
 			rte_strerror(-rc));
-		return rc;
 	}
 	return n_eal + 1 < argc ? n_eal + 2 : argc;
 }

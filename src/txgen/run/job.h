@@ -116,8 +116,8 @@ static inline uint32_t *npf_txgen_job_tag(struct rte_mbuf *m)
 }
 
 /* Make a source for the job and see that its packets fit the pool and the port's MTU. */
-int npf_txgen_tx_job_init(
-	struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf, char *err);
+int npf_txgen_tx_job_init(struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf,
+	struct npf_error *err);
 void npf_txgen_tx_job_fini(struct npf_txgen_tx_job *j);
 
 /* Make the first packets, so that they are there when the run begins. */

@@ -57,7 +57,7 @@ static uint64_t port_limit(const struct npf_txgen_run *r)
 }
 
 static int init_tx(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, struct npf_txgen_port *p,
-	uint16_t q, uint64_t limit, char *err)
+	uint16_t q, uint64_t limit, struct npf_error *err)
 {
 	const struct npf_txgen_run_conf *c = &r->conf;
 	struct npf_txgen_source_conf sc = {
@@ -91,10 +91,8 @@ static int init_tx(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, struct n
 	};
 	j->off = new_hist();
 	j->late = new_hist();
-	if (j->off == NULL || j->late == NULL) {
-		snprintf(err, NPF_TXGEN_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (j->off == NULL || j->late == NULL)
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	return npf_txgen_tx_job_init(j, &sc, err);
 }
 
@@ -129,17 +127,15 @@ void npf_txgen_run_set_begin(struct npf_txgen_run *r, struct npf_txgen_tx_job *j
 	j->give_up = (uint64_t)(LATE_NS * r->hz / 1e9);
 }
 
-static int make_tx(struct npf_txgen_run *r, char *err)
+static int make_tx(struct npf_txgen_run *r, struct npf_error *err)
 {
 	uint64_t limit = port_limit(r);
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < r->n_ports; i++)
 		n += r->ports[i].n_txq;
-	if (n > 256) {
-		snprintf(err, NPF_TXGEN_ERR, "more than 256 tx queues");
-		return -EINVAL;
-	}
+	if (n > 256)
+		return npf_error_set(err, -EINVAL, "more than 256 tx queues");
 	r->tx = new_array(n, sizeof(*r->tx));
 	if (n > 0 && r->tx == NULL)
 		return -ENOMEM;
@@ -210,12 +206,12 @@ static int make_fwd(struct npf_txgen_run *r)
 	return 0;
 }
 
-int npf_txgen_run_make_jobs(struct npf_txgen_run *r, char *err)
+int npf_txgen_run_make_jobs(struct npf_txgen_run *r, struct npf_error *err)
 {
 	const struct npf_txgen_run_conf *c = &r->conf;
 	int rc = 0;
 
-	snprintf(err, NPF_TXGEN_ERR, "out of memory");
+	npf_error_set(err, 0, "out of memory"); /* what most failures are */
 	if (generates(c))
 		rc = make_tx(r, err);
 	if (rc == 0 && (c->check || c->mode == NPF_TXGEN_RXONLY || c->mode == NPF_TXGEN_FLOWGEN))

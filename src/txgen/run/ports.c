@@ -23,7 +23,7 @@
 #define POOL_CACHE 128
 
 static NPF_PRINTF(4, 5) int fail(
-	const struct npf_txgen_port *p, char *err, int rc, const char *fmt, ...)
+	const struct npf_txgen_port *p, struct npf_error *err, int rc, const char *fmt, ...)
 {
 	char what[128];
 	va_list ap;
@@ -31,9 +31,8 @@ static NPF_PRINTF(4, 5) int fail(
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	snprintf(err, NPF_TXGEN_ERR, "port %u (%s): %s: %s", p->id, p->name, what,
-		rte_strerror(-rc));
-	return rc;
+	return npf_error_set(
+		err, rc, "port %u (%s): %s: %s", p->id, p->name, what, rte_strerror(-rc));
 }
 
 static struct rte_mempool *new_pool(const struct npf_txgen_port *p, const char *kind,
@@ -45,7 +44,8 @@ static struct rte_mempool *new_pool(const struct npf_txgen_port *p, const char *
 	return rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, room, p->socket);
 }
 
-static int make_pools(struct npf_txgen_port *p, const struct npf_txgen_port_conf *conf, char *err)
+static int make_pools(
+	struct npf_txgen_port *p, const struct npf_txgen_port_conf *conf, struct npf_error *err)
 {
 	unsigned int want = RTE_PKTMBUF_HEADROOM + NPF_MAX(conf->max_len, 2048u);
 	uint16_t room = (uint16_t)NPF_MIN(NPF_ALIGN_UP(want, 64u), 65472u);
@@ -132,8 +132,8 @@ uint32_t npf_txgen_port_mtu(const struct npf_txgen_port *p)
 	return mtu;
 }
 
-int npf_txgen_port_open(
-	struct npf_txgen_port *p, uint16_t id, const struct npf_txgen_port_conf *conf, char *err)
+int npf_txgen_port_open(struct npf_txgen_port *p, uint16_t id,
+	const struct npf_txgen_port_conf *conf, struct npf_error *err)
 {
 	struct rte_eth_conf eth = {0};
 	struct rte_eth_dev_info info;
@@ -180,15 +180,15 @@ int npf_txgen_port_open(
 
 void npf_txgen_port_close(struct npf_txgen_port *p)
 {
-	char err[NPF_TXGEN_ERR];
+	struct npf_error err;
 
-	npf_txgen_port_stop(p, err);
+	npf_txgen_port_stop(p, &err);
 	rte_eth_dev_close(p->id);
 	/* The pools stay: another port of a ring may still hold mbufs of them. They end with
 	 * the process. */
 }
 
-int npf_txgen_port_start(struct npf_txgen_port *p, char *err)
+int npf_txgen_port_start(struct npf_txgen_port *p, struct npf_error *err)
 {
 	struct rte_eth_dev_info info;
 	bool was_promiscuous;
@@ -207,7 +207,7 @@ int npf_txgen_port_start(struct npf_txgen_port *p, char *err)
 	return 0;
 }
 
-int npf_txgen_port_stop(struct npf_txgen_port *p, char *err)
+int npf_txgen_port_stop(struct npf_txgen_port *p, struct npf_error *err)
 {
 	int rc;
 
@@ -221,7 +221,8 @@ int npf_txgen_port_stop(struct npf_txgen_port *p, char *err)
 	return 0;
 }
 
-int npf_txgen_port_wait_link(const struct npf_txgen_port *p, uint64_t timeout_ns, char *err)
+int npf_txgen_port_wait_link(
+	const struct npf_txgen_port *p, uint64_t timeout_ns, struct npf_error *err)
 {
 	uint64_t end = npf_clock_monotonic() + timeout_ns;
 	struct rte_eth_link link;

@@ -28,18 +28,19 @@ struct npf_txgen_port {
 };
 
 /* Configure, make pools and start. Return: 0 or -errno with a text in err. */
-int npf_txgen_port_open(
-	struct npf_txgen_port *p, uint16_t id, const struct npf_txgen_port_conf *conf, char *err);
+int npf_txgen_port_open(struct npf_txgen_port *p, uint16_t id,
+	const struct npf_txgen_port_conf *conf, struct npf_error *err);
 void npf_txgen_port_close(struct npf_txgen_port *p);
 
-int npf_txgen_port_start(struct npf_txgen_port *p, char *err);
-int npf_txgen_port_stop(struct npf_txgen_port *p, char *err);
+int npf_txgen_port_start(struct npf_txgen_port *p, struct npf_error *err);
+int npf_txgen_port_stop(struct npf_txgen_port *p, struct npf_error *err);
 
 /* Bytes of payload that a frame may have on a started port now; 0: any number. */
 uint32_t npf_txgen_port_mtu(const struct npf_txgen_port *p);
 
 /* Wait for the link of a started port. Return: 0 or -ENOLINK with a text in err. */
-int npf_txgen_port_wait_link(const struct npf_txgen_port *p, uint64_t timeout_ns, char *err);
+int npf_txgen_port_wait_link(
+	const struct npf_txgen_port *p, uint64_t timeout_ns, struct npf_error *err);
 
 /* Speed of the link in bits/s; 0 unknown. */
 double npf_txgen_port_speed(const struct npf_txgen_port *p);

@@ -216,7 +216,7 @@ static void choose_workers(struct npf_txgen_run *r)
 		r->workers[i].run = r;
 }
 
-static int launch(struct npf_txgen_run *r, char *err)
+static int launch(struct npf_txgen_run *r, struct npf_error *err)
 {
 	unsigned int i;
 	int rc = 0;
@@ -230,7 +230,7 @@ static int launch(struct npf_txgen_run *r, char *err)
 			rc = rte_eal_remote_launch(work, w, w->lcore);
 	}
 	if (rc < 0) {
-		snprintf(err, NPF_TXGEN_ERR, "a worker does not start: %s", strerror(-rc));
+		npf_error_set(err, rc, "a worker does not start: %s", strerror(-rc));
 		r->n_workers = i - 1;
 		atomic_store_explicit(&r->stop, true, memory_order_relaxed);
 		atomic_store_explicit(&r->t0, 1, memory_order_release);
@@ -243,7 +243,7 @@ static int launch(struct npf_txgen_run *r, char *err)
 		&r->t0, rte_rdtsc() + (uint64_t)(LEAD_NS * r->hz / 1e9), memory_order_release);
 	rc = -pthread_create(&r->monitor, NULL, monitor, r);
 	if (rc < 0) {
-		snprintf(err, NPF_TXGEN_ERR, "no thread to watch the run: %s", strerror(-rc));
+		npf_error_set(err, rc, "no thread to watch the run: %s", strerror(-rc));
 		join(r);
 		return rc;
 	}
@@ -252,16 +252,15 @@ static int launch(struct npf_txgen_run *r, char *err)
 }
 
 int npf_txgen_run_start(struct npf_txgen_run **rp, struct npf_txgen_port *ports,
-	unsigned int n_ports, const struct npf_txgen_run_conf *conf, double hz, char *err)
+	unsigned int n_ports, const struct npf_txgen_run_conf *conf, double hz,
+	struct npf_error *err)
 {
 	static uint8_t last_id;
 	struct npf_txgen_run *r = calloc(1, sizeof(*r));
 	int rc;
 
-	if (r == NULL) {
-		snprintf(err, NPF_TXGEN_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (r == NULL)
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	r->conf = *conf;
 	r->ports = ports;
 	r->n_ports = n_ports;

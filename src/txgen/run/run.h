@@ -62,12 +62,13 @@ struct npf_txgen_run {
 
 /* Return: 0 or -errno with a text in err; on failure nothing is left behind. */
 int npf_txgen_run_start(struct npf_txgen_run **rp, struct npf_txgen_port *ports,
-	unsigned int n_ports, const struct npf_txgen_run_conf *conf, double hz, char *err);
+	unsigned int n_ports, const struct npf_txgen_run_conf *conf, double hz,
+	struct npf_error *err);
 /* Free it; it must be over. */
 struct npf_txgen_run *npf_txgen_run_free(struct npf_txgen_run *r);
 
 /* Put the jobs together (jobs.c); undone by npf_txgen_run_free(). */
-int npf_txgen_run_make_jobs(struct npf_txgen_run *r, char *err);
+int npf_txgen_run_make_jobs(struct npf_txgen_run *r, struct npf_error *err);
 /* Give the tx jobs their begin, once it is known. */
 void npf_txgen_run_set_begin(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, uint64_t t0);
 

@@ -84,8 +84,8 @@ static void make_meta(struct npf_txgen_tx_job *j)
 }
 
 /* Is a frame of the source longer than the MTU allows? Return: 0, or -EMSGSIZE with a text. */
-static int check_mtu(
-	const struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf, char *err)
+static int check_mtu(const struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf,
+	struct npf_error *err)
 {
 	const struct npf_savefile *f = conf->savefile;
 	uint32_t longest = 0;
@@ -104,16 +104,15 @@ static int check_mtu(
 	}
 	if (longest == 0)
 		return 0;
-	snprintf(err, NPF_TXGEN_ERR,
+	return npf_error_set(err, -EMSGSIZE,
 		"packets of %u bytes can't be sent on port %u: its MTU of %u allows %u to %u, and "
 		"4 "
 		"more for each VLAN tag: give smaller sizes, or raise the MTU",
 		longest, j->port, j->mtu, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(j->mtu));
-	return -EMSGSIZE;
 }
 
 int npf_txgen_tx_job_init(
-	struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf, char *err)
+	struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf, struct npf_error *err)
 {
 	unsigned int room = rte_pktmbuf_data_room_size(j->pool) - RTE_PKTMBUF_HEADROOM;
 	struct rte_mbuf m;
@@ -121,23 +120,19 @@ int npf_txgen_tx_job_init(
 
 	if (rc < 0)
 		return rc;
-	if (npf_txgen_source_max_len(j->source) > room) {
-		snprintf(err, NPF_TXGEN_ERR,
+	if (npf_txgen_source_max_len(j->source) > room)
+		return npf_error_set(err, -ERANGE,
 			"packets of %u bytes do not fit the ports' buffers of %u: start with "
 			"--max-pkt-len=%u",
 			npf_txgen_source_max_len(j->source), room,
 			npf_txgen_source_max_len(j->source));
-		return -ERANGE;
-	}
 	rc = j->mtu > 0 ? check_mtu(j, conf, err) : 0;
 	if (rc < 0)
 		return rc;
 	j->savefile = conf->savefile;
 	j->meta = calloc(npf_txgen_source_n_progs(j->source) + 1, sizeof(*j->meta));
-	if (j->meta == NULL) {
-		snprintf(err, NPF_TXGEN_ERR, "out of memory");
-		return -ENOMEM;
-	}
+	if (j->meta == NULL)
+		return npf_error_set(err, -ENOMEM, "out of memory");
 	make_meta(j);
 	memset(&m, 0, sizeof(m));
 	m.data_off = RTE_PKTMBUF_HEADROOM;

@@ -73,17 +73,17 @@ static double measure_hz(const struct npf_txgen *g)
 	return (double)(tsc - g->tsc0) * 1e9 / (double)(ns - g->ns0);
 }
 
-int npf_txgen_open(const struct npf_txgen_port_conf *conf, struct npf_txgen **gp, char *err)
+int npf_txgen_open(
+	const struct npf_txgen_port_conf *conf, struct npf_txgen **gp, struct npf_error *err)
 {
 	struct npf_txgen *g = calloc(1, sizeof(*g));
 	uint16_t id;
 	int rc = npf_txgen_job_init_tags();
 
 	if (g == NULL || rc < 0) {
-		snprintf(err, NPF_TXGEN_ERR,
-			g != NULL ? "no room for a tag in mbufs" : "out of memory");
 		free(g);
-		return rc < 0 ? rc : -ENOMEM;
+		return rc < 0 ? npf_error_set(err, rc, "no room for a tag in mbufs")
+			      : npf_error_set(err, -ENOMEM, "out of memory");
 	}
 	g->conf = *conf;
 	clock_pair(&g->tsc0, &g->ns0);
@@ -94,10 +94,9 @@ int npf_txgen_open(const struct npf_txgen_port_conf *conf, struct npf_txgen **gp
 		rc = npf_txgen_port_open(&g->ports[g->n_ports++], id, conf, err);
 	}
 	if (rc == 0 && g->n_ports == 0) {
-		snprintf(err, NPF_TXGEN_ERR,
+		rc = npf_error_set(err, -ENODEV,
 			"no ports: name a device before '--', for example --vdev=net_null0 or "
 			"-a 0000:3b:00.0");
-		rc = -ENODEV;
 	}
 	if (rc < 0) {
 		npf_txgen_close(g);
@@ -148,22 +147,21 @@ void npf_txgen_port_info(
 	}
 }
 
-static int check_idle(struct npf_txgen *g, char *err)
+static int check_idle(struct npf_txgen *g, struct npf_error *err)
 {
 	if (npf_txgen_wait(g, 0))
 		return 0;
-	snprintf(err, NPF_TXGEN_ERR, "traffic is running: stop it first");
-	return -EBUSY;
+	return npf_error_set(err, -EBUSY, "traffic is running: stop it first");
 }
 
-int npf_txgen_start_port(struct npf_txgen *g, unsigned int i, char *err)
+int npf_txgen_start_port(struct npf_txgen *g, unsigned int i, struct npf_error *err)
 {
 	int rc = check_idle(g, err);
 
 	return rc < 0 ? rc : npf_txgen_port_start(&g->ports[i], err);
 }
 
-int npf_txgen_stop_port(struct npf_txgen *g, unsigned int i, char *err)
+int npf_txgen_stop_port(struct npf_txgen *g, unsigned int i, struct npf_error *err)
 {
 	int rc = check_idle(g, err);
 
@@ -194,7 +192,8 @@ void npf_txgen_clear_port_stats(struct npf_txgen *g, unsigned int i)
 	rte_eth_stats_get(g->ports[i].id, &g->ports[i].cleared);
 }
 
-static int check_run(struct npf_txgen *g, const struct npf_txgen_run_conf *run, char *err)
+static int check_run(
+	struct npf_txgen *g, const struct npf_txgen_run_conf *run, struct npf_error *err)
 {
 	bool sends =
 		run->mode == NPF_TXGEN_TXONLY || run->mode == NPF_TXGEN_FLOWGEN || run->tx_first;
@@ -204,36 +203,34 @@ static int check_run(struct npf_txgen *g, const struct npf_txgen_run_conf *run, 
 		const struct npf_txgen_port *p = &g->ports[i];
 
 		if (!p->started) {
-			snprintf(err, NPF_TXGEN_ERR, "port %u is stopped: port start %u", i, i);
-			rc = -EINVAL;
+			rc = npf_error_set(err, -EINVAL, "port %u is stopped: port start %u", i, i);
 		} else if (sends && g->conf.link_wait_ns > 0) {
 			rc = npf_txgen_port_wait_link(p, g->conf.link_wait_ns, err);
 		}
 		if (rc == 0 && sends && run->rate.kind == NPF_RATE_PERCENT &&
 			npf_txgen_port_speed(p) == 0) {
-			snprintf(err, NPF_TXGEN_ERR,
+			rc = npf_error_set(err, -EINVAL,
 				"port %u does not tell its link's speed: give the rate in bps or "
 				"pps",
 				i);
-			rc = -EINVAL;
 		}
 	}
 	if (rc == 0 && sends && run->n_tmpls == 0 && run->savefile == NULL) {
-		snprintf(err, NPF_TXGEN_ERR, "no packets to send");
-		rc = -EINVAL;
+		rc = npf_error_set(err, -EINVAL, "no packets to send");
 	}
 	if (rc == 0 && (run->burst == 0 || run->burst > NPF_TXGEN_BURST_MAX)) {
-		snprintf(err, NPF_TXGEN_ERR, "a burst has 1 to %d packets", NPF_TXGEN_BURST_MAX);
-		rc = -EINVAL;
+		rc = npf_error_set(
+			err, -EINVAL, "a burst has 1 to %d packets", NPF_TXGEN_BURST_MAX);
 	}
 	if (rc == 0 && run->rate.kind == NPF_RATE_ORIGINAL && run->savefile == NULL) {
-		snprintf(err, NPF_TXGEN_ERR, "the original timing is that of a savefile: --pcap");
-		rc = -EINVAL;
+		rc = npf_error_set(
+			err, -EINVAL, "the original timing is that of a savefile: --pcap");
 	}
 	return rc;
 }
 
-int npf_txgen_start(struct npf_txgen *g, const struct npf_txgen_run_conf *run, char *err)
+int npf_txgen_start(
+	struct npf_txgen *g, const struct npf_txgen_run_conf *run, struct npf_error *err)
 {
 	int rc = check_run(g, run, err);
 

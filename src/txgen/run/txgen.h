@@ -20,8 +20,6 @@
 #include "txgen/packet/source.h"
 #include "txgen/packet/template.h"
 
-#define NPF_TXGEN_ERR 512
-
 enum npf_txgen_mode {
 	NPF_TXGEN_TXONLY,
 	NPF_TXGEN_RXONLY,
@@ -94,21 +92,22 @@ struct npf_txgen_port_info {
  * @argv: the program's; what stands before "--" is the EAL's
  * Return: index in argv of the first argument after "--" (or argc), or -errno with a text in err.
  */
-int npf_txgen_eal_init(int argc, char **argv, char *err);
+int npf_txgen_eal_init(int argc, char **argv, struct npf_error *err);
 void npf_txgen_eal_fini(void);
 
 struct npf_txgen;
 
 /* Return: 0; -ENODEV: no port; or what setting one up said. Owns: *gp is the caller's. */
-int npf_txgen_open(const struct npf_txgen_port_conf *conf, struct npf_txgen **gp, char *err);
+int npf_txgen_open(
+	const struct npf_txgen_port_conf *conf, struct npf_txgen **gp, struct npf_error *err);
 /* Close all ports. The process' EAL is at its end then (eal/interrupts.h). Return: NULL. */
 struct npf_txgen *npf_txgen_close(struct npf_txgen *g);
 
 unsigned int npf_txgen_n_ports(const struct npf_txgen *g);
 void npf_txgen_port_info(
 	const struct npf_txgen *g, unsigned int i, struct npf_txgen_port_info *info);
-int npf_txgen_start_port(struct npf_txgen *g, unsigned int i, char *err);
-int npf_txgen_stop_port(struct npf_txgen *g, unsigned int i, char *err);
+int npf_txgen_start_port(struct npf_txgen *g, unsigned int i, struct npf_error *err);
+int npf_txgen_stop_port(struct npf_txgen *g, unsigned int i, struct npf_error *err);
 
 /* The port's own counters since npf_txgen_clear_port_stats(). */
 struct npf_txgen_port_stats {
@@ -119,8 +118,9 @@ void npf_txgen_port_stats(
 	const struct npf_txgen *g, unsigned int i, struct npf_txgen_port_stats *s);
 void npf_txgen_clear_port_stats(struct npf_txgen *g, unsigned int i);
 
-/* Begin a run. Return: 0, -EBUSY, -EINVAL, -ENOMEM ... with a text in err (NPF_TXGEN_ERR bytes). */
-int npf_txgen_start(struct npf_txgen *g, const struct npf_txgen_run_conf *run, char *err);
+/* Begin a run. Return: 0, -EBUSY, -EINVAL, -ENOMEM ... with a text in err. */
+int npf_txgen_start(
+	struct npf_txgen *g, const struct npf_txgen_run_conf *run, struct npf_error *err);
 
 /* Wait for its end, at most so long. Return: true when no run is going on (any more). */
 bool npf_txgen_wait(struct npf_txgen *g, uint64_t timeout_ns);
@@ -140,7 +140,7 @@ void npf_txgen_result(struct npf_txgen *g, struct npf_txgen_result *r);
  * the result in *res; -errno with a text in err, *res holding what was sent.
  */
 int npf_txgen_attach(const char *socket, const char *port, const struct npf_txgen_run_conf *run,
-	struct npf_txgen_result *res, char *err);
+	struct npf_txgen_result *res, struct npf_error *err);
 void npf_txgen_request_attach_stop(void);
 
 #endif

@@ -13,7 +13,7 @@
 #include <string.h>
 
 static char path[] = "/tmp/npf-replay-XXXXXX";
-static char err[NPF_SAVEFILE_ERR];
+static struct npf_error err;
 
 /* Packets of 60, 61, ... bytes at these microseconds. */
 static void write_file(int linktype, const long *us, unsigned int n)
@@ -42,7 +42,7 @@ static struct npf_savefile *load(const long *us, unsigned int n)
 	struct npf_savefile *s;
 
 	write_file(DLT_EN10MB, us, n);
-	assert_int_equal(npf_savefile_load(path, NULL, &s, err), 0);
+	assert_int_equal(npf_savefile_load(path, NULL, &s, &err), 0);
 	assert_int_equal(s->n_packets, n);
 	return s;
 }
@@ -87,23 +87,23 @@ static void what_cannot_be_replayed_is_refused_by_name(void **state)
 	struct npf_savefile *s;
 
 	(void)state;
-	assert_int_equal(npf_savefile_load("/nonexistent.pcap", NULL, &s, err), -EINVAL);
-	assert_non_null(strstr(err, "/nonexistent.pcap"));
+	assert_int_equal(npf_savefile_load("/nonexistent.pcap", NULL, &s, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "/nonexistent.pcap"));
 	write_file(DLT_RAW, us, 3);
-	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -EINVAL);
-	assert_non_null(strstr(err, "Ethernet"));
+	assert_int_equal(npf_savefile_load(path, NULL, &s, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "Ethernet"));
 	write_file(DLT_EN10MB, us, 0);
-	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -ENODATA);
-	assert_non_null(strstr(err, path));
+	assert_int_equal(npf_savefile_load(path, NULL, &s, &err), -ENODATA);
+	assert_non_null(strstr(err.text, path));
 
 	write_file(DLT_EN10MB, us, 3);
-	assert_int_equal(npf_savefile_load(path, &want, &s, err), 0);
+	assert_int_equal(npf_savefile_load(path, &want, &s, &err), 0);
 	assert_int_equal(s->n_packets, 1);
 	assert_int_equal(s->n_skipped, 2);
 	npf_savefile_free(s);
 	assert_int_equal(truncate(path, 24 + 16 + 60 + 16 + 61 + 20), 0);
-	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -EINVAL);
-	assert_non_null(strstr(err, "truncated"));
+	assert_int_equal(npf_savefile_load(path, NULL, &s, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "truncated"));
 }
 
 static void damage_is_refused_with_its_place(void **state)
@@ -122,17 +122,17 @@ static void damage_is_refused_with_its_place(void **state)
 	assert_int_equal(fseek(f, 24 + 16 + 60 + 16 + 61 + 8, SEEK_SET), 0);
 	assert_int_equal(fwrite(&lie, sizeof(lie), 1, f), 1);
 	assert_int_equal(fclose(f), 0);
-	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -EINVAL);
-	assert_non_null(strstr(err, "damaged at packet 3, byte 177: "));
-	assert_non_null(strstr(err, "-c 2 -w GOOD"));
-	assert_int_equal(npf_savefile_load(path, &some, &s, err), -EINVAL);
-	assert_int_equal(npf_savefile_load(path, &two, &s, err), 0);
+	assert_int_equal(npf_savefile_load(path, NULL, &s, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "damaged at packet 3, byte 177: "));
+	assert_non_null(strstr(err.text, "-c 2 -w GOOD"));
+	assert_int_equal(npf_savefile_load(path, &some, &s, &err), -EINVAL);
+	assert_int_equal(npf_savefile_load(path, &two, &s, &err), 0);
 	assert_int_equal(s->n_packets, 2);
 	npf_savefile_free(s);
 
 	assert_int_equal(truncate(path, 24 + 16 + 59), 0);
-	assert_int_equal(npf_savefile_load(path, NULL, &s, err), -EINVAL);
-	assert_non_null(strstr(err, "damaged at packet 1, byte 24: "));
+	assert_int_equal(npf_savefile_load(path, NULL, &s, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "damaged at packet 1, byte 24: "));
 }
 
 static bool is_odd(const void *arg, const void *frame, uint32_t len)

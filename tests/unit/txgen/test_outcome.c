@@ -55,7 +55,7 @@ static void a_rate_that_is_not_reached_fails_its_trial(void **state)
 
 static char path[] = "/tmp/npf-streams-XXXXXX";
 
-static int load(const char *text, struct npf_txgen_streamfile **f, char *err)
+static int load(const char *text, struct npf_txgen_streamfile **f, struct npf_error *err)
 {
 	FILE *out = fopen(path, "w");
 
@@ -67,14 +67,14 @@ static int load(const char *text, struct npf_txgen_streamfile **f, char *err)
 
 static void stream_files_say_what_options_say(void **state)
 {
-	char err[NPF_TXGEN_STREAMFILE_ERR];
+	struct npf_error err;
 	struct npf_txgen_streamfile *f;
 
 	(void)state;
 	assert_int_equal(load("rate: 1Mpps\nduration: 10s\nseed: 7\nstreams:\n"
 			      "  - {packet: \"udp(dport=53)/size=128\", weight: 7}\n"
 			      "  - {packet: tcp(), size: imix}\n",
-				 &f, err),
+				 &f, &err),
 		0);
 	assert_string_equal(f->rate, "1Mpps");
 	assert_string_equal(f->duration, "10s");
@@ -92,18 +92,18 @@ static void stream_files_that_are_wrong_are_told_why(void **state)
 	static const char *const bad[] = {"", "rate: 1\n", "streams: []\n",
 		"streams:\n  - {size: 1}\n", "streams:\n  - {packet: x, colour: red}\n",
 		"streams:\n  - {packet: x\n", "streams:\n  - {packet: x, weight: -1}\n"};
-	char err[NPF_TXGEN_STREAMFILE_ERR];
+	struct npf_error err;
 	struct npf_txgen_streamfile *f;
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
-		err[0] = '\0';
-		if (load(bad[i], &f, err) >= 0 || !strstr(err, path))
-			fail_msg("'%s': '%s'", bad[i], err);
+		err.text[0] = '\0';
+		if (load(bad[i], &f, &err) >= 0 || !strstr(err.text, path))
+			fail_msg("'%s': '%s'", bad[i], err.text);
 	}
-	load("streams:\n  - {packet: x, colour: red}\n", &f, err);
-	assert_non_null(strstr(err, "colour"));
-	assert_true(npf_txgen_streamfile_load("/nonexistent", &f, err) < 0);
+	load("streams:\n  - {packet: x, colour: red}\n", &f, &err);
+	assert_non_null(strstr(err.text, "colour"));
+	assert_true(npf_txgen_streamfile_load("/nonexistent", &f, &err) < 0);
 }
 
 static struct npf_txgen_result run(void)

@@ -68,13 +68,13 @@ static void one(
 {
 	struct npf_txgen_tmpl *t = NULL;
 	struct npf_txgen_prog *p = NULL;
-	char err[NPF_TXGEN_TMPL_ERR];
+	struct npf_error err;
 	const uint8_t *image;
 	uint64_t sum = 0;
 	uint16_t image_len;
 
-	if (npf_txgen_tmpl_parse(text, &t, err) || npf_txgen_prog_new(t, conf, &p, err))
-		fail_msg("%s: %s", text, err);
+	if (npf_txgen_tmpl_parse(text, &t, &err) || npf_txgen_prog_new(t, conf, &p, &err))
+		fail_msg("%s: %s", text, err.text);
 	image = npf_txgen_prog_image(p, &image_len);
 	memcpy(out, image, image_len);
 	npf_txgen_prog_run(p, &out, len, &sum, 1);
@@ -158,30 +158,31 @@ static void files_give_all_or_some_of_their_packets(void **state)
 		const char *suffix;
 		unsigned int n;
 	} t[] = {{"", 4}, {"#2", 1}, {"#2-3", 2}, {"#3-9", 2}};
-	char arg[128], err[NPF_TXGEN_TMPL_ERR];
+	char arg[128];
+	struct npf_error err;
 	struct npf_txgen_tmpl **ts;
 	unsigned int n;
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(t); i++) {
 		snprintf(arg, sizeof(arg), "%s%s", pcap_path, t[i].suffix);
-		assert_int_equal(npf_txgen_tmpl_load(arg, &ts, &n, err), 0);
+		assert_int_equal(npf_txgen_tmpl_load(arg, &ts, &n, &err), 0);
 		assert_int_equal(n, t[i].n);
 		npf_txgen_tmpl_list_free(ts, n);
 	}
 	snprintf(arg, sizeof(arg), "@%s", hex_path);
-	assert_int_equal(npf_txgen_tmpl_load(arg, &ts, &n, err), 0);
+	assert_int_equal(npf_txgen_tmpl_load(arg, &ts, &n, &err), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(ts[1]->base_len, 14);
 	npf_txgen_tmpl_list_free(ts, n);
 	assert_int_equal(
-		npf_txgen_tmpl_load("ff:ff:ff:ff:ff:ff 020000000001 0806 00010800", &ts, &n, err),
+		npf_txgen_tmpl_load("ff:ff:ff:ff:ff:ff 020000000001 0806 00010800", &ts, &n, &err),
 		0);
 	assert_int_equal(ts[0]->base_len, 18);
 	npf_txgen_tmpl_list_free(ts, n);
 	snprintf(arg, sizeof(arg), "%s#5", pcap_path);
-	assert_true(npf_txgen_tmpl_load(arg, &ts, &n, err) < 0);
-	assert_non_null(strstr(err, "no packet 5"));
+	assert_true(npf_txgen_tmpl_load(arg, &ts, &n, &err) < 0);
+	assert_non_null(strstr(err.text, "no packet 5"));
 }
 
 static void broken_packets_never_mislead_the_dissector(void **state)
@@ -190,17 +191,17 @@ static void broken_packets_never_mislead_the_dissector(void **state)
 	for (size_t len = 14; len <= sizeof(dns); len++) {
 		for (unsigned int bit = 96; bit < 8 * len; bit++) {
 			struct npf_txgen_prog_conf conf = {.stride = 1, .sign = len > 44};
-			char err[NPF_TXGEN_TMPL_ERR];
+			struct npf_error err;
 			struct npf_txgen_tmpl *t;
 			struct npf_txgen_prog *p;
 			uint8_t *pkt = malloc(len); /* exact, so that a sanitizer sees overruns */
 
 			memcpy(pkt, dns, len);
 			pkt[bit / 8] ^= (uint8_t)(1u << bit % 8);
-			assert_int_equal(npf_txgen_tmpl_from_bytes(pkt, len, &t, err), 0);
+			assert_int_equal(npf_txgen_tmpl_from_bytes(pkt, len, &t, &err), 0);
 			free(pkt);
 			assert_true(t->hdr_len + t->tail <= len);
-			if (!npf_txgen_prog_new(t, &conf, &p, err)) {
+			if (!npf_txgen_prog_new(t, &conf, &p, &err)) {
 				uint16_t got, image_len;
 				uint64_t sum;
 				uint8_t *data = malloc(len); /* as long as the packet */
@@ -223,7 +224,7 @@ static void broken_packets_never_mislead_the_dissector(void **state)
 static void a_savefile_replays_in_order_with_its_own_timing(void **state)
 {
 	struct npf_savefile *f;
-	char err[NPF_SAVEFILE_ERR];
+	struct npf_error err;
 	struct npf_txgen_source_conf conf = {.n_queues = 1};
 	struct npf_txgen_source *s;
 	static const uint64_t due_us[] = {0, 100, 100, 300, 400, 500, 500, 700, 800};
@@ -231,12 +232,12 @@ static void a_savefile_replays_in_order_with_its_own_timing(void **state)
 	(void)state;
 	assert_true(npf_savefile_is(pcap_path));
 	assert_false(npf_savefile_is(hex_path));
-	assert_int_equal(npf_txgen_source_load(pcap_path, 0, &f, err), 0);
+	assert_int_equal(npf_txgen_source_load(pcap_path, 0, &f, &err), 0);
 	assert_int_equal(f->n_packets, 4);
 	assert_int_equal(f->n_cut, 1);
 	assert_int_equal(f->max_len, 60);
 	conf.savefile = f;
-	assert_int_equal(npf_txgen_source_new(&conf, &s, err), 0);
+	assert_int_equal(npf_txgen_source_new(&conf, &s, &err), 0);
 	for (unsigned int i = 0; i < NPF_ARRAY_LEN(due_us); i++) {
 		uint64_t due;
 		const struct npf_saved *k = npf_txgen_source_saved(s, &due);
@@ -252,15 +253,15 @@ static void a_savefile_replays_in_order_with_its_own_timing(void **state)
 static void three_queues_share_a_savefile(void **state)
 {
 	struct npf_savefile *f;
-	char err[NPF_SAVEFILE_ERR];
+	struct npf_error err;
 	struct npf_txgen_source *s[3];
 
 	(void)state;
-	assert_int_equal(npf_txgen_source_load(pcap_path, 0, &f, err), 0);
+	assert_int_equal(npf_txgen_source_load(pcap_path, 0, &f, &err), 0);
 	for (unsigned int q = 0; q < 3; q++) {
 		struct npf_txgen_source_conf conf = {.n_queues = 3, .queue = q, .savefile = f};
 
-		assert_int_equal(npf_txgen_source_new(&conf, &s[q], err), 0);
+		assert_int_equal(npf_txgen_source_new(&conf, &s[q], &err), 0);
 	}
 	for (unsigned int i = 0; i < 24; i++) {
 		uint64_t due;
@@ -276,19 +277,19 @@ static void a_sequence_repeats_each_template_by_its_weight(void **state)
 {
 	static const char *const texts[] = {"udp(sport=1-9)", "udp(sport=100-109)/size=70"};
 	static const uint32_t weights[] = {2, 1};
-	char err[NPF_TXGEN_TMPL_ERR];
+	struct npf_error err;
 	struct npf_txgen_tmpl *t[2];
 	struct npf_txgen_source *s[2];
 	unsigned int got[2][9], all[2] = {0, 0};
 
 	(void)state;
 	for (unsigned int i = 0; i < 2; i++)
-		assert_int_equal(npf_txgen_tmpl_parse(texts[i], &t[i], err), 0);
+		assert_int_equal(npf_txgen_tmpl_parse(texts[i], &t[i], &err), 0);
 	for (unsigned int q = 0; q < 2; q++) {
 		struct npf_txgen_source_conf conf = {
 			.tmpls = t, .weights = weights, .n_tmpls = 2, .queue = q, .n_queues = 2};
 
-		assert_int_equal(npf_txgen_source_new(&conf, &s[q], err), 0);
+		assert_int_equal(npf_txgen_source_new(&conf, &s[q], &err), 0);
 		for (unsigned int n = 0; n < 9;) {
 			unsigned int prog, m = npf_txgen_source_take(s[q], 9 - n, &prog);
 			struct npf_txgen_prog *p = npf_txgen_source_prog(s[q], prog);

@@ -14,10 +14,10 @@ struct packet {
 static struct npf_txgen_tmpl *parse(const char *text)
 {
 	struct npf_txgen_tmpl *t = NULL;
-	char err[NPF_TXGEN_TMPL_ERR];
+	struct npf_error err;
 
-	if (npf_txgen_tmpl_parse(text, &t, err))
-		fail_msg("%s: %s", text, err);
+	if (npf_txgen_tmpl_parse(text, &t, &err))
+		fail_msg("%s: %s", text, err.text);
 	return t;
 }
 
@@ -25,10 +25,10 @@ static struct npf_txgen_prog *compile(
 	const struct npf_txgen_tmpl *t, const struct npf_txgen_prog_conf *conf)
 {
 	struct npf_txgen_prog *p = NULL;
-	char err[NPF_TXGEN_TMPL_ERR];
+	struct npf_error err;
 
-	if (npf_txgen_prog_new(t, conf, &p, err))
-		fail_msg("%s", err);
+	if (npf_txgen_prog_new(t, conf, &p, &err))
+		fail_msg("%s", err.text);
 	return p;
 }
 
@@ -157,11 +157,11 @@ static void signed_packets_are_sound_and_bear_their_number(void **state)
 	for (size_t i = 0; i < NPF_ARRAY_LEN(sound); i++) {
 		struct npf_txgen_prog_conf conf = {.stride = 1, .seed = 42, .sign = true};
 		struct npf_txgen_tmpl *t = parse(sound[i]);
-		char err[NPF_TXGEN_TMPL_ERR];
+		struct npf_error err;
 		struct npf_txgen_prog *p;
 
-		if (npf_txgen_prog_new(t, &conf, &p, err)) { /* too small for it, as it says */
-			assert_non_null(strstr(err, "has no room"));
+		if (npf_txgen_prog_new(t, &conf, &p, &err)) { /* too small for it, as it says */
+			assert_non_null(strstr(err.text, "has no room"));
 			assert_true(npf_txgen_values_min(&t->size) < t->hdr_len + 16u);
 			npf_txgen_tmpl_free(t);
 			continue;
@@ -382,11 +382,11 @@ static void templates_refuse_nonsense_and_say_what_would_be_right(void **state)
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
 		struct npf_txgen_tmpl *t = NULL;
-		char err[NPF_TXGEN_TMPL_ERR] = "";
-		int rc = npf_txgen_tmpl_parse(bad[i].text, &t, err);
+		struct npf_error err;
+		int rc = npf_txgen_tmpl_parse(bad[i].text, &t, &err);
 
-		if (rc >= 0 || !strstr(err, bad[i].word))
-			fail_msg("'%s': rc %d, '%s'", bad[i].text, rc, err);
+		if (rc >= 0 || !strstr(err.text, bad[i].word))
+			fail_msg("'%s': rc %d, '%s'", bad[i].text, rc, err.text);
 	}
 }
 

@@ -15,10 +15,10 @@ static void expect_row(
 	const char *text, const struct npf_txgen_values_rule *rule, const uint64_t *row, size_t n)
 {
 	struct npf_txgen_values v;
-	char err[256] = "";
+	struct npf_error err;
 
-	if (npf_txgen_values_parse(text, rule, &v, NULL, err, sizeof(err)))
-		fail_msg("%s: %s", text, err);
+	if (npf_txgen_values_parse(text, rule, &v, NULL, &err))
+		fail_msg("%s: %s", text, err.text);
 	for (size_t i = 0; i < n; i++) {
 		if (npf_txgen_values_at(&v, i) != row[i])
 			fail_msg("%s: packet %zu gets %" PRIu64 ", not %" PRIu64, text, i,
@@ -91,24 +91,22 @@ static void values_refuse_what_does_not_fit_and_say_why(void **state)
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
 		struct npf_txgen_values v;
-		char err[256] = "";
-		int rc = npf_txgen_values_parse(
-			bad[i].text, bad[i].rule, &v, NULL, err, sizeof(err));
+		struct npf_error err;
+		int rc = npf_txgen_values_parse(bad[i].text, bad[i].rule, &v, NULL, &err);
 
-		if (rc >= 0 || !strstr(err, bad[i].word))
-			fail_msg("'%s': rc %d, text '%s'", bad[i].text, rc, err);
+		if (rc >= 0 || !strstr(err.text, bad[i].word))
+			fail_msg("'%s': rc %d, text '%s'", bad[i].text, rc, err.text);
 	}
 }
 
 static void random_values_stay_in_range_and_reach_all_of_it(void **state)
 {
 	struct npf_txgen_values v;
-	char err[256];
+	struct npf_error err;
 	unsigned int seen[10] = {0};
 
 	(void)state;
-	assert_int_equal(
-		npf_txgen_values_parse("random:20-29", &number, &v, NULL, err, sizeof(err)), 0);
+	assert_int_equal(npf_txgen_values_parse("random:20-29", &number, &v, NULL, &err), 0);
 	for (unsigned int i = 0; i < 10000; i++) {
 		uint64_t x = npf_txgen_values_at(&v, i);
 
@@ -127,10 +125,9 @@ static void queues_share_a_row_without_gap_or_repeat(void **state)
 	for (size_t k = 0; k < NPF_ARRAY_LEN(texts); k++) {
 		struct npf_txgen_cursor c[3];
 		struct npf_txgen_values v;
-		char err[256];
+		struct npf_error err;
 
-		assert_int_equal(
-			npf_txgen_values_parse(texts[k], &number, &v, NULL, err, sizeof(err)), 0);
+		assert_int_equal(npf_txgen_values_parse(texts[k], &number, &v, NULL, &err), 0);
 		for (unsigned int q = 0; q < 3; q++)
 			npf_txgen_cursor_init(&c[q], &v, q, 3);
 		for (unsigned int i = 0; i < 1000; i++)
@@ -148,10 +145,9 @@ static void skipping_is_the_same_as_stepping(void **state)
 	for (size_t k = 0; k < NPF_ARRAY_LEN(texts); k++) {
 		struct npf_txgen_cursor c;
 		struct npf_txgen_values v;
-		char err[256];
+		struct npf_error err;
 
-		assert_int_equal(
-			npf_txgen_values_parse(texts[k], &number, &v, NULL, err, sizeof(err)), 0);
+		assert_int_equal(npf_txgen_values_parse(texts[k], &number, &v, NULL, &err), 0);
 		npf_txgen_cursor_init(&c, &v, 0, 1);
 		npf_txgen_cursor_skip(&c, 1234567);
 		assert_int_equal(npf_txgen_cursor_next(&c), npf_txgen_values_at(&v, 1234567));
@@ -171,10 +167,9 @@ static void least_and_greatest_value_are_known(void **state)
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(t); i++) {
 		struct npf_txgen_values v;
-		char err[256];
+		struct npf_error err;
 
-		assert_int_equal(
-			npf_txgen_values_parse(t[i].text, &number, &v, NULL, err, sizeof(err)), 0);
+		assert_int_equal(npf_txgen_values_parse(t[i].text, &number, &v, NULL, &err), 0);
 		assert_int_equal(npf_txgen_values_min(&v), t[i].min);
 		assert_int_equal(npf_txgen_values_max(&v), t[i].max);
 		npf_txgen_values_fini(&v);
