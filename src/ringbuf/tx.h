@@ -17,6 +17,7 @@
 #include "base/base.h"
 #include "base/doorbell.h"
 #include "base/shared.h"
+#include "base/loglinear.h"
 
 #include <assert.h>
 
@@ -57,22 +58,12 @@ static inline uint64_t npf_tx_space(uint32_t len)
 /* Class of an error, and the greatest error in ns that is in it. */
 static inline unsigned int npf_tx_class(uint64_t ns)
 {
-	unsigned int log, class;
-
-	if (ns < 4)
-		return (unsigned int)ns;
-	log = 63u - (unsigned int)__builtin_clzll(ns);
-	class = (log - 1) * 4 + (unsigned int)((ns >> (log - 2)) & 3);
-	return NPF_MIN(class, NPF_TX_CLASSES - 1u);
+	return NPF_MIN(npf_loglinear_class(ns, 2), NPF_TX_CLASSES - 1u);
 }
 
 static inline uint64_t npf_tx_class_end(unsigned int class)
 {
-	unsigned int log = class / 4 + 1;
-
-	if (class < 4)
-		return class;
-	return ((4ull + class % 4 + 1) << (log - 2)) - 1;
+	return npf_loglinear_first(class + 1, 2) - 1;
 }
 
 /* How far a lane is. All counts are packets, since it was made. */

@@ -25,15 +25,9 @@ void npf_txgen_hist_merge(struct npf_txgen_hist *into, const struct npf_txgen_hi
 
 static uint64_t middle(unsigned int index)
 {
-	unsigned int shift = index >> NPF_TXGEN_HIST_BITS;
-	uint64_t low;
+	uint64_t first = npf_loglinear_first(index, NPF_TXGEN_HIST_BITS);
 
-	if (shift < 2)
-		return index; /* buckets of one value each */
-	shift--;
-	low = ((uint64_t)(index & ((1u << NPF_TXGEN_HIST_BITS) - 1)) + (1u << NPF_TXGEN_HIST_BITS))
-	      << shift;
-	return low + (1ull << shift) / 2;
+	return first + (npf_loglinear_first(index + 1, NPF_TXGEN_HIST_BITS) - first) / 2;
 }
 
 uint64_t npf_txgen_hist_quantile(const struct npf_txgen_hist *h, double q)

@@ -256,11 +256,14 @@ static void every_value_has_a_bucket_of_its_size(void **state)
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		uint64_t v = 1ull << bit;
 
-		assert_true(npf_txgen_hist_index(v) < NPF_TXGEN_HIST_BUCKETS);
-		assert_true(npf_txgen_hist_index(v - 1) <= npf_txgen_hist_index(v));
-		assert_true(bit < 7 || npf_txgen_hist_index(v - 1) + 1 == npf_txgen_hist_index(v));
+		assert_true(npf_loglinear_class(v, NPF_TXGEN_HIST_BITS) < NPF_TXGEN_HIST_BUCKETS);
+		assert_true(npf_loglinear_class(v - 1, NPF_TXGEN_HIST_BITS) <=
+			    npf_loglinear_class(v, NPF_TXGEN_HIST_BITS));
+		assert_true(bit < 7 || npf_loglinear_class(v - 1, NPF_TXGEN_HIST_BITS) + 1 ==
+					       npf_loglinear_class(v, NPF_TXGEN_HIST_BITS));
 	}
-	assert_int_equal(npf_txgen_hist_index(UINT64_MAX), NPF_TXGEN_HIST_BUCKETS - 1);
+	assert_int_equal(
+		npf_loglinear_class(UINT64_MAX, NPF_TXGEN_HIST_BITS), NPF_TXGEN_HIST_BUCKETS - 1);
 }
 
 static void feed(struct npf_txgen_track *t, const uint64_t *seq, size_t n)
