@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kernel_link.c - ask by number, not by name: an interface that was deleted and made again under
- * its old name is another one, and the driver's socket is not bound to it.
+ * kernel_link.c - queries by number, not by name: an interface that was deleted and made again
+ * under its old name is another one, and the driver's socket is not bound to it.
  *
  * One socket a process answers for all interfaces of its network namespace.
  */
@@ -12,8 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-/* The socket to ask through, opened at the first need and kept. Return: it, or -1. */
-static int asker(void)
+/* The socket of all queries, opened at the first need and kept. Return: the socket, or -1. */
+static int query_socket(void)
 {
 	static _Atomic int kept = -1;
 	int fd = atomic_load_explicit(&kept, memory_order_relaxed), none = -1;
@@ -30,9 +30,9 @@ static int asker(void)
 }
 
 /* Return: 0, or -errno. */
-static int ask(unsigned int if_index, unsigned long what, struct ifreq *ifr)
+static int query(unsigned int if_index, unsigned long what, struct ifreq *ifr)
 {
-	int fd = asker();
+	int fd = query_socket();
 
 	*ifr = (struct ifreq){.ifr_ifindex = (int)if_index};
 	return fd < 0 || ioctl(fd, SIOCGIFNAME, ifr) < 0 || ioctl(fd, what, ifr) < 0 ? -errno : 0;
@@ -46,7 +46,7 @@ int npf_kernel_link_state(unsigned int if_index)
 
 	if (if_index == 0)
 		return 0;
-	rc = ask(if_index, SIOCGIFFLAGS, &ifr);
+	rc = query(if_index, SIOCGIFFLAGS, &ifr);
 	if (rc < 0)
 		return rc == -ENODEV || rc == -ENXIO ? -ENODEV : 0;
 	return (ifr.ifr_flags & up) == up ? 0 : -ENETDOWN;
@@ -56,7 +56,15 @@ unsigned int npf_kernel_link_mtu(unsigned int if_index)
 {
 	struct ifreq ifr;
 
-	if (if_index == 0 || ask(if_index, SIOCGIFMTU, &ifr) < 0)
+	if (if_index == 0 || query(if_index, SIOCGIFMTU, &ifr) < 0)
 		return 0;
 	return ifr.ifr_mtu > 0 ? (unsigned int)ifr.ifr_mtu : 0;
+}
+
+bool npf_kernel_link_is_promiscuous(unsigned int if_index)
+{
+	struct ifreq ifr;
+
+	return if_index != 0 && query(if_index, SIOCGIFFLAGS, &ifr) == 0 &&
+	       (ifr.ifr_flags & IFF_PROMISC) != 0;
 }

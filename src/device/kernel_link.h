@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kernel_link.h - the kernel's interface behind a port: can frames leave through it now?
+ * kernel_link.h - the kernel's interface behind a port: its state, its MTU, its promiscuous flag.
  *
  * Drivers on top of a kernel interface (net_af_packet, net_pcap, net_tap, net_af_xdp) take frames
  * whether it is up or not. No DPDK in here.
@@ -24,5 +24,13 @@ int npf_kernel_link_state(unsigned int if_index);
 
 /* The interface's MTU; 0: it can't be read. */
 unsigned int npf_kernel_link_mtu(unsigned int if_index);
+
+/*
+ * Was the interface made promiscuous by an administrator or a program? False for index 0.
+ *
+ * PMDs that stand on an interface set its flag and leave it set. Whoever starts such a PMD reads
+ * the flag before, and afterwards takes back what was not set.
+ */
+bool npf_kernel_link_is_promiscuous(unsigned int if_index);
 
 #endif

@@ -9,7 +9,7 @@
 #include "engine/port/dpdk_words.h"
 #include "base/log.h"
 #include "engine/port/port.h"
-#include "device/promisc.h"
+#include "device/kernel_link.h"
 #include "engine/config/replayed.h"
 #include "replay/trace.h"
 
@@ -262,8 +262,8 @@ static int ethdev_start(struct npf_port *p)
 	int rc;
 
 	/* Before the start, which clears the flag of an interface. */
-	p->was_promiscuous =
-		rte_eth_dev_info_get(p->id, &info) == 0 && npf_iface_is_promiscuous(info.if_index);
+	p->was_promiscuous = rte_eth_dev_info_get(p->id, &info) == 0 &&
+			     npf_kernel_link_is_promiscuous(info.if_index);
 	rc = rte_eth_dev_start(p->id);
 	if (rc < 0)
 		return rc;

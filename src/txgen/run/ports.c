@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "device/devargs.h"
 #include "device/kernel_link.h"
-#include "device/promisc.h"
 
 #include <rte_dev.h>
 #include <rte_devargs.h>
@@ -197,8 +196,8 @@ int npf_txgen_port_start(struct npf_txgen_port *p, struct npf_error *err)
 	if (p->started)
 		return 0;
 	/* Before the start, which clears the flag of an interface. */
-	was_promiscuous =
-		rte_eth_dev_info_get(p->id, &info) == 0 && npf_iface_is_promiscuous(info.if_index);
+	was_promiscuous = rte_eth_dev_info_get(p->id, &info) == 0 &&
+			  npf_kernel_link_is_promiscuous(info.if_index);
 	rc = rte_eth_dev_start(p->id);
 	if (rc < 0)
 		return fail(p, err, rc, "it does not start");
