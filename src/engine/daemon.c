@@ -15,6 +15,7 @@
 #include "engine/port/eal.h"
 #include "engine/lifecycle/engine.h"
 #include "device/iface_ring.h"
+#include "eal/hugepages.h"
 #include "eal/interrupts.h"
 #include "base/log.h"
 #include "engine/privileges.h"
@@ -88,8 +89,7 @@ static void try_again(
 	npf_warn("DPDK can't have the hugepages that were free a moment ago: starting again on "
 		 "ordinary pages, which is slower");
 	*cp = npf_control_free(*cp);
-	if (setenv(NPF_EAL_SECOND_TRY, "1", 1) == 0)
-		execv("/proc/self/exe", argv);
+	npf_eal_begin_anew(argv);
 }
 
 static int serve(const struct npf_config *conf, char **argv)

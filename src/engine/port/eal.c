@@ -9,6 +9,7 @@
 #include "engine/port/eal.h"
 
 #include "base/log.h"
+#include "eal/hugepages.h"
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -55,31 +56,12 @@ static bool has_arg(const struct npf_config_eal *eal, const char *name)
 	return false;
 }
 
-/* Free memory in hugepages of the default size, MiB. */
-static unsigned long free_hugepages(void)
-{
-	unsigned long n = 0, reserved = 0, kib = 0;
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "re");
-
-	if (f == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		sscanf(line, "HugePages_Free: %lu", &n);
-		/* Free, but promised to who has mapped them. */
-		sscanf(line, "HugePages_Rsvd: %lu", &reserved);
-		sscanf(line, "Hugepagesize: %lu", &kib);
-	}
-	fclose(f);
-	return (n - NPF_MIN(n, reserved)) * kib / 1024;
-}
-
 static int choose_hugepages(const struct npf_config_eal *eal, bool *usep, char *err, size_t err_len)
 {
-	unsigned long have = free_hugepages();
+	unsigned long have = npf_eal_free_hugepages();
 
 	*usep = eal->hugepages != NPF_HUGEPAGES_OFF && !has_arg(eal, "--no-huge") &&
-		getenv(NPF_EAL_SECOND_TRY) == NULL;
+		!npf_eal_is_second_try();
 	if (!*usep || have >= eal->memory)
 		return 0;
 	if (eal->hugepages == NPF_HUGEPAGES_ON) {

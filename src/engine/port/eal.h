@@ -13,8 +13,4 @@
 int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, size_t err_len);
 void npf_eal_cleanup(void);
 
-/* Set in the environment: hugepages were free, and taken by another process before the EAL had them
- * (it makes sure of them one by one). With `hugepages: auto` ordinary pages do. */
-#define NPF_EAL_SECOND_TRY "NPF_DPDK_SECOND_TRY"
-
 #endif

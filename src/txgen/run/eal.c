@@ -4,12 +4,12 @@
  *
  * Hugepages without files (--in-memory) when some are free, else ordinary pages, told on stderr.
  * The PCI bus is left alone when a virtual device is named and no PCI device is. When the EAL does
- * not come up with hugepages that looked free (others may have taken them meanwhile), the program
- * starts itself anew with --no-huge, as an EAL cannot be initialised twice.
+ * not come up with hugepages that looked free, the program begins anew without.
  */
 #include "txgen/run/txgen.h"
 
-#include <dirent.h>
+#include "eal/hugepages.h"
+
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <stdio.h>
@@ -44,58 +44,6 @@ static const char *const pci_args[] = {"-a", "-b", "-w", "--allow", "--block", "
 static const char *const shconf_args[] = {"--no-shconf", "--in-memory", NULL};
 static const char *const telemetry_args[] = {"--no-telemetry", "--telemetry", NULL};
 
-static unsigned long read_number(const char *dir, const char *name)
-{
-	char path[512];
-	unsigned long v = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/%s/%s", dir, name);
-	f = fopen(path, "r");
-	if (f != NULL) {
-		if (fscanf(f, "%lu", &v) != 1)
-			v = 0;
-		fclose(f);
-	}
-	return v;
-}
-
-static unsigned long free_huge_mb(void)
-{
-	DIR *d = opendir("/sys/kernel/mm/hugepages");
-	unsigned long mb = 0, kb;
-	struct dirent *e;
-
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (sscanf(e->d_name, "hugepages-%lukB", &kb) == 1) {
-			unsigned long n = read_number(e->d_name, "free_hugepages");
-			unsigned long taken = read_number(e->d_name, "resv_hugepages");
-
-			mb += n > taken ? (n - taken) * kb / 1024 : 0;
-		}
-	}
-	if (d != NULL)
-		closedir(d);
-	return mb;
-}
-
-static void again_without_hugepages(int argc, char **argv, int n_eal)
-{
-	char *args[MAX_ARGS + 3];
-	int n = 0;
-
-	if (argc > MAX_ARGS)
-		return;
-	fprintf(stderr, "npf-txgen: that failed with hugepages: trying without (slower)\n");
-	for (int i = 0; i < argc; i++) {
-		args[n++] = argv[i];
-		if (i == n_eal)
-			args[n++] = npf_unconst("--no-huge");
-	}
-	args[n] = NULL;
-	execv("/proc/self/exe", args);
-}
-
 int npf_txgen_eal_init(int argc, char **argv, struct npf_error *err)
 {
 	char *args[MAX_ARGS + 1];
@@ -110,10 +58,10 @@ int npf_txgen_eal_init(int argc, char **argv, struct npf_error *err)
 		args[n++] = argv[i];
 	plain = given(n_eal, argv + 1, no_huge);
 	if (!given(n_eal, argv + 1, memory_args)) {
-		huge = free_huge_mb() >= WANT_HUGE_MB;
+		huge = !npf_eal_is_second_try() && npf_eal_free_hugepages() >= WANT_HUGE_MB;
 		plain = !huge;
 		args[n++] = npf_unconst(huge ? "--in-memory" : "--no-huge");
-		if (plain)
+		if (plain && !npf_eal_is_second_try())
 			fprintf(stderr,
 				"npf-txgen: fewer than %d MB of hugepages are free: using ordinary "
 				"pages, slower (to change that: dpdk-hugepages.py -r 256M)\n",
@@ -132,8 +80,11 @@ int npf_txgen_eal_init(int argc, char **argv, struct npf_error *err)
 	args[n] = NULL;
 	if (rte_eal_init(n, args) < 0) {
 		rc = rte_errno != 0 ? -rte_errno : -EINVAL;
-		if (huge)
-			again_without_hugepages(argc, argv, n_eal);
+		if (huge) {
+			fprintf(stderr,
+				"npf-txgen: that failed with hugepages: trying without (slower)\n");
+			npf_eal_begin_anew(argv);
+		}
 		return npf_error_set(err, rc, "the EAL does not start: %s (see its messages above)",
 			rte_strerror(-rc));
 	}
