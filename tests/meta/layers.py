@@ -14,7 +14,7 @@ import sys
 
 ALL = None  # every header is a door
 DPDK_ROOMS = ("eal", "engine", "txgen")
-MIDDLE = ["base", "wire", "ringbuf", "jit", "replay", "device", "eal", "writer/feed", "writer/disk"]
+MIDDLE = ["base", "wire", "ringbuf", "jit", "expression", "replay", "device", "eal", "writer/feed", "writer/disk"]
 
 # The daemon's rooms, from the fast end to the slow one: each may include those before it.
 ENGINE = [
@@ -43,7 +43,8 @@ ROOMS = {
     "jit/x86": (["emit.h", "code.h", "debug.h"], ["base", "jit", "jit/ir"]),
     "replay": (["replay.h", "trace.h", "ahead.h"], ["base"]),
     "device": (ALL, ["base"]),
-    "eal": (ALL, []),
+    "eal": (ALL, ["base"]),
+    "expression": (ALL, ["base", "jit"]),
     "writer/feed": (["producer.h", "params.h", "retro.h", "rotation.h", "format.h", "ring.h"], ["base", "ringbuf"]),
     "writer/disk": (["worker.h", "pattern.h"], ["base", "ringbuf", "writer/feed"]),
     "client": (["client.h"], ["base", "wire", "ringbuf", "jit"]),
@@ -55,7 +56,7 @@ ROOMS = {
     **{room: (doors, MIDDLE + [r for r, _ in ENGINE[:i]]) for i, (room, doors) in enumerate(ENGINE)},
 }
 OUTSIDE = {
-    "tools": ["base", "wire", "ringbuf", "jit", "replay", "client", "engine", "engine/config",
+    "tools": ["base", "wire", "ringbuf", "jit", "expression", "replay", "client", "engine", "engine/config",
               "txgen/packet", "txgen/measure", "txgen/run"],
     "examples": [],
 }

@@ -5,6 +5,7 @@
  * Whatever the source, the program passes the verifier before it is handed on.
  */
 #include "npf-filter/npf-filter.h"
+#include "expression/expression.h"
 #include "jit/setfile.h"
 
 #include <stdio.h>
@@ -131,26 +132,25 @@ static int parse_insns(const char *name, char *text, struct npf_bpf_insn **insns
 
 static int compile_expr(const struct options *o, struct npf_bpf_insn **insnsp, uint32_t *np)
 {
-	struct bpf_program prog;
-	pcap_t *p = pcap_open_dead(o->linktype, o->snaplen);
-	int rc = 0;
+	const struct npf_expression x = {
+		.text = o->expr,
+		.linktype = o->linktype,
+		.snaplen = (uint32_t)o->snaplen,
+		.is_plain = !o->optimize,
+	};
+	struct npf_error err;
 
-	if (p == NULL)
-		return complain("out of memory");
-	if (pcap_compile(p, &prog, o->expr, o->optimize, PCAP_NETMASK_UNKNOWN) != 0) {
-		rc = complain("%s", pcap_geterr(p));
-		pcap_close(p);
-		return rc;
-	}
-	*np = prog.bf_len;
-	*insnsp = malloc(prog.bf_len * sizeof(**insnsp));
+	if (npf_expression_compile(&x, insnsp, np, &err) < 0)
+		return complain("%s", err.text);
+	if (*np > 0)
+		return 0;
+	/* Also the filter that accepts all is a program to be shown. */
+	*insnsp = malloc(sizeof(**insnsp));
 	if (*insnsp == NULL)
-		rc = complain("out of memory");
-	else
-		memcpy(*insnsp, prog.bf_insns, prog.bf_len * sizeof(**insnsp));
-	pcap_freecode(&prog);
-	pcap_close(p);
-	return rc;
+		return complain("out of memory");
+	**insnsp = (struct npf_bpf_insn){.code = BPF_RET | BPF_K, .k = x.snaplen};
+	*np = 1;
+	return 0;
 }
 
 /* Not an error: people should know that this is no filter like others. */

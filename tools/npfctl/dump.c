@@ -6,6 +6,7 @@
  * lets the daemon make the files; anybody else opens his one file himself and passes it on.
  */
 #include "npfctl/npfctl.h"
+#include "expression/expression.h"
 
 #include "base/doorbell.h"
 #include "base/units.h"
@@ -14,7 +15,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <pcap/pcap.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -212,13 +212,13 @@ static int take(struct start *s, int opt, const char *arg)
 }
 
 /* The words of the filter as one expression, and compiled. */
-static int compile(
-	const struct npfctl *ctl, struct start *s, char **words, int n, struct bpf_program *prog)
+static int compile(const struct npfctl *ctl, struct start *s, char **words, int n,
+	struct npf_bpf_insn **insnsp)
 {
 	struct npf_wire_dump *r = &s->req;
 	size_t used = 0;
-	int rc = 0, linktype;
-	pcap_t *dead;
+	struct npf_error err;
+	int linktype;
 
 	for (int i = 0; i < n; i++) {
 		size_t len = strlen(words[i]);
@@ -235,14 +235,10 @@ static int compile(
 		return 0;
 	if (npfctl_linktype(ctl, r->port, &linktype) != 0)
 		return 1;
-	dead = pcap_open_dead(linktype, SNAPLEN_ALL);
-	if (dead == NULL)
-		return npfctl_fail("out of memory");
-	if (pcap_compile(dead, prog, r->filter, 1, PCAP_NETMASK_UNKNOWN) < 0)
-		rc = npfctl_fail("%s", pcap_geterr(dead));
-	pcap_close(dead);
-	r->n_insns = rc == 0 ? prog->bf_len : 0;
-	return rc;
+	if (npf_expression_compile(&(struct npf_expression){r->filter, linktype, SNAPLEN_ALL},
+		    insnsp, &r->n_insns, &err) < 0)
+		return npfctl_fail("%s", err.text);
+	return 0;
 }
 
 static bool makes_many(const struct npf_wire_dump *r, const char *file)
@@ -349,7 +345,7 @@ static int start(const struct npfctl *ctl, struct start *s, int argc, char **arg
 {
 	npf_autofd int file = -1, done = -1;
 	struct npf_wire_dump_reply reply;
-	struct bpf_program prog = {0};
+	npf_autofree struct npf_bpf_insn *insns = NULL;
 	struct npf_wire_call call = {
 		NPF_WIRE_ASKS(NPF_WIRE_DUMP, s->req),
 	};
@@ -359,15 +355,14 @@ static int start(const struct npfctl *ctl, struct start *s, int argc, char **arg
 		return wrong_usage();
 	rc = put_text(s->req.port, sizeof(s->req.port), argv[0], "port's name");
 	if (rc == 0)
-		rc = compile(ctl, s, argv + 1, argc - 1, &prog);
+		rc = compile(ctl, s, argv + 1, argc - 1, &insns);
 	if (rc == 0)
 		rc = settle_file(s, &file);
 	if (rc == 0) {
-		call.tail = prog.bf_insns;
+		call.tail = insns;
 		call.tail_len = s->req.n_insns * sizeof(struct npf_bpf_insn);
 		rc = request(ctl, &call, file, &reply, &done);
 	}
-	pcap_freecode(&prog);
 	if (rc != 0)
 		return rc;
 	fprintf(is_stdout(s->file) ? stderr : stdout, "%s\n", reply.name);

@@ -9,12 +9,11 @@
 
 #include "base/clock.h"
 #include "base/units.h"
-#include "jit/bpf.h"
+#include "expression/expression.h"
 #include "ringbuf/ring.h"
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <pcap/pcap.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -83,31 +82,22 @@ static int show_standing(const struct npfctl *ctl)
 static int compile(const char *text, int linktype, struct npf_wire_row *row,
 	struct npf_bpf_insn **insnsp, uint32_t *np)
 {
-	pcap_t *dead = pcap_open_dead(linktype, SNAPLEN);
+	npf_autofree struct npf_bpf_insn *insns = NULL;
 	struct npf_bpf_insn *grown;
-	struct bpf_program prog;
-	int rc = 0;
+	struct npf_error err;
 
-	if (dead == NULL)
+	if (npf_expression_compile(&(struct npf_expression){text, linktype, SNAPLEN}, &insns,
+		    &row->n_insns, &err) < 0)
+		return npfctl_fail("%s", err.text);
+	if (row->n_insns == 0)
+		return 0;
+	grown = reallocarray(*insnsp, *np + row->n_insns, sizeof(*grown));
+	if (grown == NULL)
 		return npfctl_fail("out of memory");
-	if (pcap_compile(dead, &prog, text, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		rc = npfctl_fail("filter \"%s\": %s", text, pcap_geterr(dead));
-		pcap_close(dead);
-		return rc;
-	}
-	static_assert(sizeof(**insnsp) == sizeof(struct bpf_insn), "one layout");
-	grown = realloc(*insnsp, (*np + prog.bf_len) * sizeof(*grown));
-	if (grown != NULL) {
-		memcpy(grown + *np, prog.bf_insns, prog.bf_len * sizeof(*grown));
-		*insnsp = grown;
-		*np += prog.bf_len;
-		row->n_insns = prog.bf_len;
-	} else {
-		rc = npfctl_fail("out of memory");
-	}
-	pcap_freecode(&prog);
-	pcap_close(dead);
-	return rc;
+	memcpy(grown + *np, insns, row->n_insns * sizeof(*grown));
+	*insnsp = grown;
+	*np += row->n_insns;
+	return 0;
 }
 
 static int open_session(int sock, const char *port, int *efdp, int *linktypep)

@@ -6,7 +6,7 @@
 #include "writer/disk/pattern.h"
 #include "writer/feed/ring.h"
 #include "writer/feed/rotation.h"
-#include "engine/config/expression.h"
+#include "expression/expression.h"
 #include "ringbuf/ring.h"
 
 #include <cyaml/cyaml.h>
@@ -243,6 +243,7 @@ int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, si
 {
 	struct complaint c = {err, err_len};
 	struct npf_bpf_insn *insns;
+	struct npf_error why;
 	uint32_t n_insns;
 	int rc;
 
@@ -263,8 +264,10 @@ int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, si
 	if (npf_writer_pattern_check(d->file, err + rc, err_len - (size_t)rc) < 0 ||
 		npf_writer_pattern_check_target(d->file, err + rc, err_len - (size_t)rc) < 0)
 		return -EINVAL;
-	rc = npf_expression_compile(
-		d->filter, linktype, NPF_REC_MAXCAP, &insns, &n_insns, err, err_len);
+	rc = npf_expression_compile(&(struct npf_expression){d->filter, linktype, NPF_REC_MAXCAP},
+		&insns, &n_insns, &why);
 	free(insns);
+	if (rc < 0)
+		snprintf(err, err_len, "%s", why.text);
 	return rc;
 }

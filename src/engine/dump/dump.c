@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "writer/feed/retro.h"
 #include "engine/dump/make.h"
-#include "engine/config/expression.h"
+#include "expression/expression.h"
 #include "base/log.h"
 #include "engine/base/refuse.h"
 
@@ -163,8 +163,10 @@ static int prepare_standing(
 	struct npf_dump *d;
 	int rc;
 
-	rc = npf_expression_compile(c->filter, npf_engine_find_port(e, c->port)->port.linktype,
-		NPF_REC_MAXCAP, &insns, &spec.n_insns, err->text, sizeof(err->text));
+	rc = npf_expression_compile(
+		&(struct npf_expression){
+			c->filter, npf_engine_find_port(e, c->port)->port.linktype, NPF_REC_MAXCAP},
+		&insns, &spec.n_insns, err);
 	spec.insns = insns;
 	return rc == 0 ? npf_dump_new(e, &spec, &d, err) : rc;
 }

@@ -7,7 +7,7 @@
  */
 #include "engine/monitor/monitor.h"
 
-#include "engine/config/expression.h"
+#include "expression/expression.h"
 #include "engine/core/filter_pair.h"
 #include "engine/base/lines.h"
 #include "base/log.h"
@@ -179,13 +179,13 @@ struct npf_watch *npf_watch_end(struct npf_watch *w)
 static int compile_conf(const struct npf_config_monitor *conf, int linktype,
 	struct npf_bpf_insn **insnsp, uint32_t *n_insnsp, char *err, size_t err_len)
 {
-	char text[400];
+	struct npf_error why;
 	int rc = npf_expression_compile(
-		conf->filter, linktype, EXPRESSION_SNAPLEN, insnsp, n_insnsp, text, sizeof(text));
+		&(struct npf_expression){conf->filter, linktype, EXPRESSION_SNAPLEN}, insnsp,
+		n_insnsp, &why);
 
 	if (rc < 0)
-		snprintf(err, err_len, "monitor %s: %s", conf->name,
-			rc == -EINVAL ? text : strerror(-rc));
+		snprintf(err, err_len, "monitor %s: %s", conf->name, why.text);
 	return rc;
 }
 
