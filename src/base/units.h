@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * units.h - sizes and durations as people write them: "64MiB", "1500", "10s", "1ms".
+ * units.h - counts, sizes and durations as people write them: "64k", "64MiB", "1500", "10s",
+ * "1.5ms".
  *
- * A whole number and one unit, nothing else: no sign, no fraction, no space. A number without a
- * unit counts bytes, or seconds.
+ * A number and one unit, nothing else: no sign, no exponent, no space. Units are read in any case.
+ * A number without a unit counts things, bytes, or seconds.
  */
 #ifndef NPF_BASE_UNITS_H
 #define NPF_BASE_UNITS_H
@@ -20,23 +21,67 @@ struct npf_unit {
 	uint64_t factor;
 };
 
-/* Return: 0; -EINVAL: not a number and a known unit; -ERANGE: too large. */
-static inline int npf_parse_unit(
-	const char *s, const struct npf_unit *units, size_t n_units, uint64_t *vp)
+/* The digits behind a decimal point, as n / den; 18 of them at most. Return: what follows, or NULL.
+ */
+static inline const char *npf_parse_fraction(const char *s, uint64_t *n, uint64_t *den)
 {
-	unsigned long long n;
+	for (*n = 0, *den = 1; isdigit((unsigned char)*s) && *den < 1000000000000000000; s++) {
+		*n = *n * 10 + (uint64_t)(*s - '0');
+		*den *= 10;
+	}
+	return *den > 1 && !isdigit((unsigned char)*s) ? s : NULL;
+}
+
+/*
+ * npf_parse_unit - read a number and its unit.
+ * @exactp: NULL: whole numbers only; else "1.5k" is taken too: whether *vp is what was written
+ *          exactly, or rounded
+ * Return: 0; -EINVAL: not a number and a known unit; -ERANGE: too large.
+ */
+static inline int npf_parse_unit(
+	const char *s, const struct npf_unit *units, size_t n_units, uint64_t *vp, bool *exactp)
+{
+	unsigned __int128 v;
+	unsigned long long whole;
+	uint64_t n = 0, den = 1;
+	const char *unit;
 	char *end;
 
 	if (!isdigit((unsigned char)s[0]))
 		return -EINVAL;
 	errno = 0;
-	n = strtoull(s, &end, 10);
+	whole = strtoull(s, &end, 10);
 	if (errno != 0)
 		return -ERANGE;
-	for (size_t i = 0; i < n_units; i++)
-		if (strcasecmp(end, units[i].name) == 0)
-			return __builtin_mul_overflow(n, units[i].factor, vp) ? -ERANGE : 0;
+	unit = *end == '.' && exactp != NULL ? npf_parse_fraction(end + 1, &n, &den) : end;
+	for (size_t i = 0; unit != NULL && i < n_units; i++) {
+		if (strcasecmp(unit, units[i].name) != 0)
+			continue;
+		v = (unsigned __int128)n * units[i].factor;
+		if (exactp != NULL)
+			*exactp = v % den == 0;
+		v = (v + den / 2) / den + (unsigned __int128)whole * units[i].factor;
+		if (v > UINT64_MAX)
+			return -ERANGE;
+		*vp = (uint64_t)v;
+		return 0;
+	}
 	return -EINVAL;
+}
+
+/* npf_parse_count - a count: k, M, G by 1000; "1.5k" is 1500. Return: 0, -EINVAL or -ERANGE. */
+static inline int npf_parse_count(const char *s, uint64_t *np)
+{
+	static const struct npf_unit units[] = {
+		{"", 1},
+		{"k", 1000},
+		{"M", 1000000},
+		{"G", 1000000000},
+	};
+	bool exact = true;
+	int rc = npf_parse_unit(s, units, NPF_ARRAY_LEN(units), np, &exact);
+
+	return rc == 0 && !exact ? -EINVAL : rc;
 }
 
 /*
@@ -62,11 +107,11 @@ static inline int npf_parse_size(const char *s, uint64_t *bytesp)
 		{"TB", 1000000000000},
 	};
 
-	return npf_parse_unit(s, units, NPF_ARRAY_LEN(units), bytesp);
+	return npf_parse_unit(s, units, NPF_ARRAY_LEN(units), bytesp, NULL);
 }
 
-/* npf_parse_duration - nanoseconds: ns, us, ms, s, m or min, h, d; in any case. Return: 0, -EINVAL
- * or -ERANGE. */
+/* npf_parse_duration - nanoseconds, INT64_MAX at most: ns, us, ms, s, m or min, h, d; "1.5ms".
+ * Return: 0, -EINVAL or -ERANGE. */
 static inline int npf_parse_duration(const char *s, uint64_t *nsp)
 {
 	static const struct npf_unit units[] = {
@@ -80,8 +125,10 @@ static inline int npf_parse_duration(const char *s, uint64_t *nsp)
 		{"h", 3600 * NPF_NS_PER_S},
 		{"d", 86400 * NPF_NS_PER_S},
 	};
+	bool exact;
+	int rc = npf_parse_unit(s, units, NPF_ARRAY_LEN(units), nsp, &exact);
 
-	return npf_parse_unit(s, units, NPF_ARRAY_LEN(units), nsp);
+	return rc == 0 && *nsp > INT64_MAX ? -ERANGE : rc;
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * replay.c - rates as people write them, and when the n-th packet of a replay is due.
+ * replay.c - when the n-th packet of a replay is due.
  *
  * Every time is reckoned from the position alone, never from the packet before: the error of a time
  * is that of one division, however long the replay runs.
@@ -9,81 +9,26 @@
 
 #include "base/clock.h"
 
-#include <ctype.h>
-#include <math.h>
-#include <string.h>
-#include <strings.h>
-
-/* "100" and the like. Return: what follows it; NULL: not a number above 0. */
-static const char *parse_number(const char *s, double *vp)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)s[0]) || strncasecmp(s, "0x", 2) == 0)
-		return NULL;
-	*vp = strtod(s, &end);
-	return isfinite(*vp) && *vp > 0 ? end : NULL;
-}
-
-/* "x2". */
-static int parse_factor(const char *s, double *vp)
-{
-	const char *end = s[0] == 'x' ? parse_number(s + 1, vp) : NULL;
-
-	return end != NULL && *end == '\0' ? 0 : -EINVAL;
-}
-
-/* "100kpps". */
-static int parse_speed(const char *s, const char *unit, double *vp)
-{
-	static const char prefixes[] = "kMG";
-	const char *end = parse_number(s, vp), *prefix;
-
-	if (end == NULL)
-		return -EINVAL;
-	prefix = *end != '\0' ? strchr(prefixes, *end) : NULL;
-	if (prefix != NULL) {
-		for (const char *p = prefixes; p <= prefix; p++)
-			*vp *= 1e3;
-		end++;
-	}
-	return strcmp(end, unit) == 0 && isfinite(*vp) ? 0 : -EINVAL;
-}
-
-int npf_replay_parse_rate(const char *text, struct npf_replay_rate *rate)
-{
-	*rate = (struct npf_replay_rate){.kind = NPF_REPLAY_ASAP, .value = 1};
-	if (strcmp(text, "asap") == 0)
-		return 0;
-	rate->kind = NPF_REPLAY_ORIGINAL;
-	if (strcmp(text, "original") == 0)
-		return 0;
-	if (strncmp(text, "original ", 9) == 0)
-		return parse_factor(text + 8 + strspn(text + 8, " "), &rate->value);
-	if (*text == 'x')
-		return parse_factor(text, &rate->value);
-	rate->kind = NPF_REPLAY_PPS;
-	if (parse_speed(text, "pps", &rate->value) == 0)
-		return 0;
-	rate->kind = NPF_REPLAY_BPS;
-	return parse_speed(text, "bps", &rate->value);
-}
-
 uint64_t npf_replay_due(const struct npf_replay *r)
 {
 	const struct npf_savefile *f = r->file;
+	uint64_t bytes = 0;
 	double ns;
 
 	switch (r->rate.kind) {
-	case NPF_REPLAY_ORIGINAL:
+	case NPF_RATE_ORIGINAL:
 		ns = ((double)r->loop * (double)f->span_ns + (double)f->packets[r->packet].at_ns) /
 		     r->rate.value;
 		break;
-	case NPF_REPLAY_PPS:
+	case NPF_RATE_PPS:
 		ns = (double)r->n * (double)NPF_NS_PER_S / r->rate.value;
 		break;
-	case NPF_REPLAY_BPS:
-		ns = (double)npf_replay_bytes(r, r->n) * 8 * (double)NPF_NS_PER_S / r->rate.value;
+	case NPF_RATE_BPS_L1:
+		bytes = r->n * NPF_RATE_L1_OVERHEAD;
+		/* fallthrough */
+	case NPF_RATE_BPS_L2:
+		bytes += npf_replay_bytes(r, r->n);
+		ns = (double)bytes * 8 * (double)NPF_NS_PER_S / r->rate.value;
 		break;
 	default:
 		return 0;

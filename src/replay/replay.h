@@ -11,6 +11,7 @@
 #define NPF_REPLAY_REPLAY_H
 
 #include "base/error.h"
+#include "base/rate.h"
 
 /* ---- Savefiles ---- */
 
@@ -55,33 +56,14 @@ size_t npf_savefile_keep(struct npf_savefile *s,
 /* Does the file begin like a pcap or pcapng savefile? */
 bool npf_savefile_is(const char *path);
 
-/* ---- Rates ---- */
-
-enum npf_replay_kind {
-	NPF_REPLAY_ASAP,
-	NPF_REPLAY_ORIGINAL, /* the distances of the time stamps, so many times as fast */
-	NPF_REPLAY_PPS,
-	NPF_REPLAY_BPS, /* bits of the frames, without preamble, gap and check sequence */
-};
-
-struct npf_replay_rate {
-	enum npf_replay_kind kind;
-	double value; /* factor, packets or bits a second */
-};
-
-/* "asap", "original", "original x2" (with a blank), "x0.5", "100kpps", "1.5Mpps", "1Gbps": decimal
- * numbers, k, M and G before a unit only.
- * Return: 0 or -EINVAL. */
-int npf_replay_parse_rate(const char *text, struct npf_replay_rate *rate);
-
 /* ---- The replay ---- */
 
 struct npf_replay {
 	/* The user's to set, and then to leave alone. */
 	const struct npf_savefile *file;
-	struct npf_replay_rate rate;
-	uint64_t loops;  /* rounds; 0: without end */
-	uint32_t repeat; /* each packet so many times in a row; at least 1 */
+	struct npf_rate rate; /* not PERCENT */
+	uint64_t loops;       /* rounds; 0: without end */
+	uint32_t repeat;      /* each packet so many times in a row; at least 1 */
 
 	/* Where it is: npf_replay_seek() and npf_replay_advance() move it. */
 	uint64_t n; /* packets before this place, repetitions counted */
@@ -112,7 +94,7 @@ static inline bool npf_replay_next(const struct npf_replay *r, struct npf_replay
 	it->frame = r->file->data + p->off;
 	it->len = p->len;
 	it->repeat = r->repeat - r->repeated;
-	it->timed = r->rate.kind != NPF_REPLAY_ASAP;
+	it->timed = r->rate.kind != NPF_RATE_ASAP;
 	it->at_ns = it->timed ? npf_replay_due(r) : 0;
 	return true;
 }

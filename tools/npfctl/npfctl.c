@@ -7,7 +7,8 @@
  */
 #include "npfctl/npfctl.h"
 
-#include <ctype.h>
+#include "base/units.h"
+
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -251,12 +252,7 @@ void npfctl_catch_interrupts(void)
 
 bool npfctl_count(const char *s, uint64_t min, uint64_t max, uint64_t *vp)
 {
-	char *end;
-
-	errno = 0;
-	*vp = strtoull(s, &end, 10);
-	return isdigit((unsigned char)s[0]) && *end == '\0' && errno == 0 && *vp >= min &&
-	       *vp <= max;
+	return npf_parse_count(s, vp) == 0 && *vp >= min && *vp <= max;
 }
 
 int npfctl_option(struct npfctl *ctl, int opt, const char *usage)

@@ -33,7 +33,7 @@ static const char usage_text[] =
 	"  -R, --rate RATE     asap (the default); original: with the distances of the time\n"
 	"                      stamps; original x2, or x0.5, ...: so many times as fast as\n"
 	"                      that; or a number of packets or bits a second: 100kpps,\n"
-	"                      1.5Mpps, 1Gbps\n"
+	"                      1.5Mpps, 1Gbps (of frames), 1GbpsL1 (with preamble and gap)\n"
 	"  -l, --loop N        send the file N times; 0: until interrupted\n"
 	"  -n, --repeat N      send each packet N times in a row\n"
 	"      --json          report in JSON\n"
@@ -128,7 +128,7 @@ struct run {
 
 static bool is_timed(const struct run *r)
 {
-	return r->replay.rate.kind != NPF_REPLAY_ASAP;
+	return r->replay.rate.kind != NPF_RATE_ASAP;
 }
 
 /* The bar takes what the words leave of the terminal's width. */
@@ -341,9 +341,10 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 		case 'R':
 			if (optind < argc && is_factor_of(optarg, argv[optind]))
 				optarg = argv[optind++];
-			if (npf_replay_parse_rate(optarg, &o->replay.rate) < 0)
+			if (npf_rate_parse(optarg, &o->replay.rate) < 0 ||
+				o->replay.rate.kind == NPF_RATE_PERCENT)
 				rc = npfctl_fail("--rate: \"%s\" is no rate: write original, x2, "
-						 "100kpps, 1Gbps or asap",
+						 "100kpps, 1Gbps, 1GbpsL1 or asap",
 					     optarg) +
 				     1;
 			break;

@@ -9,6 +9,7 @@
 #include "txgen/prompt.h"
 
 #include "base/clock.h"
+#include "base/units.h"
 
 #include <histedit.h>
 #include <inttypes.h>
@@ -200,7 +201,7 @@ static void cmd_wait(struct txgen_prompt *p, const char *arg)
 {
 	uint64_t ns = UINT64_MAX / 2;
 
-	if (*arg != '\0' && npf_txgen_time_parse(arg, &ns) < 0) {
+	if (*arg != '\0' && npf_parse_duration(arg, &ns) < 0) {
 		printf("'%s' is not a time (10s, 500ms)\n", arg);
 		return;
 	}

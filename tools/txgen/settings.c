@@ -7,6 +7,8 @@
  */
 #include "txgen/settings.h"
 
+#include "base/units.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +17,7 @@ static int set_number(
 {
 	uint64_t n;
 
-	if (npf_txgen_count_parse(v, &n) < 0 || n < min || n > max)
+	if (npf_parse_count(v, &n) < 0 || n < min || n > max)
 		return npf_error_set(
 			err, -EINVAL, "'%.60s': a number from %u to %u is wanted", v, min, max);
 	*to = (unsigned int)n;
@@ -24,14 +26,14 @@ static int set_number(
 
 static int set_count(uint64_t *to, const char *v, struct npf_error *err)
 {
-	return npf_txgen_count_parse(v, to) < 0
+	return npf_parse_count(v, to) < 0
 		       ? npf_error_set(err, -EINVAL, "'%.60s' is not a number (1000, 64k, 10M)", v)
 		       : 0;
 }
 
 static int set_time(uint64_t *to, const char *v, struct npf_error *err)
 {
-	return npf_txgen_time_parse(v, to) < 0
+	return npf_parse_duration(v, to) < 0
 		       ? npf_error_set(err, -EINVAL, "'%.60s' is not a time (10s, 100ms, 50us)", v)
 		       : 0;
 }
@@ -128,7 +130,7 @@ static int set_rate(struct txgen *tx, const char *v, struct npf_error *err)
 {
 	if (npf_rate_parse(v, &tx->run.rate) < 0)
 		return npf_error_set(err, -EINVAL,
-			"'%.60s' is not a rate (100kpps, 10Gbps, 10GbpsL2, 50%%, asap, original*2)",
+			"'%.60s' is not a rate (100kpps, 10Gbps, 10GbpsL1, 50%%, asap, original*2)",
 			v);
 	tx->has_rate = true;
 	return 0;
@@ -385,7 +387,9 @@ const struct txgen_setting txgen_settings[] = {
 	{"txpkts", "LEN[,LEN]", "the same, as the sum of segments", set_txpkts},
 	{"seed", "N", "of everything random", set_seed},
 	{NULL, NULL, "How much and how fast, each port", NULL},
-	{"rate", "RATE", "100kpps, 10Gbps (layer 1), 10GbpsL2, 50%, asap, original*2", set_rate},
+	{"rate", "RATE",
+		"100kpps, 10Gbps (of frames), 10GbpsL1 (of the wire), 50%, asap, original*2",
+		set_rate},
 	{"count", "N", "packets", set_run_count},
 	{"duration", "TIME", "10s, 500ms, 5m", set_duration},
 	{"loop", "N", "rounds of the savefile (1; 0: no end)", set_loop},

@@ -25,9 +25,10 @@ int npf_config_send_check(struct npf_config_send *s, char *err, size_t err_len)
 {
 	const char *rate = s->rate != NULL ? s->rate : "original";
 
-	if (npf_replay_parse_rate(rate, &s->meant) < 0) {
+	if (npf_rate_parse(rate, &s->meant) < 0 || s->meant.kind == NPF_RATE_PERCENT) {
 		snprintf(err, err_len,
-			"rate: \"%s\" is no rate: write original, x2, 100kpps, 1Gbps or asap",
+			"rate: \"%s\" is no rate: write original, x2, 100kpps, 1Gbps, 1GbpsL1 or "
+			"asap",
 			rate);
 		return -EINVAL;
 	}

@@ -16,7 +16,7 @@ struct npf_config_send {
 	uint32_t repeat; /* of each packet; absent: 1 */
 
 	/* filled in by npf_config_send_check() */
-	struct npf_replay_rate meant;
+	struct npf_rate meant;
 };
 
 extern const struct cyaml_schema_value npf_config_send_entry;

@@ -6,7 +6,7 @@
 #define NPF_TXGEN_MEASURE_RESULT_H
 
 #include "txgen/measure/hist.h"
-#include "txgen/measure/rate.h"
+#include "txgen/measure/pace.h"
 
 #include <stdio.h>
 

@@ -13,7 +13,7 @@
 #ifndef NPF_TXGEN_RUN_TXGEN_H
 #define NPF_TXGEN_RUN_TXGEN_H
 
-#include "txgen/measure/rate.h"
+#include "txgen/measure/pace.h"
 #include "txgen/measure/result.h"
 #include "txgen/measure/search.h"
 #include "txgen/packet/streamfile.h"

@@ -172,11 +172,11 @@ static void sends_are_read_as_written(void **state)
 	assert_int_equal(c->n_sends, 2);
 	assert_string_equal(c->sends[0].name, "beacon");
 	assert_string_equal(c->sends[0].file, "/f/beacon.pcap");
-	assert_int_equal(c->sends[0].meant.kind, NPF_REPLAY_ORIGINAL);
+	assert_int_equal(c->sends[0].meant.kind, NPF_RATE_ORIGINAL);
 	assert_true(c->sends[0].meant.value == 1);
 	assert_int_equal(c->sends[0].loop, 0);
 	assert_int_equal(c->sends[0].repeat, 1);
-	assert_int_equal(c->sends[1].meant.kind, NPF_REPLAY_BPS);
+	assert_int_equal(c->sends[1].meant.kind, NPF_RATE_BPS_L2);
 	assert_true(c->sends[1].meant.value == 1.5e9);
 	assert_int_equal(c->sends[1].loop, 3);
 	assert_int_equal(c->sends[1].repeat, 10);

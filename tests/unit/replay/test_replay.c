@@ -166,36 +166,38 @@ static void rates_are_read_as_written(void **state)
 {
 	static const struct {
 		const char *text;
-		enum npf_replay_kind kind;
+		enum npf_rate_kind kind;
 		double value;
 	} good[] = {
-		{"asap", NPF_REPLAY_ASAP, 1},
-		{"original", NPF_REPLAY_ORIGINAL, 1},
-		{"original x2", NPF_REPLAY_ORIGINAL, 2},
-		{"original   x0.25", NPF_REPLAY_ORIGINAL, 0.25},
-		{"x0.5", NPF_REPLAY_ORIGINAL, 0.5},
-		{"100kpps", NPF_REPLAY_PPS, 1e5},
-		{"1.5Mpps", NPF_REPLAY_PPS, 1.5e6},
-		{"10pps", NPF_REPLAY_PPS, 10},
-		{"1Gbps", NPF_REPLAY_BPS, 1e9},
-		{"9600bps", NPF_REPLAY_BPS, 9600},
+		{"asap", NPF_RATE_ASAP, 0},
+		{"original", NPF_RATE_ORIGINAL, 1},
+		{"original x2", NPF_RATE_ORIGINAL, 2},
+		{"original   x0.25", NPF_RATE_ORIGINAL, 0.25},
+		{"x0.5", NPF_RATE_ORIGINAL, 0.5},
+		{"100kpps", NPF_RATE_PPS, 1e5},
+		{"1.5Mpps", NPF_RATE_PPS, 1.5e6},
+		{"10pps", NPF_RATE_PPS, 10},
+		{"100", NPF_RATE_PPS, 100},
+		{"1Gbps", NPF_RATE_BPS_L2, 1e9},
+		{"9600bps", NPF_RATE_BPS_L2, 9600},
+		{"9600bpsL1", NPF_RATE_BPS_L1, 9600},
 	};
 	static const char *const bad[] = {"", "fast", "x", "x0", "x-1", "original2", "originalpps",
-		"100", "100k", "0pps", "-1pps", "1e999pps", "infpps", "1kkpps", "1Gbps ", "1 pps",
+		"100k", "0pps", "-1pps", "1e999pps", "infpps", "1kkpps", "1Gbps ", "1 pps",
 		"original 2pps", "original100Mbps", "original 100Mbps", "originalx3", "original ",
 		"original asap", "original  2", "original x2 ", "0x10pps", "0X10bps", "x0x10",
 		"x2k", "x2 ", "x 2", "original x2k", "xx2", "1e300Gpps0", "asap ", "x2pps",
 		"1e308Gbps"};
-	struct npf_replay_rate r;
+	struct npf_rate r;
 
 	(void)state;
 	for (unsigned int i = 0; i < NPF_ARRAY_LEN(good); i++) {
-		assert_int_equal(npf_replay_parse_rate(good[i].text, &r), 0);
+		assert_int_equal(npf_rate_parse(good[i].text, &r), 0);
 		assert_int_equal(r.kind, good[i].kind);
 		assert_true(r.value == good[i].value);
 	}
 	for (unsigned int i = 0; i < NPF_ARRAY_LEN(bad); i++)
-		if (npf_replay_parse_rate(bad[i], &r) != -EINVAL)
+		if (npf_rate_parse(bad[i], &r) != -EINVAL)
 			fail_msg("\"%s\" is taken for a rate", bad[i]);
 }
 
@@ -204,13 +206,14 @@ static void each_rate_has_its_schedule(void **state)
 	static const long us[] = {0, 10, 100};
 	struct npf_savefile *s = load(us, 3);
 	const struct {
-		struct npf_replay_rate rate;
+		struct npf_rate rate;
 		uint64_t at[7]; /* two rounds of three, then the end */
 	} rows[] = {
-		{{NPF_REPLAY_ORIGINAL, 1}, {0, 10000, 100000, 150000, 160000, 250000}},
-		{{NPF_REPLAY_ORIGINAL, 2}, {0, 5000, 50000, 75000, 80000, 125000}},
-		{{NPF_REPLAY_PPS, 1e6}, {0, 1000, 2000, 3000, 4000, 5000}},
-		{{NPF_REPLAY_BPS, 8e9}, {0, 60, 121, 183, 243, 304}},
+		{{NPF_RATE_ORIGINAL, 1}, {0, 10000, 100000, 150000, 160000, 250000}},
+		{{NPF_RATE_ORIGINAL, 2}, {0, 5000, 50000, 75000, 80000, 125000}},
+		{{NPF_RATE_PPS, 1e6}, {0, 1000, 2000, 3000, 4000, 5000}},
+		{{NPF_RATE_BPS_L2, 8e9}, {0, 60, 121, 183, 243, 304}},
+		{{NPF_RATE_BPS_L1, 8e9}, {0, 84, 169, 255, 339, 424}},
 	};
 	struct npf_replay_item it;
 
@@ -236,7 +239,7 @@ static void repetitions_count_in_rates_and_bytes(void **state)
 {
 	static const long us[] = {0, 10, 100};
 	struct npf_savefile *s = load(us, 3);
-	struct npf_replay r = {.file = s, .rate = {NPF_REPLAY_PPS, 1e6}, .loops = 2, .repeat = 5};
+	struct npf_replay r = {.file = s, .rate = {NPF_RATE_PPS, 1e6}, .loops = 2, .repeat = 5};
 	struct npf_replay_item it;
 	uint64_t bytes = 0;
 
@@ -283,7 +286,7 @@ static void an_endless_replay_does_not_end(void **state)
 {
 	static const long us[] = {0, 10};
 	struct npf_savefile *s = load(us, 2);
-	struct npf_replay r = {.file = s, .rate = {NPF_REPLAY_ORIGINAL, 1}, .repeat = 1};
+	struct npf_replay r = {.file = s, .rate = {NPF_RATE_ORIGINAL, 1}, .repeat = 1};
 	struct npf_replay_item it;
 
 	(void)state;

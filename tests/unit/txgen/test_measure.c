@@ -2,8 +2,10 @@
 /* test_measure.c - rates, schedules, histograms and sequence tracking. */
 #include "unit/txgen/check.h"
 
+#include "base/units.h"
+
 #include "txgen/measure/hist.h"
-#include "txgen/measure/rate.h"
+#include "txgen/measure/pace.h"
 #include "txgen/measure/track.h"
 
 #include <stdlib.h>
@@ -19,8 +21,8 @@ static void rates_read_as_they_are_written(void **state)
 		{"1000", NPF_RATE_PPS, 1000},
 		{"100kpps", NPF_RATE_PPS, 1e5},
 		{"1.5Mpps", NPF_RATE_PPS, 1.5e6},
-		{"10Gbps", NPF_RATE_BPS_L1, 1e10},
-		{"10 gbps", NPF_RATE_BPS_L1, 1e10},
+		{"10Gbps", NPF_RATE_BPS_L2, 1e10},
+		{"10gbps", NPF_RATE_BPS_L2, 1e10},
 		{"10GbpsL1", NPF_RATE_BPS_L1, 1e10},
 		{"2.5MbpsL2", NPF_RATE_BPS_L2, 2.5e6},
 		{"50%", NPF_RATE_PERCENT, 50},
@@ -28,7 +30,7 @@ static void rates_read_as_they_are_written(void **state)
 		{"original*2.5", NPF_RATE_ORIGINAL, 2.5},
 	};
 	static const char *const bad[] = {"", "fast", "10Xbps", "-5", "0", "1e3", "1.2.3", "nan",
-		"original*", "original*0", "originals", "5%%", "inf"};
+		"original*", "original*0", "originals", "5%%", "inf", "10 gbps"};
 	struct npf_rate r, again;
 	char buf[64];
 
@@ -51,24 +53,24 @@ static void counts_and_times_read_as_they_are_written(void **state)
 	uint64_t v;
 
 	(void)state;
-	assert_int_equal(npf_txgen_count_parse("1.5k", &v), 0);
+	assert_int_equal(npf_parse_count("1.5k", &v), 0);
 	assert_int_equal(v, 1500);
-	assert_int_equal(npf_txgen_count_parse("18446744073709551615", &v), 0);
+	assert_int_equal(npf_parse_count("18446744073709551615", &v), 0);
 	assert_true(v == UINT64_MAX);
-	assert_int_equal(npf_txgen_count_parse("2G", &v), 0);
+	assert_int_equal(npf_parse_count("2G", &v), 0);
 	assert_true(v == 2000000000);
-	assert_true(npf_txgen_count_parse("0.5", &v) < 0);
-	assert_true(npf_txgen_count_parse("5x", &v) < 0);
-	assert_true(npf_txgen_count_parse("-5", &v) < 0);
-	assert_int_equal(npf_txgen_time_parse("10s", &v), 0);
+	assert_true(npf_parse_count("0.5", &v) < 0);
+	assert_true(npf_parse_count("5x", &v) < 0);
+	assert_true(npf_parse_count("-5", &v) < 0);
+	assert_int_equal(npf_parse_duration("10s", &v), 0);
 	assert_true(v == 10000000000);
-	assert_int_equal(npf_txgen_time_parse("1.5ms", &v), 0);
+	assert_int_equal(npf_parse_duration("1.5ms", &v), 0);
 	assert_int_equal(v, 1500000);
-	assert_int_equal(npf_txgen_time_parse("2", &v), 0);
+	assert_int_equal(npf_parse_duration("2", &v), 0);
 	assert_int_equal(v, 2000000000);
-	assert_int_equal(npf_txgen_time_parse("1m", &v), 0);
+	assert_int_equal(npf_parse_duration("1m", &v), 0);
 	assert_true(v == 60000000000);
-	assert_true(npf_txgen_time_parse("10parsec", &v) < 0);
+	assert_true(npf_parse_duration("10parsec", &v) < 0);
 }
 
 static void a_schedule_is_exact_to_one_packet_over_an_hour(void **state)

@@ -1,44 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rate.h - rates, counts and times as people write them, and the schedule that a rate makes.
- *
- * Layer 2 bits are those of the frame without FCS, as ports count bytes. Layer 1 bits are those
- * that the wire is busy for: per packet 4 bytes of FCS and 20 of preamble, start delimiter and
- * least gap are added, so a 64-byte frame (68 with FCS) takes 88 bytes. "10Gbps" and "50%" mean
- * layer 1; "10GbpsL2" says layer 2.
+ * pace.h - the schedule that a rate makes.
  */
-#ifndef NPF_TXGEN_MEASURE_RATE_H
-#define NPF_TXGEN_MEASURE_RATE_H
+#ifndef NPF_TXGEN_MEASURE_PACE_H
+#define NPF_TXGEN_MEASURE_PACE_H
 
-#include "base/base.h"
-
-#define NPF_RATE_L1_OVERHEAD 24 /* bytes per packet: FCS 4, preamble 8, gap 12 */
-
-enum npf_rate_kind {
-	NPF_RATE_ASAP,
-	NPF_RATE_PPS,
-	NPF_RATE_BPS_L1,
-	NPF_RATE_BPS_L2,
-	NPF_RATE_PERCENT,  /* of the link's speed, layer 1 */
-	NPF_RATE_ORIGINAL, /* a savefile's own timing, so many times as fast */
-};
-
-struct npf_rate {
-	enum npf_rate_kind kind;
-	double value; /* packets/s, bits/s, percent, or factor */
-};
-
-/* 100kpps, 10Gbps, 10GbpsL2, 50%, asap, original, original*2, a bare number of packets/s.
- * Return: 0 or -EINVAL. */
-int npf_rate_parse(const char *text, struct npf_rate *r);
-/* The same spelling back; returns buf. */
-const char *npf_rate_format(const struct npf_rate *r, char *buf, size_t len);
-
-/* A count: 1000, 64k, 10M, 1G (powers of ten). Return: 0 or -EINVAL. */
-int npf_txgen_count_parse(const char *text, uint64_t *v);
-
-/* A time: 10s, 100ms, 50us, 500ns, 2m, 1h; a bare number is seconds. Return: 0 or -EINVAL. */
-int npf_txgen_time_parse(const char *text, uint64_t *ns);
+#include "base/rate.h"
 
 /*
  * The schedule: when packet k is due, in cycles of the time stamp counter. Absolute: what one
