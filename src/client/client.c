@@ -202,7 +202,8 @@ int npf_client_open(
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->tx_lock, NULL);
 	atomic_init(&c->direction, conf->direction);
-	rc = c->sock = npf_wire_open_daemon(NULL, program_invocation_short_name, &hello, err);
+	rc = c->sock = npf_wire_open_daemon(conf->socket,
+		conf->program != NULL ? conf->program : program_invocation_short_name, &hello, err);
 	if (rc >= 0)
 		rc = open_session(c, conf, err);
 	if (rc < 0) {

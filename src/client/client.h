@@ -22,6 +22,8 @@
 struct npf_client;
 
 struct npf_client_conf {
+	const char *socket;  /* of the daemon; NULL: the usual one */
+	const char *program; /* as npfctl sessions shows it; NULL: the process's name */
 	const char *port;
 	uint32_t snaplen;
 	uint32_t mintocopy;   /* bytes that end a wait before the timeout; 0 = at once */
@@ -235,6 +237,25 @@ int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t
  * Return: 0: all; or -errno with *err filled: why the first that was not sent was not.
  */
 int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf_error *err);
+
+/*
+ * npf_client_lane - the session's send lane, made at first need, for a caller that fills it by the
+ * producer's calls of ringbuf/tx.h. Not beside batches. The lane stays the client's.
+ * Return: 0, or -errno with *err filled.
+ */
+int npf_client_lane(struct npf_client *c, struct npf_tx **txp, struct npf_error *err);
+
+/* The connection to the daemon, for npf_tx_wait(); its end is the daemon's. */
+int npf_client_socket(const struct npf_client *c);
+
+/*
+ * npf_client_send_error - say why a frame was not sent.
+ * @rc:    the error in struct npf_tx_state, or of the lane's calls
+ * @which: the frame, as the text names it
+ * Return: rc, with *err filled.
+ */
+int npf_client_send_error(
+	const struct npf_client *c, int rc, const char *which, struct npf_error *err);
 
 /* How late frames with a schedule left, ns; 0 when there were none. */
 struct npf_client_late {

@@ -44,6 +44,23 @@ static int open_lane(struct npf_client *c, struct npf_error *err)
 	return rc;
 }
 
+int npf_client_lane(struct npf_client *c, struct npf_tx **txp, struct npf_error *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&c->tx_lock);
+	if (c->tx == NULL)
+		rc = open_lane(c, err);
+	*txp = c->tx;
+	pthread_mutex_unlock(&c->tx_lock);
+	return rc;
+}
+
+int npf_client_socket(const struct npf_client *c)
+{
+	return c->sock;
+}
+
 int npf_client_batch_begin(struct npf_client *c, struct npf_client_batch *b, uint32_t flags,
 	struct npf_client_stop stop, struct npf_error *err)
 {
@@ -153,56 +170,55 @@ int npf_client_batch_put(struct npf_client_batch *b, const void *frame, uint32_t
 	return rc;
 }
 
-/* b->len is of the frame that failed when there was only one, or when we refused it ourselves. */
-static int set_length_error(
-	const struct npf_client_batch *b, int rc, uint64_t sent, struct npf_error *err)
+int npf_client_send_error(
+	const struct npf_client *c, int rc, const char *which, struct npf_error *err)
 {
-	const struct npf_wire_port *port = &b->c->port;
-	char which[48];
-
-	if (b->n_put == 1 || b->n_put == sent + 1)
-		snprintf(which, sizeof(which), "a frame of %u bytes", b->len);
-	else
-		snprintf(which, sizeof(which), "packet %llu", (unsigned long long)sent + 1);
-	return npf_error_set(err, rc,
-		"%s can't be sent on port %s: %u to %u bytes are possible (MTU %u), and 4 more for "
-		"each VLAN tag in it",
-		which, port->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu), port->mtu);
-}
-
-/* Why the first frame that was not sent was not. */
-static int set_batch_error(
-	const struct npf_client_batch *b, int rc, uint64_t sent, struct npf_error *err)
-{
-	const char *port = b->c->port.name;
+	const struct npf_wire_port *port = &c->port;
 
 	switch (rc) {
 	case -EPIPE:
 		return npf_error_set(err, rc, "the npf-dpdk daemon has gone away");
 	case -EMSGSIZE:
 	case -EINVAL:
-		return set_length_error(b, rc, sent, err);
+		return npf_error_set(err, rc,
+			"%s can't be sent on port %s: %u to %u bytes are possible (MTU %u), and 4 "
+			"more for each VLAN tag in it",
+			which, port->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu),
+			port->mtu);
 	case -ENODEV:
-		return npf_error_set(err, rc, "port %s was removed", port);
+		return npf_error_set(err, rc, "port %s was removed", port->name);
 	case -ENETDOWN:
 		return npf_error_set(err, rc,
 			"network is down: port %s is not running, or the interface behind it is "
 			"down",
-			port);
+			port->name);
 	case -EIO:
 		return npf_error_set(
-			err, rc, "port %s took the packet, and its driver lost it", port);
+			err, rc, "port %s took the packet, and its driver lost it", port->name);
 	case -EAGAIN:
-		return npf_error_set(err, rc, "port %s has no room for the packet now: %s", port,
-			strerror(EAGAIN));
+		return npf_error_set(err, rc, "port %s has no room for the packet now: %s",
+			port->name, strerror(EAGAIN));
 	case -ENOBUFS:
-		return npf_error_set(
-			err, rc, "port %s takes no packets: its transmit queue stays full", port);
+		return npf_error_set(err, rc,
+			"port %s takes no packets: its transmit queue stays full", port->name);
 	case -ECANCELED:
 		return npf_error_set(err, rc, "sending was interrupted");
 	default:
 		return npf_error_set(err, rc, "%s", strerror(-rc));
 	}
+}
+
+/* b->len is of the frame that failed when there was only one, or when we refused it ourselves. */
+static int set_batch_error(
+	const struct npf_client_batch *b, int rc, uint64_t sent, struct npf_error *err)
+{
+	char which[48];
+
+	if (b->n_put == 1 || b->n_put == sent + 1)
+		snprintf(which, sizeof(which), "a frame of %u bytes", b->len);
+	else
+		snprintf(which, sizeof(which), "packet %llu", (unsigned long long)sent + 1);
+	return npf_client_send_error(b->c, rc, which, err);
 }
 
 int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf_error *err)

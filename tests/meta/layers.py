@@ -52,7 +52,7 @@ ROOMS = {
     "api/compat": ([], []),
     "txgen/packet": (ALL, ["base", "replay"]),
     "txgen/measure": (ALL, ["base"]),
-    "txgen/run": (["txgen.h"], ["base", "wire", "replay", "device", "eal", "txgen/packet", "txgen/measure"]),
+    "txgen/run": (["txgen.h"], ["base", "wire", "replay", "device", "eal", "client", "txgen/packet", "txgen/measure"]),
     **{room: (doors, MIDDLE + [r for r, _ in ENGINE[:i]]) for i, (room, doors) in enumerate(ENGINE)},
 }
 OUTSIDE = {

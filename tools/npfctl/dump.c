@@ -298,17 +298,6 @@ static int settle_file(struct start *s, int *fdp)
 	return put_text(s->req.file, sizeof(s->req.file), path, "file's name");
 }
 
-static int connect_daemon(const struct npfctl *ctl)
-{
-	struct npf_wire_hello_reply hello;
-	struct npf_error err;
-	int fd = npf_wire_open_daemon(ctl->socket, "npfctl", &hello, &err);
-
-	if (fd < 0)
-		npfctl_fail("%s", err.text);
-	return fd;
-}
-
 /* Until the dump's descriptor says that all is on disk. */
 static int wait_done(int fd, int timeout_ms, const char *name)
 {
@@ -324,7 +313,7 @@ static int wait_done(int fd, int timeout_ms, const char *name)
 static int request(const struct npfctl *ctl, struct npf_wire_call *call, int file,
 	struct npf_wire_dump_reply *reply, int *donep)
 {
-	npf_autofd int fd = connect_daemon(ctl);
+	npf_autofd int fd = npfctl_connect(ctl, "npfctl");
 
 	if (fd < 0)
 		return 1;

@@ -10,8 +10,8 @@
 #include "common/screen.h"
 
 #include "base/clock.h"
+#include "client/client.h"
 #include "replay/replay.h"
-#include "ringbuf/tx.h"
 
 #include <ctype.h>
 #include <getopt.h>
@@ -78,53 +78,36 @@ static int show_standing(const struct npfctl *ctl)
 	return 0;
 }
 
-/* ---- The lane ---- */
-
-/* *mtup: of the port. */
-static int open_lane(
-	const struct npfctl *ctl, const char *port, int *sockp, struct npf_tx **txp, uint32_t *mtup)
-{
-	struct npf_wire_open req = {.snaplen = 1, .flags = NPF_WIRE_OPEN_SEND_ONLY};
-	struct npf_wire_open_reply reply;
-	struct npf_wire_send_lane lane = {0};
-	int fds[NPF_TX_NFDS];
-	struct npf_wire_call open_call = {
-		NPF_WIRE_ASKS(NPF_WIRE_OPEN, req),
-		NPF_WIRE_GETS(reply),
-	};
-	struct npf_wire_call lane_call = {
-		NPF_WIRE_ASKS(NPF_WIRE_SEND_LANE, lane),
-		NPF_WIRE_GETS(lane),
-		.fds = fds,
-		.n_fds = NPF_TX_NFDS,
-	};
-
-	*sockp = npfctl_connect(ctl, "npfctl send");
-	snprintf(req.port, sizeof(req.port), "%s", port);
-	if (*sockp < 0 || npfctl_do(*sockp, &open_call) != 0 || npfctl_do(*sockp, &lane_call) != 0)
-		return 1;
-	if (lane_call.n_fds != NPF_TX_NFDS || npf_tx_map(fds, txp) < 0) {
-		for (unsigned int i = 0; i < lane_call.n_fds; i++)
-			npf_close(fds[i]);
-		return npfctl_fail("the daemon's send lane can't be mapped");
-	}
-	*mtup = reply.port.mtu;
-	return 0;
-}
-
 /* ---- Sending ---- */
 
 struct run {
 	const char *port;
 	struct npf_replay replay;
-	struct npf_tx *tx;
-	int sock;
+	struct npf_client *client;
+	struct npf_tx *tx; /* the client's lane */
 	uint64_t start_ns, shown_ns;
 	int error;         /* the first one: what we take back after it fails for another reason */
 	size_t n_left_out; /* packets of the file that no port, or not this one, can send */
 	bool begun, json;
 	struct screen progress;
 };
+
+static int open_lane(const struct npfctl *ctl, struct run *r)
+{
+	const struct npf_client_conf conf = {
+		.socket = ctl->socket,
+		.program = "npfctl send",
+		.port = r->port,
+		.snaplen = 1,
+		.flags = NPF_WIRE_OPEN_SEND_ONLY,
+	};
+	struct npf_error err;
+
+	if (npf_client_open(&conf, &r->client, &err) < 0 ||
+		npf_client_lane(r->client, &r->tx, &err) < 0)
+		return npfctl_fail("%s", err.text);
+	return 0;
+}
 
 static bool is_timed(const struct run *r)
 {
@@ -184,7 +167,7 @@ static void show_end(struct run *r)
 static int wait_for(struct run *r, uint64_t pending)
 {
 	for (;;) {
-		int rc = npf_tx_wait(r->tx, pending, r->sock, 100);
+		int rc = npf_tx_wait(r->tx, pending, npf_client_socket(r->client), 100);
 		struct npf_tx_state st;
 
 		show(r);
@@ -223,6 +206,24 @@ static int put(struct run *r, const struct npf_replay_item *it)
 	return npfctl_interrupted;
 }
 
+static const char *reason(int error)
+{
+	switch (error) {
+	case -ENODEV:
+		return "the port was removed";
+	case -ENETDOWN:
+		return "the port is stopped, or its network is down";
+	case -EIO:
+		return "the port's driver took it and lost it";
+	case -ENOBUFS:
+		return "the port takes nothing any more";
+	case -EMSGSIZE:
+		return "it is too short or too long for the port";
+	default:
+		return strerror(-error);
+	}
+}
+
 static int report(const struct run *r, bool complete)
 {
 	double seconds = (double)(npf_clock_monotonic() - r->start_ns) / (double)NPF_NS_PER_S;
@@ -259,13 +260,7 @@ static int report(const struct run *r, bool complete)
 	error = r->error != 0 ? r->error : st.error;
 	if (error == 0 || error == -ECANCELED)
 		return r->n_left_out > 0;
-	return npfctl_fail("packet %" PRIu64 " was not sent: %s", st.sent + 1,
-		error == -ENODEV     ? "the port was removed"
-		: error == -ENETDOWN ? "the port is stopped, or its network is down"
-		: error == -EIO      ? "the port's driver took it and lost it"
-		: error == -ENOBUFS  ? "the port takes nothing any more"
-		: error == -EMSGSIZE ? "it is too short or too long for the port"
-				     : strerror(-error));
+	return npfctl_fail("packet %" PRIu64 " was not sent: %s", st.sent + 1, reason(error));
 }
 
 static int send_all(struct run *r)
@@ -282,7 +277,7 @@ static int send_all(struct run *r)
 		/* What has not gone yet must not go any more; then the counts are final. */
 		npf_tx_flush(r->tx);
 		npf_tx_cut(r->tx);
-		npf_tx_wait(r->tx, 0, r->sock, 2000);
+		npf_tx_wait(r->tx, 0, npf_client_socket(r->client), 2000);
 	}
 	show_end(r);
 	if (report(r, stop == 0) != 0)
@@ -380,9 +375,8 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 {
 	struct options o = {.replay = {.loops = 1}};
 	struct npfctl mine = *ctl;
-	struct run r = {.sock = -1};
+	struct run r = {.client = NULL};
 	struct npf_savefile *file = NULL;
-	uint32_t mtu = 0;
 	struct npf_error err;
 	int rc = parse(argc, argv, &mine, &o);
 
@@ -401,15 +395,14 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 	r.replay.file = file;
 	r.json = mine.json;
 	screen_init(&r.progress, stderr);
-	rc = open_lane(&mine, o.port, &r.sock, &r.tx, &mtu);
+	rc = open_lane(&mine, &r);
 	if (rc == 0)
-		rc = choose(&r, file, o.file, mtu);
+		rc = choose(&r, file, o.file, npf_client_port(r.client)->mtu);
 	if (rc == 0) {
 		npfctl_catch_interrupts();
 		rc = send_all(&r);
 	}
-	npf_tx_unmap(r.tx);
-	npf_close(r.sock);
+	npf_client_close(r.client);
 	npf_savefile_free(file);
 	return rc;
 }

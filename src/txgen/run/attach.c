@@ -2,47 +2,48 @@
 /*
  * attach.c - send through a port of a running npf-dpdk, as any of its clients may.
  *
- * Packets go as SEND requests, up to WINDOW of them ahead of their replies, so that the daemon
- * always has one to work on. The clock of the schedule is CLOCK_MONOTONIC. A packet counts as sent
- * when the daemon says so; the first refusal ends the run, since what follows would fare no
- * better. No DPDK here, and no EAL needed.
+ * Packets go through the session's send lane; the schedule is kept here, so that a rate means what
+ * it means on a port of the generator's own. Its clock is CLOCK_MONOTONIC. A packet counts as sent
+ * when the daemon has counted it. The first one that can't be sent ends the run, since what follows
+ * would fare no better. No DPDK here, and no EAL needed.
  */
 #include "txgen/run/txgen.h"
 
 #include "base/clock.h"
+#include "client/client.h"
 #include "txgen/packet/source.h"
-#include "wire/wire.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
-#define WINDOW  32 /* requests under way */
-#define BURST   32 /* packets made at once */
-#define LATE_NS (100 * NPF_NS_PER_MS)
+#define BURST    32    /* packets made at once */
+#define N_LENS   65536 /* packets in the lane at most; a power of two */
+#define CHECK_MS 100   /* how often a wait looks whether it is to stop */
+#define STOP_MS  2000  /* until the daemon has settled what was taken back */
+#define LATE_NS  (100 * NPF_NS_PER_MS)
 
 struct attached {
-	int fd;
-	struct npf_wire_port port;
+	struct npf_client *client;
+	struct npf_tx *tx; /* the client's lane */
+	const struct npf_wire_port *port;
 	struct npf_txgen_source *source;
 	const struct npf_savefile *savefile;
 	struct npf_txgen_pace pace;
 	bool paced, original;
 	double original_factor;
 	uint64_t t0, end;
-	uint64_t left; /* packets still to be made */
-	uint8_t *room; /* BURST buffers of max_len bytes */
+	uint64_t limit; /* packets of the run; UINT64_MAX: none */
+	uint64_t left;  /* ... still to be made */
+	uint8_t *room;  /* BURST buffers of max_len bytes */
 	uint16_t max_len;
 	uint8_t *data[BURST];
 	uint16_t len[BURST];
 	uint64_t due[BURST];
 	unsigned int head, n_made;
-	uint16_t under_way[WINDOW]; /* lengths of the packets whose replies are due, a ring */
-	unsigned int oldest, n_under_way;
-	uint32_t seq;
-	uint8_t *reply; /* NPF_WIRE_BUFLEN bytes */
+	uint64_t n_put;
+	uint16_t
+		*lens; /* of the packets put, N_LENS; of those from tx_packets on they are needed */
 	struct npf_txgen_hist *off, *late;
 	uint64_t last_sent, last_due;
 	struct npf_txgen_result *res;
@@ -56,35 +57,26 @@ void npf_txgen_request_attach_stop(void)
 	atomic_store_explicit(&stop_asked, true, memory_order_relaxed);
 }
 
+static bool is_stopped(void)
+{
+	return atomic_load_explicit(&stop_asked, memory_order_relaxed);
+}
+
 static int open_port(struct attached *a, const char *socket, const char *port)
 {
-	struct npf_wire_hello_reply hello;
-	struct npf_wire_open req = {.flags = NPF_WIRE_OPEN_SEND_ONLY, .snaplen = 65535};
-	struct npf_wire_open_reply rep;
-	struct npf_wire_call call = {
-		NPF_WIRE_ASKS(NPF_WIRE_OPEN, req),
-		NPF_WIRE_GETS(rep),
+	const struct npf_client_conf conf = {
+		.socket = socket,
+		.program = "npf-txgen",
+		.port = port,
+		.snaplen = 65535,
+		.flags = NPF_WIRE_OPEN_SEND_ONLY,
 	};
-	const struct timeval patience = {.tv_sec = NPF_WIRE_TIMEOUT_MS / 1000};
-	int rc;
+	int rc = npf_client_open(&conf, &a->client, a->err);
 
-	a->fd = npf_wire_open_daemon(socket, "npf-txgen", &hello, &call.err);
-	if (a->fd < 0) {
-		*a->err = call.err;
-		return a->fd;
-	}
-	if (snprintf(req.port, sizeof(req.port), "%s", port) >= (int)sizeof(req.port))
-		return npf_error_set(a->err, -EINVAL, "%.60s: no port has so long a name", port);
-	rc = npf_wire_do(a->fd, &call);
-	if (rc < 0) {
-		*a->err = call.err;
+	if (rc < 0)
 		return rc;
-	}
-	a->port = rep.port;
-	setsockopt(a->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if ((a->port.flags & NPF_WIRE_PORT_SEND) == 0)
-		return npf_error_set(a->err, -EPERM, "%s: sending through it is not allowed", port);
-	return 0;
+	a->port = npf_client_port(a->client);
+	return npf_client_lane(a->client, &a->tx, a->err);
 }
 
 static int make_source(struct attached *a, const struct npf_txgen_run_conf *run)
@@ -96,7 +88,7 @@ static int make_source(struct attached *a, const struct npf_txgen_run_conf *run)
 		.savefile = run->savefile,
 		.n_queues = 1,
 		.seed = run->seed,
-		.mac = a->port.mac,
+		.mac = a->port->mac,
 	};
 	int rc = npf_txgen_source_new(&sc, &a->source, a->err);
 
@@ -105,10 +97,10 @@ static int make_source(struct attached *a, const struct npf_txgen_run_conf *run)
 	a->savefile = run->savefile;
 	a->max_len = npf_txgen_source_max_len(a->source);
 	a->room = malloc((size_t)a->max_len * BURST);
-	a->reply = malloc(NPF_WIRE_BUFLEN);
+	a->lens = malloc(N_LENS * sizeof(*a->lens));
 	a->off = malloc(sizeof(*a->off));
 	a->late = malloc(sizeof(*a->late));
-	if (a->room == NULL || a->reply == NULL || a->off == NULL || a->late == NULL)
+	if (a->room == NULL || a->lens == NULL || a->off == NULL || a->late == NULL)
 		return npf_error_set(a->err, -ENOMEM, "out of memory");
 	npf_txgen_hist_init(a->off);
 	npf_txgen_hist_init(a->late);
@@ -129,19 +121,19 @@ static int make_schedule(struct attached *a, const struct npf_txgen_run_conf *ru
 	uint64_t limit = run->count > 0 ? run->count : UINT64_MAX, by_rate;
 
 	if (run->rate.kind == NPF_RATE_PERCENT) {
-		if (a->port.speed == 0)
+		if (a->port->speed == 0)
 			return npf_error_set(a->err, -EINVAL,
 				"%s does not tell its link's speed: give the rate in bps or pps",
-				a->port.name);
+				a->port->name);
 		pc.rate = (struct npf_rate){
-			NPF_RATE_BPS_L1, a->port.speed * 1e6 * run->rate.value / 100};
+			NPF_RATE_BPS_L1, a->port->speed * 1e6 * run->rate.value / 100};
 	}
 	if (run->savefile != NULL && run->loop > 0)
 		limit = NPF_MIN(limit, run->loop * run->savefile->n_packets);
 	by_rate = run->duration_ns > 0 && run->train == 0
 			  ? npf_txgen_pace_total(&run->rate, run->duration_ns)
 			  : 0;
-	a->left = by_rate > 0 ? NPF_MIN(limit, by_rate) : limit;
+	a->limit = a->left = by_rate > 0 ? NPF_MIN(limit, by_rate) : limit;
 	a->t0 = npf_clock_monotonic();
 	a->end = run->duration_ns > 0 ? a->t0 + run->duration_ns : UINT64_MAX;
 	npf_txgen_pace_init(&a->pace, &pc, a->t0);
@@ -180,57 +172,57 @@ static void make(struct attached *a)
 	a->n_made = n;
 }
 
-/* One reply. Return: 0; -errno with a text when the daemon refused or is gone. */
-static int take_reply(struct attached *a)
+/* Count what the daemon has sent. Return: 0; -errno with a text: a packet can't be sent. */
+static int count_sent(struct attached *a)
 {
 	struct npf_txgen_port_result *p = &a->res->port[0];
-	const struct npf_wire_send_reply *rep;
-	struct npf_wire_msg msg;
-	int rc = npf_wire_recv_msg(a->fd, a->reply, NPF_WIRE_BUFLEN, &msg);
+	struct npf_tx_state st;
+	char which[48];
 
-	if (rc <= 0)
-		return npf_error_set(a->err, rc < 0 ? rc : -EPIPE,
-			rc == -EAGAIN ? "the daemon does not answer" : "the daemon has gone");
-	npf_wire_msg_close(&msg);
-	if (msg.hdr.status != 0) {
-		const struct npf_wire_error *e = msg.body;
-
-		return npf_error_set(a->err, msg.hdr.status < 0 ? msg.hdr.status : -EPROTO, "%.*s",
-			(int)NPF_MIN(msg.body_len, sizeof(e->text) - 1), e->text);
-	}
-	rep = msg.body;
-	if (msg.body_len < sizeof(*rep))
-		return npf_error_set(a->err, -EPROTO, "the daemon's reply makes no sense");
-	if (rep->sent > 0) {
-		p->tx_packets++;
-		p->tx_bytes += a->under_way[a->oldest];
-	} else {
-		p->tx_drop++;
-	}
-	a->oldest = (a->oldest + 1) % WINDOW;
-	a->n_under_way--;
-	return 0;
+	npf_tx_state(a->tx, &st);
+	for (; p->tx_packets < st.sent; p->tx_packets++)
+		p->tx_bytes += a->lens[p->tx_packets % N_LENS];
+	if (st.failed == 0 || st.error == -ECANCELED)
+		return 0;
+	snprintf(which, sizeof(which), "a frame of %u bytes", a->lens[p->tx_packets % N_LENS]);
+	return npf_client_send_error(a->client, st.error, which, a->err);
 }
 
-static int offer(struct attached *a, unsigned int i)
+/* Wait, as long as nothing fails, until no more than so many bytes of the lane are unsettled.
+ * Return: 0, also when the time is over; -errno with a text. */
+static int wait_lane(struct attached *a, uint64_t pending, int timeout_ms)
 {
-	const struct npf_wire_hdr hdr = {
-		.magic = NPF_WIRE_MAGIC,
-		.version = NPF_WIRE_VERSION,
-		.type = NPF_WIRE_SEND,
-		.seq = a->seq++,
-	};
-	const struct npf_wire_send req = {.len = a->len[i]};
-	int rc = a->n_under_way == WINDOW ? take_reply(a) : 0;
+	int rc = npf_tx_wait(a->tx, pending, npf_client_socket(a->client), timeout_ms);
+	int failed = count_sent(a);
 
-	if (rc == 0)
-		rc = npf_wire_send_msg(
-			a->fd, &hdr, &req, sizeof(req), a->data[i], a->len[i], NULL, 0);
-	if (rc < 0) {
-		if (a->err->text[0] == '\0')
-			return npf_error_set(a->err, rc, "the daemon has gone: %s", strerror(-rc));
+	if (failed < 0)
+		return failed;
+	if (rc == -EPIPE)
+		return npf_error_set(a->err, rc, "the daemon has gone");
+	return rc == -ETIMEDOUT || rc == -EINTR ? 0 : rc;
+}
+
+static int put(struct attached *a, unsigned int i)
+{
+	uint32_t flags = a->n_put == 0 ? NPF_TX_START : 0;
+	int rc = -EAGAIN;
+
+	for (;;) {
+		if (a->n_put - a->res->port[0].tx_packets < N_LENS)
+			rc = npf_tx_put(a->tx, a->data[i], a->len[i], 1, 0, flags);
+		if (rc != -EAGAIN || is_stopped())
+			break;
+		rc = wait_lane(a, npf_tx_size(a->tx) / 2, CHECK_MS);
+		if (rc < 0)
+			return rc;
+		rc = -EAGAIN;
 	}
-	a->under_way[(a->oldest + a->n_under_way++) % WINDOW] = a->len[i];
+	if (rc == -EAGAIN)
+		return 0; /* stopped: the caller's loop ends */
+	if (rc < 0)
+		return npf_error_set(a->err, rc, "a packet of %u bytes can't be sent", a->len[i]);
+	a->lens[a->n_put++ % N_LENS] = a->len[i];
+	a->head++;
 	return 0;
 }
 
@@ -248,24 +240,40 @@ static void record(struct attached *a, uint64_t now)
 	a->last_due = due;
 }
 
-/* Sleep towards the next packet's due time, and take replies meanwhile. */
+/* Sleep towards the next packet's due time; what was put goes meanwhile. */
 static int idle(struct attached *a, uint64_t now)
 {
-	if (a->n_under_way > 0)
-		return take_reply(a);
-	if (a->pace.due > now + 100000) {
-		uint64_t ns = NPF_MIN(a->pace.due - now - 50000, NPF_NS_PER_MS * 50);
+	uint64_t left_ns = a->pace.due > now ? a->pace.due - now : 0;
 
-		usleep((useconds_t)(ns / 1000));
-	}
+	npf_tx_flush(a->tx);
+	if (a->n_put > a->res->port[0].tx_packets)
+		return wait_lane(a, 0, (int)NPF_MIN(left_ns / NPF_NS_PER_MS, (uint64_t)CHECK_MS));
+	if (left_ns > 100000)
+		usleep((useconds_t)(NPF_MIN(left_ns - 50000, NPF_NS_PER_MS * 50) / 1000));
 	return 0;
+}
+
+/* Return: 0: all of it is settled; -errno with a text. */
+static int finish(struct attached *a)
+{
+	int rc = 0;
+
+	while (rc == 0 && !is_stopped() && a->res->port[0].tx_packets < a->n_put)
+		rc = wait_lane(a, 0, CHECK_MS);
+	if (rc == 0 && is_stopped()) {
+		/* Only what was shown can be taken back. */
+		npf_tx_flush(a->tx);
+		npf_tx_cut(a->tx);
+		rc = wait_lane(a, 0, STOP_MS);
+	}
+	return rc;
 }
 
 static int send_all(struct attached *a)
 {
 	int rc = 0;
 
-	while (rc == 0 && !atomic_load_explicit(&stop_asked, memory_order_relaxed)) {
+	while (rc == 0 && !is_stopped()) {
 		uint64_t now;
 
 		if (a->head == a->n_made)
@@ -289,19 +297,17 @@ static int send_all(struct attached *a)
 			record(a, now);
 			npf_txgen_pace_step(&a->pace, a->len[a->head], now);
 		}
-		rc = offer(a, a->head++);
+		rc = put(a, a->head);
 	}
-	while (rc == 0 && a->n_under_way > 0)
-		rc = take_reply(a);
-	return rc;
+	return rc == 0 ? finish(a) : rc;
 }
 
 static void detach(struct attached *a)
 {
-	npf_close(a->fd);
+	npf_client_close(a->client);
 	npf_txgen_source_free(a->source);
 	free(a->room);
-	free(a->reply);
+	free(a->lens);
 	free(a->off);
 	free(a->late);
 }
@@ -309,16 +315,15 @@ static void detach(struct attached *a)
 int npf_txgen_attach(const char *socket, const char *port, const struct npf_txgen_run_conf *run,
 	struct npf_txgen_result *res, struct npf_error *err)
 {
-	struct attached a = {.fd = -1, .res = res, .err = err};
+	struct attached a = {.res = res, .err = err};
 	int rc;
 
 	*res = (struct npf_txgen_result){.n_ports = 1};
-	err->text[0] = '\0';
 	if (run->check || run->mode != NPF_TXGEN_TXONLY)
 		return npf_error_set(err, -EINVAL,
 			"through a daemon packets can only be sent: capture them with npf-run "
 			"tcpdump");
-	rc = open_port(&a, npf_wire_socket_path(socket), port);
+	rc = open_port(&a, socket, port);
 	if (rc == 0)
 		rc = make_source(&a, run);
 	if (rc == 0)
@@ -327,18 +332,17 @@ int npf_txgen_attach(const char *socket, const char *port, const struct npf_txge
 		detach(&a);
 		return rc;
 	}
-	snprintf(res->port[0].name, sizeof(res->port[0].name), "%s", a.port.name);
-	err->text[0] = '\0'; /* from here on the first text counts */
+	snprintf(res->port[0].name, sizeof(res->port[0].name), "%s", a.port->name);
 	rc = send_all(&a);
 	res->seconds = (double)(npf_clock_monotonic() - a.t0) / 1e9;
 	res->sent = res->port[0].tx_packets;
-	if (a.left < UINT64_MAX / 2)
-		res->planned = a.left + (a.n_made - a.head) + res->sent + res->port[0].tx_drop;
+	if (a.limit < UINT64_MAX / 2)
+		res->planned = a.limit;
 	res->generated = true;
 	res->paced = a.paced;
 	npf_txgen_times_from(&res->pacing, a.off, 1e9);
 	npf_txgen_times_from(&res->late, a.late, 1e9);
-	res->stopped = atomic_load_explicit(&stop_asked, memory_order_relaxed);
+	res->stopped = is_stopped();
 	detach(&a);
 	return rc;
 }
