@@ -92,7 +92,8 @@ static uint64_t cost(const struct adapt_trial *t, uint32_t form)
 	return sum / (ADAPT_PARTS / 2);
 }
 
-uint32_t adapt_verdict(const struct adapt_trial *t)
+/* The form that the trial found to be the better one. The other has to win by a sixteenth. */
+static uint32_t verdict(const struct adapt_trial *t)
 {
 	const uint32_t other = t->now ^ 1;
 
@@ -107,7 +108,7 @@ static void put_off(struct adapt *a, uint32_t length, uint32_t bursts)
 
 void adapt_settle(struct adapt *a, const struct adapt_trial *t)
 {
-	const uint32_t winner = adapt_verdict(t);
+	const uint32_t winner = verdict(t);
 	const bool is_first = winner != t->now && get(&a->won) == 0;
 
 	set(&a->won, is_first);

@@ -58,9 +58,6 @@ uint32_t adapt_form(const struct adapt_trial *t);
 /* A burst of n packets was run by that form and took so many cycles. Return: was it the last? */
 bool adapt_note(struct adapt_trial *t, uint64_t cycles, uint32_t n);
 
-/* The form that the trial found to be the better one. The other has to win by a sixteenth. */
-uint32_t adapt_verdict(const struct adapt_trial *t);
-
 /* The trial is over, and the next one is put off: for long, or, when the other form has won for the
  * first time, for a short while. The form that wins twice in a row is the one in use from then on.
  */

@@ -135,11 +135,6 @@ int npf_trace_linktype(const struct npf_trace *t)
 	return pcap_datalink(t->pcap);
 }
 
-const char *npf_trace_linktype_text(int linktype)
-{
-	return pcap_datalink_val_to_description_or_dlt(linktype);
-}
-
 int npf_trace_dup(const struct npf_trace *t)
 {
 	int fd = fcntl(fileno(t->file), F_DUPFD_CLOEXEC, 0);

@@ -29,9 +29,8 @@ struct npf_trace_packet {
 int npf_trace_open(const char *path, int spare, struct npf_trace **tp, char *err);
 struct npf_trace *npf_trace_close(struct npf_trace *t); /* NULL is fine; returns NULL */
 
-/* DLT_* of libpcap, and what libpcap calls it, for people. */
+/* DLT_* of libpcap. */
 int npf_trace_linktype(const struct npf_trace *t);
-const char *npf_trace_linktype_text(int linktype);
 
 /* A new descriptor of the file. Return: that or -errno. */
 int npf_trace_dup(const struct npf_trace *t);

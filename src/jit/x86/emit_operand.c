@@ -5,7 +5,7 @@
  */
 #include "jit/x86/emit_priv.h"
 
-const uint8_t emit_regs[EMIT_N_REGS] = {RDX, R9, R10, R11, RBX, RBP, R12};
+static const uint8_t regs[EMIT_N_REGS] = {RDX, R9, R10, R11, RBX, RBP, R12};
 
 bool emit_in_reg(const struct emit *e, uint32_t step)
 {
@@ -14,7 +14,7 @@ bool emit_in_reg(const struct emit *e, uint32_t step)
 
 enum x86_gpr emit_reg(const struct emit *e, uint32_t step)
 {
-	return emit_regs[e->s.steps[step].loc];
+	return regs[e->s.steps[step].loc];
 }
 
 struct x86_mem emit_word(const struct emit *e, uint32_t step)

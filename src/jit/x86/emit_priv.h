@@ -30,8 +30,6 @@
 #define FRAME_SLOTS 16
 #define FRAME_WORDS (FRAME_SLOTS + 4 * IR_N_SLOTS)
 
-extern const uint8_t emit_regs[EMIT_N_REGS];
-
 struct emit_table {
 	struct lookup lookup;
 	uint32_t slots, mults; /* labels */

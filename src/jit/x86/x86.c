@@ -383,11 +383,6 @@ void x86_cmov(struct x86 *x, enum x86_cc cc, enum x86_gpr dst, enum x86_gpr src)
 	rm(x, TWO | 0x40 | cc, dst, src);
 }
 
-void x86_prefetch(struct x86 *x, struct x86_mem m)
-{
-	mem(x, TWO | 0x18, 1, m);
-}
-
 void x86_push(struct x86 *x, enum x86_gpr r)
 {
 	head(x, 0x50 | (r & 7), 0, 0, r, false);

@@ -142,7 +142,6 @@ void x86_lea64(struct x86 *x, enum x86_gpr dst, struct x86_mem m);
 void x86_lea_label(struct x86 *x, enum x86_gpr dst, uint32_t label);
 void x86_setcc(struct x86 *x, enum x86_cc cc, enum x86_gpr r);
 void x86_cmov(struct x86 *x, enum x86_cc cc, enum x86_gpr dst, enum x86_gpr src);
-void x86_prefetch(struct x86 *x, struct x86_mem m); /* into all levels */
 
 void x86_jmp(struct x86 *x, uint32_t label);
 void x86_jcc(struct x86 *x, enum x86_cc cc, uint32_t label);

@@ -251,8 +251,6 @@ static void try_memory(struct x86 *x, enum x86_gpr a, struct x86_mem m)
 	expect(x, "cmp %s, dword ptr %s", r32[a], t);
 	x86_alu64_mem(x, ALU_AND, a, m);
 	expect(x, "and %s, qword ptr %s", r64[a], t);
-	x86_prefetch(x, m);
-	expect(x, "prefetcht0 byte ptr %s", t);
 	x86_store_imm32(x, m, 0x40000);
 	expect(x, "mov dword ptr %s, 0x40000", t);
 	x86_cmp8_imm(x, m, 200);
