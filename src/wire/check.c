@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * check.c - the daemon's first look at a request: can its body be read as what it claims to be?
+ * check.c - the shape of a request: can its body be read as the structure of its type?
  *
- * Each type has a row: the length of the fixed part and a function for what that holds. After
- * npf_wire_check_request() said 0, casting the body to its structure and reading it, with
- * the tail that its counts promise, is safe. It keeps no state and reads only the message.
+ * Each type has a row: the length of its fixed part and a function that checks the fields. After
+ * npf_wire_check_request() has returned 0 it is safe to cast the body to its structure, and to read
+ * the tail as long as its counts say. The check keeps no state and reads only the message.
  */
 #include "wire/wire.h"
 

@@ -2,9 +2,9 @@
 /*
  * wire.c - messages on the control socket: framing, descriptors, one call at a time.
  *
- * A message is one SOCK_SEQPACKET packet, so it arrives whole or not at all. Nothing here looks
- * into bodies: check.c does that for the daemon, npf_wire_do() checks a reply's length
- * for the client.
+ * A message is one SOCK_SEQPACKET packet, so it arrives whole or not at all. Bodies are not read
+ * here: check.c checks those of requests for the daemon, npf_wire_do() the length of a reply for
+ * the client.
  */
 #include "wire/wire.h"
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * wire.h - the door of the control protocol: the one definition of what a client and the daemon
- * say.
+ * wire.h - the door of the control protocol: requests of a client, replies of the daemon.
  *
- * A Unix socket of type SOCK_SEQPACKET; one message per packet, host byte order (both ends are on
- * one machine). A connection carries at most one session (one opened handle); closing it ends the
- * session. Every request gets exactly one reply, in order: the same type with
- * NPF_WIRE_REPLY, and either the reply's body or struct npf_wire_error. The daemon says
- * nothing unasked: what happens to a session meanwhile is told through its ring.
+ * The socket is a Unix socket of type SOCK_SEQPACKET; a packet is one message, in host byte order,
+ * since both ends are on one machine. A connection has at most one session (one opened handle);
+ * closing the connection ends the session. Every request gets exactly one reply, in order: the
+ * same type with NPF_WIRE_REPLY, and either the reply's body or struct npf_wire_error. The daemon
+ * sends nothing else: what happens to a session between requests shows in its ring.
  *
  * Every structure has explicit padding, which is sent as zero; strings are NUL-terminated within
  * their field.
@@ -31,10 +30,10 @@
 #define NPF_WIRE_NAMELEN    64
 #define NPF_WIRE_TEXTLEN    256
 #define NPF_WIRE_SOCKET     "/run/npf/npf.sock" /* unless NPF_SOCKET says otherwise */
-#define NPF_WIRE_TIMEOUT_MS 2000 /* a daemon that does not answer for so long counts as hung */
+#define NPF_WIRE_TIMEOUT_MS 2000 /* a daemon that sends no reply for so long counts as hung */
 
-/* Bytes of a frame that a port can send: a whole Ethernet header at least, and at most one more
- * than its MTU's; each of up to two VLAN tags that the frame really bears may come on top. */
+/* Bytes of a frame that a port can send: an Ethernet header at least, and at most that and the
+ * MTU; each VLAN tag that the frame has, up to two, may be added to that. */
 #define NPF_WIRE_FRAME_MIN      14u
 #define NPF_WIRE_FRAME_MAX(mtu) ((uint32_t)(mtu) + 14u)
 #define NPF_WIRE_TAG_LEN        4u
@@ -61,6 +60,56 @@ enum npf_wire_type {
 	NPF_WIRE_READ,         /* no body -> no body; of a session that was opened with LOOK */
 	NPF_WIRE_N_TYPES,
 };
+
+/*
+ * What a request fails with: the status of its reply, beside a text.
+ *
+ *   any           -EPROTO: malformed, or another request before HELLO; -EPROTONOSUPPORT: another
+ *                 version of the protocol; the daemon hangs up after both
+ *                 -EPROTO: needs a session, and none is open on this connection
+ *                 -ENODEV: needs the session's port, which was removed or whose interface was
+ *                 deleted (all requests of a session but STATS, SEND and DUMP_STATUS)
+ *                 -ENOMEM: the daemon is out of memory
+ *   HELLO         -EDQUOT: too many connections, of this user or of all; the daemon hangs up
+ *   OPEN          -EBUSY: this connection has a session; -ENODEV: no such port, or its interface
+ *                 has disappeared; -EACCES: this user may not use it; -ENETDOWN: its interface is
+ *                 down; FILTER, MEMORY, START
+ *   SET_FILTER    FILTER; the old filter stays in force
+ *   SET_BUFFER    -EINVAL: a session without a buffer; -EBUSY: it monitors; MEMORY, START
+ *   SET_MODE      -EINVAL: a session that only sends; FILTER, MEMORY, START
+ *   SEND          -ENODEV: the port was removed; -EPERM: the port may not send; -EOPNOTSUPP: it is
+ *                 not Ethernet; -EMSGSIZE: too short or too long a frame for it; -ENETDOWN: its
+ *                 link is down, or it does not run; -ENOBUFS: its transmit queue is full; -EIO:
+ *                 its driver lost the frame; START
+ *   SEND_LANE     -EPERM, -EOPNOTSUPP: as SEND; -EBUSY: the session has a lane; MEMORY, START
+ *   QUERY         -EINVAL: no such report
+ *   DUMP          -EINVAL: no file or two, a bad pattern, settings that exclude each other, no
+ *                 session to dump; -EPERM: files by name are for root and the daemon's own user;
+ *                 -EACCES: this user may not use the port; -ENODEV: no such port; -EBUSY: the
+ *                 session has a dump; -EEXIST: another dump has that name or files of such names,
+ *                 or something that is no regular file has the name; -ENAMETOOLONG, -ENOENT,
+ *                 -EACCES, ...: of the files' directory; FILTER, MEMORY, START
+ *   DUMP_CONTROL  -ENOENT: no such dump; -EPERM: another user's; -EINVAL: a trigger for a dump that
+ *                 is not retrospective or not running; -EBUSY: the last trigger's file is still
+ *                 being written; -EMFILE
+ *   DUMP_STATUS   -ENOENT: this session has no dump
+ *   PORT_ADD      -EPERM: for root and the daemon's own user only; -EINVAL: what the configuration
+ *                 would not accept either; -E2BIG: more than 64 rules; -ENOSPC: as many ports as
+ *                 can be; -EEXIST: a port has that name; -EBUSY: a port has that device; or what
+ *                 opening the device failed with
+ *   PORT_DEL      -EPERM: as PORT_ADD; -ENODEV: no such port
+ *   FILE          -EBUSY: a file is awaited already; -EMFILE; and in npf_wire_file_reply -EINVAL:
+ *                 no file came, or one that a dump cannot be written to
+ *   READ          START
+ *
+ *   FILTER        -EINVAL: not a valid program; -E2BIG: longer than npf.limits.filter
+ *   MEMORY        -E2BIG: a buffer larger than npf.limits.buffer; -EDQUOT: this user would hold
+ *                 more sessions, dumps or memory than npf.limits; -EMFILE, -ENFILE: the daemon is
+ *                 out of descriptors
+ *   START         what starting the port's device failed with
+ *
+ * PORTS, SET_PARAMS and STATS fail as any request may.
+ */
 
 struct npf_wire_hdr {
 	uint32_t magic;
@@ -90,7 +139,7 @@ struct npf_wire_hello_reply {
 #define NPF_WIRE_PORT_SEND    0x04u /* this client may send on it */
 #define NPF_WIRE_PORT_CAPTURE 0x08u /* this client may capture from it */
 #define NPF_WIRE_PORT_SHADOW  0x10u /* a kernel TAP of the same name exists */
-#define NPF_WIRE_PORT_ATTENDS 0x20u /* waits for who reads: LOOK and READ make a difference */
+#define NPF_WIRE_PORT_ATTENDS 0x20u /* waits for readers: LOOK and READ make a difference */
 
 struct npf_wire_port {
 	char name[NPF_WIRE_NAMELEN];
@@ -140,7 +189,7 @@ static inline bool npf_wire_can_send(uint32_t mtu, const void *frame, uint32_t l
 #define NPF_WIRE_OPEN_SEND_ONLY 0x10u /* no capture: no buffer is made, no descriptors follow */
 #define NPF_WIRE_OPEN_IDLE      0x20u /* nothing is captured and no buffer made before SET_MODE */
 #define NPF_WIRE_OPEN_LOOK                                                                         \
-	0x40u /* it reads from READ on: until then no port runs or waits for it */
+	0x40u /* reads only from READ on: until then the port neither runs nor waits for it */
 #define NPF_WIRE_OPEN_FLAGS 0x7fu
 
 enum npf_wire_direction {
@@ -182,9 +231,10 @@ struct npf_wire_filter {
 	/* struct npf_bpf_insn insns[n_insns] */
 };
 
-/* The daemon runs this program only as far as it can without its backward jumps and the like, and
- * the reader has to run it on what comes: on whole packets, which no snap length has cut. Monitors
- * and dumps are not concerned. Of a program given with OPEN the same holds. */
+/* The daemon runs this program only as far as that takes no backward jumps and the like. The reader
+ * has to run all of it on each packet that comes; these packets are whole: the snap length has
+ * not cut them. A program given with OPEN is treated alike. Monitors and dumps run all of it
+ * themselves. */
 #define NPF_WIRE_FILTER_READER 0x01u
 
 struct npf_wire_filter_reply {
@@ -205,8 +255,8 @@ struct npf_wire_buffer_reply {
 };
 
 /*
- * What a session's ring brings. Each change of mode replaces the ring, as SET_BUFFER does: the old
- * one is closed after its last record.
+ * What the records of a session's ring are. Each change of mode replaces the ring, as SET_BUFFER
+ * does: the old ring is closed after its last record.
  */
 enum npf_wire_mode {
 	NPF_WIRE_CAPTURE, /* packets: the mode of a session just opened */
@@ -234,8 +284,8 @@ struct npf_wire_row {
 	uint32_t reserved;
 };
 
-/* The data of a record in MONITOR mode; its time stamp is the end of the interval. Of the first
- * row, as NPF counted: each packet with at least 60 bytes, and 12 more. */
+/* The data of a record in MONITOR mode: counts of the first row, as NPF counted: a packet has at
+ * least 60 bytes, and 12 are added to each. The record's time stamp is the end of the interval. */
 struct npf_wire_counters {
 	int64_t packets;
 	int64_t bytes;
@@ -260,8 +310,8 @@ struct npf_wire_tally {
 struct npf_wire_interval {
 	uint64_t number;   /* 0 is the first since SET_MODE */
 	uint64_t start_ns; /* CLOCK_REALTIME; the record's time stamp is the end */
-	uint32_t covers;   /* intervals that it tells of: more than 1 when the reader was too slow
-			      for them; number and start are the first one's */
+	uint32_t covers;   /* intervals that this record sums up; more than 1: the reader was too
+			      slow for single ones; number and start are those of the first */
 	uint32_t n_rows;
 	struct npf_wire_tally rows[];
 };
@@ -279,7 +329,7 @@ struct npf_wire_stats {
 	uint64_t port_errors;      /* the port's ierrors */
 	uint64_t sent;             /* packets that this session sent */
 	uint64_t send_failed;      /* packets that this session could not send */
-	uint64_t screened; /* rejected for a filter that the reader runs, besides what it rejects */
+	uint64_t screened;         /* rejected by the daemon for a filter that the reader runs */
 };
 
 struct npf_wire_send {
@@ -293,7 +343,7 @@ struct npf_wire_send_reply {
 };
 
 /* DUMP flags */
-#define NPF_WIRE_DUMP_SESSION 0x01u /* what this session accepts; it gets no packets any more */
+#define NPF_WIRE_DUMP_SESSION 0x01u /* what this session accepts goes to the dump instead */
 #define NPF_WIRE_DUMP_ZSTD    0x02u
 #define NPF_WIRE_DUMP_FLAGS   0x03u
 
@@ -305,10 +355,10 @@ enum npf_wire_dump_format {
 };
 
 /*
- * FILE: the client wants to hand over a file that it has opened, for the DUMP that comes next. The
- * control socket takes no descriptors, since closing somebody's descriptor may block for ever. So
- * the reply brings a socket of its own: over it the client sends the descriptor, beside one byte,
- * within NPF_WIRE_TIMEOUT_MS, and hears npf_wire_file_reply. Nobody waits for that but the client.
+ * FILE: the client hands over a file that it has opened, for the DUMP that follows. The control
+ * socket takes no descriptors, since closing a client's descriptor may block for ever. So the reply
+ * brings a socket for this file alone. Over it the client sends the descriptor beside one byte,
+ * within NPF_WIRE_TIMEOUT_MS, and receives npf_wire_file_reply. Only this client waits for that.
  */
 struct npf_wire_file_reply {
 	int32_t status; /* 0, or -errno and a text */
@@ -318,8 +368,8 @@ struct npf_wire_file_reply {
 
 /*
  * A dump to disk. Either the client opens the file and hands it over (FILE): a regular file on a
- * local file system, open for writing, emptied here. Or the daemon makes the files: then only root
- * and the daemon's own user may ask.
+ * local file system, open for writing; the daemon empties it. Or the daemon makes the files: only
+ * root and the daemon's own user may request that.
  */
 struct npf_wire_dump {
 	char name[NPF_WIRE_NAMELEN]; /* for people; "": the daemon makes one up */
@@ -336,8 +386,8 @@ struct npf_wire_dump {
 	uint64_t keep;         /* finished files that stay */
 	uint64_t keep_size;    /* bytes of these */
 	uint64_t buffer;       /* bytes between tap and disk; 0 = the daemon's default */
-	uint64_t retro_size;   /* retrospective: bytes to remember; 0 = it is not */
-	uint64_t retro_ns;     /* ... and how long; 0 = as much as fits */
+	uint64_t retro_size;   /* retrospective: bytes to keep in memory; 0 = not retrospective */
+	uint64_t retro_ns;     /* ... and for how long; 0 = as long as they fit */
 	uint32_t format;       /* enum npf_wire_dump_format */
 	uint32_t snaplen;      /* with SESSION: 0, the session's; else 0 = all */
 	uint32_t mode;         /* of the files made; 0 = 0640 */
@@ -355,13 +405,13 @@ struct npf_wire_dump_reply {
 
 enum npf_wire_dump_op {
 	NPF_WIRE_DUMP_STOP,
-	NPF_WIRE_DUMP_TRIGGER, /* a retrospective one: write out what is remembered */
+	NPF_WIRE_DUMP_TRIGGER, /* of a retrospective dump: write out what memory holds */
 	NPF_WIRE_DUMP_N_OPS,
 };
 
 struct npf_wire_dump_control {
 	char name[NPF_WIRE_NAMELEN]; /* "": the session's */
-	uint64_t after_ns;           /* TRIGGER: and what comes in the time after it */
+	uint64_t after_ns;           /* TRIGGER: and what comes within this time after it */
 	uint32_t op;                 /* enum npf_wire_dump_op */
 	uint32_t reserved;
 };
@@ -378,7 +428,7 @@ struct npf_wire_dump_status {
 
 /* Shared memory through which the session sends. A session has at most one. */
 struct npf_wire_send_lane {
-	uint64_t size; /* bytes; 0 = the default; the reply says what it became */
+	uint64_t size; /* bytes; 0 = the default; in the reply the size made */
 };
 
 /* PORT_ADD flags */
@@ -401,8 +451,8 @@ struct npf_wire_port_add {
 	uint32_t mtu;                  /* 0 = the device's */
 };
 
-/* The port to remove. Its sessions see the end after all that was committed, and answer to STATS
- * still. Root and the daemon's own user only. */
+/* The port to remove. Its sessions' rings end after the last record committed; STATS can still be
+ * requested of them. Root and the daemon's own user only. */
 struct npf_wire_port_name {
 	char name[NPF_WIRE_NAMELEN];
 };
@@ -430,7 +480,7 @@ struct npf_wire_msg {
 	unsigned int n_fds;
 };
 
-/* What to tell a user whose program has no descriptors left; after a text that says for what. */
+/* Text for a user whose program has no descriptors left. */
 #define NPF_WIRE_OUT_OF_FDS                                                                        \
 	"this program is out of file descriptors: raise its limit (ulimit -n), or close some"
 
@@ -467,7 +517,7 @@ void npf_wire_msg_close(struct npf_wire_msg *msg);
  * npf_wire_check_request - the daemon's side of trust: is this a request whose body can be read?
  *
  * Lengths agree with type and counts, strings end, reserved fields and unknown flags are zero.
- * Says nothing of meaning (does the port exist? is the filter valid?).
+ * What they mean is not checked: whether the port exists, whether the filter is valid.
  *
  * Return: 0, or -EPROTO (-EPROTONOSUPPORT for another version) with a text for the reply in *err.
  */
@@ -491,13 +541,13 @@ struct npf_wire_call {
 	size_t reply_min;     /* least that a good reply has; less is -EPROTO */
 	int *fds;             /* where the reply's descriptors go: the caller's to close */
 	unsigned int n_fds;   /* most that fit there (in), received (out); excess ones are closed */
-	unsigned int min_fds; /* least that a good reply has: when there is no room for so many,
-				 nothing is asked, so that nothing changes */
+	unsigned int min_fds; /* least that a good reply has: without room for so many descriptors
+				 the request is not sent, so that nothing changes */
 	int timeout_ms;       /* for the reply; 0 = NPF_WIRE_TIMEOUT_MS */
 	struct npf_wire_error err; /* filled whenever the call fails */
 };
 
-/* What most calls begin with: a structure that is sent, and one that must come back. */
+/* What most calls have: a structure that is sent, and one that a good reply has. */
 #define NPF_WIRE_ASKS(t, req) .type = (t), .body = &(req), .body_len = sizeof(req)
 #define NPF_WIRE_GETS(rep)    .reply = &(rep), .reply_len = sizeof(rep), .reply_min = sizeof(rep)
 
@@ -514,7 +564,7 @@ int npf_wire_do(int fd, struct npf_wire_call *call);
 int npf_wire_hand_over(int sock, int fd, struct npf_wire_error *err);
 
 /*
- * npf_wire_open_daemon - connect and say hello.
+ * npf_wire_open_daemon - connect and send HELLO.
  * @program: name of this program, or NULL
  * Return: the descriptor, or -errno with err filled: a text that says what to do.
  */
