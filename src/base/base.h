@@ -3,9 +3,9 @@
  * base.h - what every room uses: sizes, alignment, cleanup, the error contract.
  *
  * Error contract: inside the project a function returns 0 (or a documented count) on success
- * and -errno on failure, or NULL where it returns a pointer. Negative values that a function does
- * not know are passed on unchanged. Text for people is made where the decision is made: in
- * the daemon's log, in a wire reply, in a pcap error buffer.
+ * and -errno on failure, or NULL where it returns a pointer. A caller passes negative values that
+ * it does not know on unchanged. Text for people is made where the decision is made: in the
+ * daemon's log, in a wire reply, in a pcap error buffer.
  */
 #ifndef NPF_BASE_BASE_H
 #define NPF_BASE_BASE_H

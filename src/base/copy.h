@@ -2,13 +2,12 @@
 /*
  * copy.h - packet data into a ring.
  *
- * The lane's lcore writes a record once and does not look at it again; the reader is another core.
- * Above a threshold (tests/bench/ring measures it) stores go past the caches: no line is read just
- * to be overwritten, and the lcore's cache keeps what the next packet needs.
+ * The lane's lcore writes a record once and never reads it; the reader runs on another core. So
+ * copies above a threshold (tests/bench/ring measures it) use stores that bypass the caches: no
+ * line is read only to be overwritten, and the lcore's cache keeps what the next packet needs.
  *
- * Such stores are not ordered by the release store that publishes them: npf_copy_fence() must
- * come in between. Nothing is read beyond the source's n bytes nor written beyond the
- * destination's.
+ * A release store does not order such stores before itself: npf_copy_fence() must come in between.
+ * A copy reads no byte beyond the source's n bytes, and writes none beyond the destination's.
  */
 #ifndef NPF_BASE_COPY_H
 #define NPF_BASE_COPY_H
@@ -50,7 +49,7 @@ static inline void npf_copy_16(uint8_t *dst, const uint8_t *src, size_t n)
 	}
 }
 
-/* n <= NPF_COPY_CACHED_MAX, or somewhat more. */
+/* For n up to about NPF_COPY_CACHED_MAX. */
 static inline void npf_copy_cached(uint8_t *dst, const uint8_t *src, size_t n)
 {
 	size_t at = 0;
@@ -81,7 +80,7 @@ static inline void npf_copy_lines_sse2(uint8_t *dst, const uint8_t *src, size_t 
 	}
 }
 
-/* A tenth to a fifth faster for packets of some hundred bytes; still wider stores gain nothing. */
+/* 10 to 20 % faster for packets of some hundred bytes; wider stores gain nothing more. */
 __attribute__((target("avx2"))) static inline void npf_copy_lines_avx2(
 	uint8_t *dst, const uint8_t *src, size_t n_lines)
 {
@@ -94,8 +93,8 @@ __attribute__((target("avx2"))) static inline void npf_copy_lines_avx2(
 	}
 }
 
-/* Whole lines past the caches, what is left at either end through them: half a line written past
- * the caches costs as much as two. n > NPF_COPY_CACHED_MAX. */
+/* Whole lines bypass the caches, the rest at either end does not: a part of a line costs as much to
+ * write past the caches as two lines. n > NPF_COPY_CACHED_MAX. */
 static inline void npf_copy_streamed(uint8_t *dst, const uint8_t *src, size_t n)
 {
 	size_t lead = -(uintptr_t)dst & (NPF_CACHELINE - 1);
@@ -109,8 +108,7 @@ static inline void npf_copy_streamed(uint8_t *dst, const uint8_t *src, size_t n)
 	npf_copy_cached(dst + lead + lines, src + lead + lines, n - lead - lines);
 }
 
-/* Orders streamed stores before every later store, and ordinary stores before later streamed
- * ones. */
+/* Order streamed stores before all later stores, and ordinary stores before later streamed ones. */
 static inline void npf_copy_fence(void)
 {
 	_mm_sfence();

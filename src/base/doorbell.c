@@ -2,9 +2,9 @@
 /*
  * doorbell.c - a wake-up whose ringing end no client can change.
  *
- * A ring that took long on the clock may only have been interrupted: the woken reader often takes
- * the ringer's CPU. So the clock, which is cheap to look at, raises a suspicion, and the next ring
- * is measured in CPU time of this thread.
+ * A ring that took long by the clock may only have been interrupted: the woken reader often takes
+ * the ringing thread's CPU. So a long time by the clock, which is cheap to read, only makes the
+ * next ring be measured in CPU time of this thread.
  */
 #include "base/doorbell.h"
 
@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 
 #define EXPENSIVE_NS (50 * NPF_NS_PER_US)
-#define KEPT_NS      (5 * NPF_NS_PER_MS) /* of the past that may still be used */
-#define SHARE        2u                  /* a ring uses the budget of so many times what it took */
-#define SHARE_COSTLY 100u                /* ... and if it is expensive */
+#define KEPT_NS      (5 * NPF_NS_PER_MS) /* budget that was not used is kept this long */
+#define SHARE        2u   /* a ring is charged this many times the time that it took */
+#define SHARE_COSTLY 100u /* ... if it is expensive */
 
 int npf_doorbell_init(struct npf_doorbell *b, struct npf_doorbell_budget *budget)
 {
@@ -42,12 +42,12 @@ void npf_doorbell_fini(struct npf_doorbell *b)
 
 static void push(const struct npf_doorbell *b)
 {
-	/* EAGAIN: full, so it is readable. EPIPE: nobody waits any more. */
+	/* EAGAIN: full, so it is readable. EPIPE: the other end is closed. */
 	if (send(b->ring_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return;
 }
 
-/* What a ring uses of the budget, in ns. */
+/* What a ring is charged, ns. */
 static uint64_t push_and_price(const struct npf_doorbell *b, uint64_t now_ns)
 {
 	struct npf_doorbell_budget *budget = b->budget;
@@ -77,7 +77,7 @@ uint64_t npf_doorbell_ring(struct npf_doorbell *b)
 
 	if (NPF_UNLIKELY(used > now + KEPT_NS))
 		return used - now - KEPT_NS;
-	/* Relaxed, and no exchange: of two that ring at once one may ring for nothing. */
+	/* Relaxed, and no exchange: of two threads that ring at once one may ring needlessly. */
 	atomic_store_explicit(&b->budget->used_until_ns,
 		NPF_MAX(used, now) + push_and_price(b, now), memory_order_relaxed);
 	return 0;

@@ -2,22 +2,22 @@
 /*
  * doorbell.h - one side wakes another that it does not trust.
  *
- * A doorbell is a pair of connected stream sockets: one end to ring, one end to wait on, each an
- * open file description of its own. An eventfd has one for both sides: a client that clears its
- * O_NONBLOCK and fills its counter makes the daemon's next write() block for ever.
+ * A doorbell is a pair of connected stream sockets: one end to ring, one end to wait on. Each end
+ * is an open file description of its own. An eventfd is one description for both sides: a client
+ * that clears its O_NONBLOCK and fills its counter makes the daemon's next write() block for ever.
  *
- * The end to wait on goes to the client, who may do with it what it likes: fill it, close it, shut
- * it down, pass it on, never read it, change its flags. Ringing sends one byte and never waits:
- * - a few bytes fill the socket, so a bell that nobody answers holds less than 8 KiB;
- * - the ringing end takes nothing in (SHUT_RD): what the client sends fails with EPIPE, its
- *   descriptors (SCM_RIGHTS) with it;
- * - a stream runs no socket filter of the receiver in the sender's call, as a packet socket does;
- * - the sender takes none of the locks that a reader holds while it copies, as a pipe's does.
+ * The client gets the end to wait on, and may do anything with it: fill it, close it, shut it down,
+ * pass it on, never read it, change its flags. Ringing sends one byte and never waits:
+ * - a few bytes fill the socket, so a doorbell whose bytes are not read holds less than 8 KiB;
+ * - the ringing end receives nothing (SHUT_RD): what the client sends fails with EPIPE, together
+ *   with its descriptors (SCM_RIGHTS);
+ * - a send on a stream does not run the receiver's socket filter, as one on a packet socket does;
+ * - the sender takes no lock that a reader holds while it copies, as a pipe's writer does.
  *
- * What a client can do is ask for many rings, and make each expensive: the call walks the list of
- * those who wait on the other end, a hundred thousand epoll watches if it likes. So there is a
- * budget, one for all doorbells of a user: ringing them takes half of a CPU's time at most, and
- * where single rings take more than 50 us, a hundredth. What was not used is kept for 5 ms.
+ * A client can cause many rings, and make each expensive: the call walks the list of those that
+ * wait on the other end, which may be a hundred thousand epoll watches. So all doorbells of a user
+ * share a budget: ringing them takes at most half of a CPU's time, and a hundredth where single
+ * rings take more than 50 us. Budget that was not used is kept for 5 ms.
  */
 #ifndef NPF_BASE_DOORBELL_H
 #define NPF_BASE_DOORBELL_H
@@ -28,9 +28,8 @@
 
 /* A zeroed one is ready. Lifetime: longer than that of the doorbells that use it. */
 struct npf_doorbell_budget {
-	_Atomic uint64_t
-		used_until_ns; /* CLOCK_MONOTONIC; what the rings so far took is paid then */
-	_Atomic bool suspect;  /* the last ring took long: measure the next one */
+	_Atomic uint64_t used_until_ns; /* CLOCK_MONOTONIC; the rings so far are paid for then */
+	_Atomic bool suspect;           /* the last ring took long: measure the next one */
 };
 
 struct npf_doorbell {
@@ -50,19 +49,19 @@ struct npf_doorbell {
  */
 int npf_doorbell_init(struct npf_doorbell *b, struct npf_doorbell_budget *budget);
 
-/* Closes the ends; who still waits sees that: readable, from now on. */
+/* Close the ends. An end to wait on that was passed on is readable from now on. */
 void npf_doorbell_fini(struct npf_doorbell *b);
 
 /*
- * npf_doorbell_ring - make the other end readable; nothing if it is already, or closed.
+ * npf_doorbell_ring - make the other end readable; no effect if it is readable or closed.
  *
  * Context: any thread; one system call, which does not wait.
- * Return:  0; else the user's budget does not allow it now: so many nanoseconds later it does.
+ * Return:  0; else nothing was done: nanoseconds until the user's budget allows it.
  */
 uint64_t npf_doorbell_ring(struct npf_doorbell *b);
 
-/* Was it rung, and not drained since? Else, when it is readable, the other side has ended without
- * having rung. */
+/* Was it rung since it was last drained? A readable end that was not rung means that the other side
+ * has closed it. */
 bool npf_doorbell_is_rung(int wait_fd);
 
 /* Forget the rings so far. @wait_fd: the end to wait on; also an eventfd that does not block. */

@@ -23,5 +23,5 @@ void npf_log(enum npf_log_level level, const char *fmt, ...)
 		len = NPF_MIN(len + (size_t)n, sizeof(line) - 2);
 	line[len++] = '\n';
 	if (write(STDERR_FILENO, line, len) < 0)
-		return; /* nowhere left to say it */
+		return; /* there is no other place to report it */
 }

@@ -2,13 +2,12 @@
 /*
  * shared.h - atomic access to a plain word of memory that somebody else writes.
  *
- * The layouts of records in shared memory and of the kernel's rings declare plain words: most
- * accesses to them are ordered by another word and need not be atomic. Where one is, because the
- * other side may write the word meanwhile, these access it as the C11 atomic of its type. C11
- * leaves open whether that has the plain type's size and representation; on every ABI that we build
- * for it has, which the assertions hold to: same size, same alignment, and no lock, which would lie
- * beside the word and not be shared. The compiler may not assume types to tell words apart
- * (-fno-strict-aliasing).
+ * The layouts of records in shared memory and of the kernel's rings declare plain words, since most
+ * accesses to them are ordered by another word and need not be atomic. These functions are for the
+ * others: the word may change during the access. They access it as the C11 atomic of its type. C11
+ * does not promise that an atomic type has the size and representation of the plain one. Every ABI
+ * that we build for does; the assertions check size, alignment, and that there is no lock, which
+ * would lie beside the word and not be shared. -fno-strict-aliasing allows the access.
  */
 #ifndef NPF_BASE_SHARED_H
 #define NPF_BASE_SHARED_H

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * utf8.h - is it UTF-8? Texts from outside go into reports, which can hold nothing else.
+ * utf8.h - is a text UTF-8? Reports can hold nothing else, and have texts from outside in them.
  *
- * Well-formed as the Unicode standard's table 3-7 has it: no surrogates, nothing longer than need
- * be, nothing beyond U+10FFFF.
+ * Well-formed is what table 3-7 of the Unicode standard allows: no surrogates, no overlong form,
+ * nothing above U+10FFFF.
  */
 #ifndef NPF_BASE_UTF8_H
 #define NPF_BASE_UTF8_H
 
 #include "base/base.h"
 
-/* Bytes of the character that s begins with; 0: with none, or with the terminating zero. Does not
- * look behind that. */
+/* Bytes of the character at s; 0: there is none, or the terminating zero. Nothing behind that zero
+ * is read. */
 static inline unsigned int npf_utf8_len(const char *s)
 {
 	const unsigned char *c = (const unsigned char *)s;

@@ -2,10 +2,10 @@
 /*
  * ahead.c - the reading thread and its ring.
  *
- * One producer, one consumer; positions only grow. A record is contiguous: one that does not fit
- * before the ring's end begins at its start, and a mark stands in the room that is left. A producer
- * that finds the ring full sleeps for a moment and looks again, so that the consumer never has to
- * wake it.
+ * One producer, one consumer; positions only grow. A record is contiguous: where it does not fit
+ * before the ring's end it begins at the ring's start, and a mark fills the room before the end. A
+ * producer that finds the ring full sleeps for a moment and checks again, so the consumer never
+ * has to wake it.
  */
 #include "replay/ahead.h"
 
@@ -17,7 +17,7 @@
 #include <time.h>
 
 #define RING_SIZE  (4u << 20)
-#define BATCH      32 /* packets that are shown to the consumer at once */
+#define BATCH      32 /* packets that are published at once */
 #define NAP_MIN_NS 50000u
 #define NAP_STEPS  5 /* each twice as long as the one before: up to 1.6 ms */
 #define MARK       UINT32_MAX
@@ -39,10 +39,10 @@ struct npf_ahead {
 	_Atomic uint64_t too_long;
 	/* the reading thread writes */
 	_Atomic uint64_t head __attribute__((aligned(NPF_CACHELINE)));
-	uint64_t at; /* where it writes: what lies between head and here is not shown yet */
-	/* who takes writes */
+	uint64_t at; /* where it writes: records from head to here are not published yet */
+	/* the consumer writes */
 	_Atomic uint64_t tail __attribute__((aligned(NPF_CACHELINE)));
-	uint64_t seen, pos, before; /* head when last looked at; next record; the one before it */
+	uint64_t seen, pos, before; /* head when last loaded; next record; the one before it */
 } __attribute__((aligned(NPF_CACHELINE)));
 
 static struct record *record_at(const struct npf_ahead *a, uint64_t pos)
@@ -62,13 +62,13 @@ static bool is_stopped(const struct npf_ahead *a)
 	return atomic_load_explicit(&a->stop, memory_order_relaxed);
 }
 
-/* A1: release, pairs with npf_ahead_next(): records are whole before they are shown. */
+/* A1: release, pairs with npf_ahead_next(): records are whole before they are published. */
 static void show(struct npf_ahead *a)
 {
 	atomic_store_explicit(&a->head, a->at, memory_order_release);
 }
 
-/* Until no more than so many bytes wait to be taken. Return: false: it is to stop. */
+/* Wait until at most left bytes are not released. Return: false: the thread is to stop. */
 static bool wait_taken(struct npf_ahead *a, uint64_t left)
 {
 	unsigned int n_naps = 0;
@@ -85,7 +85,7 @@ static bool wait_taken(struct npf_ahead *a, uint64_t left)
 	return true;
 }
 
-/* Room for a contiguous record. Return: false: it is to stop. */
+/* Wait for room for a contiguous record. Return: false: the thread is to stop. */
 static bool make_room(struct npf_ahead *a, uint64_t space)
 {
 	uint64_t to_end = RING_SIZE - a->at % RING_SIZE;
@@ -94,7 +94,7 @@ static bool make_room(struct npf_ahead *a, uint64_t space)
 
 	if (a->at + all - tail > RING_SIZE) {
 		show(a);
-		/* Some more room than this record needs, or there is a nap for each. */
+		/* More room than this record needs, or each record would wait anew. */
 		if (!wait_taken(a, NPF_MIN(RING_SIZE - all, (uint64_t)RING_SIZE / 4 * 3)))
 			return false;
 	}
@@ -105,7 +105,7 @@ static bool make_room(struct npf_ahead *a, uint64_t space)
 	return true;
 }
 
-/* Return: 1; what npf_trace_next() returns at the end; -ECANCELED: it is to stop. */
+/* Return: 1; what npf_trace_next() returns at the end; -ECANCELED: the thread is to stop. */
 static int read_packet(struct npf_ahead *a)
 {
 	struct npf_trace_packet p;
@@ -185,7 +185,7 @@ struct npf_ahead *npf_ahead_stop(struct npf_ahead *a)
 	return free_ahead(a);
 }
 
-/* ---- Who takes ---- */
+/* ---- The consumer ---- */
 
 bool npf_ahead_next(struct npf_ahead *a, struct npf_trace_packet *p)
 {

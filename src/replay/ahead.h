@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ahead.h - the door of savefiles that a thread reads ahead, so that who wants their packets never
- * waits for a disk: what is read lies in a ring of some megabytes until it is taken.
+ * ahead.h - the door of savefiles that are read ahead. A thread reads the file into a ring of some
+ * megabytes, so that the consumer of the packets never waits for a disk.
  *
  * One thread takes packets; another (or the same) starts and stops.
  */
@@ -13,9 +13,9 @@
 struct npf_ahead;
 
 struct npf_ahead_conf {
-	uint32_t longest; /* bytes of a packet: of longer ones the rest is left out; <= 1 MiB */
-	/* Called once by the reading thread: the file has ended (rc is 0) or is damaged (-EBADMSG),
-	 * and all packets before that were taken. Not called when it was stopped before. */
+	uint32_t longest; /* bytes of a packet that are kept; <= 1 MiB */
+	/* Called once by the reading thread when the file has ended (rc is 0) or is damaged
+	 * (-EBADMSG), after all packets before that were taken. Not called after a stop. */
 	void (*over)(void *arg, const struct npf_trace *trace, int rc);
 	void *arg;
 };
@@ -27,18 +27,20 @@ struct npf_ahead_conf {
 int npf_ahead_start(
 	const struct npf_ahead_conf *conf, struct npf_trace *trace, struct npf_ahead **ap);
 
-/* Nobody takes any more. Waits for a read of the disk that is under way. Returns NULL. */
+/* No packet may be taken during the call. Waits for a read of the disk that is under way. Returns
+ * NULL. */
 struct npf_ahead *npf_ahead_stop(struct npf_ahead *a);
 
 /*
- * npf_ahead_next - the next packet, if one was read already.
+ * npf_ahead_next - take the next packet.
+ * Return: false: none was read yet.
  * Lifetime: of p->data, until npf_ahead_release().
  * Context: the thread that takes; wait-free, no system call.
  */
 bool npf_ahead_next(struct npf_ahead *a, struct npf_trace_packet *p);
-/* That packet can't be taken yet: it will come again. */
+/* Give the last packet back: the next call takes it again. */
 void npf_ahead_put_back(struct npf_ahead *a);
-/* What was taken is not needed any more: its room may be used again. */
+/* The packets taken are not used any more: the producer may overwrite them. */
 void npf_ahead_release(struct npf_ahead *a);
 
 /* Packets read so far that were longer than `longest`. */

@@ -2,8 +2,8 @@
 /*
  * replay.c - when the n-th packet of a replay is due.
  *
- * Every time is reckoned from the position alone, never from the packet before: the error of a time
- * is that of one division, however long the replay runs.
+ * Each time is computed from the position alone and not from the packet before: so its error is
+ * that of one division, however long the replay runs.
  */
 #include "replay/replay.h"
 

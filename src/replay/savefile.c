@@ -3,10 +3,10 @@
  * savefile.c - load a savefile through libpcap.
  *
  * The packets lie back to back in one block, so that a replay reads memory in order. Time stamps
- * are asked for in nanoseconds; libpcap scales those of microsecond files.
+ * are in nanoseconds; libpcap scales those of microsecond files.
  *
- * A damaged file is refused whole: what stands before the damage is rarely what its user wants to
- * send, and nobody could tell that it was not all.
+ * No packet of a damaged file is loaded: those before the damage are rarely what the user wants to
+ * send, and the replay would not show that packets are missing.
  */
 #include "replay/replay.h"
 
@@ -109,7 +109,7 @@ static int set_damage(const char *path, size_t n, long at, const char *why, stru
 static int read_all(pcap_t *p, const char *path, struct npf_savefile *s,
 	const struct npf_savefile_want *want, struct npf_error *err)
 {
-	FILE *f = pcap_file(p); /* of a pipe ftell() knows no place */
+	FILE *f = pcap_file(p); /* ftell() fails on a pipe */
 	long at = ftell(f);
 	struct room room = {0};
 	struct pcap_pkthdr *h;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * trace.c - a savefile as libpcap reads it, with its place in the file.
+ * trace.c - a savefile as libpcap reads it, with the position in the file.
  *
- * libpcap finds out format, byte order and resolution. What it refuses ends the file for good: what
- * it would find behind a damaged record is chance. The file is read, not mapped: one that becomes
- * shorter meanwhile has an early end and no SIGBUS.
+ * libpcap finds out format, byte order and resolution. A record that libpcap does not accept ends
+ * the file: whatever it would find behind that is chance. The file is read, not mapped: a file
+ * that becomes shorter meanwhile has an early end and causes no SIGBUS.
  */
 #include "replay/trace.h"
 
@@ -84,7 +84,7 @@ static int begin(struct npf_trace *t, int fd, const char *path, char *err)
 	}
 	setvbuf(t->file, t->buf, _IOFBF, sizeof(t->buf));
 	__fsetlocking(t->file, FSETLOCKING_BYCALLER); /* one thread reads it */
-	/* From now on stdio knows where it is: ftello() makes no system call. */
+	/* From now on stdio keeps the position: ftello() makes no system call. */
 	if (fseeko(t->file, 0, SEEK_SET) < 0)
 		return complain(err, path, -errno, strerror(errno));
 	t->pcap =

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * trace.h - the door of savefiles that are read one packet after the other: what stands in them
- * exactly, up to their end or to where they are damaged. A file may be of any size.
+ * trace.h - the door of savefiles that are read packet by packet, up to the end of the file or to
+ * the first damaged record. Packets are as the file has them; a file may be of any size.
  */
 #ifndef NPF_REPLAY_TRACE_H
 #define NPF_REPLAY_TRACE_H
 
 #include "base/base.h"
 
-#define NPF_TRACE_ERR 512 /* bytes that any error text fits in, the file's name cut if need be */
+#define NPF_TRACE_ERR 512 /* bytes of an error text; a long name of the file is cut */
 
 struct npf_trace;
 
@@ -46,13 +46,13 @@ int npf_trace_next(struct npf_trace *t, struct npf_trace_packet *p);
 /* Packets read so far, and the byte of the file at which the next one begins. */
 uint64_t npf_trace_packets(const struct npf_trace *t);
 uint64_t npf_trace_offset(const struct npf_trace *t);
-/* libpcap's words; "": no damage was found. */
+/* libpcap's text on the damage; "": none was found. */
 const char *npf_trace_error(const struct npf_trace *t);
 
 struct npf_trace_survey {
 	int linktype;
 	uint64_t n_packets;
-	uint64_t n_cut;   /* of which the file holds only the beginning */
+	uint64_t n_cut;   /* packets that the file holds only in part */
 	uint32_t longest; /* most bytes that the file holds of a packet */
 };
 
