@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * buffer.c - a session's buffer: its memory, its lanes, what the control thread asks of it.
+ * buffer.c - a session's buffer: its memory, its lanes, and the control thread's calls.
  *
- * Budget: every lane has memory for the whole budget of the session, so one busy lane never
- * overflows while others are empty; the price is n_lanes times the memory, which
- * npf_buffer_info() tells and the owner's limits count. Lanes that lent room to one another
- * would need a word that several lcores write, and a client that frees room in one lane could
- * then not tell whose it was; memory is cheaper than either.
+ * Budget: every lane has memory for the whole budget of the session, so that a busy lane does not
+ * overflow while others are empty. The price is n_lanes times the memory, which npf_buffer_info()
+ * reports and the user's limits count. Lanes that share room would need a word that several lcores
+ * write, and a client that frees room could not know which lane it belongs to. Memory is cheaper.
  *
- * All or nothing: a buffer is on hugepages or on plain pages, never on both, and a failure leaves
- * nothing behind.
+ * A buffer is on hugepages or on plain pages, never on both. A failure leaves nothing behind.
  */
 #include "ringbuf/lane.h"
 

@@ -7,13 +7,13 @@
  * so they may wrap.
  *
  * Trust: head, floor and every length that is walked are private or in memory that only this
- * process can write. Of the client's words, tail decides what may be overwritten, so it must
- * lie between its last value and what was published: any other value ends the lane
- * (npf_lane_fault). seen, hold_ns and sleep_seq decide only whether that client is woken: it can
- * keep itself asleep or be woken for nothing, at one ring of its doorbell per commit.
+ * process can write. Of the client's words, tail decides what may be overwritten. So it must lie
+ * between its last value and the published head; any other value ends the lane (npf_lane_fault).
+ * seen, hold_ns and sleep_seq decide only whether that client is woken: with them it can keep
+ * itself asleep, or be woken needlessly, once a commit.
  *
- * Every step is bounded by the record at hand or the number of lanes, but for discarding in
- * overwrite mode, which is bounded by the records that lie in the new one's way.
+ * Every step is bounded by the length of one record or by the number of lanes. Discarding in
+ * overwrite mode is bounded by the number of records where the new one goes.
  */
 #include "base/copy.h"
 #include "ringbuf/lane.h"
@@ -26,7 +26,7 @@ static void fail(struct npf_lane *l)
 	atomic_store_explicit(&l->fault, -EPROTO, memory_order_relaxed);
 }
 
-/* Look at the reader's position again. False: it was a lie, now or earlier. */
+/* Load the reader's position again. False: it is impossible, or was earlier. */
 static bool reload_tail(struct npf_lane *l)
 {
 	uint64_t tail;
@@ -54,7 +54,7 @@ static bool discard(struct npf_lane *l, uint64_t space)
 		const struct npf_rec *rec = (const struct npf_rec *)(l->data + l->floor_off);
 		uint64_t skip;
 
-		if (floor == l->committed) /* the burst fills the lane by itself */
+		if (floor == l->committed) /* the burst alone fills the lane */
 			break;
 		skip = npf_rec_space(rec->caplen);
 		lost += floor - l->tail < l->committed - l->tail; /* not below tail: not read */
@@ -86,7 +86,7 @@ static bool make_room(struct npf_lane *l, uint64_t space)
 		return discard(l, space);
 	l->room = l->size - (l->head - l->tail);
 	if (l->room < space) {
-		l->room = 0; /* look again before a smaller record, too: wants_room depends on it */
+		l->room = 0; /* reload before a smaller record, too: wants_room depends on it */
 		l->wants_room = true;
 		return false;
 	}
@@ -165,9 +165,9 @@ void npf_lane_drop(struct npf_lane *l, enum npf_drop cause, uint64_t n)
 /* ---- Publishing and waking ---- */
 
 /*
- * What the lane promises about stamps to come. When the clock was set back, the promise already
- * made cannot be kept, and other lanes' records must not wait for the clock to get there again:
- * until it has, promise nothing and hold back nothing.
+ * The watermark at this time: no later record has an earlier stamp. Where the clock was set back,
+ * the promise already made cannot be kept, and records of other lanes must not wait until the clock
+ * is there again. Until then the watermark is the greatest value, which holds nothing back.
  */
 static uint64_t next_watermark(struct npf_lane *l, uint64_t now_ns)
 {
@@ -177,8 +177,7 @@ static uint64_t next_watermark(struct npf_lane *l, uint64_t now_ns)
 	return now_ns;
 }
 
-/* Store the watermark; then the number of the reader's sleep, or 0 when it is awake or was already
- * told to wake up. */
+/* Return: the number of the reader's sleep; 0: it is awake, or its wake-up is under way. */
 static uint64_t publish_watermark(struct npf_lane *l, uint64_t now_ns)
 {
 	uint64_t sleep_seq;
@@ -192,7 +191,7 @@ static uint64_t publish_watermark(struct npf_lane *l, uint64_t now_ns)
 	return sleep_seq % 2 && sleep_seq != l->woken ? sleep_seq : 0;
 }
 
-/* The reader sleeps: is enough there, and could it be handed out? */
+/* Of a sleeping reader: is enough there, and could it be handed out? */
 static bool is_due(struct npf_lane *l, bool waited)
 {
 	const struct npf_buffer *b = l->b;
@@ -245,7 +244,7 @@ bool npf_lane_commit(struct npf_lane *l, uint64_t now_ns)
 	return NPF_UNLIKELY(sleep_seq) && wake(l, sleep_seq, false);
 }
 
-/* Has something of this lane waited for the reader for as long as its timeout? */
+/* Has a record of this lane waited for as long as the reader's timeout? */
 static bool has_waited(struct npf_lane *l, uint64_t mono_ns)
 {
 	uint64_t timeout = atomic_load_explicit(&l->b->timeout_ns, memory_order_relaxed);

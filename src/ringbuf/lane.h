@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* lane.h - the producer's private side: a buffer and its lanes as the engine's process has them.
- * Nothing here is shared with the client. */
+/* lane.h - private: a buffer and its lanes in the engine's process. None of this memory is shared
+ * with the client. */
 #ifndef NPF_RINGBUF_LANE_H
 #define NPF_RINGBUF_LANE_H
 
@@ -8,10 +8,10 @@
 #include "ringbuf/memory.h"
 
 struct npf_lane {
-	/* The lane's lcore alone. */
+	/* Used by the lane's lcore alone. */
 	_Alignas(NPF_APART) uint8_t *data; /* 2 * size bytes of addresses, size of memory */
 	uint64_t size;
-	uint64_t room;     /* bytes that can be written before tail must be looked at again */
+	uint64_t room;     /* bytes that can be written before tail must be reloaded */
 	uint64_t head;     /* end of the reserved records */
 	uint64_t head_off; /* its place in data, < size */
 	uint32_t gap;      /* drops since the last record; saturates */
@@ -20,19 +20,19 @@ struct npf_lane {
 	uint64_t bytes;
 	struct npf_pw_lane *pw;
 
-	uint64_t tail;       /* the reader's position when last looked at; believed */
+	uint64_t tail;       /* the reader's position when last loaded, checked */
 	uint64_t committed;  /* head as published */
 	uint64_t floor;      /* overwrite mode: position of the oldest record that is still there */
 	uint64_t floor_off;  /* its place in data */
-	uint64_t last_stamp; /* greatest time told to commit or tick */
+	uint64_t last_stamp; /* greatest time passed to commit or tick */
 	uint64_t mark;       /* head when the wait for the reader's timeout began */
-	uint64_t mark_ns;    /* that time, CLOCK_MONOTONIC; 0: nothing waits */
+	uint64_t mark_ns;    /* that time, CLOCK_MONOTONIC; 0: no record waits */
 	uint64_t drop[NPF_N_DROP];
-	uint64_t woken;       /* the reader's sleep that was ended last */
+	uint64_t woken;       /* number of the reader's sleep that was ended last */
 	bool overwrite;       /* constant */
-	bool closed;          /* nothing more is written */
-	bool wants_room;      /* there was no room when it was last asked for */
-	_Atomic int fault;    /* 0 or -EPROTO; the lcore stores, anyone may look */
+	bool closed;          /* no more records */
+	bool wants_room;      /* the last record had no room */
+	_Atomic int fault;    /* 0 or -EPROTO; the lcore stores, any thread loads */
 	struct npf_buffer *b; /* constant */
 	const struct npf_cw_lane *cw;
 };

@@ -13,7 +13,7 @@
  * and nothing special happens at 2^32 or 2^64. head - tail bytes hold records; all of size is
  * usable.
  *
- * Each order edge has a label, W on the storing side and R on the loading one; both sides bear it
+ * Each order edge has a label, W on the storing side and R on the loading one. Both sides have it
  * in the code (tests/meta/ring-labels.py checks). Words without a label are relaxed: counters, and
  * words that an edge beside them already orders.
  *

@@ -2,11 +2,10 @@
 /*
  * memory.c - memfds: allocation, seals, double mapping.
  *
- * Order of making one: map it writable, allocate all pages, then seal. F_SEAL_FUTURE_WRITE
- * leaves the maker's own mapping writable and refuses every later one, also through
- * /proc/PID/fd, and every write(2) and hole punched through the descriptor; a read-only descriptor
- * would do none of that. F_SEAL_SHRINK keeps either side from making the other fault,
- * F_SEAL_SEAL keeps it so.
+ * An object is mapped writable, then all pages are allocated, then it is sealed.
+ * F_SEAL_FUTURE_WRITE leaves the maker's mapping writable and forbids later writable mappings, also
+ * by /proc/PID/fd, as well as write(2) and punching holes. A read-only descriptor would forbid none
+ * of these. F_SEAL_SHRINK keeps one side from making the other fault. F_SEAL_SEAL keeps the seals.
  */
 #include "ringbuf/memory.h"
 
@@ -27,15 +26,15 @@
 #	define MADV_POPULATE_WRITE 23
 #endif
 
-/* What stays for everybody else when we take plain pages: a part of the estimate, which is one. */
+/* Part of the available memory that is left to others, since the figure is an estimate. */
 #define NPF_MEM_MARGIN_SHIFT 5
 
-/* The kernel keeps the process' address space locked for as long as one call works on it: other
- * threads that map or unmap wait. So calls are short. A multiple of every page size. */
+/* The kernel locks the address space of the process during a call, so that other threads wait to
+ * map or unmap. So each call works on this many bytes. A multiple of every page size. */
 #define NPF_MEM_STRIDE (32ul << 20)
 
-/* Fill in the page tables so that the datapath meets no fault. Only a convenience: the pages
- * themselves are there, and kernels before 5.14 do not know the advice. */
+/* Fill in the page tables, so that the datapath has no page faults. May fail: the pages are there
+ * anyway, and kernels before 5.14 do not have this advice. */
 static void populate(uint8_t *addr, size_t len, bool writable)
 {
 	int advice = writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;

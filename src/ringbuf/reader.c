@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * reader.c - the consumer's housekeeping: taking new buffers over, sleeping.
+ * reader.c - the consumer: adding buffers, sleeping.
  *
- * reader_map.c has the buffers, walk.c hands out their records. Whoever goes to sleep publishes
- * first what is free and up to where records were handed out, then the request to be woken, and
- * then looks once more: see the wake-up in layout.h.
+ * reader_map.c maps the buffers, walk.c hands out their records. Before a reader sleeps it
+ * publishes its positions, then its request for a wake-up, and then checks the lanes once more:
+ * layout.h says why no wake-up is lost.
  */
 #include "ringbuf/reader.h"
 
@@ -38,7 +38,7 @@ uint64_t npf_reader_pending(struct npf_reader *r)
 	return pending;
 }
 
-/* Would next() give something, and is it worth being awake for? */
+/* Would npf_reader_next() hand out a record or an end, and do enough bytes wait? */
 static bool is_due(struct npf_reader *r, uint64_t mintocopy)
 {
 	uint64_t pending = npf_reader_pending(r);
@@ -47,8 +47,8 @@ static bool is_due(struct npf_reader *r, uint64_t mintocopy)
 
 	if (rc <= 0)
 		return rc < 0;
-	/* What a closed lane still has need not wait for more: nothing will be added to it, and
-	 * nobody looks at its timeout any more. */
+	/* Records of a closed lane do not wait for more: none will come, and the producer does not
+	 * check the timeout any more. */
 	for (unsigned int i = 0; i < r->n_slots; i++)
 		if (r->slot[i] != NULL && r->slot[i]->closed && r->slot[i]->head != r->slot[i]->pos)
 			return true;
@@ -71,7 +71,7 @@ static void request_wake(struct npf_reader *r, struct npf_reader_buffer *b)
 
 bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy)
 {
-	/* First, so that a wake-up that answers this request is not taken for an old one. */
+	/* First: a ring for this request must not be drained with the old ones. */
 	npf_doorbell_drain(r->wake_fd);
 	if (is_due(r, mintocopy)) /* spares the lanes a request; sets hold_ns */
 		return false;

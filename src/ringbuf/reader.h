@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* reader.h - the consumer's private side: what a client knows of the buffers that it reads. */
+/* reader.h - private: a reader and its buffers in the client's process. */
 #ifndef NPF_RINGBUF_READER_H
 #define NPF_RINGBUF_READER_H
 
 #include "ringbuf/layout.h"
 #include "ringbuf/memory.h"
 
-/* Copies of geometry, taken and checked once, and positions. off = place of pos in data. */
+/* Copies of the geometry, checked once, and positions. */
 struct npf_reader_lane {
-	struct npf_reader_buffer *b;  /* the one that it belongs to */
-	struct npf_reader_lane *next; /* takes over when this one is closed and drained, or NULL */
+	struct npf_reader_buffer *b;  /* that it belongs to */
+	struct npf_reader_lane *next; /* follows when this lane is closed and drained, or NULL */
 	const uint8_t *data;          /* 2 * size bytes of addresses */
 	uint64_t size;
 	uint64_t pos;     /* next record to be handed out */
 	uint64_t off;     /* its place in data, < size */
-	uint64_t head;    /* end of the records known to be there */
+	uint64_t head;    /* end of the records seen so far */
 	uint64_t freed;   /* tail as published */
 	uint64_t step;    /* publish tail at least this often, bytes */
 	uint64_t next_ts; /* stamp of the record at pos; only while pos != head */
 	const struct npf_pw_lane *pw;
 	struct npf_cw_lane *cw;
-	uint64_t watermark; /* when last looked at */
-	uint64_t lost;      /* overwrite mode: records that were gone before they could be read */
+	uint64_t watermark; /* when last loaded */
+	uint64_t lost;      /* overwrite mode: records overwritten before they were read */
 	uint32_t next_seq;  /* overwrite mode: number of the record expected next ... */
-	bool knows_seq;     /* ... unless this reader took over in the middle */
+	bool knows_seq;     /* ... false: this reader began in the middle */
 	bool closed;
 	bool overwrite;
 	struct npf_mem mem;
@@ -44,14 +44,14 @@ struct npf_reader_buffer {
 struct npf_reader {
 	struct npf_reader_lane *held; /* lane of the record in use, or NULL */
 	uint64_t held_space;          /* bytes that it takes */
-	struct npf_reader_lane *run;  /* lane to go on with, NULL: choose one */
-	uint64_t run_until;           /* its records up to this stamp need no look at other lanes */
-	int fault;                    /* 0 or -EPROTO: sticky */
-	bool hold;                    /* free nothing on the way: npf_reader_hold() */
-	bool orphan;                  /* no producer any more: npf_reader_finish() */
-	int wake_fd;                  /* not ours */
-	uint64_t hold_ns;             /* see struct npf_cw */
-	uint64_t gap;                 /* drops at the end of drained lanes, to be marked next */
+	struct npf_reader_lane *run;  /* lane to go on with; NULL: choose one */
+	uint64_t run_until; /* its records up to this stamp come before those of other lanes */
+	int fault;          /* 0 or -EPROTO: sticky */
+	bool hold;          /* free no space: npf_reader_hold() */
+	bool orphan;        /* the producer has died: npf_reader_finish() */
+	int wake_fd;        /* the caller's */
+	uint64_t hold_ns;   /* see struct npf_cw */
+	uint64_t gap;       /* drops at the end of drained lanes, to be marked next */
 	struct npf_reader_buffer *first; /* oldest that is still mapped */
 	struct npf_reader_buffer *last;  /* newest */
 	/* Per lane number, the lane that is being read; the merge is between these. NULL: closed,
@@ -64,7 +64,8 @@ struct npf_reader {
 
 /* ---- reader_map.c ---- */
 
-/* Map a buffer; it is not part of the reader yet. Return: 0, -EPROTO, -ENOMEM or what mmap() said.
+/* Map a buffer; it is not part of the reader yet. Return: 0, -EPROTO, -ENOMEM or the error
+ * of mmap().
  */
 int npf_reader_map(
 	struct npf_reader *r, const int *fds, unsigned int n_fds, struct npf_reader_buffer **bp);
@@ -80,7 +81,7 @@ void npf_reader_forget(struct npf_reader *r);
 /* Load a lane's words again: closed, watermark, head. False: r->fault is set. */
 bool npf_reader_refresh(struct npf_reader *r, struct npf_reader_lane *l);
 
-/* Free everything of the lane that is not in use. */
+/* Free all of the lane before the record in use. */
 void npf_reader_publish(const struct npf_reader *r, struct npf_reader_lane *l);
 
 /* Choose the slot's lane that has the next record in time order.

@@ -9,7 +9,7 @@
  * time order.
  *
  * The producer never waits, never trusts a word that the client can write, and makes no system
- * call; what to do about a full lane or a sleeping reader is its caller's decision.
+ * call. Its caller decides what to do about a full lane or a sleeping reader.
  */
 #ifndef NPF_RINGBUF_RING_H
 #define NPF_RINGBUF_RING_H
@@ -27,7 +27,7 @@
 
 /* Record flags. */
 #define NPF_REC_OUTBOUND  0x0001u /* sent through the port, not received on it */
-#define NPF_REC_VLAN      0x0002u /* the outer VLAN tag was put back: the port had stripped it */
+#define NPF_REC_VLAN      0x0002u /* the outer VLAN tag was restored: the port had stripped it */
 #define NPF_REC_CSUM_GOOD 0x0004u /* the port checked the L4 checksum: correct */
 #define NPF_REC_CSUM_BAD  0x0008u /* the port checked the L4 checksum: wrong */
 #define NPF_REC_HW_STAMP  0x0010u /* ts_ns comes from the port, not from the host's clock */
@@ -59,9 +59,9 @@ static inline uint64_t npf_rec_space(uint32_t caplen)
 /* Why a packet that the filter accepted was not delivered. */
 enum npf_drop {
 	NPF_DROP_FULL,        /* no room: the reader is too slow for this buffer */
-	NPF_DROP_OVERWRITTEN, /* overwrite mode: pushed out by a newer packet. On the producer's
-				 side one that was being read at that moment counts, too; the
-				 reader's figure is exact */
+	NPF_DROP_OVERWRITTEN, /* overwrite mode: replaced by a newer packet. The producer also
+				 counts a record that the reader was just reading; the reader's
+				 figure is exact */
 	NPF_DROP_OVERSIZE,    /* record larger than the whole lane */
 	NPF_N_DROP,
 };
@@ -79,15 +79,13 @@ struct npf_buffer;
 struct npf_lane;
 
 struct npf_buffer_conf {
-	uint64_t size;      /* budget of the session, bytes; rounded up to the page size */
-	uint16_t n_lanes;   /* 1..NPF_LANES_MAX */
-	bool hugepages;     /* try hugepages first, unless size is less than one; plain pages when
-			       there are none */
-	bool overwrite;     /* full: overwrite the oldest records instead of dropping the newest */
-	uint64_t mintocopy; /* a sleeping reader is woken at this many bytes; 0 = at once; more than
-			       half of size counts as half of size: else a full lane might be too
-			       little to wake anybody */
-	uint64_t timeout_ns; /* ... or when something has waited this long; 0 = never by time */
+	uint64_t size;    /* budget of the session, bytes; rounded up to the page size */
+	uint16_t n_lanes; /* 1..NPF_LANES_MAX */
+	bool hugepages;   /* try hugepages first, unless size is less than one; else plain pages */
+	bool overwrite;   /* full: overwrite the oldest records instead of dropping the newest */
+	uint64_t mintocopy;  /* a sleeping reader is woken at this many bytes; 0 = at once. At most
+				half of size counts: else a full lane might never wake its reader */
+	uint64_t timeout_ns; /* ... or when a record has waited this long; 0 = never by time */
 	uint64_t start_pos;  /* first position, a multiple of NPF_REC_ALIGN; tests of wrap-around
 				only, else 0 */
 };
@@ -104,8 +102,8 @@ struct npf_buffer_info {
  * npf_buffer_new - allocate, prefault and seal the memory of a session's buffer.
  *
  * Return: 0; -EINVAL: conf out of range; -ENOMEM: the machine, or the control group, does not have
- *         that much left (nothing was kept); or what memfd_create/mmap said.
- * Owns:   *bp is the caller's, freed by npf_buffer_free() once no producer uses its lanes.
+ *         that much left; or the error of memfd_create() or mmap(). A failure leaves nothing
+ * behind. Owns:   *bp is the caller's, freed by npf_buffer_free() once no producer uses its lanes.
  */
 int npf_buffer_new(const struct npf_buffer_conf *conf, struct npf_buffer **bp);
 struct npf_buffer *npf_buffer_free(struct npf_buffer *b); /* NULL is fine; returns NULL */
@@ -114,16 +112,16 @@ void npf_buffer_info(const struct npf_buffer *b, struct npf_buffer_info *info);
 
 /*
  * npf_buffer_fds - the descriptors to pass to the client: producer words, consumer words, data of
- * lane 0, 1, ... Return: how many. They stay the buffer's; whatever a client does with them, it can
- * write nothing but the consumer words, and can change no size.
+ * lane 0, 1, ... Return: how many. They stay the buffer's. With them a client can write the
+ * consumer words and nothing else, and cannot change a size.
  */
 unsigned int npf_buffer_fds(const struct npf_buffer *b, int fds[NPF_BUFFER_NFDS]);
 
-/* Change when a sleeping reader is woken; takes effect at the producers' next commit or tick.
+/* Change when a sleeping reader is woken; effective from the producers' next commit or tick.
  * Context: any thread. */
 void npf_buffer_set_wake(struct npf_buffer *b, uint64_t mintocopy, uint64_t timeout_ns);
 
-/* Sum over the lanes. Context: any thread; exact once the producers are quiet. */
+/* Sum over the lanes. Context: any thread; exact while no producer writes. */
 void npf_buffer_counters(const struct npf_buffer *b, struct npf_ring_counters *c);
 
 /* Bytes committed and not yet freed by the reader, all lanes. Context: any thread; a momentary
@@ -166,8 +164,8 @@ bool npf_lane_try(struct npf_lane *l, const struct npf_rec *hdr, const void *dat
  */
 bool npf_lane_put(struct npf_lane *l, const struct npf_rec *hdr, const void *data);
 
-/* Copy into a reserved record, a piece at a time where the packet is in pieces: like memcpy, with
- * stores that npf_lane_commit() knows to order. */
+/* memcpy() into a reserved record, with stores that npf_lane_commit() orders. For a packet in
+ * pieces: one call a piece. */
 void npf_lane_copy(void *dst, const void *src, size_t n);
 
 /* Count packets that were accepted but not written, and mark the gap in the next record. */
@@ -175,46 +173,49 @@ void npf_lane_drop(struct npf_lane *l, enum npf_drop cause, uint64_t n);
 
 /*
  * npf_lane_commit - publish everything reserved so far, once per burst.
- * @now_ns: time of the burst, the clock of the records' stamps; becomes the lane's watermark: every
- *          later record of this lane bears this stamp or a later one. While the clock is behind a
- *          time told earlier the lane makes no such promise, and records of other lanes are not
- *          held back for it
+ * @now_ns: time of the burst, by the clock of the records' stamps. It becomes the lane's watermark:
+ *          every later record of this lane bears this stamp or a later one. While the clock is
+ *          behind an earlier watermark the lane promises nothing, and records of other lanes do not
+ *          wait for it
  * Return:  true when the reader sleeps and is due to be woken: ring its doorbell. At most once
  *          per sleep and lane.
  */
 bool npf_lane_commit(struct npf_lane *l, uint64_t now_ns);
 
 /*
- * npf_lane_tick - to be called at least every millisecond, also when nothing arrives.
- * Advances the watermark and looks whether a sleeping reader's timeout has passed with something
- * there. Waiting is reckoned from the first tick that found it.
+ * npf_lane_tick - advance the watermark, and check a sleeping reader's timeout. To be called at
+ * least every millisecond, also when nothing arrives. A record has waited since the first tick that
+ * found it.
  * @mono_ns: CLOCK_MONOTONIC, for the timeout
  * Return: true when the reader is due to be woken.
  */
 bool npf_lane_tick(struct npf_lane *l, uint64_t now_ns, uint64_t mono_ns);
 
-/* The doorbell could not be rung now: commit and tick say again that the reader is due to be woken.
- * Context: producer thread. */
+/* The doorbell could not be rung: commit and tick return true again. Context: producer thread. */
 void npf_lane_wake_later(struct npf_lane *l);
 
-/* End the lane after what was reserved: the reader drains it, then goes on to the lane of the same
- * number in the next buffer or sees the end; every lane of a buffer that is replaced must be
- * closed, also one that was never written to. Ring the reader's doorbell afterwards, whether it
- * sleeps or not. Nothing can be reserved any more; drops that no record has marked yet the reader
- * marks in the next record that it hands out after the switch. Context: producer thread, or any one
- * once that has stopped using the lane. */
+/*
+ * npf_lane_close - end the lane behind the last reserved record.
+ *
+ * The reader drains the lane, then goes on to the lane of the same number in the next buffer, or
+ * sees the end. Every lane of a buffer that is replaced must be closed, also one without a record.
+ * Ring the reader's doorbell afterwards, whether it sleeps or not. No record can be reserved any
+ * more. Drops behind the last record are marked by the reader, in the first record that it hands
+ * out after the switch.
+ *
+ * Context: producer thread; another thread once that has stopped using the lane.
+ */
 void npf_lane_close(struct npf_lane *l);
 
-/* 0, or -EPROTO once the reader's position was found to be a lie (out of range or going back): end
- * the session. Such a lane takes no further record. Context: any thread. */
+/* Return: 0, or -EPROTO once the reader's position was out of range or went back: end the session.
+ * Such a lane takes no further record. Context: any thread. */
 int npf_lane_fault(const struct npf_lane *l);
 
 /* ---- Reader: the consumer side, in the client ---- */
 
 struct npf_reader;
 
-/* A record as handed out: lengths are copies that were checked, never re-read from shared memory.
- */
+/* A record as handed out. Its lengths are checked copies: shared memory is not read again. */
 struct npf_view {
 	uint64_t ts_ns;
 	uint32_t caplen;
@@ -229,8 +230,9 @@ struct npf_view {
 
 /*
  * npf_reader_new - a reader with no buffer yet.
- * @wake_fd: readable once the engine has rung: the session's doorbell, or an eventfd; does not
- * block; stays the caller's and must outlive the reader; -1: the reader never sleeps
+ * @wake_fd: readable once the engine has rung: the session's doorbell, or an eventfd. It does not
+ *           block, stays the caller's and must outlive the reader; -1: the reader never sleeps
+ * Return:   0 or -ENOMEM.
  */
 int npf_reader_new(int wake_fd, struct npf_reader **rp);
 struct npf_reader *npf_reader_free(struct npf_reader *r);
@@ -238,69 +240,72 @@ struct npf_reader *npf_reader_free(struct npf_reader *r);
 /*
  * npf_reader_add - map a buffer (npf_buffer_fds() of the other side) that replaces the one before.
  *
- * Each lane of the old one is read to its end, then the new one's of the same number. The time
- * order of all of them is kept when a buffer is added before npf_reader_next() is called after the
- * first of the old lanes was closed: what is not known here yet can not be merged. The descriptors
- * stay the caller's, who may close them on return. An armed reader is no longer armed. Return: 0;
- * -EPROTO: sizes, seals or words that no honest engine sends; -ENOMEM and the like from mmap.
+ * The reader reads each lane of the old buffer to its end, then the new one's lane of the same
+ * number. Add a buffer before the first npf_reader_next() after an old lane was closed: then the
+ * records of all lanes stay in time order. The descriptors stay the caller's, who may close them on
+ * return. An armed reader is no longer armed.
+ *
+ * Return: 0; -EPROTO: sizes, seals or words are not as the engine makes them; -ENOMEM, or the error
+ *         of mmap().
  */
 int npf_reader_add(struct npf_reader *r, const int *fds, unsigned int n_fds);
 
 /*
  * npf_reader_next - release the record handed out before, hand out the next in time order.
- * Return: 1: *v is filled; 0: nothing deliverable now; -ENODATA: every lane was closed and is
- * drained (a buffer may still be added); -EPROTO: the producer's words make no sense, now and
- * ever after. Frees space as it goes (the sliding window): less than 1 % of a lane is at any time
- * read and not yet free.
+ * Space is freed on the way (the sliding window): less than 1 % of a lane is read and not yet free.
+ *
+ * Return: 1: *v is filled; 0: no record is deliverable now; -ENODATA: every lane was closed and is
+ *         drained (a buffer may still be added); -EPROTO: the producer's words are inconsistent;
+ *         every later call returns the same.
  */
 int npf_reader_next(struct npf_reader *r, struct npf_view *v);
 
-/* Release the record handed out last and publish the position: all that was read is free for the
- * producer. */
+/* Release the record handed out last, and free all that was read for the producer. */
 void npf_reader_release(struct npf_reader *r);
 
 /*
- * npf_reader_has_more - is there a record that npf_reader_next() would hand out, among those that
- * it has found already? What came since it looked last does not count: npf_reader_arm() asks for
- * that.
+ * npf_reader_has_more - would npf_reader_next() hand out a record that it has already seen?
+ * Records committed since the lane's head was last loaded do not count; npf_reader_arm() finds
+ * those.
  */
 bool npf_reader_has_more(struct npf_reader *r);
 
-/* Did the last npf_reader_next() say 0 although a record is there, because another lane may still
- * bring an older one? That is over within a tick. */
+/* Did the last npf_reader_next() return 0 although a record is there, because another lane may
+ * still bring an older one? A tick of that lane ends this state. */
 bool npf_reader_is_holding(const struct npf_reader *r);
 
 /* Bytes committed and not yet handed out. */
 uint64_t npf_reader_pending(struct npf_reader *r);
 
 /*
- * npf_reader_arm - about to sleep on wake_fd: drain it, ask to be woken, look once more.
- * @mintocopy: the same that the engine was told
+ * npf_reader_arm - before sleeping on wake_fd: drain it, request a wake-up, check once more.
+ * @mintocopy: the value that the engine has
  *
  * The record handed out last stays valid, and does not count as waiting.
- * Return: true: armed, and less than that (and no end) is there: sleep; false: do not sleep, call
- * npf_reader_next(). When false is returned the reader is not armed.
+ *
+ * Return: true: armed, fewer bytes than @mintocopy wait, and the end is not reached: sleep. false:
+ *         not armed: call npf_reader_next().
  */
 bool npf_reader_arm(struct npf_reader *r, uint64_t mintocopy);
 
-/* Awake again (woken, or for another reason). */
+/* Withdraw the request for a wake-up: the reader is awake. */
 void npf_reader_disarm(struct npf_reader *r);
 
 /*
  * npf_reader_finish - the producer has died: its lanes will neither grow nor be closed.
- * From now on npf_reader_next() hands out all that was committed, waiting for no idle lane's
- * watermark, and then says -ENODATA.
+ * From now on npf_reader_next() hands out all that was committed without waiting for the watermark
+ * of an idle lane, and then returns -ENODATA.
  */
 void npf_reader_finish(struct npf_reader *r);
 
 /*
- * npf_reader_hold - while on, npf_reader_next() frees nothing: every record handed out stays valid
- * until npf_reader_release(). Not with overwrite mode, whose record is always a copy.
+ * npf_reader_hold - while on, npf_reader_next() frees no space: every record handed out stays valid
+ * until npf_reader_release(). Not in overwrite mode, where a record is handed out as a copy.
  */
 void npf_reader_hold(struct npf_reader *r, bool on);
 
-/* Counters as the producer published them, all buffers of the reader so far; what was overwritten
- * before it could be read, as the reader itself found. */
+/* Counters as the producer published them, over all buffers of the reader so far. Overwritten
+ * records are those that the reader itself missed. */
 void npf_reader_counters(struct npf_reader *r, struct npf_ring_counters *c);
 
 #endif

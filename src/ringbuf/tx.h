@@ -2,10 +2,9 @@
 /*
  * tx.h - the door of tx lanes: frames from a client to the engine, through shared memory.
  *
- * A lane is a single-producer, single-consumer ring. The client is the producer, so here the
- * engine is the one that must not trust: it keeps its own position, takes each word that the
- * client can write once, checks it, and then uses its copy. What the client can do with a lane is
- * harm its own frames.
+ * A lane is a single-producer, single-consumer ring. The client is the producer, and the engine
+ * does not trust it: the engine keeps its own position, loads each word that the client can write
+ * once, checks it, and uses the copy. With a lane a client can only harm its own frames.
  *
  * Frames come in batches; a batch begins with a frame that is marked NPF_TX_START. When a frame
  * can't be sent the rest of its batch is not sent either, and counts as failed: what was sent of a
@@ -28,10 +27,10 @@
 #define NPF_TX_NFDS     5 /* engine's words, client's words, data, kick, done */
 
 #define NPF_TX_ALIGN 8
-#define NPF_TX_AHEAD 2048 /* bytes ahead of where they are that both sides ask for lines */
+#define NPF_TX_AHEAD 2048 /* bytes ahead of its position that each side prefetches */
 
 /* Flags of a frame. */
-#define NPF_TX_START  0x1u /* begins a batch: time 0 of its schedule is when it is sent */
+#define NPF_TX_START  0x1u /* begins a batch; its time of sending is time 0 of the schedule */
 #define NPF_TX_TIMED  0x2u /* to be sent at_ns after the batch's start, not before */
 #define NPF_TX_NOWAIT 0x4u /* fails if the port has no room for it at once */
 #define NPF_TX_FLAGS  0x7u
@@ -66,7 +65,7 @@ static inline uint64_t npf_tx_class_end(unsigned int class)
 	return npf_loglinear_first(class + 1, 2) - 1;
 }
 
-/* How far a lane is. All counts are packets, since it was made. */
+/* The progress of a lane. All counts are packets, since it was made. */
 struct npf_tx_state {
 	uint64_t sent;
 	uint64_t failed;
@@ -86,32 +85,31 @@ struct npf_tx_lane;
 /*
  * npf_tx_lane_new - make and seal the memory of a lane.
  * @size:   bytes; a power of two within NPF_TX_MIN..NPF_TX_MAX
- * @budget: of the client's user, for what waking it costs; must outlive the lane; NULL: the lane's
- *          own
- * Return: 0, -EINVAL, -ENOMEM or what memfd_create, eventfd, socketpair and mmap said.
+ * @budget: of the client's user, for wake-ups; must outlive the lane; NULL: the lane's own
+ * Return: 0, -EINVAL, -ENOMEM or the error of memfd_create(), eventfd(), socketpair() or mmap().
  */
 int npf_tx_lane_new(uint64_t size, struct npf_doorbell_budget *budget, struct npf_tx_lane **lp);
 struct npf_tx_lane *npf_tx_lane_free(struct npf_tx_lane *l); /* NULL is fine; returns NULL */
 
 /* The descriptors to pass to the client; they stay the lane's. */
 void npf_tx_lane_fds(const struct npf_tx_lane *l, int fds[NPF_TX_NFDS]);
-/* Of these only the client uses done: from now on it is the caller's, to close once it is passed.
- */
+/* Return: the done descriptor, which is the caller's now: to be closed once it is passed. Only the
+ * client uses it. */
 int npf_tx_lane_give(struct npf_tx_lane *l);
 /*
- * npf_tx_lane_kick - what tells that the client has put something into a lane that slept: an epoll
- * set, to be watched with EPOLLET, since it stays readable once it has been.
+ * npf_tx_lane_kick - the descriptor to wait on for frames in a lane that sleeps: an epoll set, to
+ * be watched with EPOLLET, since it stays readable once it was.
  *
- * In it is the eventfd that the client writes. Nobody on this side reads or writes that: its flags
- * are the client's to change, so a read might block, and each would wake all who wait for room in
- * it, as many as the client likes. The set stands between so that taking the lane from what watches
- * it never waits for a lock that a client's write() holds.
+ * The set has the eventfd that the client writes. The engine neither reads nor writes that eventfd:
+ * the client can change its flags, so a read might block, and a read wakes all that wait for room
+ * in the eventfd, which may be very many. With the set in between, the lane can be removed from an
+ * epoll set without waiting for a lock that the client's write() holds.
  */
 int npf_tx_lane_kick(const struct npf_tx_lane *l);
-/* Bytes of memory that it takes. */
+/* Bytes of its memory. */
 uint64_t npf_tx_lane_memory(const struct npf_tx_lane *l);
 
-/* A frame as read: all but the bytes of the frame themselves are copies that were checked. */
+/* A frame as taken. All but the frame's own bytes are checked copies. */
 struct npf_tx_item {
 	const void *frame; /* in the client's memory: to be copied, once */
 	uint32_t len;
@@ -123,24 +121,24 @@ struct npf_tx_item {
 
 /*
  * npf_tx_lane_take - take the next frame.
- * Return: 1; 0: there is none now; -EPROTO: the client lies, now and ever after.
+ * Return: 1; 0: there is none now; -EPROTO: the client's words are impossible; every later call
+ *         returns the same.
  */
 int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *it);
 
-/* What there is in a lane, to be walked through at the price of the walk: begin, next as long as
- * its frames are of use, end. */
+/* A walk over several frames, cheaper than taking each: begin, next for each frame wanted, end. */
 struct npf_tx_walk {
 	const uint8_t *data;
 	uint64_t mask, at, head;
 };
 
-/* Return: false: there is nothing, or the client lies. */
+/* Return: false: there is no frame, or the lane has a fault. */
 bool npf_tx_walk_begin(struct npf_tx_lane *l, struct npf_tx_walk *w);
 /* The frames walked past are taken. */
 void npf_tx_walk_end(struct npf_tx_lane *l, const struct npf_tx_walk *w);
 
-/* Return: 1: *it is the next frame, and *w behind it; 0: that was all; -EPROTO: the client lies
- * (and npf_tx_lane_take() says so from then on). */
+/* Return: 1: *it is the next frame, and *w behind it; 0: there is no more; -EPROTO: as
+ * npf_tx_lane_take(), which returns it from then on. */
 static inline int npf_tx_walk_next(struct npf_tx_walk *w, struct npf_tx_item *it)
 {
 	const struct npf_tx_rec *rec = (const struct npf_tx_rec *)(w->data + (w->at & w->mask));
@@ -159,8 +157,8 @@ static inline int npf_tx_walk_next(struct npf_tx_walk *w, struct npf_tx_item *it
 	if (it->len == 0 || it->len > NPF_TX_MAXFRAME || it->repeat == 0 ||
 		(it->flags & ~NPF_TX_FLAGS) != 0 || space > room)
 		return -EPROTO;
-	/* Only what the client has left: a line that it is writing is not to be torn from it. Every
-	 * second line: the CPU adds its neighbour. And not to be kept, for the client writes there
+	/* Only lines that the client has finished: a line that it is writing must not move. Every
+	 * second line: the CPU adds its neighbour. Without locality, since the client writes there
 	 * next. */
 	if (room > NPF_TX_AHEAD + space)
 		for (uint64_t at = 0; at < NPF_MIN(space, (uint64_t)NPF_TX_AHEAD);
@@ -171,26 +169,26 @@ static inline int npf_tx_walk_next(struct npf_tx_walk *w, struct npf_tx_item *it
 	return 1;
 }
 
-/* Has the client taken back what was taken until end? Then it is not to be sent any more. To be
- * asked once a burst, with the end of its first frame. */
+/* Has the client cancelled the frames up to end? Then they must not be sent. To be called once a
+ * burst, with the end of its first frame. */
 bool npf_tx_lane_is_cut(const struct npf_tx_lane *l, uint64_t end);
 
 /* Count packets, and why they failed. */
 void npf_tx_lane_count(struct npf_tx_lane *l, uint64_t sent, uint64_t failed, int error);
 void npf_tx_lane_late(struct npf_tx_lane *l, uint64_t ns);
 
-/* All up to end is settled: sent or failed, and counted. Wakes the client if it waits for that. */
+/* All frames up to end are sent or failed, and counted. Wakes the client if it waits for that. */
 void npf_tx_lane_settle(struct npf_tx_lane *l, uint64_t end);
 
 /*
- * npf_tx_lane_sleep - about to sleep on the kick descriptor.
- * Return: false: the client has put something that npf_tx_lane_take() has not seen yet: don't.
+ * npf_tx_lane_sleep - to be called before sleeping on the kick descriptor.
+ * Return: false: do not sleep, there are frames that npf_tx_lane_take() has not seen yet.
  */
 bool npf_tx_lane_sleep(struct npf_tx_lane *l);
 void npf_tx_lane_awake(struct npf_tx_lane *l);
 
-/* Wake a client that could not be woken when it was due. Return: 0; else it still can't be: try
- * again so many nanoseconds later. */
+/* Wake a client whose wake-up had no budget. Return: 0; else there is still none: nanoseconds after
+ * which to try again. */
 uint64_t npf_tx_lane_remind(struct npf_tx_lane *l);
 
 void npf_tx_lane_state(const struct npf_tx_lane *l, struct npf_tx_state *st);
@@ -201,23 +199,22 @@ int npf_tx_lane_fault(const struct npf_tx_lane *l);
 
 struct npf_tx;
 
-/* Map a lane. The descriptors become the mapping's on success. Return: 0, -EPROTO, or what mmap
- * said. */
+/* Map a lane. On success the descriptors are the mapping's. Return: 0, -EPROTO, -ENOMEM or the
+ * error of mmap(). */
 int npf_tx_map(const int fds[NPF_TX_NFDS], struct npf_tx **txp);
 struct npf_tx *npf_tx_unmap(struct npf_tx *tx); /* NULL is fine; returns NULL */
 
 /*
- * npf_tx_put - put a frame into the lane. It is shown to the engine with those that follow, some
- * KiB of them, or by npf_tx_flush().
+ * npf_tx_put - put a frame into the lane. It is published together with later ones, every few KiB,
+ * or by npf_tx_flush().
  * Return: 0; -EAGAIN: no room now; -EMSGSIZE: longer than NPF_TX_MAXFRAME or than half of the lane;
- * -EINVAL: empty, or repeat is 0.
+ *         -EINVAL: empty, or repeat is 0.
  */
 int npf_tx_put(struct npf_tx *tx, const void *frame, uint32_t len, uint32_t repeat, uint64_t at_ns,
 	uint32_t flags);
 void npf_tx_flush(struct npf_tx *tx);
 
-/* Take back everything that has not been sent yet: it will count as failed (-ECANCELED).
- * Async-signal-safe. */
+/* Cancel all frames that are not sent yet: they count as failed (-ECANCELED). Async-signal-safe. */
 void npf_tx_cut(struct npf_tx *tx);
 
 /*

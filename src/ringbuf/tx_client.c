@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tx_client.c - the client's side of a tx lane. It trusts the engine, as it must: the engine
- * is who sends; but it uses its own copy of the size, checked against the memory.
+ * tx_client.c - the client's side of a tx lane. It has to trust the engine, which sends the frames;
+ * but it uses a copy of the lane's size, checked against the memory.
  */
 #include "base/clock.h"
 #include "base/copy.h"
@@ -16,14 +16,14 @@
 #define STEP_MIN    (2u << 10)
 #define STEP_MAX    (16u << 10)
 #define YIELD_EVERY 50
-#define SPINS       2000 /* looks before sleeping: about the time that two context switches take */
+#define SPINS       2000 /* checks before sleeping: about the time that two context switches take */
 
 struct npf_tx {
 	uint64_t size;
 	uint64_t head;      /* end of what was put */
-	uint64_t published; /* ... and shown to the engine */
-	uint64_t step;      /* bytes put after which they are shown */
-	uint64_t tail;      /* the engine's, when last looked at */
+	uint64_t published; /* ... and published */
+	uint64_t step;      /* bytes put after which they are published */
+	uint64_t tail;      /* the engine's, when last loaded */
 	uint8_t *data;
 	const struct npf_txe *e;
 	struct npf_txc *c;
@@ -86,7 +86,7 @@ uint64_t npf_tx_size(const struct npf_tx *tx)
 	return tx->size;
 }
 
-static void show(struct npf_tx *tx)
+static void publish(struct npf_tx *tx)
 {
 	uint64_t one = 1;
 
@@ -97,7 +97,7 @@ static void show(struct npf_tx *tx)
 	 */
 	if (atomic_load_explicit(&tx->e->asleep, memory_order_seq_cst) != 0 &&
 		write(tx->fds[3], &one, sizeof(one)) < 0)
-		return; /* at its limit: it is readable */
+		return; /* full, so it is readable */
 }
 
 int npf_tx_put(struct npf_tx *tx, const void *frame, uint32_t len, uint32_t repeat, uint64_t at_ns,
@@ -125,10 +125,10 @@ int npf_tx_put(struct npf_tx *tx, const void *frame, uint32_t len, uint32_t repe
 	else
 		memcpy(rec + 1, frame, len);
 	tx->head += space;
-	/* The engine looks for the word that moves here, so each time its line goes there and back:
-	 * soon for the first frames, less often for those behind them. */
+	/* The engine polls head, so each store moves its line there and back: early for the first
+	 * frames, less often for those behind them. */
 	if (tx->head - tx->published >= tx->step) {
-		show(tx);
+		publish(tx);
 		tx->step = NPF_MIN(2 * tx->step, (uint64_t)STEP_MAX);
 	}
 	return 0;
@@ -138,7 +138,7 @@ void npf_tx_flush(struct npf_tx *tx)
 {
 	tx->step = STEP_MIN;
 	if (tx->published != tx->head)
-		show(tx);
+		publish(tx);
 }
 
 void npf_tx_cut(struct npf_tx *tx)
@@ -159,7 +159,7 @@ static bool is_settled(struct npf_tx *tx, uint64_t pending)
 	return tx->head - tx->tail <= pending;
 }
 
-/* Return: 0: look again. */
+/* Return: 0: check again; -EINTR, -ETIMEDOUT, -EPIPE, ... */
 static int sleep_once(struct npf_tx *tx, int sock, uint64_t end_ns)
 {
 	struct pollfd pfds[2] = {
@@ -196,7 +196,7 @@ int npf_tx_wait(struct npf_tx *tx, uint64_t pending, int sock, int timeout_ms)
 		if (is_settled(tx, pending))
 			return 0;
 		__builtin_ia32_pause();
-		/* The engine may well share our CPU. */
+		/* The engine may run on the same CPU. */
 		if (i % YIELD_EVERY == YIELD_EVERY - 1)
 			sched_yield();
 	}

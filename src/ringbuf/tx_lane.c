@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tx_lane.c - the engine's side of a tx lane: nothing here believes the client.
+ * tx_lane.c - the engine's side of a tx lane: no word of the client is trusted.
  *
  * Invariants: tail <= taken <= head <= tail + size, where tail and taken are the engine's own and
  * head is a copy, checked when it was loaded. A record's fields are each loaded once; the
@@ -17,14 +17,14 @@
 struct npf_tx_lane {
 	uint64_t size;
 	uint64_t taken; /* end of what npf_tx_lane_take() has handed out */
-	uint64_t head;  /* the client's, when last looked at; believed */
+	uint64_t head;  /* the client's, when last loaded, checked */
 	uint64_t sent, failed;
 	const uint8_t *data;
 	struct npf_txe *e;
 	const struct npf_txc *c;
 	_Atomic int fault;
-	int kick;     /* eventfd: the client writes it, we do nothing with it ... */
-	int kick_set; /* ... but wait for it by this */
+	int kick; /* eventfd: the client writes it, the engine neither reads nor writes it ... */
+	int kick_set; /* ... but waits for it by this epoll set */
 	struct npf_doorbell done;
 	bool owes_ring; /* the client is due to be woken and was not yet */
 	struct npf_mem e_mem, c_mem, data_mem;
@@ -138,7 +138,7 @@ int npf_tx_lane_fault(const struct npf_tx_lane *l)
 	return atomic_load_explicit(&l->fault, memory_order_relaxed);
 }
 
-static int caught(struct npf_tx_lane *l)
+static int fail(struct npf_tx_lane *l)
 {
 	atomic_store_explicit(&l->fault, -EPROTO, memory_order_relaxed);
 	return -EPROTO;
@@ -149,22 +149,22 @@ static uint64_t tail_of(const struct npf_tx_lane *l)
 	return atomic_load_explicit(&l->e->tail, memory_order_relaxed);
 }
 
-/* Look how far the client is. Return: 0 or -EPROTO. */
-static int look(struct npf_tx_lane *l)
+/* Load the client's position. Return: 0 or -EPROTO. */
+static int load_head(struct npf_tx_lane *l)
 {
 	/* R7: acquire, pairs with W7. The bytes of records below head are there. */
 	uint64_t head = atomic_load_explicit(&l->c->head, memory_order_acquire);
 
 	if (head - tail_of(l) > l->size || head - tail_of(l) < l->head - tail_of(l) ||
 		head % NPF_TX_ALIGN != 0)
-		return caught(l);
+		return fail(l);
 	l->head = head;
 	return 0;
 }
 
 bool npf_tx_walk_begin(struct npf_tx_lane *l, struct npf_tx_walk *w)
 {
-	if (npf_tx_lane_fault(l) < 0 || (l->taken == l->head && look(l) < 0))
+	if (npf_tx_lane_fault(l) < 0 || (l->taken == l->head && load_head(l) < 0))
 		return false;
 	*w = (struct npf_tx_walk){l->data, l->size - 1, l->taken, l->head};
 	return l->taken != l->head;
@@ -182,7 +182,7 @@ int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *it)
 	if (!npf_tx_walk_begin(l, &w))
 		return npf_tx_lane_fault(l);
 	if (npf_tx_walk_next(&w, it) < 0)
-		return caught(l);
+		return fail(l);
 	npf_tx_walk_end(l, &w);
 	return 1;
 }

@@ -2,30 +2,29 @@
 /*
  * walk.c - the consumer's walk: records of several lanes in time order, space freed on the way.
  *
- * A record may be handed out when no other lane can still bring an older one: each has a younger
- * next record, or is closed, or its watermark vouches for it. When a buffer replaces another, each
- * lane is followed by the one of its number as soon as it is over, and the merge goes on between
- * old and new ones: lanes move over one by one, and one that has moved must not be put behind what
- * another still writes to its old place. The chosen lane then runs on without
- * a look at the others up to the stamp that they allow (run_until); with a single lane there is
- * no limit, and next() costs a few loads.
+ * A record may be handed out when no other lane can still bring an older one: the other lane's next
+ * record is younger, or it is closed, or its watermark is later. When a buffer replaces another,
+ * each lane is followed by the new one of its number as soon as it is drained. Lanes change over
+ * one by one, so the merge goes on between old and new lanes. The chosen lane runs on without a
+ * check of the others up to the stamp that they allow (run_until). A single lane has no such limit,
+ * and npf_reader_next() costs a few loads.
  *
  * Trust: head, watermark and records belong to another process. Each head is checked against the
- * lane's size and our own position, each length against the head, before anything is read by it; a
- * word is loaded once and its copy used. Whatever the memory holds, nothing outside the mapped data
- * is read.
+ * lane's size and the reader's own position, and each length against the head, before they are
+ * used. A word is loaded once, and its copy is used. Whatever the memory holds, only mapped data
+ * are read.
  */
 #include "base/shared.h"
 #include "ringbuf/reader.h"
 
 #include <string.h>
 
-/* In overwrite mode a lane that laps us again and again must not keep us here for ever. */
+/* Overwrite mode: tries to read a record of a lane that overwrites it each time. */
 #define NPF_WALK_LAPS_MAX 64
 
 static bool fail(struct npf_reader *r)
 {
-	r->run = NULL; /* there is no going on with a lane, not even with records seen before */
+	r->run = NULL; /* nor are records handed out that were seen before */
 	r->fault = -EPROTO;
 	return false;
 }
@@ -50,10 +49,10 @@ static inline void skip(struct npf_reader_lane *l, uint64_t space)
 		l->off -= l->size;
 }
 
-/* ---- Overwrite mode: what we look at may vanish ---- */
+/* ---- Overwrite mode: a record may be overwritten while it is read ---- */
 
-/* True: what was read at pos before this call was whole. False: it is gone, and pos has moved to
- * the oldest record that is there; or r->fault is set. */
+/* True: what was read at pos before this call was whole. False: it was overwritten, and pos is now
+ * that of the oldest record that is left; or r->fault is set. */
 static bool confirm(struct npf_reader *r, struct npf_reader_lane *l)
 {
 	uint64_t floor, gone;
@@ -74,7 +73,7 @@ static bool confirm(struct npf_reader *r, struct npf_reader_lane *l)
 	return false;
 }
 
-/* Copy the record at pos. False: it is gone, choose again; or r->fault is set. */
+/* Copy the record at pos. False: it was overwritten, choose again; or r->fault is set. */
 static bool take_copy(struct npf_reader *r, struct npf_reader_lane *l, struct npf_view *v)
 {
 	const uint8_t *from = l->data + l->off;
@@ -86,7 +85,7 @@ static bool take_copy(struct npf_reader *r, struct npf_reader_lane *l, struct np
 	if (rec.caplen <= NPF_REC_MAXCAP && space <= NPF_MIN(l->size, l->head - l->pos))
 		memcpy(r->copy, from + sizeof(rec), rec.caplen);
 	else if (confirm(r, l))
-		return fail(r); /* it is no torn copy: the length itself is false */
+		return fail(r); /* the copy is whole: the length itself is wrong */
 	else
 		return false;
 	if (!confirm(r, l))
@@ -132,8 +131,8 @@ bool npf_reader_refresh(struct npf_reader *r, struct npf_reader_lane *l)
 	head = atomic_load_explicit(&l->pw->head, memory_order_acquire);
 	if (head == l->head)
 		return true;
-	/* Never backwards, never further than the ring is large. Overwritten lanes can be anywhere
-	 * ahead: there the length check alone protects us. */
+	/* Never back, never farther than the lane is large. In overwrite mode head may be anywhere
+	 * ahead: there the check of each length protects the reader. */
 	if (head % NPF_REC_ALIGN != 0 ||
 		(l->overwrite ? head - l->pos > UINT64_MAX / 2
 			      : head - l->pos > l->size || head - l->pos < l->head - l->pos))
@@ -142,8 +141,7 @@ bool npf_reader_refresh(struct npf_reader *r, struct npf_reader_lane *l)
 	return true;
 }
 
-/* Look for a record at pos; true when there is one: next_ts is then set. False also when the lane
- * laps us all the time. */
+/* Is there a record at pos? If so next_ts is set. False also when each try was overwritten. */
 static bool has_next(struct npf_reader *r, struct npf_reader_lane *l)
 {
 	for (unsigned int laps = 0; laps < NPF_WALK_LAPS_MAX; laps++) {
@@ -158,13 +156,13 @@ static bool has_next(struct npf_reader *r, struct npf_reader_lane *l)
 	return false;
 }
 
-/* Is the lane at its end, for good? */
+/* Is the lane drained, and will no record be added? */
 static bool is_over(const struct npf_reader *r, const struct npf_reader_lane *l)
 {
 	return l->pos == l->head && (l->closed || r->orphan);
 }
 
-/* The slot's lane is over: go on with the next of its number. False: there is none yet. */
+/* Go on with the next lane of the slot's number. False: there is none yet. */
 static bool succeed(struct npf_reader *r, unsigned int i)
 {
 	struct npf_reader_lane *l = r->slot[i];
@@ -177,9 +175,9 @@ static bool succeed(struct npf_reader *r, unsigned int i)
 }
 
 /*
- * The lane of slot i, past those that are over.
- * Return: 1: it has a record, next_ts is set; 0: none now, but it may have; -ENODATA: nothing will
- * come of this slot; -EPROTO.
+ * Find the slot's next record, in the first of its lanes that is not over.
+ * Return: 1: next_ts is set; 0: there is none now; -ENODATA: no more will come in this slot;
+ *         -EPROTO.
  */
 static int refresh_slot(struct npf_reader *r, unsigned int i)
 {
@@ -235,7 +233,7 @@ int npf_reader_choose(struct npf_reader *r, struct npf_reader_lane **lp)
 	return 1;
 }
 
-/* May the lane that the last record came from go on without a look at the others? */
+/* May the lane of the last record go on without a check of the others? */
 static inline bool runs_on(const struct npf_reader *r, const struct npf_reader_lane *l)
 {
 	return NPF_LIKELY(l != NULL && l->pos != l->head) &&
