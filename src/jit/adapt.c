@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * adapt.c - logic or branches? Ask the traffic.
+ * adapt.c - logic or branches: the choice by trials on the traffic at hand.
  *
- * On mixed traffic a filter without branches is two or three times as fast as one with; where one
- * packet is like the next, or where packets come in a pattern that the branch predictor can learn,
- * every branch is predicted, and the branching form, which stops at the first decisive test, is
- * two or three times as fast as the other. No compiler can know, so both forms are kept (a few
- * hundred bytes) and now and then a trial times them. Both give the same results, so only time is
- * at stake.
+ * On mixed traffic a filter without branches is two to three times as fast as one with branches.
+ * Where packets are alike, or come in a pattern that the branch predictor can learn, every branch
+ * is predicted. Then the branching form, which stops at the first decisive test, is two to three
+ * times as fast as the other. A compiler cannot know, so a filter keeps both forms (a few hundred
+ * bytes), and a trial times them now and then. Both give the same results; only time differs.
  *
- * A predictor learns a pattern only from the form that runs: 2 048 packets in turn take it some
- * four rounds. So a trial gives the other form a run of bursts, of which the first half only
- * teaches. Runs of 32 bursts show what can be known at once, runs of 1 024 what has to be learnt;
- * their length doubles from trial to trial and begins again. The cost is bounded: after a trial of
- * that length the filter is left alone for ADAPT_SHARE times as many bursts.
+ * A predictor learns a pattern only from the form that runs; a pattern of 2 048 packets takes it
+ * some four rounds. So a trial runs the other form for a number of bursts, and the first half of
+ * these only trains the predictor. Trials of 32 bursts show what needs no learning, trials of 1 024
+ * what does. The length doubles from trial to trial, then begins again. The cost is bounded: after
+ * a trial there is none for ADAPT_SHARE times as many bursts.
  *
- * The dearer half of the timed bursts does not count: an interrupt in the middle, or caches that
- * another program has emptied, say nothing about the form. And a form has to win twice to be put
- * into use, the second trial coming soon after the first.
+ * The slower half of the timed bursts does not count: an interrupt, or caches that another program
+ * has emptied, say nothing about the form. A form has to win two trials in a row to be put into
+ * use; the second comes soon after the first.
  *
- * What is found is kept in the filter, shared by its threads, in relaxed atomics that are only
- * written when a thread looks: the line stays in all caches. Which burst to look at is drawn from
- * a sequence per thread, since a shared counter would cost more than it gains. A thread makes one
- * trial at a time, for whichever of its filters is due.
+ * The results are in the filter, shared by its threads, in relaxed atomics that are only written at
+ * a trial: the cache line stays in all caches. Each thread draws the bursts at which it asks for a
+ * trial from a sequence of its own, since a shared counter would cost more than it gains. A thread
+ * makes one trial at a time, for any of its filters that is due.
  */
 #include "jit/adapt.h"
 
@@ -65,7 +64,7 @@ bool adapt_note(struct adapt_trial *t, uint64_t cycles, uint32_t n)
 	const uint32_t form = adapt_form(t);
 	const uint32_t part = t->n_bursts % half * ADAPT_PARTS / half;
 
-	/* The second half only teaches. */
+	/* The second half only trains the predictor. */
 	if (t->n_bursts / half != 1) {
 		t->packets[form][part] += n;
 		t->spent[form][part] += cycles;
@@ -73,7 +72,7 @@ bool adapt_note(struct adapt_trial *t, uint64_t cycles, uint32_t n)
 	return ++t->n_bursts == 3 * half;
 }
 
-/* Cycles for 1 024 packets, the dearer half of the parts left out. */
+/* Cycles for 1 024 packets, without the slower half of the parts. */
 static uint64_t cost(const struct adapt_trial *t, uint32_t form)
 {
 	uint64_t c[ADAPT_PARTS];
@@ -122,8 +121,8 @@ void adapt_settle(struct adapt *a, const struct adapt_trial *t)
 
 /* ---- The bursts of a thread ---- */
 
-/* Looks at other filters after which a trial counts as abandoned: its filter is gone, or it gets
- * no bursts long enough. */
+/* Bursts of other filters after which a trial is abandoned: its filter is gone, or gets no bursts
+ * that are long enough. */
 #define GIVE_UP 1024u
 
 _Thread_local struct adapt_seat adapt_seat = {.drawn = 1};

@@ -27,23 +27,23 @@ struct npf_bpf_error {
 };
 
 /*
- * npf_bpf_verify - the trust boundary: is this a program that can be run on anything?
+ * npf_bpf_verify - the trust boundary: can this program be run on any packet?
  *
- * Known opcodes only; every jump forward and inside; M[k] within NPF_BPF_MEMWORDS and written on
- * every path before it is read; no division or modulo by constant zero; shifts by constants below
- * 32; ends in RET.
+ * Opcodes are known; each jump goes forward and inside the program; M[k] is within NPF_BPF_MEMWORDS
+ * and written on every path before it is read; no division or modulo by constant zero; constant
+ * shifts are below 32; the last instruction is RET.
  *
  * Return: 0, or -EINVAL with *err filled (err may be NULL).
  */
 int npf_bpf_verify(const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_bpf_error *err);
 
 /*
- * Programs that libpcap runs itself, since no kernel takes them: those that jump backward (`ip6
- * protochain 17`), read scratch memory that they may not have written, or shift by a constant of 32
- * or more. npf_bpf_verify() refuses them; here they are called loose. Their meaning is that of
- * libpcap's bpf_filter() as far as it has one: scratch memory that was not written reads as 0
- * (there: what the stack held), and of a constant shift the low five bits count (there: what the
- * CPU does, which is the same on x86-64 and AArch64).
+ * Loose programs: those that libpcap runs itself, since no kernel accepts them. They jump backward
+ * (`ip6 protochain 17`), read scratch memory that they may not have written, or shift by a constant
+ * of 32 or more. npf_bpf_verify() refuses them. Their meaning is that of libpcap's bpf_filter()
+ * where that is defined. Scratch memory that was not written reads as 0 (in bpf_filter(): what the
+ * stack held). Of a constant shift the low five bits count (in bpf_filter(): what the CPU does,
+ * which is the same on x86-64 and AArch64).
  */
 enum npf_bpf_loose {
 	NPF_BPF_LOOPS = 1,   /* jumps backward: may run for ever */
@@ -51,25 +51,26 @@ enum npf_bpf_loose {
 	NPF_BPF_SHIFTS = 4,  /* shifts by a constant of 32 or more */
 };
 
-/* Where a loose program must not hang it may take one step for each of its instructions and so many
- * more with one packet: as many as the longest program that Linux runs for anybody has. */
+/* Where a loose program must not hang, it may take one step for each of its instructions and this
+ * many more on one packet: as many as Linux's longest program has instructions. */
 #define NPF_BPF_MAXSTEPS 4096u
 
 /*
- * npf_bpf_verify_loose - is this a program that bpf_filter() can run, though perhaps for ever?
- * All that npf_bpf_verify() demands but for what a loose program may do.
- * Return: 0: a program for npf_bpf_verify(), too; a mask of enum npf_bpf_loose, with *why (may be
- * NULL) saying where the first such thing is; -EINVAL with *why filled; -ENOMEM.
+ * npf_bpf_verify_loose - can bpf_filter() run this program, though perhaps for ever?
+ * Demands what npf_bpf_verify() does, except what a loose program may do.
+ * Return: 0: npf_bpf_verify() accepts it, too; a mask of enum npf_bpf_loose, with the first such
+ *         place in *why (which may be NULL); -EINVAL with *why filled; -ENOMEM.
  */
 int npf_bpf_verify_loose(
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_bpf_error *why);
 
 /*
- * npf_bpf_tighten - make of a program that npf_bpf_verify_loose() lets pass one for
- * npf_bpf_verify() that rejects nothing that the loose one accepts.
+ * npf_bpf_tighten - make a program for npf_bpf_verify() of one that npf_bpf_verify_loose() accepts.
+ * The new program rejects no packet that the loose one accepts.
  *
- * Its result is that of the loose program unless it is UINT32_MAX: then the loose program may have
- * jumped backward, and must be run to know. Without NPF_BPF_LOOPS the results are always the same.
+ * Its result is that of the loose program, unless it is UINT32_MAX: there the loose program may
+ * have jumped backward, and has to be run for the result. Without NPF_BPF_LOOPS the results are
+ * always the same.
  * @outp: allocated, the caller's to free
  * Return: 0 or -ENOMEM.
  */
@@ -95,15 +96,15 @@ uint32_t npf_bpf_interpret(const struct npf_bpf_insn *insns, const uint8_t *pkt,
 	uint32_t caplen, const struct npf_bpf_aux *aux);
 
 /*
- * npf_bpf_interpret_loose - run a program that npf_bpf_verify_loose() lets pass.
- * @max_steps: end after so many instructions, rejecting the packet; 0: a program that loops for
- *             ever does so
+ * npf_bpf_interpret_loose - run a program that npf_bpf_verify_loose() accepts.
+ * @max_steps: reject the packet after so many instructions; 0: no limit, and a program may loop for
+ *             ever
  */
 uint32_t npf_bpf_interpret_loose(const struct npf_bpf_insn *insns, const uint8_t *pkt, uint32_t len,
 	uint32_t caplen, const struct npf_bpf_aux *aux, uint32_t max_steps);
 
 enum npf_backend {
-	NPF_BACKEND_AUTO, /* the best that this CPU and this filter allow */
+	NPF_BACKEND_AUTO, /* the best for this CPU and this filter */
 	NPF_BACKEND_INTERP,
 	NPF_BACKEND_SCALAR,
 	NPF_N_BACKENDS,
@@ -116,12 +117,13 @@ int npf_backend_from_env(enum npf_backend *b);
 const char *npf_backend_name(enum npf_backend b);
 
 struct npf_filter_opts {
-	enum npf_backend backend;      /* -ENOTSUP from compile when this one is not there */
+	enum npf_backend backend;      /* -ENOTSUP from compile when this CPU does not have it */
 	const struct npf_bpf_aux *aux; /* or NULL */
-	bool loose; /* take loose programs: their steps are bounded; who takes more, rejects */
+	bool loose; /* accept loose programs; their steps are bounded, and beyond the bound they
+		       reject */
 };
 
-/* A filter ready to run. Immutable: any number of threads may run one at once. */
+/* A filter ready to run. Immutable: any number of threads may run it at once. */
 struct npf_filter;
 
 /*
@@ -136,7 +138,7 @@ struct npf_filter *npf_filter_free(struct npf_filter *f); /* NULL is fine; retur
 
 enum npf_backend npf_filter_backend(const struct npf_filter *f);
 
-/* Was it made of a loose program? */
+/* Is its program a loose one? */
 bool npf_filter_is_loose(const struct npf_filter *f);
 
 /* Bytes to keep of one packet, not yet limited to its length; 0 = reject. */
@@ -151,9 +153,9 @@ void npf_filter_run_burst(const struct npf_filter *f, const uint8_t *const *pkts
 	const uint32_t *lens, const uint32_t *caplens, uint32_t n, uint32_t *results);
 
 /*
- * npf_filter_screen, npf_filter_screen_burst - for whoever lets a reader run a loose filter itself:
- * UINT32_MAX where the reader has to decide, 0 where the packet is rejected in any case. Costs what
- * a filter without loops costs. Of other filters the same as npf_filter_run().
+ * npf_filter_screen, npf_filter_screen_burst - the part of a loose filter that runs without loops,
+ * where the reader of the packets runs the whole filter. Result: 0: rejected; UINT32_MAX: the
+ * reader has to decide. Of other filters the result is that of npf_filter_run().
  */
 uint32_t npf_filter_screen(
 	const struct npf_filter *f, const uint8_t *pkt, uint32_t len, uint32_t caplen);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * explain.c - compilation with somebody watching: the same calls as filter.c makes, and the text of
- * the intermediate program after each of them.
+ * explain.c - compilation stage by stage: the calls that filter.c makes, and the text of the
+ * intermediate program after each.
  */
 #include "jit/explain.h"
 #include "jit/filter.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * explain.h - the second door of the filter machine: how a filter came to be what it is.
+ * explain.h - the second door of the filter machine: the stages of a filter's compilation.
  *
- * For the workbench and for curious users; the datapath has no need of it.
+ * For npf-filter(1); the datapath does not use it.
  */
 #ifndef NPF_JIT_EXPLAIN_H
 #define NPF_JIT_EXPLAIN_H
@@ -20,8 +20,8 @@ struct npf_explain_stage {
 };
 
 /*
- * npf_filter_explain - compile once more and show each stage.
- * Of a loose program (enum npf_bpf_loose) the part is shown that runs without its loops.
+ * npf_filter_explain - compile a program, and call back with each stage.
+ * Of a loose program (enum npf_bpf_loose) the stages are those of the part without loops.
  * Return: 0; -EINVAL: not a valid program; -ENOMEM.
  */
 int npf_filter_explain(const struct npf_bpf_insn *insns, uint32_t n_insns,

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * filter.c - a filter from its program to something that runs: verify, choose a back end, compile.
+ * filter.c - making a filter of a program: verify, choose a back end, compile; and running it.
  *
- * A filter keeps a copy of its program and of the ancillary values, so nothing that the caller
- * owns is looked at after npf_filter_compile(). It never changes afterwards, but for what adapt.c
+ * A filter has a copy of its program and of the ancillary values, so that npf_filter_compile()
+ * keeps no pointer of the caller's. A filter does not change afterwards, except for what adapt.c
  * learns about its speed.
  *
  * AUTO falls back to the interpreter when the system grants no executable memory, and when
- * compiling would take more work than a program of this length may; a back end that was asked for
- * by name does not fall back.
+ * compiling takes more work than a program of this length may. A back end chosen by name does not
+ * fall back.
  */
 #include "jit/filter.h"
 #include "jit/x86/emit.h"
 
 #include <string.h>
 
-/* A program needs about as many steps as instructions; many more means that sharing went wrong. */
+/* A program needs about as many steps as it has instructions; many more: sharing does not pay. */
 #define SHARED_STEPS(n)   (8 * (n) + 4096)
 #define UNSHARED_STEPS(n) (16 * (n) + 4096)
 /* Work, counted by ir_spend(): the worst programs known take 800 steps an instruction. */
 #define MAX_WORK(n) (2000 * (uint64_t)(n) + 1000000)
 
-/* Both forms of the program, which is there as it was built. */
+/* Make both forms of a program just built. */
 static int generate_forms(struct generated *g, struct ir *ir, uint32_t passes, uint32_t max_steps,
 	const struct ir_watch *watch)
 {
@@ -169,7 +169,7 @@ static void compile_by_best(struct npf_filter *f)
 
 /* ---- Filters ---- */
 
-/* A filter that has its program, and nothing that runs it but the interpreter. */
+/* A filter with a copy of the program, to be interpreted. */
 static struct npf_filter *make(
 	const struct npf_bpf_insn *insns, uint32_t n_insns, const struct npf_filter_opts *opts)
 {
@@ -189,7 +189,7 @@ static struct npf_filter *make(
 	return f;
 }
 
-/* A program that is loose in the ways of @how: the tight one made of it, and itself behind. */
+/* A filter of a loose program: the tight program made of it, and the loose one behind. */
 static struct npf_filter *make_loose(const struct npf_bpf_insn *insns, uint32_t n_insns, int how,
 	const struct npf_filter_opts *opts)
 {
@@ -274,7 +274,7 @@ static const struct npf_bpf_aux *aux_of(const struct npf_filter *f)
 	return f->has_aux ? &f->aux : NULL;
 }
 
-/* What the program says that has no loops. */
+/* The result of the program without loops. */
 static uint32_t run_tight(
 	const struct npf_filter *f, const uint8_t *pkt, uint32_t len, uint32_t caplen)
 {
@@ -305,7 +305,7 @@ static void run_tight_burst(const struct npf_filter *f, const uint8_t *const *pk
 		preferred_form(f)(pkts, caplens, results, lens, n);
 }
 
-/* The last word on a packet of which the program without loops says result. */
+/* The result for a packet, where result is that of the program without loops. */
 static uint32_t decide(const struct npf_filter *f, uint32_t result, const uint8_t *pkt,
 	uint32_t len, uint32_t caplen)
 {

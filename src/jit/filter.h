@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* filter.h - private: what a filter is made of, and the way to its code, for tests and tools. */
+/* filter.h - private: the parts of a filter, and the making of its code, for tests and tools. */
 #ifndef NPF_JIT_FILTER_H
 #define NPF_JIT_FILTER_H
 
@@ -30,8 +30,7 @@ struct npf_filter {
 	unsigned int n_forms; /* 0: interpreted */
 	enum npf_backend backend;
 	struct adapt adapt;
-	/* &adapt: what a run learns does not change what the filter says, so a run has the filter
-	 * const and writes by this. */
+	/* &adapt, for runs, which have the filter const: what they learn changes no result. */
 	struct adapt *learns;
 	bool has_aux;
 	struct npf_bpf_aux aux;
@@ -49,23 +48,23 @@ struct npf_filter {
 
 /* The trial that a thread makes, if any. */
 struct adapt_seat {
-	/* Only compared: the filter may be gone. One that was made at the same place inherits a
-	 * trial, of which the worst is one wrong verdict. */
+	/* Only compared: the filter may be freed. A new filter at the same address inherits the
+	 * trial, which may then have a wrong verdict. */
 	const struct npf_filter *filter;
 	uint32_t drawn;
-	uint32_t idle; /* looks at other filters since its last burst */
+	uint32_t idle; /* bursts of other filters since its last */
 	struct adapt_trial trial;
 };
 extern _Thread_local struct adapt_seat adapt_seat;
 
-/* Is this burst of the filter, of this thread, one to look at, or one of a trial? */
+/* Is this a burst of a trial, or one at which to ask for a trial? */
 static inline bool adapt_is_due(const struct npf_filter *f)
 {
 	adapt_seat.drawn = adapt_seat.drawn * 1664525u + 1013904223u;
 	return adapt_seat.drawn < UINT32_MAX / ADAPT_LOOK || adapt_seat.filter == f;
 }
 
-/* Run such a burst, with the form that a trial says if it is one of a trial; see adapt.c. */
+/* Run such a burst, by the trial's form if it is one of a trial; see adapt.c. */
 void adapt_run(const struct npf_filter *f, const uint8_t *const *pkts, const uint32_t *lens,
 	const uint32_t *caplens, uint32_t n, uint32_t *results);
 

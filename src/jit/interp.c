@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * interp.c - the oracle: what a filter means, one instruction at a time, as plainly as C can say.
+ * interp.c - the interpreter, which defines what a filter means.
  *
- * Every back end must give what this gives, and this must give what libpcap's bpf_filter() gives.
- * It trusts the verifier: the program ends, jumps inside itself and names valid scratch words. A
- * loose program need not end, and may read scratch words before it has written them.
- * The packet is not trusted: offsets are added in 64 bits, so none wraps around the length check.
+ * Every back end must give the interpreter's results, and the interpreter those of libpcap's
+ * bpf_filter(). It trusts the verifier: the program ends, jumps stay inside, scratch words are
+ * valid. A loose program need not end, and may read scratch words before it has written them. The
+ * packet is not trusted: offsets are added in 64 bits, so that none wraps around the length check.
  */
 #include "jit/bpf.h"
 #include "jit/opcode.h"

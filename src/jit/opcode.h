@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * opcode.h - the vocabulary of classic BPF: the complete opcodes, not the fields they are built of.
+ * opcode.h - the opcodes of classic BPF, whole, not the fields that they are built of.
  *
- * The numbers are those of McCanne and Jacobson's machine, as libpcap's pcap/bpf.h and Linux's
- * filter.h have them. An opcode that is not listed here is not an instruction: some programs that
- * pcap's bpf_validate() lets through make bpf_filter() abort(), ours are refused instead.
+ * The numbers are those of McCanne and Jacobson's machine, as in libpcap's pcap/bpf.h and Linux's
+ * filter.h. An opcode that is not listed here is not an instruction, and a program with one is
+ * refused. libpcap's bpf_validate() accepts some that make bpf_filter() abort().
  */
 #ifndef NPF_JIT_OPCODE_H
 #define NPF_JIT_OPCODE_H
@@ -85,7 +85,7 @@ static inline bool npf_bpf_is_ret(uint16_t code)
 
 /*
  * npf_bpf_aux_value - the constant that an ancillary load gives, whatever its size.
- * Return: false when the offset names nothing that is known here: an ordinary load then.
+ * Return: false: the offset is not one of those known here, and the load is an ordinary one.
  */
 static inline bool npf_bpf_aux_value(const struct npf_bpf_aux *aux, uint32_t k, uint32_t *valuep)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * setfile.c - a set file becomes chains of compares, the form that chains.c makes lookups of.
+ * setfile.c - a set file becomes chains of compares, of which chains.c makes lookups.
  *
- * The items are sorted into lists by kind first. A jump of classic BPF reaches 255 instructions, so
- * a chain is cut into pieces that each have a return of their own, and a jump over it. Nothing is
- * checked for being listed twice: the lookup drops doubles.
+ * The items are first sorted into lists by kind. A jump of classic BPF reaches 255 instructions, so
+ * a chain is cut into pieces, each with a return of its own and a jump over it. Items may be listed
+ * twice: the lookup drops doubles.
  */
 #include "jit/setfile.h"
 #include "jit/opcode.h"

@@ -3,7 +3,7 @@
  * setfile.h - a door beside bpf.h: long lists of hosts, nets and ports without libpcap's compiler.
  *
  * libpcap takes time quadratic in the length of `host a or host b or ...`: minutes for thousands.
- * A set file says the same with one item a line, and becomes a program in linear time.
+ * A set file has one item a line, and is compiled in linear time.
  */
 #ifndef NPF_JIT_SETFILE_H
 #define NPF_JIT_SETFILE_H

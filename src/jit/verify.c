@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * verify.c - the trust boundary: whatever passes here can be run on any packet by any back end.
+ * verify.c - the trust boundary: a verified program can be run on any packet by any back end.
  *
- * One pass over the program, first fault reported. Every instruction is checked, reachable or not.
- * A program that passes ends (jumps only go forward and the last instruction returns), reads no
- * scratch word that it did not write on every path to the read, and has no instruction whose
+ * One pass over the program; the first fault is reported. Every instruction is checked, reachable
+ * or not. A verified program ends (jumps only go forward and the last instruction returns), reads
+ * no scratch word that it did not write on every path to the read, and has no instruction whose
  * result C or the CPU leaves undefined.
  *
- * bpf_filter() takes more: a jump backward, which libpcap's compiler makes for `protochain`;
- * scratch that is read before it is written; a shift by a constant of 32 or more. Linux refuses all
- * three, so that libpcap runs such a program itself. Here it is a loose program: told apart from a
- * bad one, and made into one that passes as far as that goes.
+ * bpf_filter() accepts more: a jump backward, which libpcap's compiler makes for `protochain`;
+ * scratch memory that is read before it is written; a shift by a constant of 32 or more. Linux
+ * refuses all three, so libpcap runs such a program itself. Here it is a loose program:
+ * distinguished from a bad one, and made into a verified program as far as possible.
  */
 #include "jit/bpf.h"
 #include "jit/opcode.h"

@@ -2,11 +2,11 @@
 /*
  * build.c - from instructions to decisions: the program is run once, symbolically.
  *
- * Jumps only go forward, so walking the instructions in order meets every way into an
- * instruction before the instruction itself. Ways that arrive with the same values in all registers
- * that are still to be read become one block. Ways that differ are kept apart, each with a copy of
- * what follows (libpcap likes to share the tails of host lists between fields), within a budget;
- * beyond it they meet in one block and the registers that differ go through slots.
+ * Jumps only go forward, so a walk over the instructions in order meets every path into an
+ * instruction before the instruction itself. Paths that arrive with the same values in all
+ * registers still to be read become one block. Paths that differ are kept apart within a budget,
+ * each with a copy of what follows: libpcap often shares the tails of host lists between fields.
+ * Beyond the budget they join in one block, and the registers that differ go through slots.
  *
  * Every load is preceded by the decision whether it is in range, every division by a variable by
  * the decision whether it is zero; both reject the packet. Ancillary loads become constants.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * eval.c - the meaning of the intermediate program, for tests: run it block by block.
+ * eval.c - an interpreter of the intermediate program, block by block, for tests.
  *
- * Values are computed when a block needs them and kept for the rest of the run, as no value changes
- * once it is known. A load out of range or a division by zero is reported, not forgiven: it
- * means that a pass moved a value to where its check had not been made.
+ * A value is computed when a block needs it and kept for the rest of the run, since values do not
+ * change. A load out of range or a division by zero is an error: a pass has moved a value to a
+ * place that its check does not dominate.
  */
 #include "jit/ir/ir.h"
 

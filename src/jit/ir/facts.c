@@ -2,12 +2,11 @@
 /*
  * facts.c - what earlier decisions say about a later one, and rewriting of values.
  *
- * On the way to a block lie its dominators; where one of them is entered by a single edge, the
- * branch behind that edge went a known way. Each such fact is held against the predicate in
- * question by itself: no two facts are combined, and the climb is bounded, as are all climbs of a
- * pass together, so it stays linear.
- * Which way a block was entered is as it was when the order was made: the pass may have moved the
- * edge meanwhile, but to a place that lies beyond that block.
+ * On the way to a block lie its dominators. Where one of them has a single incoming edge, the
+ * result of the branch at that edge is known. Each such fact is compared with the predicate by
+ * itself: no two facts are combined. Each climb is bounded, and so are all climbs of a pass
+ * together, so a pass stays linear. Incoming edges are those of the time when the order was made:
+ * the pass may have moved an edge since, but only to a place behind that block.
  */
 #include "jit/ir/ir.h"
 

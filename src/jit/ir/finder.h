@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * finder.h - which element of a growing array is equal to this one? By a hash of the elements.
+ * finder.h - a hash index: which element of a growing array is equal to a given one?
  *
- * A finder keeps numbers of elements, not the elements: its user compares. Hashes are keyed, since
- * who writes a program would otherwise choose elements that all have the same.
+ * A finder has the numbers of elements, not the elements: its user compares them. Hashes are keyed,
+ * since the author of a program could otherwise choose elements that all have the same hash.
  */
 #ifndef NPF_JIT_IR_FINDER_H
 #define NPF_JIT_IR_FINDER_H
@@ -24,7 +24,7 @@ struct finder {
 	uint32_t cap;
 };
 
-/* A number that is hard to guess, to begin hashes with. */
+/* A key for hashes, hard to guess. */
 uint64_t finder_key(void);
 
 /* The hash of what was mixed so far and of x; its upper half is the hash to give to a finder. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ir.c - values and blocks: making them, and finding the equal one that is there already.
+ * ir.c - making values and blocks, and finding an equal value that exists already.
  *
  * Every value passes through ir_op(), which first calls the fold function, if there is one, so
- * that a pass that makes values never has to fold what it made. Storage grows by doubling and is
- * only freed as a whole; a failure to grow sets `failed` and leaves the program consistent but
- * wrong.
+ * that passes need not fold what they make. Storage grows by doubling and is only freed as a whole.
+ * A failure to grow sets `failed` and leaves the program consistent but wrong.
  */
 #include "jit/ir/ir.h"
 

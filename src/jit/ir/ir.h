@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ir.h - the shape a filter has between its instructions and machine code.
+ * ir.h - the intermediate program of a filter, between its instructions and machine code.
  *
- * A classic BPF program has no loops, so it is a DAG of decisions. Here it is one literally: blocks
- * hold nothing but a decision (branch, return), and what they decide on are values, pure
- * expressions over the packet. Equal expressions are one value (they are hashed when made), so a
- * redundant load or predicate never comes into being. No value has a place in the program until
- * sched_build() gives it one: passes move decisions about without moving code.
+ * A classic BPF program has no loops, so it is a DAG of decisions. The intermediate program is that
+ * DAG: a block is one decision (branch, return), and decides on values, which are pure expressions
+ * over the packet. Equal expressions are one value (they are hashed when made), so no redundant
+ * load or predicate is ever made. A value has no place in the program until sched_build() gives it
+ * one: passes move decisions without moving code.
  *
- * What makes that sound: a value may be computed anywhere that all its loads are in range, and a
- * length check is an ordinary decision (IR_INR) that dominates the blocks that need it. A block
- * that is turned into lane masks, or into straight-line code, only has to say how its loads stay in
- * range when the decision did not go its way: see flatten.c.
+ * This is sound because a value may be computed wherever all its loads are in range, and a length
+ * check is an ordinary decision (IR_INR) that dominates the blocks that need it. A block that
+ * becomes straight-line code has to keep its loads in range when the decision did not lead to it:
+ * see flatten.c.
  *
  * Two things are not pure. IR_GET reads and IR_SET writes a slot, one of A, X, M[0..15], where
  * paths join with different values that splitting could not keep apart; they are pinned to their
  * block. Values pinned to a block are computed there, in order, and nowhere else.
  *
- * Operands come before their users in `vals`, so a pass can rewrite values in one sweep.
- * Ids are indexes; 0 is no value, no block is 0 either. Memory errors stick in `failed`: makers
- * return 0 then, and the driver looks once at the end of each pass.
+ * Operands come before their users in `vals`, so a pass can rewrite values in one sweep. Ids are
+ * indexes; 0 is no value and no block. Memory errors stay in `failed`: makers return 0 then, and
+ * the driver checks it once at the end of each pass.
  */
 #ifndef NPF_JIT_IR_IR_H
 #define NPF_JIT_IR_IR_H
@@ -151,7 +151,7 @@ struct ir {
  * Filters come from people who may want the compiler to take long, so each loop that could take
  * more than a few steps an element is counted. What a pass searches is bounded by may_search, which
  * makes programs slower, not wrong; beyond may_spend all fails (`failed`, ir_is_too_dear()). What
- * only reads the program counts, too, and so has it without const.
+ * only reads the program counts its work, too, and so has the program without const.
  */
 static inline void ir_spend(struct ir *ir, uint64_t steps)
 {
@@ -181,7 +181,7 @@ uint32_t ir_in_range(struct ir *ir, uint32_t base, uint64_t end);
 uint32_t ir_sel(struct ir *ir, uint32_t cond, uint32_t t, uint32_t f);
 uint32_t ir_not(struct ir *ir, uint32_t v); /* of a predicate */
 uint32_t ir_fresh(struct ir *ir, enum ir_op op, uint32_t a, uint32_t b, uint32_t k); /* pinned */
-/* Takes the array over, on failure too. Sorts it and drops doubles. */
+/* Owns: the array is taken over, on failure too. It is sorted, and doubles are dropped. */
 uint32_t ir_set_new(struct ir *ir, uint32_t *k, uint32_t n);
 uint32_t ir_window_new(struct ir *ir, uint32_t off, uint64_t mask, uint64_t want);
 
@@ -235,16 +235,16 @@ uint32_t ir_compute(enum ir_op op, uint32_t a, uint32_t b, uint32_t c);
 /* ---- build.c ---- */
 
 /*
- * ir_build - the decisions that a verified program makes.
- * @share: values are shared between blocks and placed later. Where the program makes that too dear
- * (see sched_build) build again without: then every value is pinned where it was computed.
+ * ir_build - make the intermediate program of a verified program.
+ * @share: values are shared between blocks and placed later. Where that takes too many steps (see
+ *         sched_build) build again without: then every value is pinned where it was computed.
  */
 int ir_build(struct ir *ir, const struct npf_bpf_insn *insns, uint32_t n_insns,
 	const struct npf_bpf_aux *aux, bool share);
 
 /* ---- order.c ---- */
 
-/* Blocks in an order in which every edge goes forward, and who dominates whom. */
+/* Blocks in an order in which every edge goes forward, and their dominators. */
 struct ir_order {
 	uint32_t n;
 	uint32_t *block;  /* [n], the entry first */
@@ -259,7 +259,7 @@ struct ir_order {
 
 /* Return: 0 or -ENOMEM. */
 int ir_order_init(struct ir_order *o, const struct ir *ir);
-/* The same as part of compiling the program: what it took is spent. */
+/* The same as a part of compiling the program: its steps are spent. */
 int ir_order_init_counted(struct ir_order *o, struct ir *ir);
 void ir_order_fini(struct ir_order *o);
 bool ir_dominates(const struct ir_order *o, uint32_t a, uint32_t b);
@@ -267,15 +267,16 @@ bool ir_dominates(const struct ir_order *o, uint32_t a, uint32_t b);
 /* ---- facts.c: what is known on the way to a block ---- */
 
 /*
- * ir_decide - the truth of predicate @v at the end of block @b, on the way out of its branch that
- * is taken when its predicate is @side (0, 1), or on either (-1).
+ * ir_decide - the truth of predicate @v at the end of block @b.
+ * @side: on the way out of the block's branch that is taken when its predicate is 0 or 1; -1: on
+ *        either
  * Return: 0, 1, or -1: not known.
  */
 int ir_decide(struct ir *ir, const struct ir_order *o, uint32_t b, int side, uint32_t v);
 
 /*
- * ir_rewrite - make every value that is used anew, with what its operands have become.
- * @make: the value for @val, whose operands are new already
+ * ir_rewrite - make every value that is used anew, from its new operands.
+ * @make: returns the new value for @val, whose operands are the new ones
  */
 int ir_rewrite(struct ir *ir, uint32_t (*make)(struct ir *ir, const struct ir_val *val));
 
@@ -320,9 +321,9 @@ int ir_optimise(struct ir *ir, unsigned int from, unsigned int to, uint32_t mask
 void ir_print(const struct ir *ir, FILE *out);
 
 /*
- * ir_eval - what the program says of one packet; slow, for tests and for comparing passes.
- * Return: 0, -EFAULT if a value was needed whose load is out of range or whose divisor is 0 (a
- * pass is wrong then), -ENOMEM.
+ * ir_eval - the result of the program for one packet; slow, for tests and for comparing passes.
+ * Return: 0; -EFAULT: a value was needed whose load is out of range or whose divisor is 0, so a
+ * pass is wrong; -ENOMEM.
  */
 int ir_eval(
 	const struct ir *ir, const uint8_t *pkt, uint32_t len, uint32_t caplen, uint32_t *resultp);

@@ -2,9 +2,9 @@
 /*
  * order.c - topological order and dominators of the DAG of blocks.
  *
- * Both in one sweep each, since there are no loops: the immediate dominator of a block is the
- * nearest common ancestor, in the tree built so far, of the blocks that lead to it. A list of
- * hosts gives one block thousands of predecessors, each deeper than the one before; the jump
+ * Each takes one sweep, since there are no loops: the immediate dominator of a block is the nearest
+ * common ancestor of its predecessors, in the tree of dominators built so far. With a list of hosts
+ * one block has thousands of predecessors, each deeper in the tree than the one before. Jump
  * pointers (Myers' skew-binary scheme) keep each climb logarithmic.
  */
 #include "jit/ir/ir.h"

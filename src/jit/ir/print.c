@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * print.c - the intermediate program as text that a person can follow.
+ * print.c - the intermediate program as text for people.
  *
- * Blocks in order, each with the decision it makes written as an expression in infix form. A value
- * that several places use, and that is more than a load, gets a name (v1, v2, ...) where it first
- * occurs, so that the text stays as short as the program.
+ * The blocks come in order, each with its decision as an infix expression. A value that is used in
+ * several places and is more than a load gets a name (v1, v2, ...) where it first occurs, so that
+ * the text is as short as the program.
  */
 #include "jit/ir/ir.h"
 

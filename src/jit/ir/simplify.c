@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * simplify.c - constant folding and algebra, at the moment that a value is made.
+ * simplify.c - constant folding and algebra, when a value is made.
  *
- * Every rule here gives a value that is equal on all packets, or 0 for "no rule applies". Rules
- * end: each makes values that are smaller by some measure than the one asked for. Operands arrive
- * with a constant on the right where the operation commutes.
+ * Every rule gives a value that is equal on all packets, or 0 where it does not apply. The
+ * recursion ends, since each rule makes values that are smaller than the one wanted, by some
+ * measure. Where an operation commutes, a constant operand is the right one.
  */
 #include "jit/ir/ir.h"
 

@@ -2,10 +2,10 @@
 /*
  * chains.c - `host a or host b or ...`: runs of equal-compares become lookups in sets.
  *
- * A run is a sequence of blocks that only compare a value with a constant, that go to one
- * and the same block when it is equal and to the next compare when not. Nothing in it can fail or
- * be observed, so its compares may be made in any order: each value that occurs gets one
- * lookup. A program of thousands of hosts is a handful of decisions afterwards.
+ * A run is a sequence of blocks that only compare a value with a constant. All of them go to the
+ * same block when it is equal, and to the next compare when not. No compare can fail or have a side
+ * effect, so their order does not matter: each value that occurs gets one lookup. A program of
+ * thousands of hosts becomes a handful of decisions.
  */
 #include "jit/ir/ir.h"
 

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * flatten.c - branches made logic: a part of the DAG becomes one expression for its result.
+ * flatten.c - branches become logic: a part of the DAG becomes one expression for its result.
  *
  * A mispredicted branch costs as much as twenty instructions, and on mixed traffic a filter's
- * branches are mispredicted all the time. So the result of a block is written as a choice between
- * the results of its successors, from the returns backward, and simplifies to ANDs and ORs of
- * predicates: no branch is left in it. The same form serves lane masks.
+ * branches are often mispredicted. So the result of a block is written as a choice between the
+ * results of its successors, from the returns backward, and simplifies to ANDs and ORs of
+ * predicates without a branch.
  *
- * All loads are then made whatever the packet is, so they must be in range by other means:
+ * All loads are then made for every packet, so they must be in range by other means:
  * - fixed offsets: one check, hoisted in front, of the farthest byte that any of them needs;
  * - offsets from a variable: where the farthest byte from it is out of range the base is taken as
  *   0, which the hoisted check covers, and the check itself becomes one more predicate;
- * - a packet that ends between the nearest and the farthest byte needed from one base would be
- *   judged wrongly: one test sends it away.
- * What is sent away runs the branches as they were, which stay behind as the slow way. Its packets
- * are truncated ones, and short ones of other protocols.
+ * - for a packet that ends between the nearest and the farthest byte needed from one base the
+ * result would be wrong: one test sends it to the slow path. The slow path are the branches as they
+ * were. It gets truncated packets, and short ones of other protocols.
  *
- * A part is everything that can be reached from its head. Whether it becomes logic or the head
- * stays a branch, with parts of their own behind it, is decided by what either costs on average:
- * a branch that mostly goes to a return early (`vlan` on a network with few tags) beats logic that
- * computes all the rest for nothing. How often that is, guess() says.
+ * A part is all that can be reached from its head. It becomes logic, or its head stays a branch
+ * with parts of their own behind it: whichever costs less on average. A branch that mostly goes to
+ * an early return (`vlan` on a network with few tags) costs less than logic that computes all the
+ * rest. guess() estimates how often it does.
  */
 #include "jit/ir/ir.h"
 

@@ -2,8 +2,8 @@
 /*
  * passes.c - the list of passes, in the order in which they run, and the smaller ones.
  *
- * Each pass leaves a program that gives the same result on every packet, and can be left out: the
- * tests run them one by one and all together. flatten.c and chains.c are files of their own.
+ * Each pass leaves a program that gives the same result on every packet, and can be left out; the
+ * tests run the passes one by one and together. The larger passes have files of their own.
  */
 #include "jit/ir/ir.h"
 

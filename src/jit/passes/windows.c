@@ -2,12 +2,12 @@
 /*
  * windows.c - several compares of neighbouring bytes become one.
  *
- * `proto == 6 and no fragment offset` looks at bytes 23, 20 and 21: one load of bytes 20 to 23, one
- * mask and one compare say both. A conjunction is taken apart into predicates of the form (bytes &
+ * `proto == 6 and no fragment offset` reads bytes 23, 20 and 21: one load of bytes 20 to 23, one
+ * mask and one compare decide both. A conjunction is split into predicates of the form (bytes &
  * mask) == constant; those from one base whose bytes fit in 4, or else in 8, are merged.
  *
- * A window ends with the last byte that one of its predicates reads and may begin before the first:
- * what lies before a byte in range is in range, so no check is needed that was not there.
+ * A window ends with the last byte that one of its predicates reads and may begin before the first.
+ * Bytes before a byte in range are in range, so a window needs no new check.
  */
 #include "jit/ir/ir.h"
 

@@ -2,9 +2,9 @@
 /*
  * code.c - W^X: fresh pages are filled while writable, then made read-only and executable.
  *
- * At no time are they both, in this or another mapping, so it works under SELinux and systemd's
- * MemoryDenyWriteExecute= wherever those allow code to be generated at all; where they don't, the
- * error is reported and the caller falls back to the interpreter.
+ * No page is ever both, in this or another mapping. So this works under SELinux and systemd's
+ * MemoryDenyWriteExecute= wherever they allow generated code at all. Elsewhere the error is
+ * returned, and the caller falls back to the interpreter.
  */
 #include "jit/x86/code.h"
 

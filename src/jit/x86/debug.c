@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * debug.c - so that a filter has a name in a profile and in a backtrace.
+ * debug.c - names of filters for profiles and backtraces.
  *
  * NPF_JIT_DEBUG=perf appends "address size name" to /tmp/perf-PID.map, where perf looks for the
  * symbols of code that no file describes. The name of that file can be guessed, so it is opened
- * without following links and only written if it is a plain file of our own.
+ * without following links, and only written if it is a plain file of this process's user.
  *
- * NPF_JIT_DEBUG=gdb uses GDB's JIT interface: a list of object files in memory, hung on a symbol
- * that GDB knows, and an empty function that it sets a breakpoint on. Ours are ELF files with one
+ * NPF_JIT_DEBUG=gdb uses GDB's JIT interface: a list of object files in memory at a symbol that GDB
+ * knows, and an empty function on which GDB sets a breakpoint. Here these are ELF files with one
  * section, at the code's address, and one symbol.
  *
  * In a program that runs with more rights than its user the variable is ignored.

@@ -3,11 +3,11 @@
  * emit.c - the loop over a burst, and each step as instructions.
  *
  * Blocks follow one another in topological order, so most branches fall through. A return stores
- * the result, steps the index and goes straight to the next packet: there is no common end to jump
- * to. Nothing is called and nothing but the results and the stack frame is written.
+ * the result, steps the index and goes to the next packet, without a jump to a common end. The code
+ * calls no function, and writes only the results and the stack frame.
  *
- * A step may have its result in the register of an operand that ends with it: each form below reads
- * its operands before it writes, or picks an order in which that does no harm.
+ * A step may have its result in the register of an operand whose life ends with it. So each form
+ * reads its operands before it writes, or in an order that allows this.
  */
 #include "jit/x86/emit.h"
 #include "jit/x86/emit_priv.h"

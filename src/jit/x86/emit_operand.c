@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * emit_operand.c - where a step's value is: in a register, on the stack, or a constant; and the
- * address of packet bytes.
+ * emit_operand.c - the place of a step's value (register, stack or constant) and the address of
+ * packet bytes.
  */
 #include "jit/x86/emit_priv.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * emit_priv.h - shared by the files that emit code: where everything lives while a burst runs.
+ * emit_priv.h - shared by the files that emit code: registers and stack while a burst runs.
  *
  * The three arrays are addressed from their ends with one negative index that counts up to 0.
  *   RDI pkts end, RSI caplens end, R8 results end, R13 index, R14 packet, R15 caplen
- *   RAX, RCX scratch; EMIT_REGS are given to values
+ *   RAX, RCX scratch; the registers in emit_operand.c are for values
  * All values are 32 bits wide with the upper half of the register clear, so that they may be
  * added to addresses.
  * Stack: [rsp] lens end, [rsp + 8] room to save RDX in, then the slots, then values.
@@ -54,7 +54,7 @@ struct emit {
 	int rc;
 };
 
-/* ---- operands (emit.c) ---- */
+/* ---- emit_operand.c ---- */
 bool emit_in_reg(const struct emit *e, uint32_t step);
 enum x86_gpr emit_reg(const struct emit *e, uint32_t step);
 struct x86_mem emit_word(const struct emit *e, uint32_t step);

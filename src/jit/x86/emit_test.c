@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * emit_test.c - predicates as comparisons: each form sets the flags and says which condition is it.
+ * emit_test.c - predicates as comparisons: each form sets the flags and returns the condition.
  *
- * Range checks are done in 64 bits: a base is below 2^32 and so is what is added to it, hence no
- * sum wraps. The tables of set lookups go behind the code, in the same read-only pages.
+ * Range checks are done in 64 bits: a base and what is added to it are below 2^32, so no sum wraps.
+ * The tables of set lookups go behind the code, in the same read-only pages.
  */
 #include "jit/x86/emit_priv.h"
 

@@ -2,9 +2,9 @@
 /*
  * lookup.c - finding perfect hashes.
  *
- * Multipliers are drawn from a sequence that the values themselves begin, so one program always
- * compiles to the same code, and nobody can make values for multipliers that he knows beforehand.
- * Few values: one multiplier that spreads them over eight times as many slots is soon found. Many:
+ * Multipliers are drawn from a sequence that is seeded with the values. So a program always
+ * compiles to the same code, and values cannot be chosen for multipliers known beforehand. Few
+ * values: one multiplier that spreads them over eight times as many slots is soon found. Many:
  * values are split into small buckets by a first product, and each bucket, the fullest first, gets
  * a multiplier of its own that puts it into free slots (Fox et al. 1992; Belazzougui et al. 2009).
  * Slots are half used at most, so a bucket needs some dozens of tries, and the whole is linear. A

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lookup.h - tables that say in a few instructions, without a branch, whether a value is in a set.
+ * lookup.h - tables that decide without a branch, in a few instructions, whether a value is in a
+ * set.
  *
  * LOOKUP_BITS:  bit v of `bits`, for values below 65536.
  * LOOKUP_HASH:  slots[v * mult >> shift] == v.
  * LOOKUP_HASH2: m = mults[v * mult >> mult_shift]; slots[v * m >> shift] == v.
  *
- * All products modulo 2^32. The hashes are perfect: no two members share a slot, so one probe
- * decides. A slot that no member has holds a member that belongs elsewhere, which no value that
- * comes to this slot can equal.
+ * All products are modulo 2^32. The hashes are perfect: no two members share a slot, so one probe
+ * decides. A slot without a member holds a member of another slot, to which no value of this slot
+ * can be equal.
  */
 #ifndef NPF_JIT_X86_LOOKUP_H
 #define NPF_JIT_X86_LOOKUP_H
@@ -40,7 +41,7 @@ bool lookup_is_bitmap(uint32_t n, uint32_t max);
 /*
  * lookup_build - find a table for n different values, 1 at least.
  * @max: no value looked up will be greater
- * Return: 0, -ENOMEM; -E2BIG if the values defy all tries (not seen).
+ * Return: 0, -ENOMEM; -E2BIG: no try has succeeded (never seen).
  */
 int lookup_build(struct lookup *l, const uint32_t *k, uint32_t n, uint32_t max);
 void lookup_fini(struct lookup *l);

@@ -2,11 +2,11 @@
 /*
  * schedule.c - values get places, then registers.
  *
- * A value that a dominating block has computed is used again if that is worth a register:
- * loads and compares against constants are single instructions, cheaper to repeat than to keep.
- * Since there are no loops, a life is an interval of the list of steps, and one sweep that gives a
- * free register, or else sends the interval that ends last to the stack, does well (Poletto and
- * Sarkar's linear scan). An interval lives in one place from beginning to end, so joins need no
+ * A value that a dominating block has computed is used again if that is worth a register: loads and
+ * compares with constants are single instructions, cheaper to repeat than to keep. Without loops
+ * the life of a value is an interval of the list of steps. One sweep assigns a free register to
+ * each interval; without a free one the interval that ends last goes to the stack (Poletto and
+ * Sarkar's linear scan). An interval stays in one place from beginning to end, so joins need no
  * moves.
  */
 #include "jit/x86/schedule.h"

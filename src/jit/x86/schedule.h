@@ -12,7 +12,7 @@
 #include "jit/ir/ir.h"
 
 #define SCHED_NO_LOC UINT32_MAX
-/* The stack frame stays within a page: the unreadable page below a stack can't be stepped over. */
+/* The stack frame stays within a page, so that code cannot step over the guard page of a stack. */
 #define SCHED_MAX_WORDS 960
 
 struct step {
