@@ -5,6 +5,7 @@
  * block, and the descriptor may not be readable when nothing is there.
  */
 #include "contract.h"
+#include "one_packet.h"
 
 #include <signal.h>
 #include <stddef.h>
@@ -31,35 +32,6 @@ static void guard(bool on)
 
 	sigaction(SIGALRM, &act, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
-}
-
-static void count(u_char *user, const struct pcap_pkthdr *hdr, const u_char *data)
-{
-	(void)hdr;
-	(void)data;
-	++*(int *)user;
-}
-
-static int by_next_ex(pcap_t *p)
-{
-	struct pcap_pkthdr *hdr;
-	const u_char *data;
-
-	return pcap_next_ex(p, &hdr, &data);
-}
-
-static int by_next(pcap_t *p)
-{
-	struct pcap_pkthdr hdr;
-
-	return pcap_next(p, &hdr) != NULL;
-}
-
-static int by_dispatch(pcap_t *p)
-{
-	int n = 0;
-
-	return pcap_dispatch(p, 1, count, (u_char *)&n);
 }
 
 struct way {

@@ -15,16 +15,9 @@
 
 #include "ringbuf/lane.h"
 #include "ringbuf/reader.h"
+#include "unit/ringbuf/demand.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define DEMAND(what)                                                                               \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what);         \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 struct program {
 	const uint8_t *at, *end;

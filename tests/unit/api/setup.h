@@ -6,6 +6,7 @@
 #include "fake_daemon.h"
 
 #include "base/clock.h"
+#include "one_packet.h"
 
 #include <npfdp.h>
 
@@ -84,14 +85,6 @@ static inline void set_filter(pcap_t *p, const char *text)
 	assert_int_equal(pcap_compile(p, &prog, text, 1, PCAP_NETMASK_UNKNOWN), 0);
 	assert_int_equal(pcap_setfilter(p, &prog), 0);
 	pcap_freecode(&prog);
-}
-
-/* A callback that counts in *(int *)user. */
-static inline void count(u_char *user, const struct pcap_pkthdr *hdr, const u_char *data)
-{
-	(void)hdr;
-	(void)data;
-	++*(int *)user;
 }
 
 #endif

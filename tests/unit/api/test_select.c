@@ -17,30 +17,6 @@ static void end_it(int sig)
 	pcap_breakloop(guarded);
 }
 
-/* Ways to read one packet. Return: as pcap_next_ex(). */
-
-static int by_next_ex(pcap_t *p)
-{
-	struct pcap_pkthdr *hdr;
-	const u_char *data;
-
-	return pcap_next_ex(p, &hdr, &data);
-}
-
-static int by_next(pcap_t *p)
-{
-	struct pcap_pkthdr hdr;
-
-	return pcap_next(p, &hdr) != NULL;
-}
-
-static int by_dispatch(pcap_t *p)
-{
-	int n = 0;
-
-	return pcap_dispatch(p, 1, count, (u_char *)&n);
-}
-
 static int by_batch(pcap_t *p)
 {
 	struct npfdp_pkt pkt;

@@ -14,10 +14,9 @@
 #include <string.h>
 #include <time.h>
 
-#define N 4000 /* packets of all lengths: several times the ring */
+#include "savefile.h"
 
-static char path[] = "/tmp/npf-ahead-XXXXXX";
-static u_char bytes[262144 + 256];
+#define N 4000 /* packets of all lengths: several times the ring */
 
 static struct {
 	atomic_int rc; /* 1: not yet */
@@ -178,23 +177,6 @@ static void packets_beyond_the_longest_are_cut_and_counted(void **state)
 	wait_told();
 	assert_int_equal(npf_ahead_too_long(a), 1);
 	npf_ahead_stop(a);
-}
-
-static int make_path(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	npf_close(fd);
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (u_char)(i * 7 + i / 256);
-	return fd < 0;
-}
-
-static int remove_path(void **state)
-{
-	(void)state;
-	return unlink(path);
 }
 
 int main(void)

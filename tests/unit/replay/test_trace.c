@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "savefile.h"
+
 #define NS_PER_S 1000000000ull
 
-static char path[] = "/tmp/npf-trace-XXXXXX";
 static char err[NPF_TRACE_ERR];
-static u_char bytes[300000];
 
 /* Header of a savefile in either byte order, micro- or nanoseconds. */
 struct form {
@@ -243,23 +243,6 @@ static void a_file_has_the_number_that_the_formats_have_for_a_link_type(void **s
 	assert_int_equal(npf_trace_file_linktype(DLT_RAW), 101);
 	assert_int_equal(npf_trace_file_linktype(DLT_LINUX_SLL2), 276);
 	assert_int_equal(npf_trace_file_linktype(DLT_NULL), 0);
-}
-
-static int make_path(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	npf_close(fd);
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (u_char)(i * 7 + i / 256);
-	return fd < 0;
-}
-
-static int remove_path(void **state)
-{
-	(void)state;
-	return unlink(path);
 }
 
 int main(void)

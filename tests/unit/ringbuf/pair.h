@@ -19,6 +19,8 @@
 
 #include "ringbuf/ring.h"
 
+#include "demand.h"
+
 struct pair {
 	struct npf_buffer *b;
 	struct npf_reader *r;
@@ -110,15 +112,6 @@ static inline void next_is_none(struct pair *p)
 	struct npf_view v;
 
 	assert_int_equal(npf_reader_next(p->r, &v), 0);
-}
-
-/* A deterministic generator (xorshift64*); state is never 0. */
-static inline uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dull;
 }
 
 #endif

@@ -25,15 +25,9 @@
 #include "base/clock.h"
 #include "ringbuf/ring.h"
 
-#define CYCLES_PER_BUFFER 8
+#include "demand.h"
 
-#define DEMAND(what)                                                                               \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what);         \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
+#define CYCLES_PER_BUFFER 8
 
 /* What readers leave behind for the next one. */
 struct trace {
@@ -41,14 +35,6 @@ struct trace {
 	_Atomic uint64_t got;
 	_Atomic uint64_t sleeps;
 };
-
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dull;
-}
 
 static unsigned int count_entries(const char *dir)
 {

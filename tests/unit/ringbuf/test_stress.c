@@ -31,15 +31,9 @@
 #include "base/clock.h"
 #include "ringbuf/ring.h"
 
-#define MAX_LANES 8
+#include "demand.h"
 
-#define DEMAND(what)                                                                               \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what);         \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
+#define MAX_LANES 8
 
 struct totals {
 	_Atomic uint64_t read; /* records that the reader has had */
@@ -70,14 +64,6 @@ struct feed {
 	pthread_t thread;
 	uint64_t written, dropped;
 };
-
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dull;
-}
 
 /* ---- Records: word k of packet n ---- */
 
