@@ -42,7 +42,7 @@ n_ends() {
 
 # Nothing comes after the last of them, so that it can be told at once whether all before is there.
 ends() {
-	[ "$(printed "$1" | grep -c '^1041 ')" -ge "$2" ]
+	[ "$(tcpdump -nn -r "$1" greater 1041 and less 1041 2>/dev/null | wc -l)" -ge "$2" ]
 }
 decided() { # NAME N-ENDS
 	both_have "$1" 1 || ends "$tmp/$1.got" "$2"

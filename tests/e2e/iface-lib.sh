@@ -33,8 +33,9 @@ printed() {
 	"$packets" "$1" 2>/dev/null | sort
 }
 
+# What is the same in both makes files of one size: only then the packets are compared.
 both_have() {
-	[ "$(printed "$tmp/$1.truth" | wc -l)" -ge "$2" ] && cmp -s <(printed "$tmp/$1.truth") <(printed "$tmp/$1.got")
+	[ "$(stat -c %s "$tmp/$1.truth")" = "$(stat -c %s "$tmp/$1.got")" ] && [ "$(printed "$tmp/$1.truth" | wc -l)" -ge "$2" ] && cmp -s <(printed "$tmp/$1.truth") <(printed "$tmp/$1.got")
 }
 
 # same_as_truth NAME N SENTENCE: both have at least N packets, and the same; they end.
