@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.."
 
 passed=0 failed=0 skipped=0
 troubles=()
+times=() since=$SECONDS
 child=
 
 # Tests that may be skipped even in CI, for what the machine is: a pattern of their names. Others may
@@ -42,6 +43,12 @@ run() {
 	wait "$child" || status=$?
 	child=
 	return $status
+}
+
+# took WHAT: since the last such line.
+took() {
+	times+=("$(printf '%5d s  %s' $((SECONDS - since)) "$1")")
+	since=$SECONDS
 }
 
 failure() {
@@ -79,6 +86,7 @@ build() {
 		failure "$name: compilation"
 		return 1
 	}
+	took "$name: build"
 }
 
 # check NAME ENV... -- MESON-TEST-ARG...: run tests there and count their results.
@@ -96,7 +104,8 @@ check() {
 	rm -f "$dir/meson-logs/testlog.json"
 	# End-to-end tests wait more than they compute.
 	run env "${env[@]}" meson test -C "$dir" --no-rebuild --print-errorlogs \
-		--num-processes $(($(nproc) + 1)) "$@"
+		--num-processes $(($(nproc) + 2)) "$@"
+	took "$name: tests"
 	[ -s "$dir/meson-logs/testlog.json" ] || {
 		failure "$name: no test was run"
 		return
@@ -162,11 +171,13 @@ main() {
 
 	started=$SECONDS
 	run scripts/setup.sh || exit 1
+	took "what is missing is installed"
 	for b in "${builds[@]}"; do
 		"test_$b"
 	done
 
 	echo
+	printf '%s\n' "${times[@]}"
 	[ ${#troubles[@]} -eq 0 ] || printf '%s\n' "${troubles[@]}"
 	echo "$((SECONDS - started)) s in all; the logs are in build*/meson-logs/testlog.txt"
 	echo "$passed passed, $failed failed, $skipped skipped"
