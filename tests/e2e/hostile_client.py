@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A client of the control protocol for hostile.py. Every structure is packed here by hand, apart
-from src/wire/, so that a change of the protocol is noticed."""
+"""A client of the control protocol that means harm, and somebody else beside it. Every structure is packed here
+by hand, apart from src/wire/, so that a change of the protocol is noticed.
+
+    hostile-SUBJECT.py SOCKET STORY [ARGUMENT...]
+
+A story becomes user nobody and tries to keep the daemon from serving others. Beside it runs, as whoever
+started this, a client that asks the daemon something every few milliseconds; in the end it says how long the
+longest answer took.
+"""
 import json
 import os
 import select
 import socket
 import struct
 import sys
+import time
 
 MAGIC, VERSION = 0x3046504E, 2
 (HELLO, PORTS, OPEN, SET_FILTER, SET_PARAMS, SET_BUFFER, STATS, SEND, QUERY, SET_MODE, DUMP,
  DUMP_CONTROL, DUMP_STATUS, SEND_LANE, PORT_ADD, PORT_DEL, FILE) = range(1, 18)
 EDQUOT, EINVAL = 122, 22
+NOBODY = 65534
+MIB = 1 << 20
+GENEROUS = 2.5  # seconds for an answer, on a machine that has much else to do
 
 
 class HungUp(Exception):
@@ -97,3 +108,85 @@ class Client:
         with os.fdopen(self.fds.pop(), "rb") as f:
             f.seek(0)
             return json.load(f)
+
+
+def ping():
+    """Seconds that somebody else waits for an answer."""
+    since = time.monotonic()
+    with Client() as c:
+        if c.ask(PORTS)[0] != 0:
+            fail("PORTS of somebody else")
+    return time.monotonic() - since
+
+
+def ping_at_last():
+    """As ping(), by a user whose own connections may still be too many: their sockets linger."""
+    for _ in range(200):
+        try:
+            return ping()
+        except (HungUp, BrokenPipeError):
+            time.sleep(0.1)
+    return fail("a user whose connections have gone is still refused")
+
+
+class Bystander:
+    """Somebody else, who keeps asking."""
+
+    def __enter__(self):
+        self.end, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self.end.close()
+            worst, n = ping(), 1
+            while not select.select([theirs], [], [], 0.02)[0]:
+                worst, n = max(worst, ping()), n + 1
+            theirs.sendall(struct.pack("=dI", worst, n))
+            os._exit(0)
+        theirs.close()
+        become_nobody()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.end.sendall(b"x")
+        self.end.settimeout(60)
+        worst, n = struct.unpack("=dI", self.end.recv(12))
+        os.waitpid(self.pid, 0)
+        if kind is None:
+            print(f"(somebody else: {n} answers, the longest took {worst * 1000:.1f} ms)",
+                  flush=True)
+            if worst > GENEROUS:
+                fail(f"somebody else waited {worst:.1f} s for an answer")
+
+
+def become_nobody():
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+
+
+def file_channel(client):
+    status, body = client.ask(FILE)
+    if status != 0:
+        fail(f"FILE: {status} {text_of(body)}")
+    return socket.socket(fileno=client.fds.pop())
+
+
+def hand_over(client, fd):
+    with file_channel(client) as channel:
+        channel.settimeout(30)
+        socket.send_fds(channel, [b"F"], [fd])
+        os.close(fd)
+        answer = channel.recv(65536)
+    return struct.unpack("=i", answer[:4])[0], text_of(answer[8:])
+
+
+def stop_dump(client, name):
+    status, body = client.ask(DUMP_CONTROL, struct.pack("=64sQII", name, 0, 0, 0))
+    if status != 0:
+        fail(f"a dump can't be stopped: {text_of(body)}")
+
+
+def tell(*stories):
+    """The one of them that the command line names."""
+    Client.path = sys.argv[1]
+    {f.__name__: f for f in stories}[sys.argv[2]](*sys.argv[3:])

@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Too many connections, files that are none to write into, and questions about others. See hostile_client.py."""
+import json
+import os
+import resource
+import socket
+import struct
+import sys
+import time
+
+sys.dont_write_bytecode = True  # nothing is left beside the sources
+from hostile_client import (Bystander, Client, DUMP, EDQUOT, EINVAL, HELLO, HungUp, MIB, NOBODY,
+                            OPEN, PORTS, become_nobody, dump_body, fail, hand_over, ok,
+                            open_body, ping, text_of, tell)
+
+
+def files(directory):
+    # A process that has not changed its user could open that as well.
+    adjust = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    with Bystander(), Client() as c:
+        opened = (("a file of /proc", adjust),
+                  ("a memfd", os.memfd_create("x")),
+                  ("a device", os.open("/dev/null", os.O_WRONLY)),
+                  ("a pipe", os.pipe()[1]),
+                  ("a socket", socket.socket().detach()),
+                  ("a file open for reading", os.open("/etc/passwd", os.O_RDONLY)))
+        for what, fd in opened:
+            status, text = hand_over(c, fd)
+            if status != -EINVAL or len(text) < 20:
+                fail(f"{what} is taken for a dump: {status} {text}")
+            ok(f"{what}: {text}")
+            if c.ask(DUMP, dump_body(packets=1))[0] != -EINVAL:
+                fail(f"a dump begins with {what}")
+        fd = os.open(directory + "/good.pcap", os.O_RDWR | os.O_CREAT, 0o600)
+        status, text = hand_over(c, fd)
+        if status != 0:
+            fail(f"a regular file is refused: {text}")
+        if c.ask(DUMP, dump_body(packets=1))[0] != 0:
+            fail("no dump into a regular file")
+        ok("a regular file is taken, once")
+        if c.ask(DUMP, dump_body(packets=1))[0] != -EINVAL:
+            fail("one file serves two dumps")
+
+
+def connections(limit):
+    limit = int(limit)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    with Bystander():
+        held = [Client() for _ in range(limit)]
+        for _ in range(3):
+            with Client(greet=False) as c:
+                status, body = c.ask(HELLO, struct.pack("64s", b"x"))
+                text = text_of(body)
+                if status != -EDQUOT or f"has {limit} connections" not in text:
+                    fail(f"one more than {limit} connections: {status} {text}")
+                try:
+                    c.hear()
+                    fail("a refused client is not hung up on")
+                except HungUp:
+                    pass
+        ok(f"one more hears: {text}")
+        for c in held:
+            c.close()
+        flood = [Client(greet=False) for _ in range(100 + 4 * limit)]
+        enough = time.monotonic() + 1
+        while time.monotonic() < enough:
+            time.sleep(0.1)
+        for c in flood:
+            try:
+                c.hear()
+                fail("the daemon talks to one who says nothing")
+            except HungUp:
+                pass
+            c.close()
+        ok("who says nothing is hung up on")
+        for _ in range(500):
+            try:
+                ping()
+                break
+            except HungUp:
+                time.sleep(0.02)
+        else:
+            fail("a user whose connections have gone is still refused")
+        ok("connections that have gone make room")
+
+
+def questions(secret):
+    """Root's session, dump and the port that only root may use are there."""
+    with Client() as root:
+        root.ask(OPEN, open_body(MIB, name=secret.encode()))
+        status, body = root.ask(DUMP, dump_body(MIB, name=b"roots", packets=1, file=(
+            os.path.dirname(Client.path) + "/roots.pcap").encode()))
+        if status != 0:
+            fail(f"root's dump: {text_of(body)}")
+        before = {what: root.query(what) for what in ("ports", "sessions", "stats", "status")}
+        pid = os.fork()
+        if pid == 0:
+            become_nobody()
+            with Client() as c:
+                c.ask(OPEN, open_body(MIB))
+                mine = c.query("sessions")["sessions"]
+                if [s["uid"] for s in mine] != [NOBODY]:
+                    fail(f"sessions that nobody sees: {mine}")
+                for what in ("status", "ports", "sessions", "stats", "dumps", "monitors", "sends"):
+                    if secret in json.dumps(c.query(what)):
+                        fail(f"{what} tells of a port that is denied")
+                if "roots" in json.dumps(c.query("dumps")):
+                    fail("others' dumps are told")
+                status = c.query("status")
+                if (status["sessions"], status["ports"], status["lcores"]) != (1, 1, []):
+                    fail(f"status: {status}")
+                _, ports = c.ask(PORTS)
+                size = 64 + 256 + 64 + 24
+                for at in range(0, len(ports), size):
+                    entry = ports[at:at + size]
+                    if entry.startswith(secret.encode()) and any(entry[64:390]):
+                        fail("PORTS tells more than the name of a denied port")
+            ok("a user is told of his own sessions, and of the ports that he may use")
+            os._exit(0)
+        if os.waitpid(pid, 0)[1] != 0:
+            sys.exit(1)
+        if "roots" not in json.dumps(root.query("dumps")):
+            fail("root is not told of all dumps")
+        for what in ("ports", "sessions", "stats"):
+            if secret not in json.dumps(before[what]):
+                fail(f"root is not told all: {what}")
+        if not before["status"]["lcores"]:
+            fail("root is not told of lcores")
+    ok("root is told of all")
+
+
+tell(files, connections, questions)
