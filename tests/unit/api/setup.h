@@ -87,4 +87,11 @@ static inline void set_filter(pcap_t *p, const char *text)
 	pcap_freecode(&prog);
 }
 
+/* For a thread that does something after a while. */
+struct later {
+	struct fake_daemon *daemon;
+	pcap_t *pcap;
+	int ms;
+};
+
 #endif
