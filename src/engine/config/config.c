@@ -8,15 +8,15 @@
  */
 #include "engine/config/config.h"
 
-#include "base/clock.h"
-#include "base/units.h"
 #include "engine/config/schema.h"
 #include "engine/config/replayed.h"
 #include "wire/wire.h"
 
+#include <assert.h>
 #include <cyaml/cyaml.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -70,29 +70,13 @@ static const cyaml_schema_field_t eal_fields[] = {
 	CYAML_FIELD_END,
 };
 
-static const cyaml_schema_field_t monitor_fields[] = {
-	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct npf_config_monitor, name, 1, 63),
-	CYAML_FIELD_STRING_PTR("port", CYAML_FLAG_POINTER, struct npf_config_monitor, port, 1, 15),
-	CYAML_FIELD_STRING_PTR("filter", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-		struct npf_config_monitor, filter, 0, 65535),
-	CYAML_FIELD_STRING_PTR("interval", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-		struct npf_config_monitor, interval, 1, 31),
-	CYAML_FIELD_STRING_PTR("file", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-		struct npf_config_monitor, file, 1, 4095),
-	CYAML_FIELD_END,
-};
-
-static const cyaml_schema_value_t monitor_entry = {
-	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_monitor, monitor_fields),
-};
-
 static const cyaml_schema_field_t top_fields[] = {
 	CYAML_FIELD_MAPPING("npf", CYAML_FLAG_OPTIONAL, struct npf_config, npf, daemon_fields),
 	CYAML_FIELD_MAPPING("eal", CYAML_FLAG_OPTIONAL, struct npf_config, eal, eal_fields),
 	CYAML_FIELD_SEQUENCE_COUNT("ports", CYAML_FLAG_POINTER, struct npf_config, ports, n_ports,
 		&npf_config_port_entry, 1, NPF_WIRE_MAXPORTS),
 	CYAML_FIELD_SEQUENCE_COUNT("monitors", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-		struct npf_config, monitors, n_monitors, &monitor_entry, 0, 256),
+		struct npf_config, monitors, n_monitors, &npf_config_monitor_entry, 0, 256),
 	CYAML_FIELD_SEQUENCE_COUNT("dumps", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 		struct npf_config, dumps, n_dumps, &npf_config_dump_entry, 0, 64),
 	CYAML_FIELD_SEQUENCE_COUNT("sends", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
@@ -164,129 +148,126 @@ static const cyaml_config_t *cyaml_conf(struct report *r)
 	return &conf;
 }
 
-static int check_port(const struct npf_config *c, unsigned int i, struct report *r)
-{
-	const struct npf_config_port *p = &c->ports[i];
-	char err[512];
+/* ---- the lists ---- */
 
-	if (npf_config_port_check(p, err, sizeof(err)) < 0)
-		return complain(r, "ports[%u].%s", i, err);
-	for (unsigned int j = 0; j < i; j++) {
-		if (strcmp(p->name, c->ports[j].name) == 0)
-			return complain(
-				r, "ports[%u].name: \"%s\" is already ports[%u]", i, p->name, j);
-		if (npf_config_port_same_device(p, &c->ports[j]))
-			return complain(r,
-				"ports[%u].device: \"%.*s\" is already used by port %s; number "
-				"them: net_pcap0, net_pcap1",
-				i, (int)strcspn(p->device, ","), p->device, c->ports[j].name);
-	}
-	return 0;
-}
-
-static const struct npf_config_port *find_port(const struct npf_config *c, const char *name)
+/* Return: the port; NULL with a text in err: the configuration has none of that name. */
+static const struct npf_config_port *find_port(
+	const struct npf_config *c, const char *name, char *err, size_t err_len)
 {
 	for (unsigned int i = 0; i < c->n_ports; i++)
 		if (strcmp(c->ports[i].name, name) == 0)
 			return &c->ports[i];
+	npf_config_fault(err, err_len, "port: there is no port \"%s\"", name);
 	return NULL;
 }
 
-static int check_monitor(struct npf_config *c, unsigned int i, struct report *r)
+static int check_port(const struct npf_config *c, void *entry, char *err, size_t err_len)
 {
-	struct npf_config_monitor *m = &c->monitors[i];
+	const struct npf_config_port *p = entry;
 
-	if (find_port(c, m->port) == NULL)
-		return complain(r, "monitors[%u].port: there is no port \"%s\"", i, m->port);
-	if (m->interval == NULL)
-		m->interval_ns = NPF_NS_PER_S;
-	else if (npf_parse_duration(m->interval, &m->interval_ns) < 0)
-		return complain(r, "monitors[%u].interval: \"%s\" is no duration: write 1s, 10ms",
-			i, m->interval);
-	if (m->interval_ns == 0 || m->interval_ns % NPF_NS_PER_MS != 0 ||
-		m->interval_ns > NPF_WIRE_MAXINTERVAL_MS * NPF_NS_PER_MS)
-		return complain(r,
-			"monitors[%u].interval: \"%s\" is not a whole number of ms within 1ms..1h",
-			i, m->interval);
-	if (m->file != NULL && m->file[0] != '/')
-		return complain(r, "monitors[%u].file: \"%s\" is not an absolute path", i, m->file);
-	for (unsigned int j = 0; j < i; j++)
-		if (strcmp(m->name, c->monitors[j].name) == 0)
-			return complain(r, "monitors[%u].name: \"%s\" is already monitors[%u]", i,
-				m->name, j);
+	if (npf_config_port_check(p, err, err_len) < 0)
+		return -EINVAL;
+	for (const struct npf_config_port *other = c->ports; other < p; other++)
+		if (npf_config_port_same_device(p, other))
+			return npf_config_fault(err, err_len,
+				"device: \"%.*s\" is already used by port %s; number them: "
+				"net_pcap0, net_pcap1",
+				(int)strcspn(p->device, ","), p->device, other->name);
 	return 0;
 }
 
-static int check_dump(struct npf_config *c, unsigned int i, struct report *r)
+static int check_monitor(const struct npf_config *c, void *entry, char *err, size_t err_len)
 {
-	struct npf_config_dump *d = &c->dumps[i];
-	const struct npf_config_port *port = find_port(c, d->port);
-	char err[512];
+	struct npf_config_monitor *m = entry;
 
-	if (port == NULL)
-		return complain(r, "dumps[%u].port: there is no port \"%s\"", i, d->port);
-	if (npf_config_dump_check(d, npf_replayed_linktype(port), err, sizeof(err)) < 0)
-		return complain(r, "dumps[%u].%s", i, err);
-	for (unsigned int j = 0; j < i; j++) {
-		if (strcmp(d->name, c->dumps[j].name) == 0)
-			return complain(
-				r, "dumps[%u].name: \"%s\" is already dumps[%u]", i, d->name, j);
-		if (strcmp(d->file, c->dumps[j].file) == 0)
-			return complain(r, "dumps[%u].file: \"%s\" is already that of dump %s", i,
-				d->file, c->dumps[j].name);
-	}
+	if (find_port(c, m->port, err, err_len) == NULL)
+		return -EINVAL;
+	return npf_config_monitor_check(m, err, err_len);
+}
+
+static int check_dump(const struct npf_config *c, void *entry, char *err, size_t err_len)
+{
+	struct npf_config_dump *d = entry;
+	const struct npf_config_port *port = find_port(c, d->port, err, err_len);
+
+	if (port == NULL || npf_config_dump_check(d, npf_replayed_linktype(port), err, err_len) < 0)
+		return -EINVAL;
+	for (const struct npf_config_dump *other = c->dumps; other < d; other++)
+		if (strcmp(d->file, other->file) == 0)
+			return npf_config_fault(err, err_len,
+				"file: \"%s\" is already that of dump %s", d->file, other->name);
 	return 0;
 }
 
-static int check_send(struct npf_config *c, unsigned int i, struct report *r)
+static int check_send(const struct npf_config *c, void *entry, char *err, size_t err_len)
 {
-	struct npf_config_send *s = &c->sends[i];
-	const struct npf_config_port *port = find_port(c, s->port);
-	char err[512];
+	struct npf_config_send *s = entry;
+	const struct npf_config_port *port = find_port(c, s->port, err, err_len);
 
 	if (port == NULL)
-		return complain(r, "sends[%u].port: there is no port \"%s\"", i, s->port);
+		return -EINVAL;
 	if (port->send != NPF_SWITCH_ON)
-		return complain(r, "sends[%u].port: %s does not say `send: true`", i, s->port);
-	if (npf_config_send_check(s, err, sizeof(err)) < 0)
-		return complain(r, "sends[%u].%s", i, err);
-	for (unsigned int j = 0; j < i; j++)
-		if (strcmp(s->name, c->sends[j].name) == 0)
-			return complain(
-				r, "sends[%u].name: \"%s\" is already sends[%u]", i, s->name, j);
+		return npf_config_fault(
+			err, err_len, "port: %s does not say `send: true`", s->port);
+	return npf_config_send_check(s, err, err_len);
+}
+
+/* A list of the configuration. Each entry begins with its name, which no other of the list has. */
+struct list {
+	const char *key;
+	void *entries;
+	unsigned int n;
+	size_t size; /* bytes of an entry */
+	/* Return: 0, or -errno with a text in err that starts with the entry's key. */
+	int (*check)(const struct npf_config *c, void *entry, char *err, size_t err_len);
+};
+
+static_assert(offsetof(struct npf_config_port, name) == 0, "see struct list");
+static_assert(offsetof(struct npf_config_monitor, name) == 0, "see struct list");
+static_assert(offsetof(struct npf_config_dump, name) == 0, "see struct list");
+static_assert(offsetof(struct npf_config_send, name) == 0, "see struct list");
+
+static void *entry_at(const struct list *l, unsigned int i)
+{
+	return (char *)l->entries + i * l->size;
+}
+
+static int check_list(const struct npf_config *c, const struct list *l, struct report *r)
+{
+	for (unsigned int i = 0; i < l->n; i++) {
+		const char *name = *(char **)entry_at(l, i);
+		char err[512] = "";
+
+		if (l->check(c, entry_at(l, i), err, sizeof(err)) < 0)
+			return complain(r, "%s[%u].%s", l->key, i, err);
+		for (unsigned int j = 0; j < i; j++)
+			if (strcmp(name, *(char **)entry_at(l, j)) == 0)
+				return complain(r, "%s[%u].name: \"%s\" is already %s[%u]", l->key,
+					i, name, l->key, j);
+	}
 	return 0;
 }
 
 static int check_all(struct npf_config *c, struct report *r)
 {
+	/* Ports first: the others name them. */
+	const struct list lists[] = {
+		{"ports", c->ports, c->n_ports, sizeof(*c->ports), check_port},
+		{"monitors", c->monitors, c->n_monitors, sizeof(*c->monitors), check_monitor},
+		{"dumps", c->dumps, c->n_dumps, sizeof(*c->dumps), check_dump},
+		{"sends", c->sends, c->n_sends, sizeof(*c->sends), check_send},
+	};
+
 	if (c->npf.socket != NULL && c->npf.socket[0] != '/')
 		return complain(r, "npf.socket: \"%s\" is not an absolute path", c->npf.socket);
 	if (c->npf.buffer != 0 && c->npf.buffer < 64)
 		return complain(r, "npf.buffer: %u KiB is less than 64", c->npf.buffer);
 	if (c->npf.send_cpu != NULL && (*c->npf.send_cpu < 0 || *c->npf.send_cpu >= CPU_SETSIZE))
-		return complain(r, "npf.send_cpu: %d is no CPU", *c->npf.send_cpu);
+		return complain(r, "npf.send_cpu: %d is not a CPU", *c->npf.send_cpu);
 	if (c->eal.memory != 0 && (c->eal.memory < 32 || c->eal.memory > (1u << 20)))
 		return complain(r, "eal.memory: %u MiB is not within 32..1048576", c->eal.memory);
-	for (unsigned int i = 0; i < c->n_ports; i++) {
-		int rc = check_port(c, i, r);
-
-		if (rc < 0)
-			return rc;
-	}
-	for (unsigned int i = 0; i < c->n_monitors; i++) {
-		int rc = check_monitor(c, i, r);
-
-		if (rc < 0)
-			return rc;
-	}
-	for (unsigned int i = 0; i < c->n_dumps; i++) {
-		int rc = check_dump(c, i, r);
-
-		if (rc < 0)
-			return rc;
-	}
-	for (unsigned int i = 0; i < c->n_sends; i++) {
-		int rc = check_send(c, i, r);
+	for (unsigned int i = 0; i < NPF_ARRAY_LEN(lists); i++) {
+		int rc = check_list(c, &lists[i], r);
 
 		if (rc < 0)
 			return rc;

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "engine/config/dump.h"
+#include "engine/config/monitor.h"
 #include "engine/config/port.h"
 #include "engine/config/send.h"
 
@@ -50,15 +51,6 @@ struct npf_config_eal {
 	enum npf_hugepages hugepages;
 	char **args; /* passed on as they are */
 	unsigned int n_args;
-};
-
-struct npf_config_monitor {
-	char *name;
-	char *port;
-	char *filter;         /* libpcap's language; NULL: all packets */
-	char *interval;       /* as written */
-	char *file;           /* NULL: none */
-	uint64_t interval_ns; /* a multiple of 1 ms */
 };
 
 struct npf_config {

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* config_dump.c - sizes, times, modes and owners of dumps, read once and for all. */
+/* dump.c - sizes, times, modes and owners of dumps, read once and for all. */
 #include "engine/config/dump.h"
 
 #include "base/units.h"
 #include "writer/disk/pattern.h"
 #include "writer/feed/ring.h"
 #include "writer/feed/rotation.h"
+#include "engine/config/schema.h"
 #include "expression/expression.h"
 #include "ringbuf/ring.h"
 
-#include <cyaml/cyaml.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #define TEXT(name, member, max)                                                                    \
@@ -86,46 +85,21 @@ const struct cyaml_schema_value npf_config_dump_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_dump, dump_fields),
 };
 
-struct complaint {
-	char *buf;
-	size_t len;
-};
-
-static int complain(const struct complaint *c, const char *fmt, ...) NPF_PRINTF(2, 3);
-
-static int complain(const struct complaint *c, const char *fmt, ...)
+/* A size or a time; text NULL: absent, *vp stays. */
+static int parse_quantity(
+	const char *key, const char *text, bool is_time, uint64_t *vp, char *err, size_t err_len)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(c->buf, c->len, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
-static int size(const char *key, const char *written, uint64_t *vp, const struct complaint *c)
-{
-	if (written == NULL || (npf_parse_size(written, vp) == 0 && *vp > 0 && *vp <= INT64_MAX))
+	if (text == NULL ||
+		((is_time ? npf_parse_duration(text, vp) : npf_parse_size(text, vp)) == 0 &&
+			*vp > 0 && *vp <= INT64_MAX))
 		return 0;
-	return complain(c, "%s: \"%s\" is no size: write 64MiB, 1GiB, 1500000", key, written);
+	return npf_config_fault(err, err_len,
+		is_time ? "%s: \"%s\" is not a duration: write 60s, 5min, 1h"
+			: "%s: \"%s\" is not a size: write 64MiB, 1GiB, 1500000",
+		key, text);
 }
 
-static int duration(const char *key, const char *written, uint64_t *vp, const struct complaint *c)
-{
-	if (written == NULL ||
-		(npf_parse_duration(written, vp) == 0 && *vp > 0 && *vp <= INT64_MAX))
-		return 0;
-	return complain(c, "%s: \"%s\" is no duration: write 60s, 5min, 1h", key, written);
-}
-
-/* Reports have no number beyond that. */
-static int number(const char *key, uint64_t v, const struct complaint *c)
-{
-	return v <= INT64_MAX ? 0
-			      : complain(c, "%s: %llu is too large", key, (unsigned long long)v);
-}
-
-static int mode(struct npf_config_dump *d, const struct complaint *c)
+static int parse_mode(struct npf_config_dump *d, char *err, size_t err_len)
 {
 	unsigned long v;
 	char *end;
@@ -134,13 +108,14 @@ static int mode(struct npf_config_dump *d, const struct complaint *c)
 		return 0;
 	v = strtoul(d->mode, &end, 8);
 	if (*end != '\0' || v == 0 || v > 0777)
-		return complain(c, "mode: \"%s\" is no octal file mode such as 0640", d->mode);
+		return npf_config_fault(err, err_len,
+			"mode: \"%s\" is not an octal file mode such as 0640", d->mode);
 	d->params.access.mode = (mode_t)v;
 	return 0;
 }
 
 /* "USER", "USER:GROUP" or ":GROUP". */
-static int owner(struct npf_config_dump *d, const struct complaint *c)
+static int parse_owner(struct npf_config_dump *d, char *err, size_t err_len)
 {
 	struct npf_writer_access *a = &d->params.access;
 	npf_autofree char *user = NULL;
@@ -160,54 +135,74 @@ static int owner(struct npf_config_dump *d, const struct complaint *c)
 		const struct passwd *pw = getpwnam(user);
 
 		if (pw == NULL)
-			return complain(c, "owner: there is no user \"%s\"", user);
+			return npf_config_fault(
+				err, err_len, "owner: there is no user \"%s\"", user);
 		a->uid = pw->pw_uid;
 	}
 	if (group != NULL) {
 		const struct group *gr = getgrnam(group);
 
 		if (gr == NULL)
-			return complain(c, "owner: there is no group \"%s\"", group);
+			return npf_config_fault(
+				err, err_len, "owner: there is no group \"%s\"", group);
 		a->gid = gr->gr_gid;
 	}
 	return 0;
 }
 
-static int sizes(struct npf_config_dump *d, const struct complaint *c)
+static int parse_quantities(struct npf_config_dump *d, char *err, size_t err_len)
 {
 	struct npf_writer_params *p = &d->params;
-	int rc = size("buffer", d->buffer, &p->ring, c);
+	const struct {
+		const char *key, *text;
+		bool is_time;
+		uint64_t *vp;
+	} keys[] = {
+		{"buffer", d->buffer, false, &p->ring},
+		{"rotate.size", d->rotate.size, false, &p->limits.file_size},
+		{"rotate.time", d->rotate.time, true, &p->limits.file_time_ns},
+		{"rotate.keep_size", d->rotate.keep_size, false, &p->keep.bytes},
+		{"limit.size", d->limit.size, false, &p->limits.max_size},
+		{"retrospective.size", d->retrospective.size, false, &p->retro.bytes},
+		{"retrospective.time", d->retrospective.time, true, &p->retro.ns},
+	};
 
-	if (rc == 0)
-		rc = size("rotate.size", d->rotate.size, &p->limits.file_size, c);
-	if (rc == 0)
-		rc = duration("rotate.time", d->rotate.time, &p->limits.file_time_ns, c);
-	if (rc == 0)
-		rc = size("rotate.keep_size", d->rotate.keep_size, &p->keep.bytes, c);
-	if (rc == 0)
-		rc = size("limit.size", d->limit.size, &p->limits.max_size, c);
-	if (rc == 0)
-		rc = size("retrospective.size", d->retrospective.size, &p->retro.bytes, c);
-	if (rc == 0)
-		rc = duration("retrospective.time", d->retrospective.time, &p->retro.ns, c);
-	if (rc == 0)
-		rc = number("rotate.packets", d->rotate.packets, c);
-	if (rc == 0)
-		rc = number("rotate.keep", d->rotate.keep, c);
-	if (rc == 0)
-		rc = number("limit.packets", d->limit.packets, c);
-	p->limits.file_packets = d->rotate.packets;
-	p->limits.max_packets = d->limit.packets;
-	p->keep.files = d->rotate.keep;
-	if (rc == 0 && (p->ring > NPF_WRITER_RING_MAX || p->retro.bytes > NPF_WRITER_RING_MAX / 2))
-		return complain(c, "buffer: more than %llu GiB", NPF_WRITER_RING_MAX >> 30);
-	return rc;
+	for (size_t i = 0; i < NPF_ARRAY_LEN(keys); i++)
+		if (parse_quantity(keys[i].key, keys[i].text, keys[i].is_time, keys[i].vp, err,
+			    err_len) < 0)
+			return -EINVAL;
+	if (p->ring > NPF_WRITER_RING_MAX || p->retro.bytes > NPF_WRITER_RING_MAX / 2)
+		return npf_config_fault(
+			err, err_len, "buffer: more than %llu GiB", NPF_WRITER_RING_MAX >> 30);
+	return 0;
+}
+
+static int check_numbers(struct npf_config_dump *d, char *err, size_t err_len)
+{
+	struct npf_writer_params *p = &d->params;
+	const struct {
+		const char *key;
+		uint64_t value, *vp;
+	} keys[] = {
+		{"rotate.packets", d->rotate.packets, &p->limits.file_packets},
+		{"rotate.keep", d->rotate.keep, &p->keep.files},
+		{"limit.packets", d->limit.packets, &p->limits.max_packets},
+	};
+
+	for (size_t i = 0; i < NPF_ARRAY_LEN(keys); i++) {
+		/* Reports have no number beyond that. */
+		if (keys[i].value > INT64_MAX)
+			return npf_config_fault(err, err_len, "%s: %llu is too large", keys[i].key,
+				(unsigned long long)keys[i].value);
+		*keys[i].vp = keys[i].value;
+	}
+	return 0;
 }
 
 /* Do the header and the trailer of a file fit? Of pcapng's header the port's device is missing
  * here: the daemon, which knows it, checks again. */
-static int fits(const struct npf_config_dump *d, const char *key,
-	const struct npf_writer_limits *limits, const struct complaint *c)
+static int check_limit(const struct npf_config_dump *d, const char *key,
+	const struct npf_writer_limits *limits, char *err, size_t err_len)
 {
 	const struct npf_writer_header head = {
 		.format = d->params.format,
@@ -224,42 +219,50 @@ static int fits(const struct npf_config_dump *d, const char *key,
 		return n;
 	return npf_writer_rotation_init(&rotation, limits, (uint32_t)n, trailer, NULL) == 0
 		       ? 0
-		       : complain(c, "%s: smaller than the header of a file, %u bytes", key,
+		       : npf_config_fault(err, err_len,
+				 "%s: smaller than the header of a file, %u bytes", key,
 				 (uint32_t)n + trailer);
 }
 
-static int limits(const struct npf_config_dump *d, const struct complaint *c)
+static int check_limits(const struct npf_config_dump *d, char *err, size_t err_len)
 {
 	const struct npf_writer_limits *l = &d->params.limits;
 	const char *conflict = npf_writer_params_conflict(&d->params);
-	int rc = fits(d, "rotate.size", &(struct npf_writer_limits){.file_size = l->file_size}, c);
+	int rc = check_limit(d, "rotate.size",
+		&(struct npf_writer_limits){.file_size = l->file_size}, err, err_len);
 
 	if (rc == 0)
-		rc = fits(d, "limit.size", &(struct npf_writer_limits){.max_size = l->max_size}, c);
-	return rc == 0 && conflict != NULL ? complain(c, "retrospective: %s", conflict) : rc;
+		rc = check_limit(d, "limit.size",
+			&(struct npf_writer_limits){.max_size = l->max_size}, err, err_len);
+	return rc == 0 && conflict != NULL
+		       ? npf_config_fault(err, err_len, "retrospective: %s", conflict)
+		       : rc;
 }
 
 int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, size_t err_len)
 {
-	struct complaint c = {err, err_len};
 	struct npf_bpf_insn *insns;
 	struct npf_error why;
 	uint32_t n_insns;
 	int rc;
 
-	rc = sizes(d, &c);
+	rc = parse_quantities(d, err, err_len);
 	if (rc == 0)
-		rc = limits(d, &c);
+		rc = check_numbers(d, err, err_len);
 	if (rc == 0)
-		rc = mode(d, &c);
+		rc = check_limits(d, err, err_len);
 	if (rc == 0)
-		rc = owner(d, &c);
+		rc = parse_mode(d, err, err_len);
+	if (rc == 0)
+		rc = parse_owner(d, err, err_len);
 	if (rc < 0)
 		return rc;
 	if (d->file[0] != '/')
-		return complain(&c, "file: \"%s\" is not an absolute path", d->file);
+		return npf_config_fault(
+			err, err_len, "file: \"%s\" is not an absolute path", d->file);
 	if (d->index != NULL && d->index[0] != '/')
-		return complain(&c, "index: \"%s\" is not an absolute path", d->index);
+		return npf_config_fault(
+			err, err_len, "index: \"%s\" is not an absolute path", d->index);
 	rc = snprintf(err, err_len, "file: ");
 	if (npf_writer_pattern_check(d->file, err + rc, err_len - (size_t)rc) < 0 ||
 		npf_writer_pattern_check_target(d->file, err + rc, err_len - (size_t)rc) < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* config_dump.h - the `dumps:` of the configuration. */
+/* dump.h - the `dumps:` of the configuration. */
 #ifndef NPF_ENGINE_CONFIG_DUMP_H
 #define NPF_ENGINE_CONFIG_DUMP_H
 

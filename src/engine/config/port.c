@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * config_port.c - a port's schema, the checks that go beyond it, its defaults.
+ * port.c - a port's schema, the checks that go beyond it, its defaults.
  *
  * The checks know nothing of other ports: who has several compares them.
  */
@@ -11,29 +11,16 @@
 #include "wire/wire.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_RX_DESC 1024
 #define MAX_NAME        15 /* as a kernel interface's, for its shadow's sake */
 
-const cyaml_strval_t npf_config_switch_names[NPF_CONFIG_N_SWITCH_NAMES] = {
-	{"true", NPF_SWITCH_ON},
-	{"false", NPF_SWITCH_OFF},
-	{"yes", NPF_SWITCH_ON},
-	{"no", NPF_SWITCH_OFF},
-	{"on", NPF_SWITCH_ON},
-	{"off", NPF_SWITCH_OFF},
-};
 static const cyaml_strval_t start_names[] = {
 	{"always", NPF_START_ALWAYS}, {"attach", NPF_START_ATTACH}};
 static const cyaml_strval_t overflow_names[] = {
 	{"drop", NPF_OVERFLOW_DROP}, {"wait", NPF_OVERFLOW_WAIT}};
-
-const cyaml_schema_value_t npf_config_string_entry = {
-	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 255),
-};
 
 #define SWITCH(name, member)                                                                       \
 	CYAML_FIELD_ENUM(name, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct npf_config_port,    \
@@ -63,18 +50,6 @@ const cyaml_schema_value_t npf_config_port_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_port, port_fields),
 };
 
-static int complain(char *err, size_t err_len, const char *fmt, ...) NPF_PRINTF(3, 4);
-
-static int complain(char *err, size_t err_len, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err, err_len, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
 bool npf_config_is_pci(const char *device)
 {
 	unsigned int a, b, c, d;
@@ -97,11 +72,11 @@ static int check_iface(const struct npf_config_port *p, char *err, size_t err_le
 	const char *name = p->device + strlen(NPF_DEVARGS_IFACE);
 
 	if (name[0] == '\0' || strlen(name) > MAX_NAME || strpbrk(name, "/:, \t") != NULL)
-		return complain(err, err_len,
+		return npf_config_fault(err, err_len,
 			"device: \"%s\": an interface's name has 1 to %d letters", p->device,
 			MAX_NAME);
 	if (p->mtu != 0)
-		return complain(err, err_len,
+		return npf_config_fault(err, err_len,
 			"mtu: interface %s has its own; change it with `ip link set %s mtu %u`",
 			name, name, p->mtu);
 	return 0;
@@ -111,21 +86,21 @@ static int check_names(const struct npf_config_port *p, char *err, size_t err_le
 {
 	/* The schema says so for a file. */
 	if (p->name[0] == '\0' || strlen(p->name) > MAX_NAME)
-		return complain(
+		return npf_config_fault(
 			err, err_len, "name: \"%s\" is not 1 to %d letters", p->name, MAX_NAME);
 	for (const char *s = p->name; *s != '\0'; s++)
 		if (!isalnum((unsigned char)*s) && strchr("_-.", *s) == NULL)
-			return complain(err, err_len,
+			return npf_config_fault(err, err_len,
 				"name: \"%s\": use letters, digits, '_', '-' and '.' only",
 				p->name);
 	if (strcmp(p->name, "any") == 0 || strcmp(p->name, "lo") == 0)
-		return complain(err, err_len,
+		return npf_config_fault(err, err_len,
 			"name: \"%s\" is taken by the kernel; choose another, such as npf0",
 			p->name);
 	if (has_prefix(p->device, NPF_DEVARGS_IFACE))
 		return check_iface(p, err, err_len);
 	if (!npf_config_is_pci(p->device) && !has_prefix(p->device, "net_"))
-		return complain(err, err_len,
+		return npf_config_fault(err, err_len,
 			"device: \"%s\" is neither a kernel interface (iface:eth1), nor a PCI "
 			"address (0000:3b:00.0), nor a virtual device (net_pcap0,..., "
 			"net_null0, ...)",
@@ -140,18 +115,21 @@ int npf_config_port_check(const struct npf_config_port *p, char *err, size_t err
 	if (rc < 0)
 		return rc;
 	if (p->rx_queues > 32)
-		return complain(err, err_len, "rx_queues: %u is more than 32", p->rx_queues);
+		return npf_config_fault(
+			err, err_len, "rx_queues: %u is more than 32", p->rx_queues);
 	if (p->rx_desc != 0 && (p->rx_desc < 64 || p->rx_desc > 32768))
-		return complain(err, err_len, "rx_desc: %u is not within 64..32768", p->rx_desc);
+		return npf_config_fault(
+			err, err_len, "rx_desc: %u is not within 64..32768", p->rx_desc);
 	if (p->mtu != 0 && p->mtu < 68)
-		return complain(err, err_len, "mtu: %u is less than 68", p->mtu);
+		return npf_config_fault(err, err_len, "mtu: %u is less than 68", p->mtu);
 	if (p->shadow == NPF_SWITCH_ON &&
 		(p->start == NPF_START_ATTACH || p->send != NPF_SWITCH_ON))
-		return complain(err, err_len, "shadow: it needs `send: true` and `start: always`");
+		return npf_config_fault(
+			err, err_len, "shadow: it needs `send: true` and `start: always`");
 	for (unsigned int a = 0; a < p->n_allow; a++)
 		if (strcmp(p->allow[a], "any") != 0 && !has_prefix(p->allow[a], "user:") &&
 			!has_prefix(p->allow[a], "group:"))
-			return complain(err, err_len,
+			return npf_config_fault(err, err_len,
 				"allow[%u]: \"%s\" is none of \"any\", \"user:NAME\", "
 				"\"group:NAME\"",
 				a, p->allow[a]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* config_port.h - one port of the configuration: of the file's `ports:`, or added at run time. */
+/* port.h - one port of the configuration: of the file's `ports:`, or added at run time. */
 #ifndef NPF_ENGINE_CONFIG_PORT_H
 #define NPF_ENGINE_CONFIG_PORT_H
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* config_send.c - a standing send as written, and what it means. The file is not looked into here:
+/* send.c - a standing send as written, and what it means. The file is not looked into here:
  * npf_sends_check() does. */
 #include "engine/config/send.h"
 
-#include <cyaml/cyaml.h>
-#include <stdio.h>
+#include "engine/config/schema.h"
 
 static const cyaml_schema_field_t send_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct npf_config_send, name, 1, 63),
@@ -25,17 +24,15 @@ int npf_config_send_check(struct npf_config_send *s, char *err, size_t err_len)
 {
 	const char *rate = s->rate != NULL ? s->rate : "original";
 
-	if (npf_rate_parse(rate, &s->meant) < 0 || s->meant.kind == NPF_RATE_PERCENT) {
-		snprintf(err, err_len,
-			"rate: \"%s\" is no rate: write original, x2, 100kpps, 1Gbps, 1GbpsL1 or "
+	if (npf_rate_parse(rate, &s->meant) < 0 || s->meant.kind == NPF_RATE_PERCENT)
+		return npf_config_fault(err, err_len,
+			"rate: \"%s\" is not a rate: write original, x2, 100kpps, 1Gbps, 1GbpsL1 "
+			"or "
 			"asap",
 			rate);
-		return -EINVAL;
-	}
-	if (s->file[0] != '/') {
-		snprintf(err, err_len, "file: \"%s\" is not an absolute path", s->file);
-		return -EINVAL;
-	}
+	if (s->file[0] != '/')
+		return npf_config_fault(
+			err, err_len, "file: \"%s\" is not an absolute path", s->file);
 	if (s->repeat == 0)
 		s->repeat = 1;
 	return 0;

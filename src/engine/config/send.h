@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* config_send.h - the `sends:` of the configuration. */
+/* send.h - the `sends:` of the configuration. */
 #ifndef NPF_ENGINE_CONFIG_SEND_H
 #define NPF_ENGINE_CONFIG_SEND_H
 
