@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "writer/feed/retro.h"
+#include "engine/dump/index.h"
 #include "engine/dump/make.h"
 #include "expression/expression.h"
 #include "base/log.h"
@@ -85,7 +86,7 @@ int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *asked, struct
 		return npf_refuse(err, -EINVAL, "%s", conflict);
 	npf_writer_params_complete(&spec.params);
 	if (spec.index != NULL)
-		rc = npf_dump_check_index(spec.index, err);
+		rc = npf_dump_index_check(spec.index, err);
 	if (rc == 0)
 		rc = npf_dump_make(e, &spec, dp, err);
 	if (rc == 0)

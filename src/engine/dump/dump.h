@@ -146,10 +146,4 @@ struct npf_peer;
 /* Those that the peer may see. */
 json_t *npf_dumps_report(struct npf_engine *e, const struct npf_peer *peer);
 
-/* Can the daemon append to this index? Makes the file. Return: 0, or -errno with a text in err. */
-int npf_dump_check_index(const char *path, struct npf_wire_error *err);
-
-/* A line for each finished file. Context: the worker. */
-void npf_dump_tell_file(struct npf_dump *d, const struct npf_writer_summary *s);
-
 #endif

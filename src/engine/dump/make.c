@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dump_make.c - a dump is made whole or not at all: what is asked for is checked, memory and thread
- * are there, before any tap hears of it.
+ * make.c - a dump is made whole or not at all: the request is checked, and memory, files and thread
+ * are there, before the dump is part of any plan.
  */
 #include "engine/dump/make.h"
 
 #include "base/clock.h"
+#include "engine/dump/index.h"
 #include "writer/disk/pattern.h"
 #include "writer/feed/retro.h"
 #include "engine/base/refuse.h"
@@ -113,7 +114,7 @@ static void finished(void *ctx, const struct npf_writer_summary *s)
 	pthread_mutex_lock(&d->lock);
 	snprintf(d->last_file, sizeof(d->last_file), "%s", s->path);
 	pthread_mutex_unlock(&d->lock);
-	npf_dump_tell_file(d, s);
+	npf_dump_index_append(d, s);
 }
 
 void npf_dump_release_resources(struct npf_dump *d)

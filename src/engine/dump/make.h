@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dump_make.h - dumps made and unmade, for dumps.c, which has them live.
+ * make.h - allocates and frees dumps, for dump.c, which runs them.
  *
  * With several taps on the port, a dump's worker is also its producer: it merges what they put into
  * lanes.

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* dump_report.c - what dumps do, as JSON: all of them for `npfctl dump list`, and a line for each
- * finished file. Keys are only ever added. */
+/* report.c - all dumps as JSON, for `npfctl dump list`. Keys are only ever added. */
 #include "engine/dump/dump.h"
 
 #include "engine/core/access.h"
 #include "writer/feed/retro.h"
 #include "engine/base/json_text.h"
-#include "engine/base/lines.h"
-#include "base/log.h"
-#include "engine/base/refuse.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define INDEX_MODE 0640
 
 static const char *const life_names[] = {
 	[NPF_DUMP_RUNNING] = "running",
@@ -100,56 +94,4 @@ json_t *npf_dumps_report(struct npf_engine *e, const struct npf_peer *peer)
 		if (npf_access_user(peer, d->uid))
 			json_array_append_new(list, describe(d));
 	return json_pack("{s:o}", "dumps", list);
-}
-
-static json_t *summary(const struct npf_dump *d, const struct npf_writer_summary *s)
-{
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"dump", npf_json_text(d->name), "port", d->port_name, "file",
-		npf_json_text(s->path), "number", u64(s->number), "bytes", u64(s->size), "packets",
-		u64(s->stats.delivered), "first_ns", u64(s->stats.first_ns), "last_ns",
-		u64(s->stats.last_ns), "received", u64(s->stats.received), "accepted",
-		u64(s->stats.accepted), "dropped", u64(s->stats.dropped), "port_missed",
-		u64(s->stats.missed), "error",
-		npf_json_text(s->error != 0 ? strerror(-s->error) : NULL));
-}
-
-int npf_dump_check_index(const char *path, struct npf_wire_error *err)
-{
-	npf_autofd int fd = npf_lines_open(path, INDEX_MODE);
-
-	return fd < 0 ? npf_refuse(err, fd,
-				"index: the daemon (user %u) can't append to %.100s: %s",
-				(unsigned int)geteuid(), path,
-				fd == -ENOTSUP ? "not a regular file" : strerror(-fd))
-		      : 0;
-}
-
-static int append_line(const char *path, const char *line)
-{
-	npf_autofd int fd = npf_lines_open(path, INDEX_MODE);
-
-	return fd < 0 ? fd : npf_lines_append(fd, line);
-}
-
-void npf_dump_tell_file(struct npf_dump *d, const struct npf_writer_summary *s)
-{
-	json_t *j = summary(d, s);
-	npf_autofree char *line = json_dumps(j, JSON_COMPACT);
-	int rc;
-
-	json_decref(j);
-	if (line == NULL)
-		return;
-	if (d->index == NULL) {
-		npf_info("dump: %s", line);
-		return;
-	}
-	rc = append_line(d->index, line);
-	pthread_mutex_lock(&d->lock);
-	d->index_error = rc;
-	pthread_mutex_unlock(&d->lock);
-	if (rc < 0)
-		npf_warn(
-			"dump %s: %s: %s; the line was %s", d->name, d->index, strerror(-rc), line);
 }
