@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* backlog.c - records are walked by their lengths, which are believed only when they lead to the
- * end.
+/* backlog.c - follows records by their lengths, which count only if they lead to the end exactly.
  */
 #include "writer/disk/backlog.h"
 
@@ -8,7 +7,8 @@
 
 #include <string.h>
 
-/* Bytes of a pcap record whose header may be that: of a packet that has bytes. 0: it is none. */
+/* Bytes of the pcap record that has this header, if it can be one of a packet with bytes; 0: it is
+ * not one. */
 static uint32_t pcap_record(const struct npf_writer_backlog *l, const uint32_t hdr[7])
 {
 	uint64_t unit = l->format == NPF_WRITER_PCAP ? NPF_NS_PER_US : 1;
@@ -27,7 +27,7 @@ static uint32_t pcapng_record(const uint32_t hdr[7])
 	return good ? hdr[1] : 0;
 }
 
-/* Could a record stand there? Return: its bytes; 0: no. */
+/* Can there be a record? Return: its bytes; 0: no. */
 static uint32_t record_at(const struct npf_writer_backlog *l, uint64_t pos, uint64_t end)
 {
 	const bool ng = l->format == NPF_WRITER_PCAPNG;
@@ -41,7 +41,7 @@ static uint32_t record_at(const struct npf_writer_backlog *l, uint64_t pos, uint
 	return size <= end - pos ? size : 0;
 }
 
-/* Records from pos on that end exactly at the end; -1: they do not. */
+/* Number of records from pos to the end; -1: they do not end there. */
 static int64_t walk(const struct npf_writer_backlog *l, uint64_t pos, uint64_t end)
 {
 	int64_t n = 0;
@@ -69,7 +69,7 @@ static uint64_t left_of_file(const struct npf_writer_backlog *l, const struct np
 		if (n > 0)
 			return (uint64_t)n + (pos > from);
 	}
-	return 1; /* the end of one */
+	return 1; /* the rest of one record */
 }
 
 uint64_t npf_writer_backlog_count(const struct npf_writer_backlog *l)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* io.c - one submission queue a dump. What the kernel does not take (it is short of memory, say) is
- * done by a plain call at once: nothing is ever in flight that was not sent. */
+/* io.c - one submission queue for each dump. An operation that the kernel does not take, when it is
+ * short of memory for example, is done by a plain call at once. */
 #include "writer/disk/io.h"
 
 #include "base/clock.h"
@@ -11,9 +11,10 @@
 #define ENTRIES   32u
 #define FIXED_MAX (1ull << 30) /* the kernel registers no larger piece */
 
-#define NOTHING (UINT32_MAX - 1) /* tag of what was not sent, and done otherwise */
+/* Tag of an entry of the queue whose operation was done by a plain call. */
+#define CANCELED (UINT32_MAX - 1)
 
-static_assert(NPF_WRITER_MAX_SYNCS + 1 <= ENTRIES, "everything in flight has a place");
+static_assert(NPF_WRITER_MAX_SYNCS + 1 <= ENTRIES, "everything in flight fits into the queue");
 
 void npf_writer_io_init(struct npf_writer_io *io, void *data, size_t len, bool plain)
 {
@@ -23,7 +24,7 @@ void npf_writer_io_init(struct npf_writer_io *io, void *data, size_t len, bool p
 	if (plain || io_uring_queue_init(ENTRIES, &io->uring, 0) < 0)
 		return;
 	io->has_uring = true;
-	/* Saves looking up each page of each write; refused where little memory may be locked. */
+	/* Saves a look-up of each page in each write; fails where little memory may be locked. */
 	io->fixed = len <= FIXED_MAX && io_uring_register_buffers(&io->uring, &iov, 1) == 0;
 }
 
@@ -34,7 +35,7 @@ void npf_writer_io_fini(struct npf_writer_io *io)
 	io->has_uring = false;
 }
 
-/* Return: false: the kernel has not taken it, and never will. */
+/* Return: false: the kernel did not take the operation; the caller does it. */
 static bool submit(struct npf_writer_io *io, struct io_uring_sqe *sqe, uint32_t tag)
 {
 	int rc;
@@ -47,9 +48,9 @@ static bool submit(struct npf_writer_io *io, struct io_uring_sqe *sqe, uint32_t 
 		io->in_flight++;
 		return true;
 	}
-	/* It still stands in the queue, and will be sent with the next: as nothing. */
+	/* Its entry is still in the queue and goes to the kernel with the next one: as a no-op. */
 	io_uring_prep_nop(sqe);
-	io_uring_sqe_set_data64(sqe, NOTHING);
+	io_uring_sqe_set_data64(sqe, CANCELED);
 	return false;
 }
 
@@ -59,7 +60,7 @@ static void complete_now(struct npf_writer_io *io, uint32_t tag, int32_t res)
 	io->in_flight++;
 }
 
-/* A place in the queue; NULL: it is full of nothing. */
+/* A free entry of the queue. NULL: there is none (all are canceled ones), or no io_uring. */
 static struct io_uring_sqe *get_sqe(struct npf_writer_io *io)
 {
 	return io->has_uring ? io_uring_get_sqe(&io->uring) : NULL;
@@ -123,7 +124,7 @@ bool npf_writer_io_reap(
 		*done = (struct npf_writer_completion){
 			(uint32_t)io_uring_cqe_get_data64(cqe), cqe->res};
 		io_uring_cqe_seen(&io->uring, cqe);
-	} while (done->tag == NOTHING);
+	} while (done->tag == CANCELED);
 	io->in_flight--;
 	return true;
 }

@@ -12,8 +12,8 @@
 #include <sys/vfs.h>
 #include <linux/magic.h>
 
-#define TRIES       1000000u /* names for a file */
-#define NAMED_TRIES 10000u   /* and when it gets it, though it was free before */
+#define TRIES       1000000u /* names to try for a file ... */
+#define NAMED_TRIES 10000u   /* ... and again when it is renamed, if the name was taken meanwhile */
 #define RESERVE_MIN (4ull << 20)
 
 static int open_named(struct npf_writer_outfile *o, const struct npf_writer_target *t,
@@ -42,7 +42,8 @@ static int open_named(struct npf_writer_outfile *o, const struct npf_writer_targ
 		o->fd = open(o->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (o->fd >= 0) {
 			names->suffix = try;
-			/* Nobody else can have it; where locks are not known, nobody asks. */
+			/* The file is new, so nobody else has it locked. A file system without
+			 * locks is fine. */
 			flock(o->fd, LOCK_EX | LOCK_NB);
 			return 0;
 		}
@@ -52,8 +53,7 @@ static int open_named(struct npf_writer_outfile *o, const struct npf_writer_targ
 	return -EEXIST;
 }
 
-/* A tmpfs takes direct writes and reservations, at a price: both only make it touch its pages one
- * time more. */
+/* A tmpfs accepts direct writes and reservations, but only touches its pages once more for each. */
 static bool is_memory(int fd)
 {
 	struct statfs fs;
@@ -107,13 +107,12 @@ int npf_writer_outfile_set_direct(struct npf_writer_outfile *o, bool on)
 
 void npf_writer_outfile_reserve(struct npf_writer_outfile *o, uint64_t end)
 {
-	/* As much again as there is: a slow dump does not sit on room that it will not need soon.
-	 */
+	/* As much again as the file has: a slow dump reserves no disk for a far future. */
 	uint64_t ahead = NPF_MIN(NPF_MAX(end, RESERVE_MIN), o->reserve);
 
 	if (o->reserve == 0 || end <= o->reserved)
 		return;
-	/* Tried once for each piece, whatever comes of it: a full disk is told by the write. */
+	/* One try for each piece, successful or not: on a full disk the write fails. */
 	if (fallocate(o->fd, FALLOC_FL_KEEP_SIZE, (off_t)o->reserved,
 		    (off_t)(end - o->reserved + ahead)) < 0)
 		o->reserved = end + ahead / 16;
@@ -181,7 +180,7 @@ int npf_writer_outfile_finish(struct npf_writer_outfile *o, int *dir_fdp)
 				snprintf(o->name, sizeof(o->name), "%.*s.%u",
 					(int)sizeof(o->name) - 8, name, n);
 		}
-		/* A file system that can't promise not to replace: nobody else has this name. */
+		/* The file system has no RENAME_NOREPLACE: nobody else makes files of this name. */
 		if (rc == -EINVAL)
 			rc = rename(o->part, o->name) < 0 ? -errno : 0;
 		if (rc == 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * outfile.h - one file on its way to disk: made as NAME.part, given its name when it is whole.
+ * outfile.h - one file on disk: written as NAME.part, renamed when it is complete.
  *
- * No file is ever overwritten: a name that is taken gets "-1", "-2", ... before its extension. Room
- * is reserved ahead without making the file longer, so that at any moment it ends where its
- * data ends.
+ * No file is ever overwritten: where a name is taken, the file gets "-1", "-2", ... before its
+ * extension. Disk space is reserved ahead without making the file longer, so that the file always
+ * ends where its data ends.
  */
 #ifndef NPF_WRITER_DISK_OUTFILE_H
 #define NPF_WRITER_DISK_OUTFILE_H
@@ -16,13 +16,13 @@
 /* How files are made. */
 struct npf_writer_target {
 	const char *pattern; /* see pattern.h; NULL: fd */
-	int fd;              /* one file, opened by somebody else, as it is */
+	int fd;              /* one file, opened by somebody else, used as it is */
 	struct npf_writer_access access;
-	uint64_t reserve; /* most bytes to reserve ahead of a file's end; 0: none */
+	uint64_t reserve; /* most bytes to reserve ahead of the end of a file; 0: none */
 	bool direct;      /* write past the page cache where the file system can */
 };
 
-/* Where the last search for a free name ended, so that the next of the same name goes on there. */
+/* The end of the last search for a free name, where the next search for the same name goes on. */
 struct npf_writer_name_search {
 	char name[PATH_MAX]; /* without a suffix; "": none was searched for */
 	unsigned int suffix; /* n of the "-n" that it got; 0: none */
@@ -31,18 +31,18 @@ struct npf_writer_name_search {
 struct npf_writer_outfile {
 	int fd; /* -1: none is open */
 	bool direct;
-	bool owned;        /* made by us under a name: renamed and closed when done */
+	bool owned;        /* made here under a name: to be renamed */
 	uint64_t size;     /* bytes in the file */
-	uint64_t reserved; /* bytes that have room on the disk */
+	uint64_t reserved; /* bytes of disk that it has */
 	uint64_t reserve;  /* most bytes to reserve ahead */
 	char part[PATH_MAX];
-	char name[PATH_MAX]; /* as wished for; as it is, once finished. "": it has none */
+	char name[PATH_MAX]; /* by the pattern; the actual one once finished; "": none */
 };
 
 /*
  * npf_writer_outfile_open - make a file. While it is open it is locked (flock), by which others
  * know that it is in use.
- * @names: of the files before it
+ * @names: of the files before this one
  * Return: 0 or -errno (-EEXIST: a million names in a row are taken).
  */
 int npf_writer_outfile_open(struct npf_writer_outfile *o, const struct npf_writer_target *t,
@@ -51,24 +51,24 @@ int npf_writer_outfile_open(struct npf_writer_outfile *o, const struct npf_write
 /* Switch between direct and buffered writes. Return: 0, or -errno: buffered. */
 int npf_writer_outfile_set_direct(struct npf_writer_outfile *o, bool on);
 
-/* Reserve so that a write up to @end finds room; what can't be reserved is not. */
+/* Reserve disk for a write up to @end, and ahead. Failures are ignored: the write fails, too. */
 void npf_writer_outfile_reserve(struct npf_writer_outfile *o, uint64_t end);
 
 /* Write n bytes, buffered, at once. Return: 0 or -errno. */
 int npf_writer_outfile_write(struct npf_writer_outfile *o, const void *data, size_t n, uint64_t at);
 
-/* All is written: give back what was reserved too much. Return: 0 or -errno. */
+/* All is written: release the disk that was reserved beyond. Return: 0 or -errno. */
 int npf_writer_outfile_trim(struct npf_writer_outfile *o);
 
 /*
- * npf_writer_outfile_finish - all is on the disk: give it its name, and close it.
- * @dir_fdp: gets its directory, opened, if a name was given there: to be synchronised and closed by
- *   the caller. -1: none was, or we may not read it.
- * Return: 0 or -errno: it keeps its .part name.
+ * npf_writer_outfile_finish - all is on disk: rename the file and close it.
+ * @dir_fdp: gets its directory, open, if the file was renamed: the caller synchronises and closes
+ *           it. -1: the file was not renamed, or we may not read the directory
+ * Return: 0, or -errno: the file keeps its .part name.
  */
 int npf_writer_outfile_finish(struct npf_writer_outfile *o, int *dir_fdp);
 
-/* It can't be finished: close it as it is, under its .part name. */
+/* Close a file that can't be finished; it keeps its .part name. */
 void npf_writer_outfile_abandon(struct npf_writer_outfile *o);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pattern.c - patterns expanded, and recognised again; see pattern_intersect.c for two of them. */
+/* pattern.c - checks and expands patterns, and recognises the names that they make. */
 #include "writer/disk/pattern_priv.h"
 
 #include "base/clock.h"
@@ -99,10 +99,10 @@ int npf_writer_pattern_check(const char *pattern, char *err, size_t err_len)
 		snprintf(err, err_len, "\"%.80s...\": too long for a file's name", pattern);
 		return -EINVAL;
 	}
-	/* %N and %s have no fixed length: digits right behind them would be taken for theirs. */
+	/* %N and %s have no fixed length: digits right behind them would be read as theirs. */
 	if (!npf_writer_pattern_matches(pattern, npf_writer_pattern_base(path), &number)) {
-		snprintf(err, err_len, "\"%s\": put something that is no digit behind %%N and %%s",
-			pattern);
+		snprintf(err, err_len,
+			"\"%s\": what follows %%N or %%s must not begin with a digit", pattern);
 		return -EINVAL;
 	}
 	return 0;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pattern.h - names of dump files: a pattern of strftime's numeric conversions and %N, the number
- * of the file, all in the last part of the path.
+ * pattern.h - names of dump files. A pattern has numeric conversions of strftime and %N, the number
+ * of the file; all of them are in the last part of the path.
  *
  *   %Y %y %m %d %H %M %S %j %s %F %T    as strftime, local time of the file's first packet
  *   %N                                  number of the file in this dump, six digits at least
  *   %%                                  a percent sign
  *
- * Only what is made of digits is allowed, so that a dump can tell its own files in a directory
- * from all others.
+ * Every conversion expands to digits, so that a dump can tell its own files in a directory from all
+ * others.
  */
 #ifndef NPF_WRITER_DISK_PATTERN_H
 #define NPF_WRITER_DISK_PATTERN_H
@@ -17,46 +17,47 @@
 
 #include <limits.h>
 
-/* Of a file, expanded: ".part" and "-4294967295" must fit. */
+/* Of an expanded file name: leaves room for ".part" and "-4294967295". */
 #define NPF_WRITER_NAME_MAX (NAME_MAX - 16)
 
 /*
- * npf_writer_pattern_check - is this pattern good? Then none of the names that it makes is too
- * long, however many files there are. Return: 0, or -EINVAL with a text in err.
+ * npf_writer_pattern_check - is the pattern valid? A valid one makes no name that is too long,
+ * whatever the number of files.
+ * Return: 0, or -EINVAL with a text in err.
  */
 int npf_writer_pattern_check(const char *pattern, char *err, size_t err_len);
 
 /*
- * npf_writer_pattern_check_target - could a file of this checked pattern get its name?
+ * npf_writer_pattern_check_target - is the place of this valid pattern's file free?
  *
- * A pattern without conversions names one file. A regular file of that name is nobody's harm: the
- * dump's gets another ("-1"). What is anything else (a device, a FIFO, a directory, a link) is not
- * what its user meant.
+ * A pattern without conversions names one file. A regular file of that name may be there: the
+ * dump's file gets another name ("-1"). Anything else (a device, a FIFO, a directory, a link) is
+ * refused.
  * Return: 0, or -EEXIST with a text in err.
  */
 int npf_writer_pattern_check_target(const char *pattern, char *err, size_t err_len);
 
-/* Does each file get a name of its own by the pattern alone, or nearly so? */
+/* Has the pattern a conversion, so that files get names of their own? */
 bool npf_writer_pattern_varies(const char *pattern);
 
 /*
- * npf_writer_pattern_expand - expand a checked pattern.
- * @try: 0, or n: "-n" is put before the file's extension, since the name was taken
+ * npf_writer_pattern_expand - make a file name of a valid pattern.
+ * @try: 0; n: put "-n" before the file's extension, since the name is taken
  * Return: 0, or -ENAMETOOLONG.
  */
 int npf_writer_pattern_expand(const char *pattern, uint64_t ts_ns, uint64_t number,
 	unsigned int try, char *path, size_t size);
 
 /*
- * npf_writer_pattern_matches - could this file name (without directory) have come from the pattern?
- * @numberp: what stands for %N; untouched when the pattern has none
+ * npf_writer_pattern_matches - could the pattern have made this file name (without directory)?
+ * @numberp: gets the value of %N; untouched when the pattern has none
  */
 bool npf_writer_pattern_matches(const char *pattern, const char *name, uint64_t *numberp);
 
 /*
  * npf_writer_pattern_intersects - is there a file name (without directory) that both patterns make?
- * @taken: also as names that were taken ("-1") and of files that are being written (".part"): one
- *   would take a file of the other for its own
+ * @taken: also consider names of files whose first name was taken ("-1") and of files that are
+ * being written (".part"): each dump would take such a file of the other for its own
  */
 bool npf_writer_pattern_intersects(const char *a, const char *b, bool taken);
 

@@ -1,143 +1,151 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pattern_intersect.c - do two patterns make a name that is the same?
+ * pattern_intersect.c - do two patterns have a file name in common?
  *
- * A pattern is a row of places, and its names are what can be read by going along it. Two rows are
- * gone along together, at each step by a character that stands at both places.
+ * A pattern is laid out as a nondeterministic automaton without branches: a sequence of elements,
+ * each of which reads one character, may repeat, or may be skipped. Two patterns intersect if a
+ * path through the product of both automata leads from the start to the end: a state of the product
+ * is a pair of elements, and a step reads a character that both of them accept.
  */
 #include "writer/disk/pattern_priv.h"
 
 #include <ctype.h>
 #include <sys/stat.h>
 
-#define PLACES_MAX (NPF_WRITER_NAME_MAX + 32)
-#define DIGIT      '\0'
+#define ELEMENTS_MAX (NPF_WRITER_NAME_MAX + 32)
+#define DIGIT        '\0'
 
-struct place {
-	char c;             /* or DIGIT */
-	bool again;         /* any number of times, or none */
-	unsigned char skip; /* so many places, this one the first, may be left out */
+struct element {
+	char c;             /* the character that it accepts; DIGIT: any digit */
+	bool repeats;       /* any number of times, or none */
+	unsigned char skip; /* this many elements, from this one on, are optional */
 };
 
-struct row {
-	struct place at[PLACES_MAX];
+struct automaton {
+	struct element elements[ELEMENTS_MAX];
 	unsigned int n;
 };
 
-static void put_shape(struct row *r, const char *shape)
+/* 'd' in the shape stands for a digit. */
+static void add_shape(struct automaton *a, const char *shape)
 {
-	for (; *shape != '\0' && r->n < PLACES_MAX; shape++)
-		r->at[r->n++] = (struct place){.c = *shape == 'd' ? DIGIT : *shape};
+	for (; *shape != '\0' && a->n < ELEMENTS_MAX; shape++)
+		a->elements[a->n++] = (struct element){.c = *shape == 'd' ? DIGIT : *shape};
 }
 
-static void put_more_digits(struct row *r)
+static void add_digits(struct automaton *a)
 {
-	if (r->n < PLACES_MAX)
-		r->at[r->n++] = (struct place){.c = DIGIT, .again = true};
+	if (a->n < ELEMENTS_MAX)
+		a->elements[a->n++] = (struct element){.c = DIGIT, .repeats = true};
 }
 
-static void put_conversion(struct row *r, char c)
+static void add_conversion(struct automaton *a, char c)
 {
 	switch (c) {
 	case 'F':
-		put_shape(r, "dddd-dd-dd");
+		add_shape(a, "dddd-dd-dd");
 		break;
 	case 'T':
-		put_shape(r, "dd:dd:dd");
+		add_shape(a, "dd:dd:dd");
 		break;
 	case 's':
 	case 'N':
-		put_shape(r, c == 's' ? "d" : "dddddd");
-		put_more_digits(r);
+		add_shape(a, c == 's' ? "d" : "dddddd");
+		add_digits(a);
 		break;
 	case '%':
-		put_shape(r, "%");
+		add_shape(a, "%");
 		break;
 	default:
-		put_shape(r, &"dddd"[4 - npf_writer_pattern_conversion_max(c)]);
+		add_shape(a, &"dddd"[4 - npf_writer_pattern_conversion_max(c)]);
 	}
 }
 
-/* What was put since @from may be left out. */
-static void make_optional(struct row *r, unsigned int from)
+/* The elements from @from to the last one are optional. */
+static void make_optional(struct automaton *a, unsigned int from)
 {
-	if (from < r->n)
-		r->at[from].skip = (unsigned char)(r->n - from);
+	if (from < a->n)
+		a->elements[from].skip = (unsigned char)(a->n - from);
 }
 
-static void lay_out(struct row *r, const char *pattern, bool taken)
+static void build(struct automaton *a, const char *pattern, bool taken)
 {
-	const char *s = npf_writer_pattern_base(pattern),
-		   *extension = npf_writer_pattern_extension(s);
+	const char *s = npf_writer_pattern_base(pattern);
+	const char *extension = npf_writer_pattern_extension(s);
 	unsigned int from;
 
-	r->n = 0;
+	a->n = 0;
 	for (;; s++) {
 		if (s == extension && taken) {
-			from = r->n;
-			put_shape(r, "-d");
-			put_more_digits(r);
-			make_optional(r, from);
+			from = a->n;
+			add_shape(a, "-d");
+			add_digits(a);
+			make_optional(a, from);
 		}
 		if (*s == '\0')
 			break;
 		if (*s == '%')
-			put_conversion(r, *++s);
-		else if (r->n < PLACES_MAX)
-			r->at[r->n++] = (struct place){.c = *s};
+			add_conversion(a, *++s);
+		else if (a->n < ELEMENTS_MAX)
+			a->elements[a->n++] = (struct element){.c = *s};
 	}
-	from = r->n;
+	from = a->n;
 	if (taken)
-		put_shape(r, ".part");
-	make_optional(r, from);
+		add_shape(a, ".part");
+	make_optional(a, from);
 }
 
-static bool have_common(const struct place *a, const struct place *b)
+/* Is there a character that both accept? */
+static bool have_common(const struct element *a, const struct element *b)
 {
 	if (a->c == DIGIT)
 		return b->c == DIGIT || isdigit((unsigned char)b->c);
 	return b->c == DIGIT ? isdigit((unsigned char)a->c) : a->c == b->c;
 }
 
-/* Where one can be without reading anything. Return: how many of next[]. */
-static unsigned int skips(const struct row *r, unsigned int i, unsigned int next[2])
+/* The elements that follow element i without a character being read. Return: their number. */
+static unsigned int empty_steps(const struct automaton *a, unsigned int i, unsigned int next[2])
 {
 	unsigned int n = 0;
 
-	if (i < r->n && r->at[i].again)
+	if (i < a->n && a->elements[i].repeats)
 		next[n++] = i + 1;
-	if (i < r->n && r->at[i].skip > 0)
-		next[n++] = i + r->at[i].skip;
+	if (i < a->n && a->elements[i].skip > 0)
+		next[n++] = i + a->elements[i].skip;
 	return n;
+}
+
+/* Marks the states of the product that follow (i, j). */
+static void step(const struct automaton *a, unsigned int i, const struct automaton *b,
+	unsigned int j, bool (*reached)[ELEMENTS_MAX + 1])
+{
+	unsigned int next[2];
+
+	for (unsigned int k = empty_steps(a, i, next); k-- > 0;)
+		reached[next[k]][j] = true;
+	for (unsigned int k = empty_steps(b, j, next); k-- > 0;)
+		reached[i][next[k]] = true;
+	if (i < a->n && j < b->n && have_common(&a->elements[i], &b->elements[j]))
+		reached[i + !a->elements[i].repeats][j + !b->elements[j].repeats] = true;
 }
 
 bool npf_writer_pattern_intersects(const char *a, const char *b, bool taken)
 {
-	static const size_t width = PLACES_MAX + 1;
-	npf_autofree struct row *rows = malloc(2 * sizeof(*rows));
-	npf_autofree bool *reached = calloc(width * width, sizeof(*reached));
-	unsigned int next[2];
+	npf_autofree struct automaton *automata = malloc(2 * sizeof(*automata));
+	npf_autofree void *memory = calloc(ELEMENTS_MAX + 1, ELEMENTS_MAX + 1);
+	bool(*reached)[ELEMENTS_MAX + 1] = memory;
 
-	if (rows == NULL || reached == NULL)
-		return true; /* can't say: nobody's files are worth the risk */
-	lay_out(&rows[0], a, taken);
-	lay_out(&rows[1], b, taken);
-	reached[0] = true;
-	/* Every step leads forward, so each pair of places is final when it is come to. */
-	for (unsigned int i = 0; i <= rows[0].n; i++)
-		for (unsigned int j = 0; j <= rows[1].n; j++) {
-			if (!reached[i * width + j])
-				continue;
-			for (unsigned int k = skips(&rows[0], i, next); k-- > 0;)
-				reached[next[k] * width + j] = true;
-			for (unsigned int k = skips(&rows[1], j, next); k-- > 0;)
-				reached[i * width + next[k]] = true;
-			if (i < rows[0].n && j < rows[1].n &&
-				have_common(&rows[0].at[i], &rows[1].at[j]))
-				reached[(i + !rows[0].at[i].again) * width + j +
-					!rows[1].at[j].again] = true;
-		}
-	return reached[rows[0].n * width + rows[1].n];
+	if (automata == NULL || memory == NULL)
+		return true; /* unknown, and a wrong "no" could cost somebody's files */
+	build(&automata[0], a, taken);
+	build(&automata[1], b, taken);
+	reached[0][0] = true;
+	/* No step leads backwards, so a state is final when the loop comes to it. */
+	for (unsigned int i = 0; i <= automata[0].n; i++)
+		for (unsigned int j = 0; j <= automata[1].n; j++)
+			if (reached[i][j])
+				step(&automata[0], i, &automata[1], j, reached);
+	return reached[automata[0].n][automata[1].n];
 }
 
 bool npf_writer_pattern_shares_dir(const char *a, const char *b)

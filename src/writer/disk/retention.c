@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * retention.c - what is deleted is only ever a regular file whose name the dump's pattern makes, in
- * the dump's directory; leftover .part files of a crash count as files, so that they go in their
- * turn.
+ * retention.c - deletes only regular files in the dump's directory whose names the pattern makes.
+ * A .part file that a crash left counts as a file, so that it is deleted in its turn.
  */
 #include "writer/disk/retention.h"
 
@@ -26,7 +25,7 @@ static void append(
 		struct npf_writer_retained *files = realloc(r->files, room * sizeof(*files));
 
 		if (files == NULL)
-			return; /* one file more than wanted stays */
+			return; /* a file more than asked for stays */
 		r->files = files;
 		r->room = room;
 	}
@@ -44,7 +43,7 @@ static bool is_part(const char *name)
 	return len > 5 && strcmp(name + len - 5, ".part") == 0;
 }
 
-/* Does somebody write this .part file? Then it is locked, see outfile.h. What we may not look at
+/* Is this .part file being written? Then it is locked, see outfile.h. One that we may not open
  * might be. */
 static bool is_in_use(const char *path)
 {

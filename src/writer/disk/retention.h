@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * retention.h - a ring of files: of the finished files of a dump only the newest stay, by number
- * and by total size, those of earlier runs counted in.
+ * retention.h - deletes the oldest finished files of a dump, so that only the newest stay: a number
+ * of files, or a total size. Files of earlier runs count.
  *
- * Two dumps at once must not have patterns that meet (npf_writer_pattern_intersects()): of finished
- * files nobody can tell whose they are. A file that is being written is never taken, not even
- * another daemon's.
+ * A file is the dump's if the pattern can have made its name. So dumps that run at the same time
+ * must have patterns without a common name (npf_writer_pattern_intersects()). A file that is being
+ * written is never deleted, not even another daemon's.
  */
 #ifndef NPF_WRITER_DISK_RETENTION_H
 #define NPF_WRITER_DISK_RETENTION_H
@@ -27,15 +27,16 @@ struct npf_writer_retention {
 };
 
 /*
- * npf_writer_retention_init - look for files that earlier runs left.
+ * npf_writer_retention_init - find the files of earlier runs.
  * @numberp: gets the highest %N among them; untouched when there is none
- * Return: 0 or -errno (then nothing was found, and what comes is kept track of all the same).
+ * Return:   0, or -errno: no files were found, and those that are added are kept track of all the
+ *           same.
  */
 int npf_writer_retention_init(struct npf_writer_retention *r, const char *pattern,
 	const struct npf_writer_keep *keep, uint64_t *numberp);
 void npf_writer_retention_fini(struct npf_writer_retention *r);
 
-/* A file is finished: delete what has become too much. */
+/* Add a finished file, and delete the oldest beyond the limits. */
 void npf_writer_retention_add(struct npf_writer_retention *r, const char *path, uint64_t size);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* stream.c - header, body, trailer, end, one piece a step, so that the worker can look at all else
- * in between. What a failed write took is gone from the ring; the rest is tried again. */
+/* stream.c - header, body, trailer, end: one piece a step, so that the worker can do its other work
+ * in between. A write that fails in part has consumed that part; the rest is tried again. */
 #include "writer/disk/stream.h"
 
 #include "writer/feed/retro.h"

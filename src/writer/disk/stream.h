@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * stream.h - from ring to disk as a stream, for files whose bytes are not those of the ring: when
- * they are compressed, and when header and trailer are put around remembered packets.
+ * stream.h - writes a file as a stream, where its bytes differ from those in the ring: it is
+ * compressed, or header and trailer have to be put around remembered packets.
  *
  * Belongs to the dump's worker, like the file that it writes to.
  */
@@ -12,7 +12,7 @@
 #include "writer/feed/ring.h"
 #include "writer/disk/zstd.h"
 
-/* Where the stream is in a file. */
+/* The part of a file that is being written. */
 enum npf_writer_stream_phase {
 	NPF_PHASE_HEAD,
 	NPF_PHASE_BODY,
@@ -32,28 +32,28 @@ struct npf_writer_stream {
 	uint64_t at;      /* taken from the ring up to here */
 	uint64_t flushed; /* all up to here can be read from the file */
 	enum npf_writer_stream_phase phase;
-	const uint8_t *span; /* header or trailer, what is left of it */
+	const uint8_t *span; /* the rest of the header or trailer */
 	size_t span_len;
 	uint8_t trailer[NPF_WRITER_TRAILER];
-	/* of a retrospective file, which nobody counted when it was remembered */
+	/* of a retrospective file, whose packets the worker counts */
 	uint64_t walked; /* records were counted up to here */
 	uint64_t packets, first_ns;
 };
 
-/* A file begins at this position of the ring. */
+/* Begin a file at this position of the ring. */
 void npf_writer_stream_begin(struct npf_writer_stream *s, uint64_t start);
 
 enum npf_writer_stream_result {
-	NPF_STREAM_IDLE, /* there is too little to be worth a write */
-	NPF_STREAM_BUSY, /* go on */
+	NPF_STREAM_IDLE, /* there is too little for a write */
+	NPF_STREAM_BUSY, /* call again */
 	NPF_STREAM_END,  /* all of the file is written */
 };
 
 /*
- * npf_writer_stream_step - write a piece.
+ * npf_writer_stream_step - write the next piece of the file.
  * @limit: the ring can be read up to here
- * @stats:  the file ends at limit, and counted this; NULL: more will come
- * @flush: however little there is
+ * @stats: of the file, if it ends at limit; NULL: more will come
+ * @flush: write also when there is little
  * Return: enum npf_writer_stream_result, or -errno of a write, to be tried again.
  */
 int npf_writer_stream_step(struct npf_writer_stream *s, struct npf_writer_outfile *out,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sync_queue.c - see sync_queue.h. The rename itself is an ordinary call: it changes memory only,
- * and the sync of the directory, which waits for the disk, goes on beside the worker. */
+/* sync_queue.c - the rename is an ordinary call, which changes memory only; the sync of the
+ * directory, which waits for the disk, runs in the background. */
 #include "writer/disk/sync_queue.h"
 
 #include <assert.h>
 
-/* Kinds of files and directories that can't be synchronised, or need not be. */
-static int forgive(int rc)
+/* Ignores the errors of files that can't be synchronised, or need not be. */
+static int ignore_unsupported(int rc)
 {
 	return rc == -EINVAL || rc == -EROFS ? 0 : NPF_MIN(rc, 0);
 }
@@ -36,7 +36,7 @@ void npf_writer_sync_queue_complete(
 
 	assert(f->step == NPF_SYNC_DATA || f->step == NPF_SYNC_DIR);
 	if (f->summary.error == 0)
-		f->summary.error = forgive(done->res);
+		f->summary.error = ignore_unsupported(done->res);
 	if (f->step == NPF_SYNC_DATA) {
 		f->step = NPF_SYNC_NAME;
 		return;
@@ -45,9 +45,9 @@ void npf_writer_sync_queue_complete(
 	f->step = NPF_SYNC_DONE;
 }
 
-static void name(struct npf_writer_sync *f, struct npf_writer_io *io, uint32_t tag)
+static void rename_file(struct npf_writer_sync *f, struct npf_writer_io *io, uint32_t tag)
 {
-	/* Who sees the name takes the file for whole. */
+	/* Readers take a file that has its name for a complete one. */
 	if (f->summary.error == 0)
 		f->summary.error = npf_writer_outfile_finish(&f->out, &f->dir_fd);
 	else
@@ -69,7 +69,7 @@ const struct npf_writer_summary *npf_writer_sync_queue_remove(
 	if (q->ended == q->begun)
 		return NULL;
 	if (f->step == NPF_SYNC_NAME)
-		name(f, io, tag);
+		rename_file(f, io, tag);
 	if (f->step != NPF_SYNC_DONE)
 		return NULL;
 	q->ended++;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * worker.c - from ring to disk, in two ways.
+ * worker.c - writes files in one of two ways.
  *
- * By blocks, the ordinary way: aligned parts of the ring are written from where they lie, one
- * asynchronous write at a time (see io.h why one), past the page cache. What is left at
- * the end of a file, less than a block, goes through the page cache, so that a file is at no moment
- * longer than its data; so does, once a second, what a slow dump has collected.
+ * By blocks, as a rule: aligned parts of the ring are written in place, one asynchronous write at a
+ * time (io.h says why one), past the page cache. The end of a file, which is less than a block,
+ * goes through the page cache, so that a file is never longer than its data. So does, once a
+ * second, what a slow dump has collected.
  *
- * As a stream (stream.h), when files are compressed or their header is not in the ring.
+ * As a stream (stream.h), when files are compressed or the ring has no header for them.
  */
 #include "writer/disk/worker.h"
 
@@ -29,10 +29,10 @@
 #define WRITE_MAX    (8u << 20)   /* longest write, bytes */
 #define WRITE_MIN    (1u << 20)   /* collected before one is started, direct ... */
 #define BUFFERED_MIN (256u << 10) /* ... and through the page cache */
-#define FLUSH_NS     NPF_NS_PER_S /* what has waited so long is written whatever its length */
+#define FLUSH_NS     NPF_NS_PER_S /* data of this age is written however little it is */
 #define RETRY_NS     (200 * NPF_NS_PER_MS)
-#define SLEEP_NS     (1 * NPF_NS_PER_MS) /* when there was something a moment ago; doubled to ... */
-#define LONG_NS      (5 * NPF_NS_PER_MS) /* ... at least this ... */
+#define SLEEP_NS     (1 * NPF_NS_PER_MS)  /* first sleep of an idle worker; doubled to ... */
+#define LONG_NS      (5 * NPF_NS_PER_MS)  /* ... at least this ... */
 #define LONGEST_NS   (25 * NPF_NS_PER_MS) /* ... and this, where a ring is large enough for it */
 
 struct npf_writer_worker {
@@ -41,13 +41,13 @@ struct npf_writer_worker {
 	struct npf_writer_io io;
 	struct npf_writer_outfile out;
 	struct npf_writer_stream stream;
-	bool streams; /* this way, not by blocks */
+	bool streams; /* as a stream, not by blocks */
 	struct npf_writer_retention retention;
 	char *pattern;
 	uint64_t number; /* of the open file */
 	uint64_t finished_bytes;
 	uint64_t start;   /* of the open file in the ring */
-	uint64_t at;      /* written up to here */
+	uint64_t at;      /* written up to this position of the ring */
 	uint64_t flushed; /* what a flush wrote beyond that */
 	uint32_t writing; /* bytes in flight from there */
 	uint64_t last_write_ns, retry_ns;
@@ -114,7 +114,7 @@ static void complete_io(struct npf_writer_worker *w, const struct npf_writer_com
 	}
 	w->writing = 0;
 	if (n == -EINVAL && w->out.direct) {
-		/* Only now does the file system say that it can't. */
+		/* Some file systems refuse direct writes only here. */
 		npf_writer_outfile_set_direct(&w->out, false);
 		w->target.direct = false;
 		return;
@@ -191,12 +191,12 @@ static bool close_file(struct npf_writer_worker *w)
 	return true;
 }
 
-/* How far can the open file be read from the ring? */
+/* The position up to which the open file can be read from the ring. */
 static uint64_t readable_end(struct npf_writer_worker *w, bool *endedp)
 {
 	struct npf_writer_ring *r = w->conf.ring;
-	/* D1: acquire, and before n_ended is looked at: a head beyond the file's end is then seen
-	 * to be one. */
+	/* D1: acquire; read before n_ended, so that a head beyond the end of the file is
+	 * recognised. */
 	uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
 
 	/* D3: acquire. */
@@ -215,7 +215,7 @@ static bool is_due(const struct npf_writer_worker *w)
 
 /* ---- by blocks ---- */
 
-/* What is less than a block, or too little yet to be worth a write of its own. */
+/* Writes less than a block, through the page cache. */
 static bool write_tail(struct npf_writer_worker *w, uint64_t limit)
 {
 	int rc = npf_writer_outfile_write(&w->out, npf_writer_ring_at(w->conf.ring, w->at),
@@ -306,7 +306,7 @@ static void idle(struct npf_writer_worker *w)
 	w->sleep_ns = NPF_MIN(2 * w->sleep_ns, w->longest_ns);
 }
 
-/* Packets that were put into the ring and are on no disk. */
+/* Packets in the ring that are on no disk. */
 static uint64_t count_backlog(const struct npf_writer_worker *w)
 {
 	const bool bare = npf_writer_params_is_retro(
@@ -348,7 +348,7 @@ static void *run(void *arg)
 			idle(w);
 	}
 	lost = atomic_load_explicit(&w->abandon, memory_order_relaxed) ? count_backlog(w) : 0;
-	/* Abandoned: what was reserved is of no use to it any more. */
+	/* Abandoned: the file does not grow any more. */
 	if (w->out.fd >= 0)
 		npf_writer_outfile_trim(&w->out);
 	npf_close(w->out.fd);
@@ -389,7 +389,7 @@ static void free_worker(struct npf_writer_worker *w)
 	free(w);
 }
 
-/* Until 10 Gbit/s that begin all at once have filled half of the ring. */
+/* The time in which a sudden 10 Gbit/s fills half of the ring. */
 static uint64_t longest_sleep(const struct npf_writer_ring *r)
 {
 	uint64_t half_full = r->size / 2 * 4 / 5; /* 1.25 bytes a ns */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * worker.h - a thread that carries a dump ring's files to disk. One for each dump, so that a slow
- * disk holds up nobody else.
+ * worker.h - the thread that writes a dump's ring to disk. One for each dump, so that a slow disk
+ * delays no other dump.
  *
- * Errors of the disk never end a dump: the write is tried again until it succeeds, the ring fills
- * meanwhile, and the producer counts what finds no room. struct npf_writer_status has the
+ * Errors of the disk never end a dump: a write is tried again until it succeeds. Meanwhile the ring
+ * fills, and the producer counts the packets that find no room. struct npf_writer_status shows the
  * error.
  */
 #ifndef NPF_WRITER_DISK_WORKER_H
@@ -44,11 +44,10 @@ int npf_writer_worker_start(
 
 void npf_writer_worker_status(struct npf_writer_worker *w, struct npf_writer_status *s);
 
-/* Write no more, whatever is left: a file that was not finished keeps its .part name, and may end
- * within a record. */
+/* Stop writing. A file that is not finished keeps its .part name, and may end within a record. */
 void npf_writer_worker_abandon(struct npf_writer_worker *w);
 
-/* Readable (an eventfd) once the worker has exited. Lifetime: the worker's. */
+/* An eventfd, readable once the worker has exited. Lifetime: the worker's. */
 int npf_writer_worker_fd(const struct npf_writer_worker *w);
 
 /* Waits for the thread, which ends when the ring is over and everything is written, or was

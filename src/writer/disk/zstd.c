@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* zstd.c - level 1 with a window of its own: for a disk that is slower than a core, or smaller than
- * wished. */
+/* zstd.c - level 1: for a disk that is slower than a core, or too small. */
 #include "writer/disk/zstd.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* zstd.h - a file's bytes through zstd, what comes out held until the disk has taken it. */
+/* zstd.h - compresses the bytes of a file, and keeps the result until the disk has taken it. */
 #ifndef NPF_WRITER_DISK_ZSTD_H
 #define NPF_WRITER_DISK_ZSTD_H
 
@@ -13,15 +13,15 @@ struct npf_writer_zstd *npf_writer_zstd_free(struct npf_writer_zstd *z); /* NULL
 
 enum npf_writer_zstd_end {
 	NPF_ZSTD_MORE,  /* more will come */
-	NPF_ZSTD_FLUSH, /* whoever reads the file now should find all of this */
+	NPF_ZSTD_FLUSH, /* a reader of the file can decompress all up to here */
 	NPF_ZSTD_END,   /* the file ends here */
 };
 
 /*
- * npf_writer_zstd_put - compress some bytes and write what comes out.
- * @usedp: how many bytes were taken; these must not come again
- * Return: 1: all was taken, and *end is done; 0: call again with the rest; -errno: the disk
- * refused, call again later with the rest.
+ * npf_writer_zstd_put - compress bytes and write the result.
+ * @usedp: gets how many of the bytes were consumed; the caller goes on behind these
+ * Return: 1: all were consumed, and *end is done; 0: call again with the rest; -errno of a write:
+ *         call again later with the rest.
  */
 int npf_writer_zstd_put(struct npf_writer_zstd *z, struct npf_writer_outfile *o, const void *data,
 	size_t n, enum npf_writer_zstd_end end, size_t *usedp);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * format.c - what stands before the first record and after the last one.
+ * format.c - the bytes before the first record of a file and after the last one.
  *
  * pcapng: one section of unknown length (so that a file cut short stays readable), one
  * interface in nanoseconds, at the end one statistics block. See the IETF's
@@ -79,7 +79,7 @@ static void put_text(struct out *o, uint16_t code, const char *text)
 		put_option(o, code, text, NPF_MIN(strlen(text), (size_t)TEXT_MAX));
 }
 
-/* Blocks say their length twice: in front, filled in at the end, and at the end. */
+/* A block has its length twice: in front, where end_block() fills it in, and at the end. */
 static uint8_t *begin_block(struct out *o, uint32_t type)
 {
 	uint8_t *block = o->at;
@@ -127,7 +127,7 @@ static void put_pcapng_head(struct out *o, const struct npf_writer_header *h)
 	put_text(o, IF_NAME, h->if_name);
 	put_text(o, IF_DESCRIPTION, h->if_description);
 	put_option(o, IF_TSRESOL, &nanoseconds, 1);
-	/* Half an expression would be another one: a text too long for an option is left out. */
+	/* A part of an expression is another expression: one too long for an option is left out. */
 	if (filter_len > 0 && filter_len < TEXT_MAX) {
 		uint8_t *at = o->at;
 

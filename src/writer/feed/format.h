@@ -2,8 +2,8 @@
 /*
  * format.h - savefiles as bytes: pcap with micro- or nanoseconds, and pcapng.
  *
- * All in host byte order, which readers recognise by the magic. A record's header is written with
- * a few stores, so that a tap can write records where they will lie in the file.
+ * All in host byte order, which readers recognise by the magic. A record's header takes a few
+ * stores, so that a tap can write records in place, as they will be in the file.
  */
 #ifndef NPF_WRITER_FEED_FORMAT_H
 #define NPF_WRITER_FEED_FORMAT_H
@@ -22,7 +22,7 @@ enum npf_writer_format {
 
 extern const char *const npf_writer_format_names[NPF_WRITER_N_FORMATS];
 
-/* What a file's header says of the capture. Strings may be NULL: left out. */
+/* The contents of a file's header. Strings may be NULL: left out. */
 struct npf_writer_header {
 	enum npf_writer_format format;
 	uint32_t linktype; /* LINKTYPE_* of the file formats, which is not always libpcap's DLT_*
@@ -34,7 +34,7 @@ struct npf_writer_header {
 	const char *comment;
 };
 
-/* What the statistics block at the end of a pcapng file says; counted over this file. */
+/* The statistics of one file, for the block at the end of a pcapng file and for the index. */
 struct npf_writer_file_stats {
 	uint64_t first_ns, last_ns;
 	uint64_t received;  /* packets that the tap handled */
@@ -51,18 +51,19 @@ struct npf_writer_file_stats {
 
 /*
  * npf_writer_encode_header - the bytes that a file starts with.
- * Return: their number, or -ENOMEM. Owns: *bufp is the caller's to free().
+ * Return: the number of bytes, or -ENOMEM.
+ * Owns:   *bufp is the caller's to free().
  */
 int npf_writer_encode_header(const struct npf_writer_header *head, void **bufp);
 
-/* Bytes that a file ends with; 0 but for pcapng. */
+/* Bytes of the trailer of a file; 0 but for pcapng. */
 uint32_t npf_writer_trailer_size(enum npf_writer_format format);
 
-/* Writes them. Return: npf_writer_trailer_size(). */
+/* Write the trailer. Return: npf_writer_trailer_size(). */
 uint32_t npf_writer_encode_trailer(
 	enum npf_writer_format format, uint8_t *dst, const struct npf_writer_file_stats *stats);
 
-/* Bytes of a record. @outbound: the packet was sent, which only pcapng tells */
+/* Bytes of a record. @outbound: the packet was sent; only pcapng has that */
 static inline uint32_t npf_writer_record_size(
 	enum npf_writer_format format, uint32_t caplen, bool outbound)
 {
@@ -73,9 +74,9 @@ static inline uint32_t npf_writer_record_size(
 }
 
 /*
- * npf_writer_encode_record - everything of a record but the packet's bytes.
+ * npf_writer_encode_record - write a record without the packet's bytes.
  * @dst: npf_writer_record_size() bytes
- * Return: where the packet's caplen bytes belong.
+ * Return: the place of the packet's caplen bytes.
  */
 static inline uint8_t *npf_writer_encode_record(enum npf_writer_format format, uint8_t *dst,
 	uint64_t ts_ns, uint32_t caplen, uint32_t len, bool outbound)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * producer.c - files opened and closed in the ring.
+ * producer.c - opens and closes files in the ring.
  *
- * Invariant: behind the open file's last record there is always room for its trailer, so that a
- * file can be closed at any time, whatever the disk does.
+ * Invariant: there is always room for the trailer behind the open file's last record. So a file can
+ * be closed at any time, whatever the disk does.
  */
 #include "writer/feed/producer.h"
 
 #include "writer/feed/retro.h"
 
-/* Is the ring free up to this position? The writer is asked only when the answer was no. */
+/* Is the ring free up to this position? The tail is read only when it was not far enough before. */
 static bool is_free(struct npf_writer_producer *p, uint64_t end)
 {
 	if (end <= p->limit)
@@ -69,7 +69,7 @@ static void close_file(struct npf_writer_producer *p)
 		.delivered = p->rotation.packets,
 	};
 	f->stats.accepted = f->stats.delivered + f->stats.dropped;
-	/* Of several taps, what no filter took can have been told too early. */
+	/* Several taps: an earlier file can have counted rejected packets too soon. */
 	f->stats.received = f->stats.accepted;
 	if (now.received > p->base.received + f->stats.accepted)
 		f->stats.received = now.received - p->base.received;
@@ -117,7 +117,7 @@ int npf_writer_open_file(struct npf_writer_producer *p, uint64_t now_ns)
 	p->now_ns = now_ns;
 	if (!p->rotation.open && !open_file(p, 0, now_ns))
 		return -ENOBUFS;
-	p->limit = 0; /* the first packet asks npf_writer_make_room(), which notes its time */
+	p->limit = 0; /* sends the first packet to npf_writer_make_room(), which notes its time */
 	npf_writer_burst_commit(p);
 	return 0;
 }
@@ -184,7 +184,7 @@ bool npf_writer_has_room(struct npf_writer_producer *p)
 	uint64_t most = NPF_WRITER_BLOCK + p->rotation.head + NPF_REC_MAXCAP + 64 + 2 * p->trailer;
 
 	if (p->retro != NULL || p->over)
-		return true; /* asks for itself; needs none */
+		return true; /* retro: npf_writer_put() finds out; over: nothing is put */
 	if (!is_free(p, p->pos + most))
 		return false;
 	if (p->rotation.packets == 0)
@@ -240,7 +240,7 @@ void npf_writer_tick(struct npf_writer_producer *p, uint64_t now_ns)
 	npf_writer_burst_commit(p);
 }
 
-/* Has something been lost that no file tells of? */
+/* Are there losses that no file has counted? */
 static bool has_unreported(const struct npf_writer_producer *p)
 {
 	struct npf_writer_file_stats now;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * producer.h - packets into a dump ring, as the bytes of files.
+ * producer.h - writes packets into a dump's ring, as the bytes of files.
  *
- * Each packet that is received, missed or dropped is counted in one file: the one that is open,
- * else the next that is opened, so that all files together tell what the dump's counters do. What
- * is lost after the last file was closed is told by one more with no packet in it. Only where that
- * finds no room (in the ring, or in the limit of the dump) the dump's own counters alone have it,
- * as they have packets that come after the last file and that no filter takes.
+ * Each packet that is received, missed or dropped is counted in one file: the open file, else the
+ * next one. So the statistics of all files add up to the dump's counters. Losses after the last
+ * file are counted in one more file, which has no packets. Two things are in the dump's counters
+ * alone: losses for which that file found no room (in the ring, or within the dump's limits), and
+ * packets after the last file that the filter rejected.
  *
- * Belongs to one thread at a time: the tap lcore that feeds the dump, the thread that merges
- * several, and after these the control thread, which ends it. Never waits, makes no system call.
+ * A burst of packets goes between npf_writer_burst_begin() and npf_writer_burst_commit().
+ *
+ * Context: one thread at a time: the tap lcore that feeds the dump, or the thread that merges
+ * several taps; after these the control thread, which ends the dump. Wait-free, no system call.
  */
 #ifndef NPF_WRITER_FEED_PRODUCER_H
 #define NPF_WRITER_FEED_PRODUCER_H
@@ -34,8 +36,7 @@ struct npf_writer_producer {
 	struct npf_writer_ring *ring;
 	struct npf_writer_rotation rotation;
 	uint64_t pos;   /* next byte of the ring to write */
-	uint64_t limit; /* pos may grow to here: where the tail was when last looked at, and the
-			   size of the ring */
+	uint64_t limit; /* pos may grow to here: the tail as last read, plus the ring's size */
 	enum npf_writer_format format;
 	uint32_t trailer;
 	uint64_t last_ns;
@@ -43,13 +44,13 @@ struct npf_writer_producer {
 	uint64_t idle_end_ns; /* real time at which the open file ends though no packet comes */
 	const void *head;     /* bytes that each file starts with */
 	uint64_t received, drop_disk, drop_oversize;
-	uint64_t pending; /* packets of a burst in received that come after all that was put: they
-			    may belong to the next file */
-	/* Several taps: packets that no filter took, which are part of received, and packets that a
-	 * filter took, which are when they have been merged. */
-	uint64_t rejected, accepted;
-	uint64_t rejected_last;            /* rejected, too, as of the last look alone */
-	struct npf_writer_file_stats base; /* what the files before this one have told of */
+	uint64_t pending; /* packets of the burst, counted in received, that come after the last
+			     one put: they may belong to the next file */
+	/* Several taps only: what the taps have counted so far. */
+	uint64_t rejected;                 /* packets that the filter rejected; part of received */
+	uint64_t accepted;                 /* packets that it accepted, merged or not */
+	uint64_t rejected_last;            /* rejected, as the last update had it */
+	struct npf_writer_file_stats base; /* the sum of the files before the open one */
 	uint64_t first_ns;                 /* of the open file */
 	uint64_t no_room_ns;            /* stamp of the last record that found no room; 0: none */
 	struct npf_writer_retro *retro; /* NULL: every packet is on its way to disk */
@@ -75,55 +76,65 @@ int npf_writer_producer_init(
 	struct npf_writer_producer *p, const struct npf_writer_producer_conf *conf);
 void npf_writer_producer_fini(struct npf_writer_producer *p);
 
-/* Begin a file now, not with the first packet. Return: 0, or -ENOBUFS. */
+/*
+ * npf_writer_open_file - begin the first file before the first packet.
+ * @now_ns: its time, CLOCK_REALTIME
+ * Return:  0; -ENOBUFS: no room in the ring.
+ */
 int npf_writer_open_file(struct npf_writer_producer *p, uint64_t now_ns);
 
-/* A burst of n packets was received; those that pass the filter follow. */
+/* A burst of n packets was received. Those that the filter accepts are put next. */
 static inline void npf_writer_burst_begin(struct npf_writer_producer *p, unsigned int n)
 {
 	p->received += n;
 	p->pending = n;
 }
 
-/* Of a burst, so many packets have not been looked at yet, the next to be put among them. */
+/* The last n packets of the burst have not been counted for a file yet; the next one to be put is
+ * the first of them. They count for the file that is open when the burst is committed. */
 static inline void npf_writer_burst_pending(struct npf_writer_producer *p, unsigned int n)
 {
 	p->pending = n;
 }
 
 /*
- * npf_writer_merge_counts - where several taps are merged: what they have counted so far, in all.
+ * npf_writer_merge_counts - several taps: what they have counted so far, in all.
+ * @received: packets
+ * @accepted: of these, packets that the filter accepted
  *
- * Packets that passed a filter are given to npf_writer_burst_begin() as they are merged, which may
- * be much later; those that did not are known from here only. So a file's received is never less
- * than what it took. A tap counts a burst as received first, so one look may find too many that did
- * not pass: of two looks the lesser is believed.
+ * A burst that is merged has accepted packets only, and may come much later. The rejected ones are
+ * known from here alone. So a file's received is never less than the packets in it.
+ *
+ * A tap counts a burst as received before it counts what was accepted, so one reading may find too
+ * many rejected packets. Of two readings the lesser is taken.
  */
 void npf_writer_merge_counts(struct npf_writer_producer *p, uint64_t received, uint64_t accepted);
 
-/* All that the taps let through was merged: what is missing of it they had no room for. */
+/* The taps have stopped, and all that they put was merged. What they accepted beyond that was
+ * dropped for want of room, and is counted so. */
 void npf_writer_merge_end(struct npf_writer_producer *p);
 
-/* One packet of these will come again: there was no room for it. */
+/* One packet of the burst found no room and will come again with another burst. */
 static inline void npf_writer_burst_uncount(struct npf_writer_producer *p)
 {
 	p->received--;
 }
 
-/* The rare half of npf_writer_put(): 1: put it; 0: dealt with; -1: no room. */
+/* The slow path of npf_writer_put(). Return: 1: there is room; 0: the packet is not written, since
+ * it is too large (counted) or the dump is over; -1: no room. */
 int npf_writer_make_room(struct npf_writer_producer *p, uint32_t size, uint64_t ts_ns);
 
-/* A file has taken its last packet. */
+/* The open file has taken its last packet. */
 void npf_writer_file_full(struct npf_writer_producer *p);
 
 bool npf_writer_retro_put(
 	struct npf_writer_producer *p, const struct npf_rec *hdr, const void *data);
 
 /*
- * npf_writer_put - one packet.
- * @hdr: ts_ns, caplen, len and flags count
- * Return: true: written, or not wanted any more; false: no room: count it with npf_writer_drop(),
- * or come again.
+ * npf_writer_put - write one packet of the burst.
+ * @hdr: ts_ns, caplen, len and flags are read
+ * Return: true: written, or the dump is over; false: no room: count the packet with
+ *         npf_writer_drop(), or put it again later.
  */
 static inline bool npf_writer_put(
 	struct npf_writer_producer *p, const struct npf_rec *hdr, const void *data)
@@ -152,23 +163,24 @@ static inline bool npf_writer_put(
 	return true;
 }
 
-/* Packets that were accepted and found no room. */
+/* Count n packets that were accepted and found no room. */
 static inline void npf_writer_drop(struct npf_writer_producer *p, uint64_t n)
 {
 	p->drop_disk += n;
 }
 
-/* Is there room for any record, whatever it takes to put it? */
+/* Is there room for the longest record, even if a file has to be closed and one opened for it? */
 bool npf_writer_has_room(struct npf_writer_producer *p);
 
-/* Publish what was put, once a burst. */
+/* Publish what was put, to the worker and in the counters. */
 void npf_writer_burst_commit(struct npf_writer_producer *p);
 
-/* What time brings; to be called every millisecond or so, also when nothing arrives. */
+/* Close a file whose time is over, answer triggers. To be called about once a millisecond, also
+ * when no packet arrives. */
 void npf_writer_tick(struct npf_writer_producer *p, uint64_t now_ns);
 
-/* The dump is over: closes the open file. An empty dump makes an empty file, and so do losses that
- * no file has told of. */
+/* End the dump: close the open file. A dump without packets makes an empty file, and so do losses
+ * that no file has counted yet. */
 void npf_writer_end(struct npf_writer_producer *p);
 
 #endif

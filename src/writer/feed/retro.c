@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * retro.c - remember, forget, and freeze on a trigger.
+ * retro.c - remembers records, evicts the oldest, and makes files on a trigger.
  *
- * Invariants: floor is the start of a record, or pos when nothing is remembered; pos - floor <=
- * keep_bytes while nothing is being written; what lies between the writer's tail and pos is never
- * overwritten while something is.
+ * Invariants: floor is the start of a record, or pos when nothing is remembered. While no file is
+ * being written, pos - floor <= keep_bytes. While one is, nothing between the worker's tail and pos
+ * is overwritten.
  */
 #include "writer/feed/retro.h"
 
@@ -67,8 +67,8 @@ static uint64_t chunk_of(const struct npf_writer_producer *p, uint64_t pos)
 	return pos / (p->ring->size / NPF_WRITER_CHUNKS);
 }
 
-/* Forget whole chunks until nothing older than @least is remembered. */
-static void forget(struct npf_writer_producer *p, uint64_t least)
+/* Evict whole chunks until nothing before position @least is remembered. */
+static void evict(struct npf_writer_producer *p, uint64_t least)
 {
 	struct npf_writer_retro *r = p->retro;
 	uint64_t n = chunk_of(p, r->floor);
@@ -91,7 +91,7 @@ static bool has_room(struct npf_writer_producer *p, uint32_t size)
 
 	if (r->state == NPF_RETRO_KEEPING) {
 		if (end - r->floor > r->keep_bytes)
-			forget(p, end - r->keep_bytes);
+			evict(p, end - r->keep_bytes);
 		return true;
 	}
 	if (end > p->limit) {
@@ -102,7 +102,7 @@ static bool has_room(struct npf_writer_producer *p, uint32_t size)
 			return false;
 	}
 	if (end - r->floor > p->ring->size)
-		forget(p, end - p->ring->size);
+		evict(p, end - p->ring->size);
 	return true;
 }
 
@@ -222,7 +222,7 @@ static void begin_file(struct npf_writer_producer *p)
 	r->floor = start_of_window(p, &skipped);
 	f->start = r->floor;
 	f->opened_ns = p->now_ns;
-	/* The writer has nothing in hand, so its tail can be moved for it. */
+	/* The worker has no file open, so the producer may move the tail. */
 	atomic_store_explicit(&ring->tail, r->floor, memory_order_relaxed);
 	p->limit = r->floor + ring->size;
 	r->base = counters_before(p, skipped);
@@ -241,7 +241,7 @@ static void finish_file(struct npf_writer_producer *p)
 	struct npf_writer_file *f = &ring->files[n % NPF_WRITER_FILES];
 
 	f->end = p->pos;
-	/* The writer counts what is in the file, since nobody did when it was remembered. */
+	/* The worker counts the packets: remembered records were not counted by file. */
 	f->stats = (struct npf_writer_file_stats){
 		.last_ns = p->last_ns,
 		.received = p->received - r->base.received,

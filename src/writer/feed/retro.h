@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * retro.h - the retrospective dump: the last bytes and seconds of a port stay in memory, and go to
- * disk when somebody says so.
+ * retro.h - the retrospective dump: the last bytes and seconds of a port stay in memory, and a
+ * trigger writes them to disk.
  *
- * The ring holds records only; the writer puts the file's header and trailer around them. Until a
- * trigger comes, new records overwrite the oldest. To forget the oldest without reading them, the
- * ring is divided into chunks, and of each chunk is kept where its first record starts, and when
- * that came. A trigger makes what is remembered, and what comes in the time after it, one file;
- * while that is being written, the writer's position protects it and new packets go into the
- * room that is left.
+ * The ring holds records only; the worker puts the file's header and trailer around them. Until a
+ * trigger comes, new records overwrite the oldest. To evict the oldest records without reading
+ * them, the ring is divided into chunks: the producer keeps the position and the stamp of the first
+ * record of each chunk. A trigger makes one file of the remembered records and of those that come
+ * in the time after it. While the worker writes that file, its position protects the records, and
+ * new ones go into the rest of the ring.
  *
- * The counters in a file's trailer and summary cover what is in the file: they begin where its
- * first record came, known to one chunk, a 1024th of the ring.
+ * The counters in a file's trailer and summary cover the file: they begin with its first record, to
+ * the accuracy of one chunk, a 1024th of the ring.
  */
 #ifndef NPF_WRITER_FEED_RETRO_H
 #define NPF_WRITER_FEED_RETRO_H
@@ -29,8 +29,8 @@ struct npf_writer_chunk {
 
 enum npf_writer_retro_state {
 	NPF_RETRO_KEEPING, /* nothing is being written */
-	NPF_RETRO_AFTER,   /* triggered; what comes still belongs to the file */
-	NPF_RETRO_WRITING, /* the file is complete in memory; the writer is at it */
+	NPF_RETRO_AFTER,   /* triggered; new records still belong to the file */
+	NPF_RETRO_WRITING, /* the file is complete in memory; the worker writes it */
 };
 
 struct npf_writer_retro {
@@ -47,24 +47,26 @@ struct npf_writer_retro {
 	struct npf_writer_file_stats base;
 	struct npf_writer_chunk chunks[NPF_WRITER_CHUNKS]; /* of chunk n: [n % NPF_WRITER_CHUNKS] */
 
-	/* The control thread's wish: after_ns first, then triggers with release. */
+	/* The control thread's trigger: after_ns first, then triggers with release. */
 	_Atomic uint64_t after_ns;
 	_Atomic uint64_t triggers;
 	_Atomic uint64_t remembered; /* bytes, for the report */
 	_Atomic bool busy;           /* a trigger is being answered */
 };
 
-/* Memory that a ring needs so that keep_bytes can be remembered and written out at once;
- * UINT64_MAX: more than can be said. */
+/* Bytes of a ring that can remember keep_bytes and take new packets while these are written;
+ * UINT64_MAX: more than 64 bits can count. */
 uint64_t npf_writer_retro_ring_size(uint64_t keep_bytes);
 
-/* Makes *p retrospective. Return: 0 or -ENOMEM. Owns: p->retro is freed by free(). */
+/* Makes *p retrospective. Return: 0 or -ENOMEM. Owns: p->retro is freed by
+ * npf_writer_producer_fini(). */
 int npf_writer_retro_init(
 	struct npf_writer_producer *p, const struct npf_writer_retro_params *params);
 
 /*
- * npf_writer_retro_trigger - write out what is remembered, and what comes in the next after_ns.
- * Context: control thread. Return: 0, or -EBUSY: the last trigger's file is not finished yet.
+ * npf_writer_retro_trigger - write the remembered records, and those of the next after_ns.
+ * Context: control thread.
+ * Return:  0, or -EBUSY: the last trigger's file is not finished yet.
  */
 int npf_writer_retro_trigger(struct npf_writer_producer *p, uint64_t after_ns);
 

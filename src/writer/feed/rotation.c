@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rotation.c - the slow half of the limits: run at most twice a file, and for records that end one.
+/* rotation.c - the slow path: runs for the first record of a file and for the one that ends it.
  */
 #include "writer/feed/rotation.h"
 
@@ -43,7 +43,7 @@ enum npf_writer_rotation_step npf_writer_rotation_next(
 		return NPF_ROTATION_END;
 	if (npf_writer_rotation_fits(r, size, ts_ns))
 		return NPF_ROTATION_PUT;
-	/* Before a good file is closed for it in vain. */
+	/* First, so that no file is closed in vain for such a record. */
 	if (r->limits.file_size != 0 && alone > r->limits.file_size)
 		return NPF_ROTATION_SKIP;
 	if (r->open) {
@@ -73,8 +73,8 @@ void npf_writer_rotation_open(struct npf_writer_rotation *r, uint64_t ts_ns)
 		uint64_t start;
 
 		npf_writer_timezone_interval(r->timezone, ts_ns, every, &start, &r->last_ns);
-		/* Stamps are not quite in order, so what is a little older goes in, too; only a
-		 * clock that was set back makes a new file. */
+		/* Stamps are not quite in order: a record of the interval before goes in, too. Only
+		 * a clock that was set back makes a new file. */
 		r->from_ns = start - NPF_MIN(every, start);
 	}
 }

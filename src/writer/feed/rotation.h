@@ -2,14 +2,14 @@
 /*
  * rotation.h - where one file ends and the next begins: limits in bytes, packets and time.
  *
- * All limits are exact: a record is put only where it fits, header and trailer of the file
- * counted in. Files are cut by the clock of the packets' time stamps, at multiples of the interval
- * in local time: rotation each 60 s starts files at full minutes, each day at midnight of the
- * packets' own dates.
+ * All limits are exact: a record is put only where it fits, and the file's header and trailer
+ * count. Files end by the packets' time stamps, at multiples of the interval in local time: with an
+ * interval of 60 s files begin at full minutes, with one of a day at midnight of the packets'
+ * dates.
  *
- * A file that was opened for a record takes it, whatever its stamp.
+ * A file that was opened for a record takes this record, whatever its stamp.
  *
- * Pure arithmetic: no memory is touched but *r, nothing is waited for.
+ * Pure arithmetic: touches no memory but the struct.
  */
 #ifndef NPF_WRITER_FEED_ROTATION_H
 #define NPF_WRITER_FEED_ROTATION_H
@@ -18,20 +18,20 @@
 #include "writer/feed/timezone.h"
 
 struct npf_writer_rotation {
-	/* what is left of the open file; all 0 when none is open, so that nothing fits */
+	/* what the open file may still take; all 0 when none is open, so that nothing fits */
 	uint64_t room;             /* bytes of records */
 	uint64_t left;             /* packets */
 	uint64_t from_ns, last_ns; /* stamps, both included */
 
 	struct npf_writer_limits limits;
-	uint32_t head, trailer;                     /* bytes of each file that are no records */
+	uint32_t head, trailer;                     /* bytes of each file around the records */
 	const struct npf_writer_timezone *timezone; /* NULL: UTC */
 	bool open;
 	uint64_t bytes, packets;             /* of the open file, trailer not counted */
 	uint64_t total_bytes, total_packets; /* of the files before it */
 };
 
-/* What must be done before a record can be put. */
+/* What to do before a record can be put. */
 enum npf_writer_rotation_step {
 	NPF_ROTATION_PUT,   /* nothing */
 	NPF_ROTATION_OPEN,  /* a file must be opened */
@@ -40,14 +40,14 @@ enum npf_writer_rotation_step {
 	NPF_ROTATION_END,   /* the dump has reached its limit */
 };
 
-/* Does a record of so many bytes and this stamp belong into the open file? */
+/* Does a record of this size and stamp go into the open file? */
 static inline bool npf_writer_rotation_fits(
 	const struct npf_writer_rotation *r, uint64_t size, uint64_t ts_ns)
 {
 	return size <= r->room && r->left > 0 && ts_ns <= r->last_ns && ts_ns >= r->from_ns;
 }
 
-/* A record was put into the open file. */
+/* Count a record that was put into the open file. */
 static inline void npf_writer_rotation_put(struct npf_writer_rotation *r, uint64_t size)
 {
 	r->room -= size;
@@ -58,26 +58,27 @@ static inline void npf_writer_rotation_put(struct npf_writer_rotation *r, uint64
 
 /*
  * npf_writer_rotation_init - no file is open yet.
- * @timezone: whose time files are cut by; NULL: UTC. Lifetime: the caller's
+ * @timezone: of the intervals; NULL: UTC. Lifetime: the rotation's
  * Return: 0, or -EINVAL: not even an empty file fits the limits.
  */
 int npf_writer_rotation_init(struct npf_writer_rotation *r, const struct npf_writer_limits *limits,
 	uint32_t head, uint32_t trailer, const struct npf_writer_timezone *timezone);
 
-/* What this record needs first. Ask again after having done it. */
+/* The next step for a record of this size and stamp; to be repeated until it is
+ * NPF_ROTATION_PUT. */
 enum npf_writer_rotation_step npf_writer_rotation_next(
 	const struct npf_writer_rotation *r, uint64_t size, uint64_t ts_ns);
 
 void npf_writer_rotation_open(struct npf_writer_rotation *r, uint64_t ts_ns);
 void npf_writer_rotation_close(struct npf_writer_rotation *r);
 
-/* Is the open file full to its last packet? Then it can be closed right away. */
+/* Has the open file taken its last packet? Then it can be closed at once. */
 static inline bool npf_writer_rotation_is_full(const struct npf_writer_rotation *r)
 {
 	return r->open && r->left == 0;
 }
 
-/* Have all packets of the dump been taken? */
+/* Has the dump taken its last packet? */
 static inline bool npf_writer_rotation_is_over(const struct npf_writer_rotation *r)
 {
 	return r->limits.max_packets != 0 && r->total_packets + r->packets >= r->limits.max_packets;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * timezone.c - the offset is asked for week by week, and where it differs, the second is searched
- * for.
+ * timezone.c - compares the offset week by week; where it differs, bisects for the second of the
+ * change.
  *
- * Intervals are computed from where in one a stamp lies, never from local time itself: that is
- * negative near the epoch and too large near the end of 64 bits.
+ * Intervals are computed from a stamp's place within one, never from local time itself, which is
+ * negative near the epoch and overflows near the end of 64 bits.
  */
 #include "writer/feed/timezone.h"
 
@@ -89,7 +89,7 @@ static uint64_t plus(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* How far into its interval a stamp is, 0 to every - 1. */
+/* Nanoseconds from the beginning of its interval to a stamp, 0 to every - 1. */
 static uint64_t phase(uint64_t ts_ns, int64_t offset_ns, uint64_t every)
 {
 	uint64_t in_utc = ts_ns % every;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * timezone.h - local time without asking the C library, which takes a lock: all changes of its
- * offset from UTC, found once before any packet comes.
+ * timezone.h - local time for the tap, which must not call the C library: localtime_r() takes a
+ * lock. All changes of the offset from UTC are found once, before the first packet.
  *
- * A table, and not the offset of today, since a dump runs across changes, and a replay has stamps
- * of any date.
+ * A table rather than today's offset: a dump runs across changes, and a replay has stamps of any
+ * date.
  */
 #ifndef NPF_WRITER_FEED_TIMEZONE_H
 #define NPF_WRITER_FEED_TIMEZONE_H
@@ -23,15 +23,15 @@ struct npf_writer_timezone {
 };
 
 /*
- * npf_writer_timezone_new - the time zone that the C library has, from 1970 to 2106, where the
- * seconds of a pcap file end; later stamps get the last offset. Takes some milliseconds. Return: 0
- * or -ENOMEM.
+ * npf_writer_timezone_new - read the time zone of the C library, from 1970 to 2106, where the
+ * seconds of a pcap file end. Later stamps get the last offset. Takes some milliseconds.
+ * Return: 0 or -ENOMEM.
  */
 int npf_writer_timezone_new(struct npf_writer_timezone **zp);
 void npf_writer_timezone_free(struct npf_writer_timezone *z); /* NULL is fine */
 
 /*
- * npf_writer_timezone_interval - the multiple of @every_ns of local time that a stamp lies in.
+ * npf_writer_timezone_interval - find the interval of local time that has a stamp.
  * @z: NULL: UTC
  * @startp, @lastp: its first and its last nanosecond: *startp <= ts_ns <= *lastp whatever they are
  *
