@@ -2,9 +2,9 @@
 /*
  * config.c - the YAML file's schema (libcyaml) and what a schema cannot say.
  *
- * libcyaml refuses unknown keys, wrong types and values out of range, naming line and column;
- * check_*() refuse what contradicts itself, naming the key. Defaults are filled in last, so that
- * "absent" stays visible until then.
+ * libcyaml finds unknown keys, wrong types and values out of range, and names line and column;
+ * check_*() find values that contradict each other, and name the key. Defaults are filled in last:
+ * the checks can tell an absent key from a written one.
  */
 #include "engine/config/config.h"
 
@@ -88,7 +88,7 @@ static const cyaml_schema_value_t top = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct npf_config, top_fields),
 };
 
-/* Where libcyaml's messages go: the caller's error text, a line each. */
+/* Collects messages in the caller's error text, a line each. */
 struct report {
 	char *buf;
 	size_t len;
@@ -285,7 +285,7 @@ static int complete(struct npf_config *c)
 {
 	default_to(&c->npf.buffer, DEFAULT_BUFFER_KIB);
 	default_to(&c->npf.limits.sessions, 256);
-	/* A connection for each session, and some that only ask. */
+	/* One for each session, and some for clients without one. */
 	default_to(
 		&c->npf.limits.connections, NPF_MIN(c->npf.limits.sessions, UINT32_MAX - 64) + 64);
 	default_to(&c->npf.limits.memory, 4096);
@@ -301,7 +301,7 @@ static int complete(struct npf_config *c)
 	return c->npf.socket != NULL ? 0 : -ENOMEM;
 }
 
-/* libcyaml would read a directory or a device without end: look first. */
+/* libcyaml would read a device for ever, so only a regular file is passed to it. */
 static int check_file(const char *path, struct report *r)
 {
 	struct stat st;
@@ -318,7 +318,7 @@ static int check_file(const char *path, struct report *r)
 	return 0;
 }
 
-/* libcyaml passes on what libyaml says of broken syntax, but not where: ask libyaml first. */
+/* libcyaml leaves out the line of a syntax error, so libyaml parses the file first. */
 static int check_syntax(const char *path, struct report *r)
 {
 	yaml_parser_t parser;
@@ -405,8 +405,7 @@ int npf_config_from_vdevs(
 		p->device = strdup(specs[i]);
 		if (p->device == NULL || asprintf(&p->name, "npf%u", i) < 0)
 			rc = -ENOMEM;
-		/* Read at once, as fast as the disk is, it would be over before anybody can see it.
-		 */
+		/* A replay at the speed of the disk would end before a client can attach. */
 		if (rc == 0 && npf_config_port_is_replay(p)) {
 			p->start = NPF_START_ATTACH;
 			p->overflow = NPF_OVERFLOW_WAIT;

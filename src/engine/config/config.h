@@ -2,8 +2,8 @@
 /*
  * config.h - the configuration: what the YAML file (or the command line) asked for, checked.
  *
- * A loaded configuration is complete (defaults filled in) and consistent; the rest of the engine
- * reads it and never changes it.
+ * A loaded configuration is complete (defaults filled in) and consistent. The rest of the engine
+ * only reads it.
  */
 #ifndef NPF_ENGINE_CONFIG_CONFIG_H
 #define NPF_ENGINE_CONFIG_CONFIG_H
@@ -35,12 +35,12 @@ struct npf_config_limits {
 
 struct npf_config_daemon {
 	char *socket;
-	char *group; /* that may use the socket; "any": everybody; NULL: npf if there is one, else
-			the owner only */
-	char *user;  /* to become once the devices are open; NULL: stay */
+	char *group; /* may use the socket; "any": all users; NULL: npf if there is such a group,
+			else the owner only */
+	char *user;  /* the daemon runs as this one once the devices are open; NULL: no change */
 	enum npf_poll poll;
 	enum npf_switch telemetry; /* absent: on */
-	uint32_t buffer;           /* KiB: a session's buffer where the client asks for none */
+	uint32_t buffer;           /* KiB: a session's buffer unless the client says a size */
 	int *send_cpu;             /* of the send worker; NULL: the main lcore's */
 	struct npf_config_limits limits;
 };
@@ -68,7 +68,7 @@ struct npf_config {
 
 /*
  * npf_config_load - read, check and complete a YAML file.
- * Return: 0, or -errno with *err holding lines for people, file name and line number included.
+ * Return: 0, or -errno with a text in err: lines for people, with file name and line number.
  * Owns:   *cp is the caller's, freed by npf_config_free().
  */
 int npf_config_load(const char *path, struct npf_config **cp, char *err, size_t err_len);

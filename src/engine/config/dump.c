@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* dump.c - sizes, times, modes and owners of dumps, read once and for all. */
+/* dump.c - the schema of a dump; sizes, times, modes and owners are parsed here once. */
 #include "engine/config/dump.h"
 
 #include "base/units.h"
@@ -199,8 +199,8 @@ static int check_numbers(struct npf_config_dump *d, char *err, size_t err_len)
 	return 0;
 }
 
-/* Do the header and the trailer of a file fit? Of pcapng's header the port's device is missing
- * here: the daemon, which knows it, checks again. */
+/* Do the header and the trailer of a file fit into the limits? pcapng's header also has the port's
+ * device, which is not known here: npf_dump_make() checks again. */
 static int check_limit(const struct npf_config_dump *d, const char *key,
 	const struct npf_writer_limits *limits, char *err, size_t err_len)
 {

@@ -8,7 +8,7 @@
 
 struct cyaml_schema_value;
 
-/* One dump: first as written, then as meant. */
+/* One dump: the keys as written, then their values. */
 struct npf_config_dump {
 	char *name, *port;
 	char *filter, *file, *comment, *index; /* or NULL */
@@ -34,7 +34,7 @@ struct npf_config_dump {
 extern const struct cyaml_schema_value npf_config_dump_entry;
 
 /*
- * npf_config_dump_check - what the schema can't say; fills in what is meant.
+ * npf_config_dump_check - check beyond the schema; fills in the values.
  * @linktype: DLT_* of the port's packets, for the filter
  * Return: 0, or -EINVAL with a text in err that starts with the key.
  */

@@ -21,7 +21,7 @@ struct npf_config_monitor {
 extern const struct cyaml_schema_value npf_config_monitor_entry;
 
 /*
- * npf_config_monitor_check - what the schema can't say; fills in what is meant.
+ * npf_config_monitor_check - check beyond the schema; fills in the values.
  * Return: 0, or -EINVAL with a text in err that starts with the key.
  */
 int npf_config_monitor_check(struct npf_config_monitor *m, char *err, size_t err_len);

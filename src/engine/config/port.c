@@ -2,7 +2,7 @@
 /*
  * port.c - a port's schema, the checks that go beyond it, its defaults.
  *
- * The checks know nothing of other ports: who has several compares them.
+ * Each port is checked alone; config.c compares them.
  */
 #include "engine/config/port.h"
 

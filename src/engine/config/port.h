@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* port.h - one port of the configuration: of the file's `ports:`, or added at run time. */
+/* port.h - one port: of the configuration's `ports:`, or added at run time. */
 #ifndef NPF_ENGINE_CONFIG_PORT_H
 #define NPF_ENGINE_CONFIG_PORT_H
 
@@ -15,8 +15,7 @@ enum npf_switch {
 
 enum npf_start {
 	NPF_START_ALWAYS, /* the port runs from the start */
-	NPF_START_ATTACH, /* the port runs while somebody reads; a replay starts over each time
-			   */
+	NPF_START_ATTACH, /* it runs while a client captures; a replay starts over each time */
 };
 
 enum npf_overflow {
@@ -35,26 +34,26 @@ struct npf_config_port {
 	enum npf_switch promiscuous; /* absent: on */
 	enum npf_switch send;        /* may clients send? absent: off */
 	enum npf_switch shadow;      /* make a kernel interface of the port's name? absent: off */
-	char **allow; /* "any", "user:NAME", "group:NAME"; none: whoever may use the socket */
+	char **allow; /* "any", "user:NAME", "group:NAME"; none: all who may use the socket */
 	unsigned int n_allow;
 };
 
 extern const struct cyaml_schema_value npf_config_port_entry;
 
-/* npf_config_port_check - what the schema can't say. Return: 0, or -EINVAL with a text in err that
+/* npf_config_port_check - check beyond the schema. Return: 0, or -EINVAL with a text in err that
  * starts with the key. */
 int npf_config_port_check(const struct npf_config_port *p, char *err, size_t err_len);
 
-/* Does the device replay a savefile, once and to its end? */
+/* Does the device replay a savefile once, to its end? */
 bool npf_config_port_is_replay(const struct npf_config_port *p);
 
 /* Fill in the defaults. */
 void npf_config_port_complete(struct npf_config_port *p);
 
-/* Do two name one device? */
+/* Do both ports name the same device? */
 bool npf_config_port_same_device(const struct npf_config_port *a, const struct npf_config_port *b);
 
-/* A port that no file tells of. NULL is fine; returns NULL. */
+/* Free a port that was added at run time. NULL is fine; returns NULL. */
 struct npf_config_port *npf_config_port_free(struct npf_config_port *p);
 
 /* Is this device a PCI address (DDDD:BB:DD.F or BB:DD.F, devargs may follow)? */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* replayed.c - net_pcap's arguments, read as rte_kvargs does, and a look at the files that they
- * name. */
+/* replayed.c - parses net_pcap's arguments as rte_kvargs does, and reads the files' headers. */
 #include "engine/config/replayed.h"
 
 #include "engine/config/config.h"
@@ -28,7 +27,7 @@ static void append(char *text, const char *word)
 }
 
 /* Return: false: the device is not one that replays. */
-static bool take(struct npf_replayed *r, const char *word)
+static bool add_argument(struct npf_replayed *r, const char *word)
 {
 	const char *file = value_of(word, "rx_pcap"), *endless = value_of(word, "infinite_rx");
 
@@ -53,7 +52,7 @@ void npf_replayed_parse(const char *device, struct npf_replayed *r)
 		return;
 	snprintf(r->words, sizeof(r->words), "%s", device);
 	while ((word = strsep(&rest, ",")) != NULL)
-		if (!take(r, word)) {
+		if (!add_argument(r, word)) {
 			r->n_files = 0;
 			return;
 		}
@@ -66,7 +65,7 @@ static int complain(char *err, const struct npf_config_port *conf, const char *w
 }
 
 /* Opens file i. Return: its link type or -errno. */
-static int look_at(
+static int open_file(
 	const struct npf_config_port *conf, const struct npf_replayed *r, unsigned int i, char *err)
 {
 	char why[NPF_TRACE_ERR];
@@ -90,7 +89,7 @@ int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, char *
 	*linktypep = DLT_EN10MB;
 	npf_replayed_parse(conf->device, &r);
 	for (unsigned int i = 0; i < r.n_files; i++) {
-		int linktype = look_at(conf, &r, i, err);
+		int linktype = open_file(conf, &r, i, err);
 
 		if (linktype < 0)
 			return linktype;

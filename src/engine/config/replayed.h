@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * replayed.h - which savefiles a net_pcap device replays, and what can be said of them before it is
- * opened. No DPDK in here.
+ * replayed.h - the savefiles that a net_pcap device replays, and their link type, before the device
+ * is opened. No DPDK in here.
  */
 #ifndef NPF_ENGINE_CONFIG_REPLAYED_H
 #define NPF_ENGINE_CONFIG_REPLAYED_H
@@ -23,7 +23,7 @@ struct npf_replayed {
 	char words[NPF_REPLAYED_DEVICE];
 };
 
-/* What the device's arguments say. One with `iface` or `rx_iface` replays none: those win. */
+/* Parse the arguments of a device. With `iface` or `rx_iface` it replays no savefile. */
 void npf_replayed_parse(const char *device, struct npf_replayed *r);
 
 /*
@@ -34,12 +34,12 @@ void npf_replayed_parse(const char *device, struct npf_replayed *r);
  */
 int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, char *err);
 
-/* The link type that the port will have, as far as its savefiles can be read now. */
+/* The link type of the port; Ethernet's if its savefiles can't be read now. */
 int npf_replayed_linktype(const struct npf_config_port *conf);
 
 /*
- * npf_replayed_check - the savefiles of all ports. One that exists and that this user may not read
- * is passed over: the daemon may.
+ * npf_replayed_check - check the savefiles of all ports. A file that this user may not read is
+ * skipped: the daemon may read it.
  * Return: 0, or -errno with a text in err.
  */
 int npf_replayed_check(const struct npf_config *conf, char *err, size_t err_len);

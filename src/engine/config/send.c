@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* send.c - a standing send as written, and what it means. The file is not looked into here:
- * npf_sends_check() does. */
+/* send.c - the schema of a send and its rate. The file is opened by npf_sends_check(), not here. */
 #include "engine/config/send.h"
 
 #include "engine/config/schema.h"

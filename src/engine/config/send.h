@@ -8,7 +8,7 @@
 
 struct cyaml_schema_value;
 
-/* One standing send. */
+/* One replay that the daemon sends on its own. */
 struct npf_config_send {
 	char *name, *port, *file;
 	char *rate;      /* as written; NULL: original */
@@ -22,7 +22,7 @@ struct npf_config_send {
 extern const struct cyaml_schema_value npf_config_send_entry;
 
 /*
- * npf_config_send_check - what the schema can't say; fills in what is meant and what is absent.
+ * npf_config_send_check - check beyond the schema; fills in the values and the defaults.
  * Return: 0, or -EINVAL with a text in err that starts with the key.
  */
 int npf_config_send_check(struct npf_config_send *s, char *err, size_t err_len);

@@ -24,7 +24,7 @@
 
 /* ---- several taps: the worker merges ---- */
 
-static void look_at_taps(struct npf_dump *d)
+static void update_counts(struct npf_dump *d)
 {
 	uint64_t received = 0, accepted = 0;
 
@@ -43,12 +43,12 @@ static bool merge_taps(void *ctx)
 
 	if (d->buffer == NULL || p->over)
 		return false;
-	look_at_taps(d);
+	update_counts(d);
 	npf_writer_tick(p, npf_clock_realtime());
 	for (; n < MERGE_BATCH; n++) {
 		struct npf_rec hdr;
 
-		/* Room for any record first: what was handed out can't be put back. */
+		/* Check for room first: a record that was read can't be put back. */
 		if (!npf_writer_has_room(p))
 			break;
 		rc = npf_reader_next(d->reader, &v);
@@ -64,11 +64,11 @@ static bool merge_taps(void *ctx)
 	}
 	npf_reader_release(d->reader);
 	if (rc < 0) {
-		/* Every lane was closed and is drained; the taps count no more, so two looks see
-		 * the same. */
+		/* Every lane is closed and drained, so the taps' counts are final: two readings
+		 * of them make the producer take them. */
 		p->pending = 0;
-		look_at_taps(d);
-		look_at_taps(d);
+		update_counts(d);
+		update_counts(d);
 		npf_writer_merge_end(p);
 		npf_writer_end(p);
 	} else {
@@ -90,7 +90,7 @@ static int join_lanes(struct npf_dump *d)
 /* ---- memory ---- */
 
 /* With several taps, their lanes beside the ring. */
-static void ask_for(const struct npf_engine *e, const struct npf_dump_spec *spec,
+static void describe_memory(const struct npf_engine *e, const struct npf_dump_spec *spec,
 	unsigned int n_taps, struct npf_memory_conf *conf)
 {
 	uint64_t ring = spec->params.ring;
@@ -167,8 +167,8 @@ static bool is_member(gid_t gid)
 	return gid == getegid();
 }
 
-/* Can the daemon, as the user that it is by now, make such files? A disk that only fails later is
- * tried again and again; this would never get better. */
+/* Can the daemon make such files as the user that it runs as? Checked now, since the worker tries
+ * again whatever fails, and this would fail for ever. */
 static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error *err)
 {
 	const struct npf_writer_access *access = &spec->params.access;
@@ -196,7 +196,7 @@ static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error 
 	return 0;
 }
 
-/* Could one take the other's files for its own? */
+/* Could one dump take the other's files for its own? */
 static int check_apart(
 	const struct npf_dump_spec *spec, const struct npf_dump *d, struct npf_wire_error *err)
 {
@@ -281,7 +281,8 @@ static int make_producer(
 	if (rc < 0)
 		return npf_refuse(err, rc, "the daemon is out of memory");
 	d->producer.now_ns = npf_clock_realtime();
-	/* One file whose name says no time is there from the start. */
+	/* A single file is there from the start, unless its name has the time of its first packet.
+	 */
 	if (!npf_writer_params_is_retro(params) && params->limits.file_time_ns == 0 &&
 		(spec->file == NULL || !npf_writer_pattern_varies(spec->file)))
 		npf_writer_open_file(&d->producer, d->producer.now_ns);
@@ -306,7 +307,7 @@ static int make_worker(struct npf_dump *d)
 	};
 	int rc;
 
-	/* Never more than a file can grow to: what is reserved is nobody else's. */
+	/* Never more than a file can grow to: others can't use what is reserved. */
 	if (limits->file_size != 0)
 		conf.reserve = NPF_MIN(conf.reserve, limits->file_size);
 	if (limits->max_size != 0)
@@ -351,27 +352,27 @@ uint64_t npf_dump_port_missed(const struct npf_dump *d)
 	return st.imissed + st.rx_nombuf;
 }
 
-/* What is charged and made before the dump itself. */
-struct means {
+/* The resources of a dump that are charged and allocated first. */
+struct resources {
 	struct npf_charge charge;
 	struct npf_memory memory;
 };
 
-static void give_back(struct npf_engine *e, struct means *m)
+static void release_resources(struct npf_engine *e, struct resources *m)
 {
 	npf_memory_free(e->errands, &m->memory);
 	npf_discharge(&m->charge);
 }
 
-static int get_means(struct npf_engine *e, const struct npf_dump_spec *spec, unsigned int n_taps,
-	struct means *m, struct npf_wire_error *err)
+static int get_resources(struct npf_engine *e, const struct npf_dump_spec *spec,
+	unsigned int n_taps, struct resources *m, struct npf_wire_error *err)
 {
 	struct npf_asker *asker = spec->asker;
 	struct npf_memory_conf conf;
 	int rc = 0;
 
-	*m = (struct means){0};
-	ask_for(e, spec, n_taps, &conf);
+	*m = (struct resources){0};
+	describe_memory(e, spec, n_taps, &conf);
 	if (asker != NULL)
 		rc = npf_charge(asker->accounts, asker->uid, NPF_RES_DUMPS, 1, &m->charge, err);
 	if (rc == 0)
@@ -382,7 +383,7 @@ static int get_means(struct npf_engine *e, const struct npf_dump_spec *spec, uns
 }
 
 static struct npf_dump *new_dump(
-	struct npf_engine *e, struct npf_engine_port *port, const struct means *m)
+	struct npf_engine *e, struct npf_engine_port *port, const struct resources *m)
 {
 	struct npf_dump *d = calloc(1, sizeof(*d));
 
@@ -403,7 +404,7 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 	struct npf_engine_port *port = npf_engine_find_port(e, spec->port);
 	struct npf_dump *d;
 	struct npf_filter_pair filters;
-	struct means means;
+	struct resources resources;
 	int rc;
 
 	if (port == NULL)
@@ -411,12 +412,12 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 			spec->port);
 	rc = check_spec(e, spec, err);
 	if (rc == 0)
-		rc = get_means(e, spec, port->n_taps, &means, err);
+		rc = get_resources(e, spec, port->n_taps, &resources, err);
 	if (rc < 0)
 		return rc;
-	d = new_dump(e, port, &means);
+	d = new_dump(e, port, &resources);
 	if (d == NULL) {
-		give_back(e, &means);
+		release_resources(e, &resources);
 		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
 	}
 	rc = describe(e, d, spec);
