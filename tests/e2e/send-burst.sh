@@ -31,10 +31,10 @@ for rate in "original 2pps" original100Mbps originalx3 0x10pps x0x10 x2k; do
 	status=0
 	"$npfctl" send npf0 -r "$corpus_file" --rate "$rate" 2>"$tmp/err" || status=$?
 	[ $status -eq 2 ] || fail "--rate '$rate' is taken"
-	grep -qF "\"$rate\" is no rate" "$tmp/err" || fail "--rate '$rate' is refused without its name"
+	grep -qF "\"$rate\" is not a rate" "$tmp/err" || fail "--rate '$rate' is refused without its name"
 done
 ! "$npfctl" send npf0 -r "$corpus_file" --rate original x0 2>"$tmp/err" || fail "a factor of 0 is taken"
-says "$tmp/err" '"x0" is no rate' "wrong files and rates are refused"
+says "$tmp/err" '"x0" is not a rate' "wrong files and rates are refused"
 for wrong in "loop 4294967296 0" "loop -1 0" "repeat 0 1" "repeat 4294967296 1"; do
 	read -r option value least <<<"$wrong"
 	! "$npfctl" send npf0 -r "$corpus_file" "--$option" "$value" 2>"$tmp/err" || fail "--$wrong is taken"

@@ -115,7 +115,7 @@ static int put_size(uint64_t *v, const char *text)
 {
 	return npf_parse_size(text, v) == 0 && *v > 0 && *v <= INT64_MAX
 		       ? 0
-		       : npfctl_fail("\"%s\" is no size: write 64MiB, 1GiB, 1500000", text);
+		       : npfctl_fail("\"%s\" is not a size: write 64MiB, 1GiB, 1500000", text);
 }
 
 /* @least: ns; 0 where no time at all makes sense, else 1. */
@@ -123,7 +123,7 @@ static int put_time(uint64_t *v, const char *text, uint64_t least)
 {
 	return npf_parse_duration(text, v) == 0 && *v >= least && *v <= INT64_MAX
 		       ? 0
-		       : npfctl_fail("\"%s\" is no duration: write 60s, 5min, 1h", text);
+		       : npfctl_fail("\"%s\" is not a duration: write 60s, 5min, 1h", text);
 }
 
 static int put_number(uint64_t *v, const char *text, int base, uint64_t max)
@@ -134,7 +134,9 @@ static int put_number(uint64_t *v, const char *text, int base, uint64_t max)
 	*v = strtoull(text, &end, base);
 	return *end == '\0' && end != text && text[0] != '-' && errno == 0 && *v > 0 && *v <= max
 		       ? 0
-		       : npfctl_fail("\"%s\" is no number that could stand there", text);
+		       : npfctl_fail(base == 8 ? "\"%s\" is not an octal number from 1 to %llo"
+					       : "\"%s\" is not a number from 1 to %llu",
+				 text, (unsigned long long)max);
 }
 
 static int put_format(uint32_t *v, const char *text)
@@ -150,7 +152,7 @@ static int put_format(uint32_t *v, const char *text)
 			*v = i;
 			return 0;
 		}
-	return npfctl_fail("\"%s\" is no format: there are pcap, pcap-ns, pcapng", text);
+	return npfctl_fail("\"%s\" is not a format: use pcap, pcap-ns, pcapng", text);
 }
 
 /* One option. Return: 0; else exit with that status. */

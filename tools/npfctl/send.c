@@ -338,8 +338,9 @@ static int parse(int argc, char **argv, struct npfctl *ctl, struct options *o)
 				optarg = argv[optind++];
 			if (npf_rate_parse(optarg, &o->replay.rate) < 0 ||
 				o->replay.rate.kind == NPF_RATE_PERCENT)
-				rc = npfctl_fail("--rate: \"%s\" is no rate: write original, x2, "
-						 "100kpps, 1Gbps, 1GbpsL1 or asap",
+				rc = npfctl_fail(
+					     "--rate: \"%s\" is not a rate: write original, x2, "
+					     "100kpps, 1Gbps, 1GbpsL1 or asap",
 					     optarg) +
 				     1;
 			break;
