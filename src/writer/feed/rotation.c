@@ -18,7 +18,7 @@ static uint64_t total_room(const struct npf_writer_rotation *r)
 }
 
 int npf_writer_rotation_init(struct npf_writer_rotation *r, const struct npf_writer_limits *limits,
-	uint32_t head, uint32_t trailer, const struct npf_writer_timezone *timezone)
+	uint32_t head, uint32_t trailer, const struct npf_writer_timezone *tz)
 {
 	uint64_t least = (uint64_t)head + trailer;
 
@@ -29,7 +29,7 @@ int npf_writer_rotation_init(struct npf_writer_rotation *r, const struct npf_wri
 		.limits = *limits,
 		.head = head,
 		.trailer = trailer,
-		.timezone = timezone,
+		.timezone = tz,
 	};
 	return 0;
 }

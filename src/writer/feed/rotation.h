@@ -58,11 +58,11 @@ static inline void npf_writer_rotation_put(struct npf_writer_rotation *r, uint64
 
 /*
  * npf_writer_rotation_init - no file is open yet.
- * @timezone: of the intervals; NULL: UTC. Lifetime: the rotation's
+ * @tz: of the intervals; NULL: UTC. Lifetime: the rotation's
  * Return: 0, or -EINVAL: not even an empty file fits the limits.
  */
 int npf_writer_rotation_init(struct npf_writer_rotation *r, const struct npf_writer_limits *limits,
-	uint32_t head, uint32_t trailer, const struct npf_writer_timezone *timezone);
+	uint32_t head, uint32_t trailer, const struct npf_writer_timezone *tz);
 
 /* The next step for a record of this size and stamp; to be repeated until it is
  * NPF_ROTATION_PUT. */
