@@ -27,55 +27,57 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double time_round(
-	const struct contender *c, const struct npf_bpf_insn *insns, const struct mix *m)
+static double time_round(const struct contender *c, const struct program *prog, const struct mix *m)
 {
 	const uint64_t begin = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
-	for (uint32_t i = 0; i < m->n; i += BURST)
-		contender_run(c, insns, m->pkts + i, m->lens + i, m->caplens + i,
-			NPF_MIN(BURST, m->n - i), m->results + i);
+	for (uint32_t i = 0; i < m->n; i += BURST) {
+		const struct packets burst = {
+			m->pkts + i, m->lens + i, m->caplens + i, NPF_MIN(BURST, m->n - i)};
+
+		contender_run(c, prog, &burst, m->results + i);
+	}
 	return (double)(npf_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / m->n;
 }
 
-static void bench_packets(const char *what, const struct npf_bpf_insn *insns, const struct mix *m,
-	const struct contender *c, unsigned int n)
+static void bench_packets(const char *what, const struct program *prog, const struct mix *m,
+	const struct contenders *c)
 {
 	double ns[MAX_CONTENDERS][ROUNDS];
 	uint32_t accepted = 0;
 
 	for (unsigned int r = 0; r < ROUNDS; r++) {
-		for (unsigned int i = 0; i < n; i++)
-			ns[i][r] = time_round(&c[i], insns, m);
+		for (unsigned int i = 0; i < c->n; i++)
+			ns[i][r] = time_round(&c->list[i], prog, m);
 	}
 	for (uint32_t i = 0; i < m->n; i++)
 		accepted += m->results[i] != 0;
 	printf("%s: %u packets, %.1f %% accepted\n", what, m->n, 100.0 * accepted / m->n);
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < c->n; i++) {
 		qsort(ns[i], ROUNDS, sizeof(ns[i][0]), by_value);
-		printf("  %-8s %7.2f ns a packet (%.2f to %.2f)\n", c[i].name, ns[i][ROUNDS / 2],
-			ns[i][0], ns[i][ROUNDS - 1]);
+		printf("  %-8s %7.2f ns a packet (%.2f to %.2f)\n", c->list[i].name,
+			ns[i][ROUNDS / 2], ns[i][0], ns[i][ROUNDS - 1]);
 	}
 }
 
-static int bench_compile(const struct options *o, const struct npf_bpf_insn *insns, uint32_t n,
-	const struct npf_bpf_aux *aux)
+static int bench_compile(const struct options *o, const struct program *prog)
 {
-	const struct npf_filter_opts opts = {.backend = o->backend, .aux = aux, .loose = true};
+	const struct npf_filter_opts opts = {
+		.backend = o->backend, .aux = prog->aux, .loose = true};
 	double us[ROUNDS];
 
 	for (unsigned int r = 0; r < ROUNDS; r++) {
 		const uint64_t begin = npf_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		struct npf_filter *f;
 
-		if (npf_filter_compile(insns, n, &opts, &f, NULL) < 0)
+		if (npf_filter_compile(prog->insns, prog->n, &opts, &f, NULL) < 0)
 			return complain("out of memory");
 		us[r] = (double)(npf_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / NPF_NS_PER_US;
 		npf_filter_free(f);
 	}
 	qsort(us, ROUNDS, sizeof(us[0]), by_value);
-	printf("compiling %u instructions: %.1f us (%.1f to %.1f)\n", n, us[ROUNDS / 2], us[0],
-		us[ROUNDS - 1]);
+	printf("compiling %u instructions: %.1f us (%.1f to %.1f)\n", prog->n, us[ROUNDS / 2],
+		us[0], us[ROUNDS - 1]);
 	return 0;
 }
 
@@ -134,8 +136,8 @@ static int read_packets(const struct options *o, pcap_t *p, struct mix *m)
 	return rc;
 }
 
-int bench(const struct options *o, pcap_t *p, const struct npf_bpf_insn *insns, uint32_t n,
-	const struct npf_bpf_aux *aux, const struct contender *c, unsigned int n_contenders)
+int bench(
+	const struct options *o, pcap_t *p, const struct program *prog, const struct contenders *c)
 {
 	struct mix m;
 	int rc;
@@ -143,20 +145,20 @@ int bench(const struct options *o, pcap_t *p, const struct npf_bpf_insn *insns, 
 	if (p != NULL) {
 		rc = read_packets(o, p, &m);
 		if (rc == 0)
-			bench_packets(o->savefile, insns, &m, c, n_contenders);
+			bench_packets(o->savefile, prog, &m, c);
 	} else if (o->linktype != DLT_EN10MB) {
 		return complain("the mix is Ethernet: give packets of link type %s with -r",
 			pcap_datalink_val_to_name(o->linktype));
 	} else {
 		rc = mix_init(&m) < 0 ? complain("out of memory") : 0;
 		if (rc == 0) {
-			bench_packets("mixed traffic", insns, &m, c, n_contenders);
+			bench_packets("mixed traffic", prog, &m, c);
 			mix_repeat(&m, mix_find_tcp(&m, 0));
-			bench_packets("one TCP packet, repeated", insns, &m, c, n_contenders);
+			bench_packets("one TCP packet, repeated", prog, &m, c);
 		}
 	}
 	if (rc == 0)
-		rc = bench_compile(o, insns, n, aux);
+		rc = bench_compile(o, prog);
 	mix_fini(&m);
 	return rc;
 }

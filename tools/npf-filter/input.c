@@ -166,7 +166,7 @@ static void say_loose(int how, const struct npf_bpf_error *why, uint32_t n)
 			n + NPF_BPF_MAXSTEPS);
 }
 
-int input_program(const struct options *o, struct npf_bpf_insn **insnsp, uint32_t *np)
+int input_program(const struct options *o, struct program *prog)
 {
 	struct npf_bpf_error err;
 	char *text = NULL;
@@ -177,7 +177,7 @@ int input_program(const struct options *o, struct npf_bpf_insn **insnsp, uint32_
 		return complain("a set file describes Ethernet packets, not %s",
 			pcap_datalink_val_to_name(o->linktype));
 	if (o->expr != NULL) {
-		rc = compile_expr(o, insnsp, np);
+		rc = compile_expr(o, &prog->insns, &prog->n);
 	} else {
 		const char *name = o->insns_file != NULL ? o->insns_file : o->set_file;
 
@@ -185,9 +185,10 @@ int input_program(const struct options *o, struct npf_bpf_insn **insnsp, uint32_
 		if (rc != 0)
 			return rc;
 		if (o->insns_file != NULL)
-			rc = parse_insns(name, text, insnsp, np);
+			rc = parse_insns(name, text, &prog->insns, &prog->n);
 		else {
-			rc = npf_bpf_from_set(text, len, (uint32_t)o->snaplen, insnsp, np, &err);
+			rc = npf_bpf_from_set(
+				text, len, (uint32_t)o->snaplen, &prog->insns, &prog->n, &err);
 			if (rc == -EINVAL)
 				rc = complain("%s, line %u: %s", name, err.pc, err.reason);
 			else if (rc < 0)
@@ -197,13 +198,13 @@ int input_program(const struct options *o, struct npf_bpf_insn **insnsp, uint32_
 	}
 	if (rc != 0)
 		return rc;
-	rc = npf_bpf_verify_loose(*insnsp, *np, &err);
+	rc = npf_bpf_verify_loose(prog->insns, prog->n, &err);
 	if (rc == -EINVAL)
 		return complain("the program can't be run: (%03u) %s", err.pc, err.reason);
 	if (rc < 0)
 		return complain("%s", strerror(-rc));
 	if (rc > 0)
-		say_loose(rc, &err, *np);
+		say_loose(rc, &err, prog->n);
 	return 0;
 }
 

@@ -212,13 +212,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 
 static int work(struct options *o)
 {
-	const struct npf_bpf_aux *aux = o->has_aux ? &o->aux : NULL;
-	struct contender contenders[MAX_CONTENDERS];
-	unsigned int n_contenders = 0;
-	npf_autofree struct npf_bpf_insn *insns = NULL;
+	struct program prog = {.aux = o->has_aux ? &o->aux : NULL};
+	struct contenders contenders = {.n = 0};
 	const bool explain = o->dump > 0 || o->stages != 0 || (o->savefile == NULL && !o->bench);
 	pcap_t *p = NULL;
-	uint32_t n = 0;
 	int rc;
 
 	if (o->savefile != NULL) {
@@ -228,17 +225,17 @@ static int work(struct options *o)
 	}
 	if (o->linktype < 0)
 		o->linktype = DLT_EN10MB;
-	rc = input_program(o, &insns, &n);
+	rc = input_program(o, &prog);
 	if (rc == 0)
-		rc = contenders_open(o, insns, n, aux, contenders, &n_contenders);
+		rc = contenders_open(o, &prog, &contenders);
 	if (rc == 0 && explain)
-		rc = show_program(
-			o, insns, n, aux, o->savefile != NULL && !o->bench ? stderr : stdout);
+		rc = show_program(o, &prog, o->savefile != NULL && !o->bench ? stderr : stdout);
 	if (rc == 0 && o->bench)
-		rc = bench(o, p, insns, n, aux, contenders, n_contenders);
+		rc = bench(o, p, &prog, &contenders);
 	else if (rc == 0 && o->savefile != NULL)
-		rc = run_savefile(o, p, insns, contenders, n_contenders);
-	contenders_close(contenders, n_contenders);
+		rc = run_savefile(o, p, &prog, &contenders);
+	contenders_close(&contenders);
+	free(prog.insns);
 	if (p != NULL)
 		pcap_close(p);
 	return rc;

@@ -43,38 +43,52 @@ struct options {
 	enum npf_backend backend;
 };
 
-/* Run one filter with one back end; name is for people. */
-struct contender {
-	const char *name;
-	struct npf_filter *filter; /* NULL: libpcap's bpf_filter() */
+/* The filter as classic BPF. */
+struct program {
+	struct npf_bpf_insn *insns; /* owned by main */
+	uint32_t n;
+	const struct npf_bpf_aux *aux; /* NULL: no ancillary values */
+};
+
+struct packets {
+	const uint8_t *const *pkts; /* n, as lens and caplens */
+	const uint32_t *lens, *caplens;
+	uint32_t n;
 };
 
 #define MAX_CONTENDERS 4
 
+/* One filter by each back end that is to be used. */
+struct contender {
+	const char *name;          /* for people */
+	struct npf_filter *filter; /* NULL: libpcap's bpf_filter() */
+};
+
+struct contenders {
+	struct contender list[MAX_CONTENDERS]; /* the first is what the others are compared with */
+	unsigned int n;
+};
+
 __attribute__((format(printf, 1, 2))) int complain(const char *fmt, ...); /* returns EXIT_USAGE */
 
-/* ---- npf-filter-input.c ---- */
-int input_program(const struct options *o, struct npf_bpf_insn **insnsp, uint32_t *np);
+/* ---- input.c ---- */
+int input_program(const struct options *o, struct program *prog);
 /* Opens the savefile; its link type becomes the options'. */
 int input_savefile(struct options *o, pcap_t **pp);
 
-/* ---- npf-filter-show.c ---- */
-int show_program(const struct options *o, const struct npf_bpf_insn *insns, uint32_t n,
-	const struct npf_bpf_aux *aux, FILE *out);
+/* ---- show.c ---- */
+int show_program(const struct options *o, const struct program *prog, FILE *out);
 
-/* ---- npf-filter-run.c ---- */
-/* The back ends that the options ask for; the first is what the others are compared with. */
-int contenders_open(const struct options *o, const struct npf_bpf_insn *insns, uint32_t n,
-	const struct npf_bpf_aux *aux, struct contender *c, unsigned int *np);
-void contenders_close(struct contender *c, unsigned int n);
-void contender_run(const struct contender *c, const struct npf_bpf_insn *insns,
-	const uint8_t *const *pkts, const uint32_t *lens, const uint32_t *caplens, uint32_t n,
+/* ---- run.c ---- */
+int contenders_open(const struct options *o, const struct program *prog, struct contenders *c);
+void contenders_close(struct contenders *c);
+void contender_run(const struct contender *c, const struct program *prog, const struct packets *p,
 	uint32_t *results);
-int run_savefile(const struct options *o, pcap_t *p, const struct npf_bpf_insn *insns,
-	const struct contender *c, unsigned int n_contenders);
+int run_savefile(
+	const struct options *o, pcap_t *p, const struct program *prog, const struct contenders *c);
 
-/* ---- npf-filter-bench.c ---- */
-int bench(const struct options *o, pcap_t *p, const struct npf_bpf_insn *insns, uint32_t n,
-	const struct npf_bpf_aux *aux, const struct contender *c, unsigned int n_contenders);
+/* ---- bench.c ---- */
+int bench(
+	const struct options *o, pcap_t *p, const struct program *prog, const struct contenders *c);
 
 #endif

@@ -24,18 +24,16 @@ struct batch {
 	uint32_t caplens[BURST];
 };
 
-static void add_contender(
-	struct contender *c, unsigned int *np, const char *name, struct npf_filter *f)
+static void add_contender(struct contenders *c, const char *name, struct npf_filter *f)
 {
-	c[(*np)++] = (struct contender){.name = name, .filter = f};
+	c->list[c->n++] = (struct contender){.name = name, .filter = f};
 }
 
-static int compile(const struct npf_bpf_insn *insns, uint32_t n, enum npf_backend backend,
-	const struct npf_bpf_aux *aux, struct npf_filter **fp)
+static int compile(const struct program *prog, enum npf_backend backend, struct npf_filter **fp)
 {
-	const struct npf_filter_opts opts = {.backend = backend, .aux = aux, .loose = true};
+	const struct npf_filter_opts opts = {.backend = backend, .aux = prog->aux, .loose = true};
 	struct npf_bpf_error err = {.reason = ""};
-	int rc = npf_filter_compile(insns, n, &opts, fp, &err);
+	int rc = npf_filter_compile(prog->insns, prog->n, &opts, fp, &err);
 
 	if (rc == -EINVAL)
 		return complain("(%03u) %s", err.pc, err.reason);
@@ -45,49 +43,48 @@ static int compile(const struct npf_bpf_insn *insns, uint32_t n, enum npf_backen
 	return rc < 0 ? complain("%s", strerror(-rc)) : 0;
 }
 
-int contenders_open(const struct options *o, const struct npf_bpf_insn *insns, uint32_t n,
-	const struct npf_bpf_aux *aux, struct contender *c, unsigned int *np)
+int contenders_open(const struct options *o, const struct program *prog, struct contenders *c)
 {
 	struct npf_filter *f = NULL;
 	int rc;
 
-	*np = 0;
+	c->n = 0;
 	if (!o->all_backends) {
-		rc = compile(insns, n, o->backend, aux, &f);
+		rc = compile(prog, o->backend, &f);
 		if (rc == 0)
-			add_contender(c, np, npf_backend_name(npf_filter_backend(f)), f);
+			add_contender(c, npf_backend_name(npf_filter_backend(f)), f);
 		return rc;
 	}
 	/* libpcap knows no ancillary values here, and memory that was not written holds anything:
 	 * nothing to compare then. */
-	if (aux == NULL && (npf_bpf_verify_loose(insns, n, NULL) & NPF_BPF_SCRATCH) == 0)
-		add_contender(c, np, "libpcap", NULL);
+	if (prog->aux == NULL &&
+		(npf_bpf_verify_loose(prog->insns, prog->n, NULL) & NPF_BPF_SCRATCH) == 0)
+		add_contender(c, "libpcap", NULL);
 	for (enum npf_backend b = NPF_BACKEND_INTERP; b <= NPF_BACKEND_SCALAR; b++) {
-		rc = compile(insns, n, b, aux, &f);
+		rc = compile(prog, b, &f);
 		if (rc != 0)
 			return rc;
-		add_contender(c, np, npf_backend_name(b), f);
+		add_contender(c, npf_backend_name(b), f);
 	}
 	return 0;
 }
 
-void contenders_close(struct contender *c, unsigned int n)
+void contenders_close(struct contenders *c)
 {
-	for (unsigned int i = 0; i < n; i++)
-		c[i].filter = npf_filter_free(c[i].filter);
+	for (unsigned int i = 0; i < c->n; i++)
+		c->list[i].filter = npf_filter_free(c->list[i].filter);
 }
 
-void contender_run(const struct contender *c, const struct npf_bpf_insn *insns,
-	const uint8_t *const *pkts, const uint32_t *lens, const uint32_t *caplens, uint32_t n,
+void contender_run(const struct contender *c, const struct program *prog, const struct packets *p,
 	uint32_t *results)
 {
 	if (c->filter != NULL) {
-		npf_filter_run_burst(c->filter, pkts, lens, caplens, n, results);
+		npf_filter_run_burst(c->filter, p->pkts, p->lens, p->caplens, p->n, results);
 		return;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		results[i] =
-			bpf_filter((const struct bpf_insn *)insns, pkts[i], lens[i], caplens[i]);
+	for (uint32_t i = 0; i < p->n; i++)
+		results[i] = bpf_filter((const struct bpf_insn *)prog->insns, p->pkts[i],
+			p->lens[i], p->caplens[i]);
 }
 
 static int keep(struct batch *b, const struct pcap_pkthdr *hdr, const uint8_t *bytes)
@@ -120,30 +117,32 @@ static int keep(struct batch *b, const struct pcap_pkthdr *hdr, const uint8_t *b
 }
 
 static int run_batch(const struct options *o, const struct batch *b, uint64_t first,
-	const struct npf_bpf_insn *insns, const struct contender *c, unsigned int n_contenders)
+	const struct program *prog, const struct contenders *c)
 {
+	const struct packets pkts = {b->pkts, b->lens, b->caplens, b->n};
 	uint32_t results[MAX_CONTENDERS][BURST];
 	int rc = EXIT_SAME;
 
-	for (unsigned int j = 0; j < n_contenders; j++)
-		contender_run(&c[j], insns, b->pkts, b->lens, b->caplens, b->n, results[j]);
+	for (unsigned int j = 0; j < c->n; j++)
+		contender_run(&c->list[j], prog, &pkts, results[j]);
 	for (uint32_t i = 0; i < b->n; i++) {
 		const uint32_t result = results[0][i];
 
 		printf("%u\n", o->raw ? result : NPF_MIN(result, b->caplens[i]));
-		for (unsigned int j = 1; j < n_contenders; j++) {
+		for (unsigned int j = 1; j < c->n; j++) {
 			if (results[j][i] == result)
 				continue;
 			fprintf(stderr, "npf-filter: packet %" PRIu64 ": %s gives %u, %s %u\n",
-				first + i + 1, c[0].name, result, c[j].name, results[j][i]);
+				first + i + 1, c->list[0].name, result, c->list[j].name,
+				results[j][i]);
 			rc = EXIT_DIFFER;
 		}
 	}
 	return rc;
 }
 
-int run_savefile(const struct options *o, pcap_t *p, const struct npf_bpf_insn *insns,
-	const struct contender *c, unsigned int n_contenders)
+int run_savefile(
+	const struct options *o, pcap_t *p, const struct program *prog, const struct contenders *c)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct pcap_pkthdr *hdr;
@@ -160,7 +159,7 @@ int run_savefile(const struct options *o, pcap_t *p, const struct npf_bpf_insn *
 			break;
 		}
 		if (b.n == BURST || (got != 1 && b.n > 0)) {
-			if (run_batch(o, &b, done, insns, c, n_contenders) != EXIT_SAME)
+			if (run_batch(o, &b, done, prog, c) != EXIT_SAME)
 				rc = EXIT_DIFFER;
 			done += b.n;
 			b.n = 0;

@@ -201,12 +201,11 @@ static int show_asm(const struct npf_filter *f, FILE *out)
 	return rc;
 }
 
-int show_program(const struct options *o, const struct npf_bpf_insn *insns, uint32_t n,
-	const struct npf_bpf_aux *aux, FILE *out)
+int show_program(const struct options *o, const struct program *prog, FILE *out)
 {
 	const bool everything = o->dump == 0 && o->stages == 0;
 	struct shower s = {.o = o, .out = out, .stages = o->stages};
-	struct npf_filter_opts opts = {.loose = true, .backend = o->backend, .aux = aux};
+	struct npf_filter_opts opts = {.loose = true, .backend = o->backend, .aux = prog->aux};
 	struct npf_filter *f = NULL;
 	bool many;
 	int rc = 0;
@@ -218,15 +217,16 @@ int show_program(const struct options *o, const struct npf_bpf_insn *insns, uint
 	many = (s.stages & (s.stages - 1)) != 0;
 	if ((s.stages & STAGE_CBPF) != 0) {
 		heading(out, many, "== the program: %u instructions of classic BPF, link type %s",
-			n, pcap_datalink_val_to_name(o->linktype));
-		show_cbpf(insns, n, NPF_MIN(NPF_MAX(o->dump, 1u), 3u), out);
+			prog->n, pcap_datalink_val_to_name(o->linktype));
+		show_cbpf(prog->insns, prog->n, NPF_MIN(NPF_MAX(o->dump, 1u), 3u), out);
 	}
 	if ((s.stages & (STAGE_IR | STAGE_PASSES)) != 0) {
 		heading(out, many && (s.stages & STAGE_PASSES) != 0,
 			"== its decisions, pass after pass (b, h, w[k]: byte, half, word at k; "
 			"raw-: "
 			"bytes as they lie; x &? y: any bit of y set in x, x !& y: none)");
-		if (npf_filter_explain(insns, n, aux, show_stage, &s) < 0 || s.failed) {
+		if (npf_filter_explain(prog->insns, prog->n, prog->aux, show_stage, &s) < 0 ||
+			s.failed) {
 			free(s.last);
 			return complain("out of memory");
 		}
@@ -240,7 +240,7 @@ int show_program(const struct options *o, const struct npf_bpf_insn *insns, uint
 		free(s.last);
 	}
 	if ((s.stages & STAGE_ASM) != 0) {
-		rc = npf_filter_compile(insns, n, &opts, &f, NULL);
+		rc = npf_filter_compile(prog->insns, prog->n, &opts, &f, NULL);
 		if (rc < 0)
 			return complain(
 				"the back end %s is not to be had", npf_backend_name(o->backend));
