@@ -285,7 +285,7 @@ static void cmd_show_config(struct txgen_prompt *p, const char *arg)
 		p->tx->ports.n_txq, r->burst);
 	printf("  rate %s  size %s  count %" PRIu64 "  duration %.3f s  check %s\n",
 		npf_rate_format(&r->rate, rate, sizeof(rate)),
-		p->tx->size != NULL ? p->tx->size : "least", r->count, (double)r->duration_ns / 1e9,
+		p->tx->size != NULL ? p->tx->size : "as small as possible", r->count, (double)r->duration_ns / 1e9,
 		r->check ? "on" : "off");
 	if (p->tx->pcap != NULL)
 		printf("  savefile %s, %" PRIu64 " rounds\n", p->tx->pcap, r->loop);

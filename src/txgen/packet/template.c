@@ -288,6 +288,17 @@ static int set_field(struct npf_txgen_tmpl *t, const struct npf_txgen_tmpl_layer
 	return 0;
 }
 
+static int no_field(const struct npf_txgen_layer_def *def, const char *name, struct npf_error *err)
+{
+	char names[NPF_ERROR_TEXTLEN / 2] = "";
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < def->n_fields; i++)
+		at += (size_t)snprintf(names + at, sizeof(names) - at, " %s", def->fields[i].name);
+	return npf_error_set(
+		err, -EINVAL, "%s has no field '%.40s'; it has:%s", def->name, name, names);
+}
+
 static int set_fields(struct npf_txgen_tmpl *t, const struct part *p, struct npf_error *err)
 {
 	const struct npf_txgen_tmpl_layer *layer = &t->layers[p->index];
@@ -305,16 +316,8 @@ static int set_fields(struct npf_txgen_tmpl *t, const struct part *p, struct npf
 		*eq = '\0';
 		arg = trim(arg);
 		f = npf_txgen_field_find((enum npf_txgen_layer)layer->kind, arg, strlen(arg));
-		if (f == NULL) {
-			char names[NPF_ERROR_TEXTLEN / 2] = "";
-			size_t at = 0;
-
-			for (unsigned int i = 0; i < def->n_fields; i++)
-				at += (size_t)snprintf(
-					names + at, sizeof(names) - at, " %s", def->fields[i].name);
-			return npf_error_set(err, -EINVAL, "%s has no field '%.40s'; it has:%s",
-				def->name, arg, names);
-		}
+		if (f == NULL)
+			return no_field(def, arg, err);
 		rc = set_field(t, layer, f, trim(eq + 1), err);
 		if (rc < 0)
 			return rc;

@@ -105,6 +105,20 @@ static void count(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 	}
 }
 
+/* What one port has seen of the streams. */
+static void add_receiver(const struct npf_txgen_rx_job *j, double hz, struct npf_txgen_result *res)
+{
+	for (unsigned int s = 0; s < j->n_streams; s++) {
+		const struct npf_txgen_track *t = j->tracks[s];
+
+		res->reordered += t->reordered;
+		res->max_extent = NPF_MAX(res->max_extent, t->max_extent);
+		res->duplicates += t->duplicates;
+		res->stale += t->stale;
+	}
+	res->jitter_ns = NPF_MAX(res->jitter_ns, (double)j->jitter / 16 * 1e9 / hz);
+}
+
 static void check(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 {
 	struct npf_txgen_hist *all = malloc(sizeof(*all));
@@ -113,19 +127,9 @@ static void check(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 	if (all != NULL)
 		npf_txgen_hist_init(all);
 	for (unsigned int i = 0; i < r->n_rx; i++) {
-		const struct npf_txgen_rx_job *j = &r->rx[i];
-
-		for (unsigned int s = 0; s < j->n_streams; s++) {
-			const struct npf_txgen_track *t = j->tracks[s];
-
-			res->reordered += t->reordered;
-			res->max_extent = NPF_MAX(res->max_extent, t->max_extent);
-			res->duplicates += t->duplicates;
-			res->stale += t->stale;
-		}
-		res->jitter_ns = NPF_MAX(res->jitter_ns, (double)j->jitter / 16 * 1e9 / r->hz);
+		add_receiver(&r->rx[i], r->hz, res);
 		if (all != NULL)
-			npf_txgen_hist_merge(all, j->latency);
+			npf_txgen_hist_merge(all, r->rx[i].latency);
 	}
 	/* A stream may come in on several ports; it cannot have arrived more often than sent. */
 	for (unsigned int s = 0; s < r->n_tx; s++) {

@@ -40,6 +40,20 @@ static void check(struct npf_txgen_rx_job *j, struct rte_mbuf *m, uint64_t now, 
 	j->last_latency = latency;
 }
 
+/* Return: how many of the packets are signed and of this run. */
+static uint64_t check_burst(
+	struct npf_txgen_rx_job *j, struct rte_mbuf **pkts, uint16_t n, uint64_t now)
+{
+	uint64_t matched = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod_offset(
+			pkts[i], void *, pkts[i]->data_len - NPF_TXGEN_SIGN_LEN));
+	for (uint16_t i = 0; i < n; i++)
+		check(j, pkts[i], now, &matched);
+	return matched;
+}
+
 void npf_txgen_rx_job_poll(struct npf_txgen_rx_job *j)
 {
 	struct rte_mbuf *pkts[NPF_TXGEN_RX_BURST];
@@ -52,13 +66,8 @@ void npf_txgen_rx_job_poll(struct npf_txgen_rx_job *j)
 			continue;
 		now = rte_rdtsc();
 		packets += n;
-		if (j->check) {
-			for (uint16_t i = 0; i < n; i++)
-				rte_prefetch0(rte_pktmbuf_mtod_offset(
-					pkts[i], void *, pkts[i]->data_len - NPF_TXGEN_SIGN_LEN));
-			for (uint16_t i = 0; i < n; i++)
-				check(j, pkts[i], now, &matched);
-		}
+		if (j->check)
+			matched += check_burst(j, pkts, n, now);
 		for (uint16_t i = 0; i < n; i++)
 			bytes += pkts[i]->pkt_len;
 		rte_pktmbuf_free_bulk(pkts, n);
