@@ -2,7 +2,7 @@
 /*
  * client.c - a session's life and its control calls.
  *
- * One mutex covers the connection and the filter. The reading side (client_read.c) takes it only
+ * One mutex covers the connection and the filter. The reading side (read.c) takes it only
  * when a record bears another filter generation than the one in force, so a reader in full flow
  * shares nothing with a thread that asks for statistics.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* client_priv.h - what client.c and client_read.c share. */
+/* client_priv.h - what client.c and read.c share. */
 #ifndef NPF_CLIENT_CLIENT_PRIV_H
 #define NPF_CLIENT_CLIENT_PRIV_H
 

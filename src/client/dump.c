@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* client_dump.c - the session's dump: a file of ours that the daemon fills. */
+/* dump.c - the session's dump: a file of ours that the daemon fills. */
 #include "client/client_priv.h"
 
 #include "base/doorbell.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * client_read.c - the reading side of a session: records, sleep, the descriptor to select on.
+ * read.c - the reading side of a session: records, sleep, the descriptor to select on.
  *
  * In full flow npf_client_next() makes no system call and takes no lock. The doorbell is touched
  * only when there is nothing left to read. The descriptor to select on has three states, of which

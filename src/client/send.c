@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * client_send.c - frames, in batches of one or more, through the session's send lane, which is made
+ * send.c - frames, in batches of one or more, through the session's send lane, which is made
  * at first need.
  *
  * A batch is put into the lane while the daemon already sends it, and ends when all of it is

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npf-filter-bench.c - how long a filter takes: ns a packet for each back end, and to compile.
+ * bench.c - how long a filter takes: ns a packet for each back end, and to compile.
  *
  * Rounds of all contenders are interleaved, so that what else the machine does hits all alike, and
  * the least, the median and the greatest round are printed. A round runs all packets in bursts

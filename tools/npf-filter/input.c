@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npf-filter-input.c - where the program comes from: libpcap's compiler, tcpdump -ddd, a set file.
+ * input.c - where the program comes from: libpcap's compiler, tcpdump -ddd, a set file.
  *
  * Whatever the source, the program passes the verifier before it is handed on.
  */

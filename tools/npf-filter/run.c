@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npf-filter-run.c - the filter on every packet of a savefile, by one back end or by all.
+ * run.c - the filter on every packet of a savefile, by one back end or by all.
  *
  * Packets go through in bursts, as they do in the engine. Each is copied to the end of memory
  * that is followed by an unreadable page, so a back end that reads too far is caught here too.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npf-filter-show.c - a filter explained: the program, what each pass makes of it, machine code.
+ * show.c - a filter explained: the program, what each pass makes of it, machine code.
  *
  * Sections have a heading when there is more than one, so that `-d` alone prints what tcpdump -d
  * prints and can be compared or piped.

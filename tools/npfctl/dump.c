@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npfctl_dump.c - npfctl dump list | start | stop | trigger.
+ * dump.c - npfctl dump list | start | stop | trigger.
  *
  * The filter is compiled here, so that the daemon need not parse a stranger's expressions. Root
  * lets the daemon make the files; anybody else opens his one file himself and passes it on.

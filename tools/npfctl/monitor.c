@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npfctl_monitor.c - `npfctl monitor`: what passes on a port, by filter and interval.
+ * monitor.c - `npfctl monitor`: what passes on a port, by filter and interval.
  *
  * A session in monitor mode brings one record each interval, with a row for each filter; no packet
  * is copied for it. Without a port: the report on the standing monitors.

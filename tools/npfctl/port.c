@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npfctl_port.c - `npfctl port`: ports added and removed while the daemon runs.
+ * port.c - `npfctl port`: ports added and removed while the daemon runs.
  *
  * The options are the settings that a port has in the configuration, with the same names and the
  * same defaults; the daemon checks them as it checks its file.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npfctl_send.c - `npfctl send`: the packets of a savefile, out on a port; without a port: the
+ * send.c - `npfctl send`: the packets of a savefile, out on a port; without a port: the
  * report on the standing sends.
  *
  * The file is read into memory first, so that no disk disturbs the timing; the daemon's send worker

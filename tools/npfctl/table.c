@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npfctl_table.c - the table of `npfctl monitor`, for people.
+ * table.c - the table of `npfctl monitor`, for people.
  *
  * On a terminal one table is painted in place, interval after interval: columns are left out until
  * a good piece of the filters can be read, and rows that it has no room for are counted. Anywhere

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * txgen_complete.c - completion at the prompt: the next word of every command whose words so far
+ * complete.c - completion at the prompt: the next word of every command whose words so far
  * are those of the line, then the choices of its argument.
  */
 #include "txgen/prompt.h"

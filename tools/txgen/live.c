@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * txgen_live.c - figures while traffic runs: a table in place on a terminal, else a line (or CSV
+ * live.c - figures while traffic runs: a table in place on a terminal, else a line (or CSV
  * line) each period. Rates are those of the last period; a period's counters are differences of
  * the running totals, so none is lost or counted twice. A terminal too narrow for all columns is
  * shown the most wanted ones, one too low the first ports.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * txgen_load.c - from settings to what a run needs in memory: templates with their sizes, or a
+ * load.c - from settings to what a run needs in memory: templates with their sizes, or a
  * savefile. Loaded anew for every run, so that a prompt's settings take effect in any order.
  */
 #include "txgen/txgen.h"

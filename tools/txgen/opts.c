@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* txgen_opts.c - reading the command line, and its help, from the table of settings. */
+/* opts.c - reading the command line, and its help, from the table of settings. */
 #include "txgen/settings.h"
 
 #include <getopt.h>

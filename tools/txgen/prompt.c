@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * txgen_prompt.c - the prompt: testpmd's commands for what both can do, with completion and
+ * prompt.c - the prompt: testpmd's commands for what both can do, with completion and
  * history by libedit on a terminal, plain lines from a pipe or file.
  *
  * One table of commands serves execution, completion and help. Traffic runs in the background: a
@@ -285,8 +285,8 @@ static void cmd_show_config(struct txgen_prompt *p, const char *arg)
 		p->tx->ports.n_txq, r->burst);
 	printf("  rate %s  size %s  count %" PRIu64 "  duration %.3f s  check %s\n",
 		npf_rate_format(&r->rate, rate, sizeof(rate)),
-		p->tx->size != NULL ? p->tx->size : "as small as possible", r->count, (double)r->duration_ns / 1e9,
-		r->check ? "on" : "off");
+		p->tx->size != NULL ? p->tx->size : "as small as possible", r->count,
+		(double)r->duration_ns / 1e9, r->check ? "on" : "off");
 	if (p->tx->pcap != NULL)
 		printf("  savefile %s, %" PRIu64 " rounds\n", p->tx->pcap, r->loop);
 	for (unsigned int i = 0; i < p->tx->n_packets; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * txgen_prompt.h - the prompt's commands as a table, for execution, help and completion.
+ * prompt.h - the prompt's commands as a table, for execution, help and completion.
  */
 #ifndef NPF_TXGEN_PROMPT_H
 #define NPF_TXGEN_PROMPT_H

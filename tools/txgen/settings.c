@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * txgen_settings.c - npf-txgen's settings.
+ * settings.c - npf-txgen's settings.
  *
  * Options and the prompt's `set` go through the same table, so both take the same values and give
  * the same errors. Where testpmd has an option for the same thing, its name is used.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * txgen_settings.h - the table of settings: options of the command line, and `set` at the prompt.
+ * settings.h - the table of settings: options of the command line, and `set` at the prompt.
  */
 #ifndef NPF_TXGEN_SETTINGS_H
 #define NPF_TXGEN_SETTINGS_H

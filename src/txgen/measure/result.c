@@ -2,8 +2,8 @@
 /*
  * result.c - a run's result as text for people, as JSON and as CSV.
  *
- * Rates are averages over the run. Layer 1 adds 24 bytes to each frame (rate.h). The JSON
- * object's members are always there, so that a program need not ask which run it was.
+ * Rates are averages over the run. Layer 1 adds 24 bytes to each frame (base/rate.h). The JSON
+ * object has all members for every kind of run.
  */
 #include "txgen/measure/result.h"
 

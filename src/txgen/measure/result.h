@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * result.h - what a run of the generator has done and found, in plain numbers.
+ * result.h - the result of a run: what was sent, received and measured.
  */
 #ifndef NPF_TXGEN_MEASURE_RESULT_H
 #define NPF_TXGEN_MEASURE_RESULT_H
@@ -53,7 +53,7 @@ struct npf_txgen_result {
 	uint64_t reordered;
 	uint64_t max_extent; /* of reordering, packets (RFC 4737) */
 	uint64_t duplicates;
-	uint64_t stale;   /* too late to tell */
+	uint64_t stale;   /* too late to be told from duplicates */
 	uint64_t foreign; /* received, but not of this run */
 	struct npf_txgen_times latency;
 	double jitter_ns; /* RFC 3550's, of the last packets */
@@ -69,7 +69,7 @@ struct npf_txgen_limits {
 	bool allow_reorder;
 };
 
-/* What the histogram of cycles says in ns. */
+/* The quantiles of a histogram of cycles, in ns. */
 void npf_txgen_times_from(struct npf_txgen_times *t, const struct npf_txgen_hist *h, double hz);
 
 struct npf_txgen_result_totals {
@@ -86,7 +86,7 @@ double npf_txgen_result_loss(const struct npf_txgen_result *r); /* percent of th
  * npf_txgen_result_passed - was all that was asked for sent, and is there evidence of it?
  *
  * Where the receiving side was watched: packets have come, and are missing within limits. Where
- * not: the ports' own counts say that all they took has left.
+ * not: by the ports' own counters all packets that they took have left.
  */
 bool npf_txgen_result_passed(const struct npf_txgen_result *r, const struct npf_txgen_limits *l);
 

@@ -23,7 +23,7 @@ void npf_txgen_search_init(
 	struct npf_txgen_search *s, double max, double max_loss, double precision);
 
 /*
- * npf_txgen_search_step - tell how the trial at s->rate went.
+ * npf_txgen_search_step - enter the outcome of the trial at s->rate.
  * @loss: percent lost; NAN: the rate itself was not reached, which fails the trial
  * Return: true when another trial is due, at the new s->rate; false: s->low is the throughput, 0
  *         when not even a thousandth of the maximum passed.

@@ -2,9 +2,9 @@
 /*
  * bytes.c - templates from files: hex text and savefiles.
  *
- * A hex file holds packets of hex digits in pairs, with white space, ':' and '-' wherever they
- * please; '#' begins a comment, an empty line ends a packet. A savefile is known by its magic
- * number, whatever its name.
+ * A hex file holds packets of hex digits in pairs, with white space, ':' and '-' anywhere between
+ * the pairs; '#' begins a comment, an empty line ends a packet. A savefile is recognised by its
+ * magic number, not by its name.
  */
 #include "txgen/packet/source.h"
 #include "txgen/packet/template.h"

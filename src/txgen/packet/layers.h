@@ -20,7 +20,7 @@ enum npf_txgen_layer {
 	NPF_TXGEN_N_LAYERS,
 };
 
-/* Fields that the building of a packet sets by itself unless the template does. */
+/* Fields that are computed unless the template sets them. */
 enum npf_txgen_auto {
 	NPF_TXGEN_AUTO_NONE,
 	NPF_TXGEN_AUTO_SRC_MAC,
@@ -41,7 +41,7 @@ struct npf_txgen_field_def {
 	uint8_t shift;
 	uint8_t bits;
 	enum npf_txgen_scalar scalar;
-	enum npf_txgen_auto self; /* set by itself unless given */
+	enum npf_txgen_auto self; /* computed unless given */
 	bool pseudo;              /* also counts in the pseudo header of the L4 checksum */
 	uint64_t random_min;
 	uint64_t random_max;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * program.h - a template compiled for one sender: how to turn the last packet's bytes into the
- * next one's.
+ * program.h - a template compiled for one sender: the changes from one packet to the next.
  *
  * A program has an *image*, the frame with everything that does not vary. A buffer that holds the
  * image is turned into a packet by npf_txgen_prog_run(), field by field over a whole burst, and may
@@ -60,7 +59,7 @@ struct npf_txgen_prog_conf {
 	bool hw_csum; /* leave checksums to the port: write what it needs to complete them */
 };
 
-/* What the port must be told to complete the checksums (hw_csum). */
+/* The mbuf fields by which the port completes the checksums (hw_csum). */
 struct npf_txgen_prog_offload {
 	uint8_t l2_len; /* bytes */
 	uint8_t l3_len;
@@ -104,7 +103,7 @@ void npf_txgen_prog_run(struct npf_txgen_prog *p, uint8_t *const *data, uint16_t
 void npf_txgen_prog_sign(const struct npf_txgen_prog *p, uint8_t *data, uint16_t len, uint64_t sum,
 	uint64_t head, uint64_t tsc);
 
-/* Pass over n packets. */
+/* Skip n packets. */
 void npf_txgen_prog_skip(struct npf_txgen_prog *p, uint64_t n);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * source.h - the endless row of packets that one sender (one tx queue) works through: a sequence
- * of templates, each one's packets repeated by its weight, or the packets of a savefile in order.
+ * source.h - the endless sequence of packets of one sender (one tx queue). It comes from a list of
+ * templates, each with a weight, its packets in a row; or from a savefile.
  *
- * Several queues share one row: of a single template or a savefile, queue q of n takes packets
- * q, q + n, ...; of a sequence it takes every n-th cycle, so that the order within a cycle holds.
+ * Several queues share one sequence. Of a single template or a savefile, queue q of n takes packets
+ * q, q + n, ...; of several templates every n-th cycle, so that the order within a cycle is kept.
  */
 #ifndef NPF_TXGEN_PACKET_SOURCE_H
 #define NPF_TXGEN_PACKET_SOURCE_H
@@ -53,7 +53,7 @@ unsigned int npf_txgen_source_take(
 
 /*
  * npf_txgen_source_saved - savefile: the next packet.
- * @offset_ns: when it is due, from the first packet of the first round, as the file tells; after
+ * @offset_ns: when it is due by the file's stamps, since the first packet of the first round; after
  *             the last packet a round lasts one mean gap more. Never decreases.
  */
 const struct npf_saved *npf_txgen_source_saved(struct npf_txgen_source *s, uint64_t *offset_ns);

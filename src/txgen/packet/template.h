@@ -64,7 +64,7 @@ struct npf_txgen_tmpl {
 
 	bool raw;      /* base came as bytes */
 	bool verbatim; /* ... and nothing of it is to change */
-	bool has_size; /* the template says size= (or is raw) */
+	bool has_size; /* the template has size= (or is raw) */
 	bool keep_ip_len;
 	bool keep_ip_csum;
 	bool keep_l4_len;

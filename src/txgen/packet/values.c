@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * values.c - the spelling of varying values, and standing in them.
+ * values.c - the parser of varying values, and positions in them.
  *
- * Everything that a text can get wrong is found here, once: afterwards every index gives a value
- * that fits its field. Counts stay below 2^63, so that index + stride never wraps.
+ * All mistakes of the text are found here: afterwards every index gives a value that fits its
+ * field. Counts stay below 2^63, so that index + stride never wraps.
  */
 #include "txgen/packet/values.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * values.h - what one varying number of a packet does from packet to packet.
+ * values.h - the values that one field takes from packet to packet.
  *
  * A value is a pure function of the packet's index: packet i of a stream carries the same value
  * however many queues share the stream and in whatever bursts it leaves. Spelling:
@@ -96,7 +96,7 @@ static inline uint64_t npf_txgen_scale64(uint64_t x, uint64_t count)
 	return count > 0 ? (uint64_t)(((unsigned __int128)x * count) >> 64) : x;
 }
 
-/* Where a stream's reader stands in the values; steps by a fixed stride. */
+/* A position in the values, which advances by a fixed stride. */
 struct npf_txgen_cursor {
 	enum npf_txgen_values_kind kind;
 	uint64_t index;  /* range, list: < count. random: seed + i * NPF_TXGEN_MIX_STEP */
@@ -107,7 +107,7 @@ struct npf_txgen_cursor {
 	const uint64_t *list; /* the values', not owned */
 };
 
-/* Stand at packet @at, to advance by @stride packets. Lifetime: not beyond v's. */
+/* Start at packet @at, advance by @stride packets. Lifetime: not beyond v's. */
 void npf_txgen_cursor_init(
 	struct npf_txgen_cursor *c, const struct npf_txgen_values *v, uint64_t at, uint64_t stride);
 

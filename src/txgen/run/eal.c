@@ -2,9 +2,9 @@
 /*
  * eal.c - the generator's EAL: the user's arguments, and defaults for what they leave open.
  *
- * Hugepages without files (--in-memory) when some are free, else ordinary pages, told on stderr.
+ * Hugepages without files (--in-memory) when some are free, else ordinary pages, with a warning.
  * The PCI bus is left alone when a virtual device is named and no PCI device is. When the EAL does
- * not come up with hugepages that looked free, the program begins anew without.
+ * not start although hugepages were free, the program begins anew without them.
  */
 #include "txgen/run/txgen.h"
 

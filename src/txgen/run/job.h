@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * job.h - what workers do: a job is one tx queue to fill, one port to receive from, or one queue
- * to forward. Each job belongs to one worker, which polls its jobs in turn.
+ * job.h - the work of the workers. A job is one tx queue to fill, one port to receive from, or one
+ * queue to forward. Each job belongs to one worker, which polls its jobs in turn.
  *
- * A job's counters are written by its worker alone and may be read by any thread, each for
- * itself; everything else of it is read by others only once the worker has ended.
+ * A job's counters are written by its worker alone and may be read by any thread at any time. The
+ * other members are read by other threads only after the worker has ended.
  */
 #ifndef NPF_TXGEN_RUN_JOB_H
 #define NPF_TXGEN_RUN_JOB_H
@@ -31,9 +31,9 @@ static inline uint64_t npf_txgen_counter_get(const _Atomic uint64_t *c)
 	return atomic_load_explicit(c, memory_order_relaxed);
 }
 
-/* What of an mbuf a program needs to be set; the same for all its packets but the lengths. */
+/* The mbuf members that a program sets, the same for all its packets. */
 struct npf_txgen_job_meta {
-	uint32_t tag; /* an mbuf whose tag this is holds the program's image; never 0 */
+	uint32_t tag; /* marks mbufs that hold the program's image; never 0 */
 	uint64_t ol_flags;
 	uint64_t tx_offload;
 };
@@ -105,17 +105,17 @@ struct npf_txgen_fwd_job {
 	_Atomic uint64_t dropped;
 };
 
-/* Where mbufs keep the tag of the image they hold; set up once. Return: 0 or -errno. */
+/* Register the mbuf field that holds the tag of the image; once. Return: 0 or -errno. */
 int npf_txgen_job_init_tags(void);
 extern int npf_txgen_job_tag_offset;
 
-/* Whoever writes to a packet's bytes sets it to 0. */
+/* A writer of the packet's bytes sets the tag to 0. */
 static inline uint32_t *npf_txgen_job_tag(struct rte_mbuf *m)
 {
 	return RTE_MBUF_DYNFIELD(m, npf_txgen_job_tag_offset, uint32_t *);
 }
 
-/* Make a source for the job and see that its packets fit the pool and the port's MTU. */
+/* Make the job's source and check that its packets fit the pool and the port's MTU. */
 int npf_txgen_tx_job_init(struct npf_txgen_tx_job *j, const struct npf_txgen_source_conf *conf,
 	struct npf_error *err);
 void npf_txgen_tx_job_fini(struct npf_txgen_tx_job *j);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * jobs.c - from what a run is to do to the jobs that do it.
+ * jobs.c - a run's configuration made into jobs.
  *
  * Counts and rates are those of a port; its queues share them, the counts to the packet. Signed
- * packets of any queue are looked for on every port, since only the tested device knows where it
- * sends them; all rx queues of a port are one job, so that one thread sees a stream's order.
+ * packets of any queue may arrive on any port, as the tested device decides. All rx queues of a
+ * port are one job, so that one thread sees the order of a stream.
  */
 #include "txgen/run/run.h"
 
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LATE_NS 100000000u /* what is due before the end may leave so much after it */
+#define LATE_NS 100000000u /* a packet that is due before the end may leave so much after it */
 
 static void *new_array(unsigned int n, size_t size)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * outcome.c - read a run's jobs into a result.
+ * outcome.c - the result of a run, from its jobs.
  *
- * While workers run only their counters are read, each for itself; histograms and sequence
- * tracking once they have ended.
+ * While the workers run, only their counters are read; histograms and sequence tracking after they
+ * have ended.
  */
 #include "txgen/run/run.h"
 
@@ -20,7 +20,7 @@ static struct npf_txgen_port_result *port_of(
 	return NULL;
 }
 
-/* Drivers count so many queues; what others send does not show. */
+/* Drivers count the packets of so many queues, not those of further ones. */
 static bool is_counted(uint16_t queue)
 {
 	return queue < RTE_ETHDEV_QUEUE_STAT_CNTRS;
@@ -46,7 +46,7 @@ uint64_t npf_txgen_run_unsent(const struct npf_txgen_run *r, unsigned int i)
 	return taken > went ? taken - went : 0;
 }
 
-/* What the ports say became of the packets that they took. */
+/* Packets that ports took and did not send, by the ports' own counters. */
 static void count_lost(const struct npf_txgen_run *r, struct npf_txgen_result *res)
 {
 	for (unsigned int i = 0; i < r->n_ports; i++) {
@@ -56,7 +56,7 @@ static void count_lost(const struct npf_txgen_run *r, struct npf_txgen_result *r
 		p->tx_uncounted = p->tx_packets > 0 && !r->counts[i];
 		if (p->tx_lost == 0)
 			continue;
-		/* Of which length they were nobody knows. */
+		/* Their lengths are not known: take the mean. */
 		p->tx_bytes -= p->tx_bytes / p->tx_packets * p->tx_lost;
 		p->tx_packets -= p->tx_lost;
 	}

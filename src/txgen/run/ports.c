@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ports.c - setting up ports.
+ * ports.c - the set-up of ports.
  *
- * Every tx queue has a pool of its own that no one else takes from, so that what its mbufs hold
- * stays known (tx.c), kept just large enough for the descriptors and two lcores' caches. What a
- * port lacks (promiscuous mode, an MTU, an offload) is done without.
+ * Every tx queue has a pool of its own, so that the content of its mbufs stays known (tx.c). A pool
+ * is just large enough for the descriptors and the caches of two lcores. A port may lack
+ * promiscuous mode, an MTU or an offload.
  */
 #include "txgen/run/ports.h"
 
@@ -101,9 +101,8 @@ static unsigned int ifindex_of(const struct rte_eth_dev_info *info)
 }
 
 /*
- * Make room for the longest frame. The MTU of a kernel's interface is changed for frames that are
- * longer than any with a tag, as they are asked for; that of others, which is a number of the
- * driver's own, for all.
+ * Raise the MTU for the longest frame. That of a kernel interface is only changed for frames that
+ * are longer than a tagged one of the usual MTU; that of another port is always set.
  */
 static void set_mtu(struct npf_txgen_port *p, unsigned int max_len)
 {
@@ -226,7 +225,7 @@ int npf_txgen_port_wait_link(
 	uint64_t end = npf_clock_monotonic() + timeout_ns;
 	struct rte_eth_link link;
 
-	/* Many a driver of a kernel's interface calls its link up, whatever it is. */
+	/* Some drivers of kernel interfaces always report the link as up. */
 	do {
 		if (npf_kernel_link_state(p->ifindex) != -ENETDOWN &&
 			(rte_eth_link_get_nowait(p->id, &link) != 0 || link.link_status != 0))

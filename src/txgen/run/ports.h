@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ports.h - the generator's ports: set-up, start and stop, counters.
+ * ports.h - the generator's ports: set-up, start and stop, link and MTU.
  */
 #ifndef NPF_TXGEN_RUN_PORTS_H
 #define NPF_TXGEN_RUN_PORTS_H
@@ -17,9 +17,9 @@ struct npf_txgen_port {
 	int socket;
 	bool started;
 	bool hw_csum;
-	bool has_mtu;         /* what the driver calls its MTU means something */
-	unsigned int ifindex; /* the kernel's interface that it sends through; 0: none */
-	bool promiscuous;     /* made so, to be undone */
+	bool has_mtu;         /* the driver has an MTU that can be set */
+	unsigned int ifindex; /* the kernel interface that it sends through; 0: none */
+	bool promiscuous;     /* set by us, to be reset at the stop */
 	char name[RTE_ETH_NAME_MAX_LEN];
 	struct rte_ether_addr mac;
 	struct rte_mempool *rx_pool;
@@ -35,7 +35,7 @@ void npf_txgen_port_close(struct npf_txgen_port *p);
 int npf_txgen_port_start(struct npf_txgen_port *p, struct npf_error *err);
 int npf_txgen_port_stop(struct npf_txgen_port *p, struct npf_error *err);
 
-/* Bytes of payload that a frame may have on a started port now; 0: any number. */
+/* The MTU of a started port, bytes of a frame's payload; 0: it has none. */
 uint32_t npf_txgen_port_mtu(const struct npf_txgen_port *p);
 
 /* Wait for the link of a started port. Return: 0 or -ENOLINK with a text in err. */

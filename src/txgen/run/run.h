@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * run.h - one run of the generator: its jobs, the workers they are shared out to, and the thread
- * that sees when it is over.
+ * run.h - one run of the generator: its jobs, the workers that do them, and the thread that notices
+ * its end.
  */
 #ifndef NPF_TXGEN_RUN_RUN_H
 #define NPF_TXGEN_RUN_RUN_H
@@ -47,7 +47,7 @@ struct npf_txgen_run {
 	struct npf_txgen_worker workers[NPF_TXGEN_MAXWORKERS];
 	unsigned int n_workers;
 	struct rte_eth_stats before[NPF_TXGEN_MAXPORTS]; /* the ports' counters at the start */
-	bool counts[NPF_TXGEN_MAXPORTS];                 /* they can be read */
+	bool counts[NPF_TXGEN_MAXPORTS];                 /* the counters can be read */
 
 	_Atomic unsigned int n_ready; /* workers that have made their first packets */
 	_Atomic uint64_t t0;          /* cycle of the begin; 0: not yet known */
@@ -55,7 +55,7 @@ struct npf_txgen_run {
 	_Atomic bool stop_asked;      /* by the user */
 	_Atomic bool over;
 	bool stalled;
-	uint64_t t_end; /* when workers had ended */
+	uint64_t t_end; /* cycle at which the last worker had ended */
 	pthread_t monitor;
 	bool has_monitor;
 };
@@ -64,15 +64,15 @@ struct npf_txgen_run {
 int npf_txgen_run_start(struct npf_txgen_run **rp, struct npf_txgen_port *ports,
 	unsigned int n_ports, const struct npf_txgen_run_conf *conf, double hz,
 	struct npf_error *err);
-/* Free it; it must be over. */
+/* The run must be over. Return: NULL. */
 struct npf_txgen_run *npf_txgen_run_free(struct npf_txgen_run *r);
 
-/* Put the jobs together (jobs.c); undone by npf_txgen_run_free(). */
+/* Make the run's jobs (jobs.c); freed by npf_txgen_run_free(). */
 int npf_txgen_run_make_jobs(struct npf_txgen_run *r, struct npf_error *err);
-/* Give the tx jobs their begin, once it is known. */
+/* Set the schedule of a tx job, once the run's begin is known. */
 void npf_txgen_run_set_begin(struct npf_txgen_run *r, struct npf_txgen_tx_job *j, uint64_t t0);
 
-/* Packets that port i took from the run's jobs and its own counters do not show as sent (yet). */
+/* Packets that port i took from the run's jobs and does not count as sent (yet). */
 uint64_t npf_txgen_run_unsent(const struct npf_txgen_run *r, unsigned int i);
 
 void npf_txgen_run_result(const struct npf_txgen_run *r, struct npf_txgen_result *res);

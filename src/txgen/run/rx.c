@@ -2,9 +2,9 @@
 /*
  * rx.c - the receiving jobs: count, check, forward.
  *
- * One clock read a burst: all packets of a burst count as received then. A signed packet is known
- * by its last bytes, which carry a magic number and the number of the run, so that what an
- * earlier run left in a queue is not taken for this run's.
+ * The clock is read once a burst, for all its packets. A signed packet is recognised by its last
+ * bytes: a magic number and the number of the run, so that packets of an earlier run that were left
+ * in a queue do not count.
  */
 #include "txgen/run/job.h"
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tx.c - the sending job: make packets ahead of time, let them go when they are due.
+ * tx.c - the sending job: packets are made ahead of time and leave when they are due.
  *
  * Mbufs come from a pool of the job's own, small and last-in-first-out, so that they stay in the
- * cache. Each bears a tag that says which program's image its data room holds: an mbuf that comes
- * back is only touched where packets differ. Its metadata is never trusted, but written afresh:
- * whoever had it in between (a driver, the receiving side of a ring) may have changed it.
+ * cache. Each has a tag for the program whose image its data room holds: in an mbuf that comes
+ * back, only the bytes that differ are written. Its metadata is always written, since a driver or
+ * the receiving side of a ring may have changed it.
  *
- * What a port does not take is kept and offered again; the generator itself never drops. A signed
- * packet gets its number and time right before each offer. In paced runs the schedule moves on
- * when a packet is allowed to go, and the error is measured there.
+ * Packets that a port does not take are kept and offered again; the generator never drops. A signed
+ * packet gets its number and time right before each offer. In paced runs the schedule advances when
+ * a packet is released, and the departure error is measured there.
  */
 #include "txgen/run/job.h"
 
@@ -233,7 +233,7 @@ void npf_txgen_tx_job_prime(struct npf_txgen_tx_job *j)
 	make(j);
 }
 
-/* Let those go that are due: moves n_due on. */
+/* Release the packets that are due: advances n_due. */
 static void release(struct npf_txgen_tx_job *j, uint64_t now)
 {
 	while (j->n_due < j->n_made) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * txgen.h - the door of the traffic generator: ports of DPDK's and workers that send to them,
- * receive from them, or forward between them.
+ * txgen.h - the door of the traffic generator: DPDK ports, and workers that send to them, receive
+ * from them, or forward between them.
  *
- * One generator a process, as there is one EAL. Order of calls: npf_txgen_eal_init(),
+ * A process has one EAL, so it has one generator. Order of calls: npf_txgen_eal_init(),
  * npf_txgen_open(), then any number of runs (npf_txgen_start(), npf_txgen_wait() or
  * npf_txgen_stop(), npf_txgen_result()), npf_txgen_close(). All calls come from one thread, the one
  * that initialised the EAL; npf_txgen_request_stop() may also come from a signal handler.
@@ -34,7 +34,7 @@ const char *npf_txgen_mode_name(enum npf_txgen_mode mode);
 int npf_txgen_mode_find(const char *name);
 
 enum npf_txgen_csum {
-	NPF_TXGEN_CSUM_AUTO, /* by the port when it can, else by us */
+	NPF_TXGEN_CSUM_AUTO, /* by the port where it can, else in software */
 	NPF_TXGEN_CSUM_SW,
 	NPF_TXGEN_CSUM_HW,
 };
@@ -49,7 +49,7 @@ struct npf_txgen_port_conf {
 		n_mbufs; /* of each pool (one a tx queue, one a port for receiving); 0: enough */
 	unsigned int max_len; /* longest frame */
 	enum npf_txgen_csum csum;
-	bool forwards; /* packets of one port may leave through another */
+	bool forwards; /* packets received by one port may leave through another */
 	uint64_t link_wait_ns;
 };
 
@@ -70,7 +70,7 @@ struct npf_txgen_run_conf {
 	unsigned int burst;   /* packets handed to a port at once, 1..NPF_TXGEN_BURST_MAX */
 	unsigned int n_cores; /* workers; 0 = all lcores there are */
 	bool tx_first;        /* forwarding: send one burst first */
-	bool check;           /* number what is sent, look for it on all ports */
+	bool check;           /* number the packets sent, and expect them on all ports */
 	uint64_t drain_ns;    /* how long to wait for the last packets */
 };
 
@@ -126,18 +126,18 @@ int npf_txgen_start(
 bool npf_txgen_wait(struct npf_txgen *g, uint64_t timeout_ns);
 void npf_txgen_stop(struct npf_txgen *g); /* end it now, and wait */
 void npf_txgen_request_stop(
-	struct npf_txgen *g); /* ask for its end. Context: any, signal handlers too */
+	struct npf_txgen *g); /* end it soon. Context: any, signal handlers too */
 
 /* The last or present run's result; of a present one the counters only. */
 void npf_txgen_result(struct npf_txgen *g, struct npf_txgen_result *r);
 
 /*
- * npf_txgen_attach - a run through a port of a running npf-dpdk: no EAL, no ports of one's own.
+ * npf_txgen_attach - a run through a port of a running npf-dpdk, without an EAL and own ports.
  * @socket: of the daemon, or NULL for the usual one
  * @port:   its name there
- * Only NPF_TXGEN_TXONLY without check. Returns when all is sent, refused, or
- * npf_txgen_request_attach_stop() was called (context: any, signal handlers too). Return: 0 with
- * the result in *res; -errno with a text in err, *res holding what was sent.
+ * Only NPF_TXGEN_TXONLY without check. Returns when all is sent, when a packet can't be sent, or
+ * when npf_txgen_request_attach_stop() was called (context: any, signal handlers too). Return: 0
+ * with the result in *res; -errno with a text in err, *res holding what was sent.
  */
 int npf_txgen_attach(const char *socket, const char *port, const struct npf_txgen_run_conf *run,
 	struct npf_txgen_result *res, struct npf_error *err);
