@@ -2,7 +2,7 @@
 /*
  * devices.c - the list of devices: the kernel's, then ours.
  *
- * The daemon is asked within half a second and its absence is no error: the list is then the
+ * The daemon has half a second to answer, and its absence is no error: the list is then the
  * kernel's alone. A port that also exists as a kernel interface (a shadow) is listed once, as
  * the kernel has it, with the port's description.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* handle.c - what all calls share: which handles are ours, and how an error of theirs is told. */
+/* handle.c - what all calls share: which handles are ours, and how a handle gets its error. */
 #include "api/handle.h"
 
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * handle.h - our pcap_t, and how to tell it from the real library's.
+ * handle.h - our pcap_t, and how it differs from the real library's.
  *
  * A handle of ours starts with the address of a private object. A handle of the real library starts
- * with a pointer to one of its functions. One compare tells them apart.
+ * with a pointer to one of its functions. One comparison decides.
  */
 #ifndef NPF_API_HANDLE_H
 #define NPF_API_HANDLE_H
@@ -47,11 +47,11 @@ struct npf_handle {
 
 	/* At any time. */
 	bool nonblock;
-	bool selected;        /* somebody has the descriptor: keep it truthful */
+	bool selected;        /* the program has the descriptor: keep its state right */
 	bool holding;         /* a batch is out: npfdp_next_batch() */
 	int mode;             /* MODE_* */
 	int dump_fd;          /* readable once the dump is on disk; -1: there is none */
-	int64_t dump_offset;  /* bytes of its file, as the daemon said last */
+	int64_t dump_offset;  /* bytes of its file, by the daemon's last report */
 	pid_t dump_pid;       /* who began it: a forked child does not end it */
 	bool timeout_returns; /* a read returns 0 at the timeout */
 	bool winpcap;         /* opened by pcap_open(): NPF's meaning of a timeout of 0 */
@@ -92,10 +92,10 @@ int npf_handle_inactive(struct npf_handle *h);
 /* The daemon's error as a pcap code, its text on the handle. */
 int npf_handle_fail(struct npf_handle *h, int rc, const struct npf_error *err);
 
-/* After a read or a new buffer: the descriptor tells the truth again, if anybody may look. */
+/* After a read or a new buffer: set the state of the descriptor, if the program has it. */
 void npf_handle_settle(struct npf_handle *h);
 
-/* The handle's read timeout as the daemon is told it, ms; 0: never by time. */
+/* The handle's read timeout as the daemon gets it, ms; 0: none. */
 uint32_t npf_handle_timeout(const struct npf_handle *h);
 
 /* The text that an open call gives for a failed activation, as the real library words it. */
@@ -110,7 +110,7 @@ int64_t npf_handle_dump_offset(struct npf_handle *h);
 /* A handle of ours, not activated; NULL with errbuf filled. */
 struct npf_handle *npf_handle_new(const char *device, char *errbuf);
 
-/* Is this name a port of ours? Asks the daemon only for names that do not tell by themselves. */
+/* Is this name a port of ours? The daemon is queried only where the name leaves it open. */
 bool npf_is_port(const char *name);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * open.c - the life of a handle: create, set, activate, close.
  *
- * pcap_create() decides once whose handle it is. The daemon is not asked for a session before
+ * pcap_create() decides once whose handle it is. The session is opened by
  * pcap_activate(), so that is where its errors appear, as with the real library.
  */
 #include "api/handle.h"

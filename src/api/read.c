@@ -86,7 +86,7 @@ static bool is_sampled(struct npf_handle *h, const struct npf_view *v)
 	}
 }
 
-/* A sample of every 0th packet is nobody's wish. */
+/* An unknown method, every 0th packet and 0 ms are errors. */
 static int check_sampling(struct npf_handle *h)
 {
 	if (h->samp.method == PCAP_SAMP_NOSAMP)
@@ -159,7 +159,7 @@ static inline int next_of_sample(
 	return 0;
 }
 
-/* What a read that got n packets returns. An end is told at the next read, after what there was. */
+/* What a read that got n packets returns. An end is reported by the next read. */
 static int result(struct npf_handle *h, int n, int rc)
 {
 	return rc < 0 && n == 0 ? lost(h, rc) : n;
@@ -462,7 +462,7 @@ int pcap_get_selectable_fd(pcap_t *p)
 		return npf_genuine()->pcap_get_selectable_fd(p);
 	if (h->client == NULL)
 		return PCAP_ERROR;
-	/* Who asks for it will wait for packets before he reads. */
+	/* A program that takes the descriptor waits for packets before it reads. */
 	if (npf_client_begin(h->client, &err) < 0)
 		return npf_handle_error(h, "%s", err.text);
 	if (!h->selected) {

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int refuse(char *errbuf, const char *why)
+static int fail(char *errbuf, const char *why)
 {
 	snprintf(errbuf, PCAP_ERRBUF_SIZE, "%s", why);
 	return PCAP_ERROR;
@@ -41,7 +41,7 @@ int pcap_createsrcstr(
 	switch (type) {
 	case PCAP_SRC_FILE:
 		if (!has_name)
-			return refuse(errbuf, "a file source needs the name of a file");
+			return fail(errbuf, "a file source needs the name of a file");
 		fits = append(source, PCAP_SRC_FILE_STRING) && append(source, name);
 		break;
 	case PCAP_SRC_IFREMOTE:
@@ -62,9 +62,9 @@ int pcap_createsrcstr(
 		fits = append(source, PCAP_SRC_IF_STRING) && append(source, has_name ? name : "");
 		break;
 	default:
-		return refuse(errbuf, "the type of the source is not known");
+		return fail(errbuf, "the type of the source is not known");
 	}
-	return fits ? 0 : refuse(errbuf, "the source string is longer than PCAP_BUF_SIZE");
+	return fits ? 0 : fail(errbuf, "the source string is longer than PCAP_BUF_SIZE");
 }
 
 static bool copy_part(char *to, const char *from, size_t len)
@@ -124,14 +124,14 @@ int pcap_parsesrcstr(
 			if (slash > rest) {
 				kind = PCAP_SRC_IFREMOTE;
 				if (!parse_host(rest, (size_t)(slash - rest), host, port))
-					return refuse(
+					return fail(
 						errbuf, "the host of the source makes no sense");
 			}
 			rest = slash + 1;
 		}
 	}
 	if (!copy_part(name, rest, strlen(rest)))
-		return refuse(errbuf, "the source string is longer than PCAP_BUF_SIZE");
+		return fail(errbuf, "the source string is longer than PCAP_BUF_SIZE");
 	if (type != NULL)
 		*type = kind;
 	return 0;
@@ -183,7 +183,7 @@ pcap_t *pcap_open(const char *source, int snaplen, int flags, int read_timeout,
 	case PCAP_SRC_IFLOCAL:
 		return open_local(name, snaplen, flags, read_timeout, errbuf);
 	default:
-		refuse(errbuf, "remote capture is not built into this library");
+		fail(errbuf, "remote capture is not built into this library");
 		return NULL;
 	}
 }
@@ -217,7 +217,7 @@ static int list_interfaces(pcap_if_t **listp, char *errbuf)
 		if (!rename_device(dev)) {
 			pcap_freealldevs(*listp);
 			*listp = NULL;
-			return refuse(errbuf, "out of memory");
+			return fail(errbuf, "out of memory");
 		}
 	return 0;
 }
@@ -263,7 +263,7 @@ static int list_files(const char *dir, pcap_if_t **listp, char *errbuf)
 	int n;
 
 	if (dir[0] == '\0')
-		return refuse(errbuf, "a file source needs the name of a directory");
+		return fail(errbuf, "a file source needs the name of a directory");
 	n = scandir(dir, &entries, NULL, alphasort);
 	if (n < 0) {
 		snprintf(errbuf, PCAP_ERRBUF_SIZE, "can't list the directory %.150s: %s", dir,
@@ -289,7 +289,7 @@ int pcap_findalldevs_ex(
 	(void)auth;
 	*listp = NULL;
 	if (strlen(source) >= PCAP_BUF_SIZE)
-		return refuse(errbuf, "the source string is longer than PCAP_BUF_SIZE");
+		return fail(errbuf, "the source string is longer than PCAP_BUF_SIZE");
 	if (pcap_parsesrcstr(source, &type, NULL, NULL, name, errbuf) < 0)
 		return PCAP_ERROR;
 	switch (type) {
@@ -298,6 +298,6 @@ int pcap_findalldevs_ex(
 	case PCAP_SRC_IFLOCAL:
 		return list_interfaces(listp, errbuf);
 	default:
-		return refuse(errbuf, "remote capture is not built into this library");
+		return fail(errbuf, "remote capture is not built into this library");
 	}
 }

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-static int ask(struct npf_handle *h, struct npf_wire_stats *stats)
+static int fetch(struct npf_handle *h, struct npf_wire_stats *stats)
 {
 	struct npf_error err;
 
@@ -38,7 +38,7 @@ int pcap_stats(pcap_t *p, struct pcap_stat *ps)
 
 	if (h == NULL)
 		return npf_genuine()->pcap_stats(p, ps);
-	rc = ask(h, &s);
+	rc = fetch(h, &s);
 	if (rc < 0)
 		return rc;
 	ps->ps_recv = (u_int)(s.accepted + s.screened);
@@ -57,7 +57,7 @@ int npfdp_stats(pcap_t *p, struct npfdp_stats *stats, size_t size)
 
 	if (h == NULL)
 		return PCAP_ERROR;
-	rc = ask(h, &s);
+	rc = fetch(h, &s);
 	if (rc < 0)
 		return rc;
 	all.received = s.received;
@@ -88,7 +88,7 @@ struct pcap_stat *pcap_stats_ex(pcap_t *p, int *size)
 	struct npf_wire_stats s;
 	struct pcap_stat_ex *ex;
 
-	if (h == NULL || ask(h, &s) < 0)
+	if (h == NULL || fetch(h, &s) < 0)
 		return NULL;
 	ex = &h->stat_ex;
 	ex->ps_recv = (u_int)(s.accepted + s.screened);

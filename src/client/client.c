@@ -2,9 +2,9 @@
 /*
  * client.c - a session's life and its control calls.
  *
- * One mutex covers the connection and the filter. The reading side (read.c) takes it only
- * when a record bears another filter generation than the one in force, so a reader in full flow
- * shares nothing with a thread that asks for statistics.
+ * One mutex covers the connection and the filter. The reading side (read.c) takes it only for a
+ * record of another filter generation than the one in force, so that a busy reader shares nothing
+ * with a thread that reads statistics.
  */
 #include "client/client_priv.h"
 

@@ -34,8 +34,8 @@ struct npf_client_conf {
 };
 
 /*
- * npf_client_list - what ports has the daemon?
- * @timeout_ms: for each step; a hung daemon delays the caller no longer
+ * npf_client_list - list the daemon's ports.
+ * @timeout_ms: of each step, so that a daemon that hangs delays the caller no longer
  * Return: 0, *portsp allocated (free()) with *np entries; or -errno with *err filled.
  */
 int npf_client_list(
@@ -58,82 +58,82 @@ const struct npf_wire_port *npf_client_port(const struct npf_client *c);
 /* ---- Reading ---- */
 
 /*
- * npf_client_begin - the program reads now, no longer only looks: a port that starts or waits for
- * readers does so for this session. Nothing at later calls. Context: the reading thread.
- * Return: 0, or -errno with *err filled. That the daemon or the port has gone is no error: reading
- * says so after what is there.
+ * npf_client_begin - announce the first read: a port that starts or waits for readers counts this
+ * session as one from now on. Later calls do nothing. Context: the reading thread.
+ * Return: 0, or -errno with *err filled. It is no error when the daemon or the port has gone:
+ * npf_client_next() reports that after the last record.
  */
 int npf_client_begin(struct npf_client *c, struct npf_error *err);
 
 /*
- * npf_client_next - release the record handed out before, hand out the next that the filter and the
- * direction now in force accept.
+ * npf_client_next - release the last record, and return the next one that the filter and direction
+ * in force accept.
  * Return: 1: *v is filled; 0: nothing deliverable now; -ENODATA: the daemon ended the session;
  * -EPIPE: the daemon has gone, and everything was read; -EPROTO.
  */
 int npf_client_next(struct npf_client *c, struct npf_view *v);
 
-/* Is something there, whether or not it is deliverable yet? */
+/* Is there a record, deliverable or not? */
 bool npf_client_has_next(struct npf_client *c);
 
-/* Did the last npf_client_next() say 0 only because of another lane, for a tick at most? */
+/* Did the last npf_client_next() return 0 only to wait for another lane, for a tick at most? */
 bool npf_client_is_holding(const struct npf_client *c);
 
-/* While on, all records handed out stay valid until npf_client_release(). */
+/* While on, all records returned stay valid until npf_client_release(). */
 void npf_client_hold(struct npf_client *c, bool on);
 
-/* Done with the record handed out last: all that was read is free for the daemon. */
+/* Release all records that were returned: the daemon may overwrite them. */
 void npf_client_release(struct npf_client *c);
 
 /*
  * npf_client_wait - sleep until there is something to read.
- * @timeout_ms: -1: no limit; 0: only look whether the daemon is alive
+ * @timeout_ms: -1: no limit; 0: only check that the daemon is alive
  * Return: 1: call npf_client_next(); 0: the time is over; -EINTR: npf_client_interrupt() was
  * called, or a signal came; -EPIPE: the daemon has gone, and everything was read.
  */
 int npf_client_wait(struct npf_client *c, int timeout_ms);
 
 /*
- * npf_client_set_interruptible - may npf_client_interrupt() be needed?
- * A client that never waits does without the descriptor for it; programs that run out of
- * descriptors learn of it when they want it back. True after open.
+ * npf_client_set_interruptible - keep a descriptor for npf_client_interrupt(), or close it.
+ * A client that never waits needs none. On after open; to switch it on again may fail for want of
+ * descriptors.
  */
 int npf_client_set_interruptible(struct npf_client *c, bool on, struct npf_error *err);
 
 /* Ends a wait, now or the next. Async-signal-safe. */
 void npf_client_interrupt(struct npf_client *c);
 
-/* Readable (level-triggered) while a read would do something, once npf_client_settle() has been
- * called; the client's own. */
+/* Readable (level-triggered) while a read would not wait, once npf_client_settle() has been called.
+ * Owns: stays the client's. */
 int npf_client_fd(const struct npf_client *c);
 
 /*
- * npf_client_settle - make the descriptor tell the truth, after reading and after a new buffer.
- * It is readable from then on while npf_client_next() has something at once of what it has found,
- * and as soon as the daemon says that enough is there.
+ * npf_client_settle - set the state of the descriptor, after reading and after a new buffer.
+ * It is readable from then on while npf_client_next() has a record at once, and as soon as the
+ * daemon signals that enough records are there.
  */
 void npf_client_settle(struct npf_client *c);
 
-/* Is the descriptor readable only when the daemon has signalled it? False: we have, or nobody
- * knows: npf_client_settle() was not called since. */
+/* Is the descriptor readable only after a signal of the daemon? False: we have signalled it, or
+ * npf_client_settle() was not called since. */
 bool npf_client_is_armed(const struct npf_client *c);
 
-/* Did npf_client_next() break off after many rejected records, with more to look at? */
+/* Did npf_client_next() pause after many rejected records, with more to read? */
 bool npf_client_is_paused(const struct npf_client *c);
 
 /* Records so far that npf_client_next() has passed over: another filter or direction, or another
  * mode, had let them in. Context: the reading thread. */
 uint64_t npf_client_passed(const struct npf_client *c);
 
-/* What -ENODATA, -EPIPE or -EPROTO means here, for people. */
+/* The text for an -ENODATA, -EPIPE or -EPROTO of npf_client_next() or npf_client_wait(). */
 void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size);
 
 /* ---- Control: each takes a round trip to the daemon; 0 or -errno with *err filled ---- */
 
 /*
- * npf_client_set_filter - replace the filter. From the return on nothing that it rejects is
- * delivered, and nothing that both filters accept is lost. One that libpcap runs itself (enum
- * npf_bpf_loose) is run by the reader on what the daemon can't decide.
+ * npf_client_set_filter - replace the filter. From the return on no packet that it rejects is
+ * delivered, and no packet that both filters accept is lost. A filter that libpcap runs itself
+ * (enum npf_bpf_loose) is run by the reader where the daemon can't decide.
  * @n_insns: 0 = accept all
  */
 int npf_client_set_filter(struct npf_client *c, const struct npf_bpf_insn *insns, uint32_t n_insns,
@@ -151,17 +151,18 @@ int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_error 
  * npf_client_set_mode - from packets to counts, or back.
  * @monitor:     records are struct npf_wire_counters, one an interval
  * @interval_ms: 0 = 1 s
- * @nothing_read: no packet has been handed out yet
- * What the other mode had left in the ring is passed over. But a session that begins to count
- * before it has read anything, and within a second of its start, counts from its start: what
- * waits in the ring is added to the first record, so that no packet is missing from the sum only
- * because opening and choosing the mode are two steps. Context: the reading thread.
+ * @nothing_read: no packet has been returned yet
+ * Records of the other mode that are left in the ring are skipped. But a session that begins to
+ * count before its first read, and within a second of its start, counts from its start: the packets
+ * in the ring are added to the first record. So no packet is missing only because opening and
+ * choosing the mode are two steps. Context: the reading thread.
  */
 int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms, bool nothing_read,
 	struct npf_error *err);
 
-/* accepted: what passed the filter, wherever it was run; what is still to go through it counts as
- * such until it is read. Also works once the daemon has gone: then what the ring itself knows. */
+/* accepted: the packets that passed the filter, wherever it was run; those that the reader has yet
+ * to filter are counted until they are read. After the daemon has gone: from the ring's counters.
+ */
 int npf_client_stats(struct npf_client *c, struct npf_wire_stats *stats, struct npf_error *err);
 
 struct npf_client_dump {
@@ -189,7 +190,7 @@ int npf_client_dump_stop(struct npf_client *c, struct npf_error *err);
 
 /* ---- Frames, by the session's send lane ---- */
 
-/* What ends a batch early: the number there is another one than when this was made. */
+/* A batch ends early when the number at this place has changed. */
 struct npf_client_stop {
 	const _Atomic uint32_t *at;
 	uint32_t was;
@@ -263,8 +264,8 @@ struct npf_client_late {
 };
 
 /*
- * npf_client_late - of all batches so far. Of one that is under way in another thread, what it knew
- * when it last looked: a tenth of a second ago at most.
+ * npf_client_late - of all batches so far. The values of a batch under way in another thread are at
+ * most a tenth of a second old.
  */
 struct npf_client_late npf_client_late(const struct npf_client *c);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* client_priv.h - what client.c and read.c share. */
+/* client_priv.h - the inside of a client. */
 #ifndef NPF_CLIENT_CLIENT_PRIV_H
 #define NPF_CLIENT_CLIENT_PRIV_H
 
@@ -24,12 +24,12 @@ struct npf_client {
 	/* The reading thread's. */
 	bool looks;      /* the port waits until npf_client_begin() */
 	bool armed;      /* the daemon will ring when there is enough */
-	bool signalled;  /* epfd is readable by our own doing */
+	bool signalled;  /* we have made epfd readable */
 	uint64_t passed; /* records taken from the ring and not handed out */
 	bool hangup;     /* the daemon's end of the socket is closed */
-	bool paused;   /* there may be more: npf_client_next() broke off after many rejected ones */
-	bool monitor;  /* the ring brings counts, not packets */
-	bool carrying; /* ... and what is left of packets belongs to the first of them */
+	bool paused;     /* npf_client_next() has paused after many rejected records */
+	bool monitor;    /* the ring brings counts, not packets */
+	bool carrying;   /* ... and what is left of packets belongs to the first of them */
 	struct npf_wire_counters carried;
 	uint64_t opened_ns; /* CLOCK_MONOTONIC */
 

@@ -2,12 +2,12 @@
 /*
  * read.c - the reading side of a session: records, sleep, the descriptor to select on.
  *
- * In full flow npf_client_next() makes no system call and takes no lock. The doorbell is touched
- * only when there is nothing left to read. The descriptor to select on has three states, of which
- * the reader knows the first two: armed and not readable (the daemon rings when enough waits),
- * readable by our own doing (something is left after a bounded read), readable since the daemon
- * has rung. We can't ring ourselves; but the doorbell is always writable, so it is readable to
- * those who select while the epoll set asks for that, too.
+ * While there are records npf_client_next() makes no system call and takes no lock. The doorbell is
+ * used only when the ring is empty. The descriptor to select on has three states, of which the
+ * reader knows the first two: armed and not readable (the daemon rings when enough records wait);
+ * readable because we have set it (records are left after a bounded read); readable because the
+ * daemon has rung. The reader can't ring the doorbell. But the doorbell is always writable, so the
+ * epoll set becomes readable when it watches for that, too.
  *
  * A record that bears an older filter generation than the filter in force was accepted by a filter
  * that has been replaced since: the one in force decides again. And there are filters that the
@@ -22,7 +22,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* Rejected records in a row after which a read looks whether it is to end. */
+/* Rejected records in a row after which npf_client_next() pauses. */
 #define MAX_REJECTED 1024u
 
 /* Counters that only the reading thread writes: no need for a read-modify-write. */
@@ -51,7 +51,7 @@ static uint32_t decide(struct npf_client *c, const struct npf_view *v, uint32_t 
 	const bool runs_here = (in_force & NPF_RUN_HERE) != 0;
 	uint32_t keep;
 
-	/* A newer one than ours is being installed by another thread: its word stands. */
+	/* Another thread is installing a newer filter than ours: that one has decided. */
 	if (c->insns == NULL || age < 0 || (age == 0 && !runs_here))
 		return UINT32_MAX;
 	keep = run_here(c, v);
@@ -140,7 +140,7 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 	if (NPF_UNLIKELY(c->reader == NULL))
 		return 0;
 	for (; (rc = npf_reader_next(c->reader, v)) == 1; c->passed++) {
-		/* What another mode has left behind is none of this one's. */
+		/* A record that the other mode has left. */
 		if (NPF_UNLIKELY(((v->flags & NPF_REC_COUNTS) != 0) != c->monitor)) {
 			if (c->carrying)
 				carry(c, v);
@@ -155,7 +155,7 @@ int npf_client_next(struct npf_client *c, struct npf_view *v)
 		if (NPF_UNLIKELY(c->paused))
 			return 0;
 	}
-	/* A reader without a producer says that it is at the end: here that is the daemon's. */
+	/* Without a producer the reader reports the end of the ring: here that of the daemon. */
 	return rc == -ENODATA && c->hangup ? -EPIPE : rc;
 }
 
@@ -207,7 +207,7 @@ static void signal_fd(int fd)
 		;
 }
 
-/* Makes the descriptor to select on readable, whatever the daemon does, or leaves it to that. */
+/* Make the descriptor to select on readable, or leave that to the daemon's doorbell. */
 static void signal_self(struct npf_client *c, bool on)
 {
 	struct epoll_event ev = {.events = on ? EPOLLIN | EPOLLOUT : EPOLLIN};
@@ -217,7 +217,7 @@ static void signal_self(struct npf_client *c, bool on)
 	c->signalled = on;
 }
 
-/* Asks the daemon to be woken. Return: false: there is enough already. */
+/* Arm the daemon's wake-up. Return: false: there are enough records already. */
 static bool arm(struct npf_client *c)
 {
 	if (c->reader == NULL)
@@ -275,7 +275,7 @@ int npf_client_wait(struct npf_client *c, int timeout_ms)
 		return 1;
 	rc = poll_once(c, timeout_ms);
 	disarm(c);
-	/* At a hang-up one more look: what was committed before it is still to be read. */
+	/* After a hang-up the records that were committed before it are still to be read. */
 	return rc > 0 ? 1 : rc;
 }
 
@@ -312,7 +312,8 @@ void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size)
 {
 	struct npf_error err;
 
-	/* An orderly stop ends the lanes first and the socket then: ask who ended them. */
+	/* An orderly stop ends the lanes before the socket: find out whether the daemon is there.
+	 */
 	if (rc == -ENODATA)
 		rc = npf_client_ping(c, &err);
 	switch (rc) {

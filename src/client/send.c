@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * send.c - frames, in batches of one or more, through the session's send lane, which is made
- * at first need.
+ * send.c - frames in batches, through the session's send lane, which is made at first need.
  *
- * A batch is put into the lane while the daemon already sends it, and ends when all of it is
- * settled; what was sent of it is its beginning, and the count is exact, also when it is stopped:
- * what the daemon has not begun to send is taken back, and the rest waited for. One batch at a
- * time: the lane has its own lock, so that a long one holds up no other call.
+ * The daemon sends the first frames of a batch while later ones are put into the lane. The batch
+ * ends when all its frames are settled. Those that were sent are its first ones, and their number
+ * is exact, also when the batch is stopped: frames that the daemon has not begun to send are taken
+ * back, the others are waited for. The lane has its own lock, so that a long batch holds up no
+ * other call.
  */
 #include "client/client_priv.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_MS 100 /* how often a waiting batch looks whether it is to stop */
+#define CHECK_MS 100 /* how often a waiting batch checks whether it is to stop */
 
 static int open_lane(struct npf_client *c, struct npf_error *err)
 {
@@ -95,8 +95,8 @@ static bool is_stopped(const struct npf_client_batch *b)
 	return atomic_load_explicit(b->stop.at, memory_order_relaxed) != b->stop.was;
 }
 
-/* How far the lane is; and how late, for those who ask meanwhile. */
-static void look(struct npf_client_batch *b, struct npf_tx_state *st)
+/* Read the lane's state, and publish its departure errors for npf_client_late(). */
+static void update_state(struct npf_client_batch *b, struct npf_tx_state *st)
 {
 	struct npf_client *c = b->c;
 
@@ -112,10 +112,10 @@ static void look(struct npf_client_batch *b, struct npf_tx_state *st)
 static int wait_for(struct npf_client_batch *b, uint64_t pending)
 {
 	for (;;) {
-		int rc = npf_tx_wait(b->c->tx, pending, b->c->sock, LOOK_MS);
+		int rc = npf_tx_wait(b->c->tx, pending, b->c->sock, CHECK_MS);
 		struct npf_tx_state st;
 
-		look(b, &st);
+		update_state(b, &st);
 		if (st.failed != b->failed)
 			return st.error;
 		if (rc == 0 || rc == -EPIPE)
@@ -236,8 +236,8 @@ int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf
 			npf_tx_cut(tx);
 			cut = true;
 		}
-		rc = npf_tx_wait(tx, 0, b->c->sock, LOOK_MS);
-		look(b, &st);
+		rc = npf_tx_wait(tx, 0, b->c->sock, CHECK_MS);
+		update_state(b, &st);
 	} while (rc == -EINTR || rc == -ETIMEDOUT);
 	*sentp = st.sent - b->sent;
 	/* What was put comes before what could not be put. */

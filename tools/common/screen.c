@@ -21,7 +21,7 @@ void screen_init(struct screen *s, FILE *out)
 }
 
 /* A terminal that does not know, like a serial line, is taken for the smallest usual one. */
-static void ask_size(const struct screen *s, unsigned int *rowsp, unsigned int *columnsp)
+static void read_size(const struct screen *s, unsigned int *rowsp, unsigned int *columnsp)
 {
 	struct winsize w = {0};
 	bool known = ioctl(fileno(s->out), TIOCGWINSZ, &w) == 0 && w.ws_row > 0 && w.ws_col > 0;
@@ -36,7 +36,7 @@ bool screen_is_resized(const struct screen *s)
 
 	if (!s->live || s->n_lines == 0)
 		return false;
-	ask_size(s, &rows, &columns);
+	read_size(s, &rows, &columns);
 	return rows != s->rows || columns != s->columns;
 }
 
@@ -45,7 +45,7 @@ void screen_begin(struct screen *s)
 	unsigned int up = s->n_lines, rows = s->rows, columns = s->columns;
 	bool resized;
 
-	ask_size(s, &s->rows, &s->columns);
+	read_size(s, &s->rows, &s->columns);
 	resized = s->n_lines > 0 && (rows != s->rows || columns != s->columns);
 	for (unsigned int i = 0; resized && i < s->n_lines; i++)
 		up += s->widths[i] > 0 ? (s->widths[i] - 1) / s->columns : 0;

@@ -71,7 +71,7 @@ static int bench_compile(const struct options *o, const struct program *prog)
 		struct npf_filter *f;
 
 		if (npf_filter_compile(prog->insns, prog->n, &opts, &f, NULL) < 0)
-			return complain("out of memory");
+			return print_error("out of memory");
 		us[r] = (double)(npf_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / NPF_NS_PER_US;
 		npf_filter_free(f);
 	}
@@ -105,7 +105,7 @@ static int read_packets(const struct options *o, pcap_t *p, struct mix *m)
 			m->caplens = realloc(m->caplens, room * sizeof(*m->caplens));
 		}
 		if (m->bytes == NULL || at == NULL || m->lens == NULL || m->caplens == NULL) {
-			rc = complain("out of memory");
+			rc = print_error("out of memory");
 			break;
 		}
 		memcpy(m->bytes + used, bytes, hdr->caplen);
@@ -117,15 +117,15 @@ static int read_packets(const struct options *o, pcap_t *p, struct mix *m)
 			break;
 	}
 	if (rc == 0 && got == PCAP_ERROR)
-		rc = complain("%s: %s", o->savefile, pcap_geterr(p));
+		rc = print_error("%s: %s", o->savefile, pcap_geterr(p));
 	else if (rc == 0 && n == 0)
-		rc = complain("%s: there are no packets in it", o->savefile);
+		rc = print_error("%s: there are no packets in it", o->savefile);
 	if (rc == 0) {
 		m->n = NPF_MAX(n, MIN_PACKETS);
 		m->pkts = malloc(m->n * sizeof(*m->pkts));
 		m->results = calloc(m->n, sizeof(*m->results));
 		if (m->pkts == NULL || m->results == NULL)
-			rc = complain("out of memory");
+			rc = print_error("out of memory");
 	}
 	for (uint32_t i = 0; rc == 0 && i < m->n; i++) {
 		m->pkts[i] = m->bytes + at[i % n];
@@ -147,10 +147,10 @@ int bench(
 		if (rc == 0)
 			bench_packets(o->savefile, prog, &m, c);
 	} else if (o->linktype != DLT_EN10MB) {
-		return complain("the mix is Ethernet: give packets of link type %s with -r",
+		return print_error("the mix is Ethernet: give packets of link type %s with -r",
 			pcap_datalink_val_to_name(o->linktype));
 	} else {
-		rc = mix_init(&m) < 0 ? complain("out of memory") : 0;
+		rc = mix_init(&m) < 0 ? print_error("out of memory") : 0;
 		if (rc == 0) {
 			bench_packets("mixed traffic", prog, &m, c);
 			mix_repeat(&m, mix_find_tcp(&m, 0));

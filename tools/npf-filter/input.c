@@ -22,7 +22,7 @@ static int read_file(const char *name, char **textp, size_t *lenp)
 
 	if (in == NULL) {
 		free(text);
-		return complain("%s: %s", name, strerror(errno));
+		return print_error("%s: %s", name, strerror(errno));
 	}
 	while (text != NULL && !feof(in) && !ferror(in) && len < MAX_FILE) {
 		if (len == cap) {
@@ -36,7 +36,7 @@ static int read_file(const char *name, char **textp, size_t *lenp)
 		len += fread(text + len, 1, cap - len, in);
 	}
 	if (text == NULL || ferror(in) || !feof(in)) {
-		int rc = complain("%s: %s", name,
+		int rc = print_error("%s: %s", name,
 			ferror(in)        ? strerror(errno)
 			: len >= MAX_FILE ? "the file is too large"
 					  : "out of memory");
@@ -96,34 +96,35 @@ static int parse_insns(const char *name, char *text, struct npf_bpf_insn **insns
 			continue;
 		if (insns == NULL) {
 			if (n_numbers != 1 || v[0] == 0 || v[0] > NPF_BPF_MAXINSNS)
-				return complain("%s, line %u: the number of instructions, 1 to %u, "
-						"is expected here",
+				return print_error(
+					"%s, line %u: the number of instructions, 1 to %u, "
+					"is expected here",
 					name, line, NPF_BPF_MAXINSNS);
 			want = (uint32_t)v[0];
 			insns = calloc(want, sizeof(*insns));
 			if (insns == NULL)
-				return complain("out of memory");
+				return print_error("out of memory");
 			continue;
 		}
 		if (n_numbers != 4 || v[0] > UINT16_MAX || v[1] > UINT8_MAX || v[2] > UINT8_MAX ||
 			v[3] > UINT32_MAX) {
 			free(insns);
-			return complain(
+			return print_error(
 				"%s, line %u: not an instruction (code jt jf k)", name, line);
 		}
 		if (n == want) {
 			free(insns);
-			return complain("%s, line %u: more than the %u instructions announced",
+			return print_error("%s, line %u: more than the %u instructions announced",
 				name, line, want);
 		}
 		insns[n++] = (struct npf_bpf_insn){
 			(uint16_t)v[0], (uint8_t)v[1], (uint8_t)v[2], (uint32_t)v[3]};
 	}
 	if (insns == NULL)
-		return complain("%s: there is no program in it", name);
+		return print_error("%s: there is no program in it", name);
 	if (n < want) {
 		free(insns);
-		return complain("%s: %u instructions announced, %u found", name, want, n);
+		return print_error("%s: %u instructions announced, %u found", name, want, n);
 	}
 	*insnsp = insns;
 	*np = n;
@@ -141,20 +142,20 @@ static int compile_expr(const struct options *o, struct npf_bpf_insn **insnsp, u
 	struct npf_error err;
 
 	if (npf_expression_compile(&x, insnsp, np, &err) < 0)
-		return complain("%s", err.text);
+		return print_error("%s", err.text);
 	if (*np > 0)
 		return 0;
 	/* Also the filter that accepts all is a program to be shown. */
 	*insnsp = malloc(sizeof(**insnsp));
 	if (*insnsp == NULL)
-		return complain("out of memory");
+		return print_error("out of memory");
 	**insnsp = (struct npf_bpf_insn){.code = BPF_RET | BPF_K, .k = x.snaplen};
 	*np = 1;
 	return 0;
 }
 
 /* Not an error: people should know that this is no filter like others. */
-static void say_loose(int how, const struct npf_bpf_error *why, uint32_t n)
+static void warn_loose(int how, const struct npf_bpf_error *why, uint32_t n)
 {
 	fprintf(stderr,
 		"npf-filter: libpcap runs this filter itself, since no kernel does: (%03u) %s\n",
@@ -174,7 +175,7 @@ int input_program(const struct options *o, struct program *prog)
 	int rc;
 
 	if (o->set_file != NULL && o->linktype != DLT_EN10MB)
-		return complain("a set file describes Ethernet packets, not %s",
+		return print_error("a set file describes Ethernet packets, not %s",
 			pcap_datalink_val_to_name(o->linktype));
 	if (o->expr != NULL) {
 		rc = compile_expr(o, &prog->insns, &prog->n);
@@ -190,9 +191,9 @@ int input_program(const struct options *o, struct program *prog)
 			rc = npf_bpf_from_set(
 				text, len, (uint32_t)o->snaplen, &prog->insns, &prog->n, &err);
 			if (rc == -EINVAL)
-				rc = complain("%s, line %u: %s", name, err.pc, err.reason);
+				rc = print_error("%s, line %u: %s", name, err.pc, err.reason);
 			else if (rc < 0)
-				rc = complain("out of memory");
+				rc = print_error("out of memory");
 		}
 		free(text);
 	}
@@ -200,11 +201,11 @@ int input_program(const struct options *o, struct program *prog)
 		return rc;
 	rc = npf_bpf_verify_loose(prog->insns, prog->n, &err);
 	if (rc == -EINVAL)
-		return complain("the program can't be run: (%03u) %s", err.pc, err.reason);
+		return print_error("the program can't be run: (%03u) %s", err.pc, err.reason);
 	if (rc < 0)
-		return complain("%s", strerror(-rc));
+		return print_error("%s", strerror(-rc));
 	if (rc > 0)
-		say_loose(rc, &err, prog->n);
+		warn_loose(rc, &err, prog->n);
 	return 0;
 }
 
@@ -214,7 +215,7 @@ int input_savefile(struct options *o, pcap_t **pp)
 
 	*pp = pcap_open_offline(o->savefile, why);
 	if (*pp == NULL)
-		return complain("%s", why);
+		return print_error("%s", why);
 	if (o->linktype < 0)
 		o->linktype = pcap_datalink(*pp);
 	return 0;

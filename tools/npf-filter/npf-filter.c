@@ -2,7 +2,7 @@
 /*
  * npf-filter.c - the filter workbench: shows what a filter becomes, runs it, compares, times.
  *
- * Standard output carries what was asked for and nothing else: with -r that is one number a
+ * Standard output has the result and nothing else: with -r that is one number a
  * packet, and all explanations go to standard error. See npf-filter(1).
  */
 #include "npf-filter/npf-filter.h"
@@ -34,7 +34,7 @@ static const char usage[] =
 	"Without -d, -S, -r or --bench everything about the filter is shown.\n"
 	"Exit status: 0 done, 1 back ends differ, 2 wrong usage, filter or file.\n";
 
-int complain(const char *fmt, ...)
+int print_error(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -93,7 +93,7 @@ static int parse_backend(const char *name, struct options *o)
 		return 0;
 	}
 	if (npf_backend_find(name, &o->backend) < 0)
-		return complain("no back end is called %s (interp, scalar, auto, all)", name);
+		return print_error("no back end is called %s (interp, scalar, auto, all)", name);
 	o->all_backends = false;
 	return 0;
 }
@@ -141,7 +141,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'S':
 			if (!parse_stage(optarg, &o->stages))
-				return complain(
+				return print_error(
 					"no stage is called %s (cbpf, ir, passes, asm)", optarg);
 			break;
 		case 'r':
@@ -150,11 +150,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'y':
 			o->linktype = pcap_datalink_name_to_val(optarg);
 			if (o->linktype < 0)
-				return complain("no link type is called %s", optarg);
+				return print_error("no link type is called %s", optarg);
 			break;
 		case 's':
 			if (!parse_int(optarg, 0, INT32_MAX, &o->snaplen))
-				return complain("not a snapshot length: %s", optarg);
+				return print_error("not a snapshot length: %s", optarg);
 			if (o->snaplen == 0)
 				o->snaplen = 262144;
 			break;
@@ -197,7 +197,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		}
 	}
 	if ((optind < argc) + (o->insns_file != NULL) + (o->set_file != NULL) > 1)
-		return complain("give one of a filter expression, --insns and --set");
+		return print_error("give one of a filter expression, --insns and --set");
 	if (optind == argc && o->insns_file == NULL && o->set_file == NULL) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
@@ -205,7 +205,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	if (optind < argc) {
 		o->expr = join(argv + optind, argc - optind);
 		if (o->expr == NULL)
-			return complain("out of memory");
+			return print_error("out of memory");
 	}
 	return -1;
 }
@@ -247,12 +247,12 @@ int main(int argc, char **argv)
 	int rc;
 
 	if (npf_backend_from_env(&o.backend) < 0)
-		return complain("NPF_JIT names no back end: %s", getenv("NPF_JIT"));
+		return print_error("NPF_JIT names no back end: %s", getenv("NPF_JIT"));
 	rc = parse_options(argc, argv, &o);
 	if (rc < 0)
 		rc = work(&o);
 	free(o.expr);
 	if (fflush(stdout) != 0 || ferror(stdout) != 0)
-		return complain("standard output: %s", strerror(errno));
+		return print_error("standard output: %s", strerror(errno));
 	return rc;
 }

@@ -3,7 +3,7 @@
  * npf-filter.h - what the parts of the filter workbench share.
  *
  * input.c brings the program, show.c explains it, run.c applies it to a savefile, bench.c times it.
- * Each returns an exit code: what went wrong has been said on stderr then.
+ * Each returns an exit code, with the error printed to stderr.
  */
 #ifndef NPF_NPF_FILTER_NPF_FILTER_H
 #define NPF_NPF_FILTER_NPF_FILTER_H
@@ -69,7 +69,8 @@ struct contenders {
 	unsigned int n;
 };
 
-__attribute__((format(printf, 1, 2))) int complain(const char *fmt, ...); /* returns EXIT_USAGE */
+__attribute__((format(printf, 1, 2))) int print_error(
+	const char *fmt, ...); /* returns EXIT_USAGE */
 
 /* ---- input.c ---- */
 int input_program(const struct options *o, struct program *prog);

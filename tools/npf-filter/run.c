@@ -36,11 +36,11 @@ static int compile(const struct program *prog, enum npf_backend backend, struct 
 	int rc = npf_filter_compile(prog->insns, prog->n, &opts, fp, &err);
 
 	if (rc == -EINVAL)
-		return complain("(%03u) %s", err.pc, err.reason);
+		return print_error("(%03u) %s", err.pc, err.reason);
 	if (rc == -ENOTSUP)
-		return complain(
+		return print_error(
 			"the back end %s can't be used on this machine", npf_backend_name(backend));
-	return rc < 0 ? complain("%s", strerror(-rc)) : 0;
+	return rc < 0 ? print_error("%s", strerror(-rc)) : 0;
 }
 
 int contenders_open(const struct options *o, const struct program *prog, struct contenders *c)
@@ -102,11 +102,11 @@ static int keep(struct batch *b, const struct pcap_pkthdr *hdr, const uint8_t *b
 		room = mmap(NULL, len + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			-1, 0);
 		if (room == MAP_FAILED)
-			return complain("out of memory");
+			return print_error("out of memory");
 		b->room[i] = room;
 		b->room_len[i] = len;
 		if (mprotect(b->room[i] + len, page, PROT_NONE) < 0)
-			return complain("mprotect: %s", strerror(errno));
+			return print_error("mprotect: %s", strerror(errno));
 	}
 	b->pkts[i] = b->room[i] + b->room_len[i] - hdr->caplen;
 	memcpy(b->room[i] + b->room_len[i] - hdr->caplen, bytes, hdr->caplen);
@@ -166,7 +166,7 @@ int run_savefile(
 		}
 	} while (got == 1);
 	if (got == PCAP_ERROR)
-		rc = complain("%s: %s", o->savefile, pcap_geterr(p));
+		rc = print_error("%s: %s", o->savefile, pcap_geterr(p));
 	for (uint32_t i = 0; i < BURST; i++) {
 		if (b.room[i] != NULL)
 			munmap(b.room[i], b.room_len[i] + page);

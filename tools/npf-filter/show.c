@@ -143,7 +143,7 @@ static int show_function(csh cs, const uint8_t *code, size_t n_code, size_t addr
 	labels = malloc((n + 1) * sizeof(*labels));
 	if (labels == NULL) {
 		cs_free(in, n);
-		return complain("out of memory");
+		return print_error("out of memory");
 	}
 	n_labels = find_labels(in, n, labels);
 	for (size_t i = 0; i < n; i++) {
@@ -178,7 +178,7 @@ static int show_asm(const struct npf_filter *f, FILE *out)
 		return 0;
 	}
 	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
-		return complain("capstone can't be used");
+		return print_error("capstone can't be used");
 	cs_option(cs, CS_OPT_DETAIL, CS_OPT_ON);
 	rc = 0;
 	if (view.n_code > view.n_branching) {
@@ -228,7 +228,7 @@ int show_program(const struct options *o, const struct program *prog, FILE *out)
 		if (npf_filter_explain(prog->insns, prog->n, prog->aux, show_stage, &s) < 0 ||
 			s.failed) {
 			free(s.last);
-			return complain("out of memory");
+			return print_error("out of memory");
 		}
 		if ((s.stages & STAGE_IR) != 0) {
 			heading(out, many,
@@ -242,7 +242,7 @@ int show_program(const struct options *o, const struct program *prog, FILE *out)
 	if ((s.stages & STAGE_ASM) != 0) {
 		rc = npf_filter_compile(prog->insns, prog->n, &opts, &f, NULL);
 		if (rc < 0)
-			return complain(
+			return print_error(
 				"the back end %s is not to be had", npf_backend_name(o->backend));
 		rc = show_asm(f, out);
 		npf_filter_free(f);

@@ -385,7 +385,7 @@ static int list(const struct npfctl *ctl)
 	size_t i;
 	json_t *j;
 
-	if (npfctl_ask(ctl, "dumps", &j) != 0)
+	if (npfctl_query(ctl, "dumps", &j) != 0)
 		return 1;
 	if (ctl->json) {
 		json_dumpf(j, stdout, JSON_INDENT(2));

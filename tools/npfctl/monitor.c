@@ -52,7 +52,7 @@ static int show_standing(const struct npfctl *ctl)
 	json_t *j;
 	size_t i;
 
-	if (npfctl_ask(ctl, "monitors", &j) != 0)
+	if (npfctl_query(ctl, "monitors", &j) != 0)
 		return 1;
 	if (ctl->json) {
 		npfctl_print_json(j, JSON_INDENT(2));
@@ -78,7 +78,7 @@ static int show_standing(const struct npfctl *ctl)
 
 /* ---- Our own session ---- */
 
-/* Appends the filter's instructions. Return: 0, or 1 having said why. */
+/* Appends the filter's instructions. Return: 0; or 1, with the error printed. */
 static int compile(const char *text, int linktype, struct npf_wire_row *row,
 	struct npf_bpf_insn **insnsp, uint32_t *np)
 {
@@ -225,7 +225,8 @@ static void print_csv(const struct options *o, const struct npf_wire_interval *i
 
 /* ---- The loop ---- */
 
-/* Return: 1: something may be there; 0: interrupted; -1: the daemon has gone, which was said. */
+/* Return: 1: something may be there; 0: interrupted; -1: the daemon has gone, with the error
+ * printed. */
 static int wait_for_record(int sock, int efd, struct npf_reader *reader)
 {
 	struct pollfd pfds[2] = {{.fd = efd, .events = POLLIN}, {.fd = sock, .events = POLLIN}};

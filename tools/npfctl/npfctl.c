@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * npfctl - ask the daemon how it is, and let it do something. A report comes in JSON; this program
- * passes that on (--json) or prints it for people. Commands that do more have files of their own.
+ * npfctl.c - the reports of the daemon, and the dispatch of commands, which have files of their
+ * own. A report comes in JSON; this program prints it as it is (--json) or as a table.
  *
- * Exit status: 0; 1 when the daemon can't be reached or says no; 2 for a wrong command line.
+ * Exit status: 0; 1 when the daemon can't be reached or refuses; 2 for a wrong command line.
  */
 #include "npfctl/npfctl.h"
 
@@ -313,7 +313,7 @@ void npfctl_print_json(json_t *j, size_t flags)
 	json_decref(j);
 }
 
-int npfctl_ask(const struct npfctl *ctl, const char *what, json_t **jp)
+int npfctl_query(const struct npfctl *ctl, const char *what, json_t **jp)
 {
 	struct npf_wire_query query = {0};
 	npf_autofd int fd = npfctl_connect(ctl, "npfctl"), report = -1;
@@ -366,7 +366,7 @@ static int show(const struct npfctl *ctl, const struct command *command)
 {
 	json_t *j;
 
-	if (npfctl_ask(ctl, command->name, &j) != 0)
+	if (npfctl_query(ctl, command->name, &j) != 0)
 		return 1;
 	if (ctl->json) {
 		npfctl_print_json(j, JSON_INDENT(2));

@@ -41,23 +41,23 @@ bool npfctl_count(const char *s, uint64_t min, uint64_t max, uint64_t *vp);
 extern volatile sig_atomic_t npfctl_interrupted;
 void npfctl_catch_interrupts(void);
 
-/* Connects. Return: the descriptor; or -1, having said why. */
+/* Connect. Return: the descriptor; or -1, with the error printed. */
 int npfctl_connect(const struct npfctl *ctl, const char *program);
 
-/* A request. Return: 0; or 1, having said why it failed. */
+/* Send a request. Return: 0; or 1, with the error printed. */
 int npfctl_do(int fd, struct npf_wire_call *call);
 
 /* What libpcap calls the packets of a port (DLT_*); Ethernet where there is no such port, which the
- * daemon will say. Return: 0; or 1, having said why. */
+ * daemon will say. Return: 0; or 1, with the error printed. */
 int npfctl_linktype(const struct npfctl *ctl, const char *port, int *linktypep);
 
-/* Says on standard error what is wrong. Return: 1. */
+/* Print an error to standard error. Return: 1. */
 int npfctl_fail(const char *fmt, ...) NPF_PRINTF(1, 2);
 
-/* One report of the daemon. Return: 0 and a new reference; or 1, having said why. */
-int npfctl_ask(const struct npfctl *ctl, const char *what, json_t **jp);
+/* Fetch a report of the daemon. Return: 0 and a new reference; or 1, with the error printed. */
+int npfctl_query(const struct npfctl *ctl, const char *what, json_t **jp);
 
-/* Prints a line, or indented lines; takes the reference. */
+/* Print a line, or indented lines. Owns: takes the reference. */
 void npfctl_print_json(json_t *j, size_t flags);
 
 /* What `npfctl monitor` counts, as a table on standard output. Lifetime: the filters outlive it.

@@ -55,7 +55,7 @@ static int show_standing(const struct npfctl *ctl)
 	json_t *j;
 	size_t i;
 
-	if (npfctl_ask(ctl, "sends", &j) != 0)
+	if (npfctl_query(ctl, "sends", &j) != 0)
 		return 1;
 	if (ctl->json) {
 		npfctl_print_json(j, JSON_INDENT(2));
@@ -154,7 +154,7 @@ static void show(struct run *r)
 	paint(r);
 }
 
-/* The last time: what is said from now on stands below. */
+/* The last progress line: further output comes below it. */
 static void show_end(struct run *r)
 {
 	if (r->progress.live)
@@ -274,7 +274,7 @@ static int send_all(struct run *r)
 	if (stop == 0 || (r->error < 0 && !npfctl_interrupted))
 		stop |= wait_for(r, 0);
 	if (stop != 0) {
-		/* What has not gone yet must not go any more; then the counts are final. */
+		/* Take back what was not sent; then the counts are final. */
 		npf_tx_flush(r->tx);
 		npf_tx_cut(r->tx);
 		npf_tx_wait(r->tx, 0, npf_client_socket(r->client), 2000);
@@ -292,7 +292,7 @@ static bool fits(const void *mtu, const void *frame, uint32_t len)
 	return npf_wire_can_send(*(const uint32_t *)mtu, frame, len);
 }
 
-/* Leaves out what the port can't send, and says so. Return: 0; 1: nothing is left. */
+/* Leave out packets that the port can't send, with a warning. Return: 0; 1: none is left. */
 static int choose(struct run *r, struct npf_savefile *file, const char *name, uint32_t mtu)
 {
 	npf_savefile_keep(file, fits, &mtu);

@@ -32,7 +32,7 @@ static int apply_size(
 		if (rc < 0)
 			return rc;
 	} else {
-		/* Nobody asked for a size: the least that headers and signature need. */
+		/* No size is given: the least that headers and signature need. */
 		unsigned int least = t->hdr_len + (tx->run.check ? 16 : 0);
 
 		npf_txgen_values_const(

@@ -4,7 +4,7 @@
  * the EAL's options, traffic by its own, from the command line or at a prompt.
  *
  * The result goes to stdout (or --output), all else to stderr, so that --json can be piped. Exit
- * status: 0 all was sent and, where asked for, the check passed; 1 it did not; 2 nothing could be
+ * status: 0 all was sent and the check, if any, has passed; 1 it did not; 2 nothing could be
  * done at all.
  */
 #include "txgen/txgen.h"

@@ -4,7 +4,7 @@
  * history by libedit on a terminal, plain lines from a pipe or file.
  *
  * One table of commands serves execution, completion and help. Traffic runs in the background: a
- * command that cannot be obeyed meanwhile says so. Ctrl-C stops the traffic, not the program.
+ * command that is not possible meanwhile is an error. Ctrl-C stops the traffic, not the program.
  */
 #include "txgen/prompt.h"
 
@@ -24,13 +24,13 @@ struct txgen_prompt {
 	EditLine *el;
 	History *history;
 	bool quit;
-	bool failed;                           /* the last run's check did not pass */
-	bool running;                          /* a run was started whose end has not been told */
+	bool failed;  /* the last run's check did not pass */
+	bool running; /* a run was started whose result was not printed yet */
 	uint64_t shown_ns[NPF_TXGEN_MAXPORTS]; /* when a port's counters were last shown */
 	struct npf_txgen_port_stats shown[NPF_TXGEN_MAXPORTS];
 };
 
-static void tell(const char *what)
+static void print_line(const char *what)
 {
 	printf("%s\n", what);
 }
@@ -130,7 +130,7 @@ static void start_port(struct txgen_prompt *p, unsigned int i)
 	struct npf_error err;
 
 	if (npf_txgen_start_port(p->tx->gen, i, &err) < 0)
-		tell(err.text);
+		print_line(err.text);
 }
 
 static void stop_port(struct txgen_prompt *p, unsigned int i)
@@ -138,7 +138,7 @@ static void stop_port(struct txgen_prompt *p, unsigned int i)
 	struct npf_error err;
 
 	if (npf_txgen_stop_port(p->tx->gen, i, &err) < 0)
-		tell(err.text);
+		print_line(err.text);
 }
 
 static void cmd_port_start(struct txgen_prompt *p, const char *arg)
@@ -151,8 +151,8 @@ static void cmd_port_stop(struct txgen_prompt *p, const char *arg)
 	each_port(p, arg, stop_port);
 }
 
-/* Has a run ended by itself since the last look? Then tell its result, once. */
-static void tell_end(struct txgen_prompt *p)
+/* Print the result of a run that has ended, once. */
+static void print_end(struct txgen_prompt *p)
 {
 	static struct npf_txgen_result r;
 
@@ -173,13 +173,13 @@ static void cmd_start(struct txgen_prompt *p, const char *arg)
 		return;
 	}
 	if (!npf_txgen_wait(p->tx->gen, 0)) {
-		tell("traffic is running already");
+		print_line("traffic is running already");
 		return;
 	}
-	tell_end(p);
+	print_end(p);
 	p->tx->run.tx_first = *arg;
 	if (txgen_load(p->tx, &err) < 0 || npf_txgen_start(p->tx->gen, &p->tx->run, &err) < 0) {
-		tell(err.text);
+		print_line(err.text);
 		p->failed = true;
 		return;
 	}
@@ -190,11 +190,11 @@ static void cmd_stop(struct txgen_prompt *p, const char *arg)
 {
 	(void)arg;
 	if (!p->running) {
-		tell("no traffic is running");
+		print_line("no traffic is running");
 		return;
 	}
 	npf_txgen_stop(p->tx->gen);
-	tell_end(p);
+	print_end(p);
 }
 
 static void cmd_wait(struct txgen_prompt *p, const char *arg)
@@ -206,7 +206,7 @@ static void cmd_wait(struct txgen_prompt *p, const char *arg)
 		return;
 	}
 	npf_txgen_wait(p->tx->gen, ns);
-	tell_end(p);
+	print_end(p);
 }
 
 static void cmd_quit(struct txgen_prompt *p, const char *arg)
@@ -222,9 +222,9 @@ static void set(struct txgen_prompt *p, const char *name, const char *value)
 	if (*value == '\0')
 		printf("set %s needs a value\n", name);
 	else if (!npf_txgen_wait(p->tx->gen, 0))
-		tell("traffic is running: stop it first");
+		print_line("traffic is running: stop it first");
 	else if (txgen_set(p->tx, name, value, &err) < 0)
-		tell(err.text);
+		print_line(err.text);
 }
 
 static void cmd_set_fwd(struct txgen_prompt *p, const char *arg)
@@ -269,7 +269,7 @@ static void cmd_set_pcap(struct txgen_prompt *p, const char *arg)
 static void cmd_add_packet(struct txgen_prompt *p, const char *arg)
 {
 	if (p->tx->pcap != NULL)
-		tell("a savefile is being replayed: set packet TEMPLATE ends that");
+		print_line("a savefile is being replayed: set packet TEMPLATE ends that");
 	else
 		set(p, "packet", arg);
 }
@@ -353,7 +353,7 @@ static void execute(struct txgen_prompt *p, char *line)
 	while (len > 0 && strchr(" \t\r\n", line[len - 1]) != NULL)
 		line[--len] = '\0';
 	line += strspn(line, " \t");
-	tell_end(p);
+	print_end(p);
 	if (*line == '\0' || *line == '#')
 		return;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(commands); i++) {
@@ -422,7 +422,7 @@ static void read_terminal(struct txgen_prompt *p)
 
 		if (text == NULL || len <= 0) {
 			if (text == NULL && errno == EINTR) { /* Ctrl-C has stopped the traffic */
-				tell_end(p);
+				print_end(p);
 				continue;
 			}
 			break;

@@ -58,7 +58,8 @@ struct txgen {
 
 /*
  * txgen_options - read what stands after "--".
- * Return: 0; 1: help or version was asked for and printed; -EINVAL: told on stderr.
+ * Return: 0; 1: help or version was asked for and printed; -EINVAL, with the error printed to
+ * stderr.
  */
 int txgen_options(struct txgen *tx, int argc, char **argv);
 void txgen_usage(FILE *f);

@@ -2,7 +2,7 @@
 /*
  * stub.c - libpcap.so.0.8 in name only: it needs libnpfdp.so.0, which has everything.
  *
- * The reference below is what makes a linker record the need, also one that records only needs.
+ * The reference below makes the linker record that need, also with --as-needed.
  */
 #include "npfdp.h"
 
