@@ -5,17 +5,12 @@
     circles.py SOURCE-ROOT BUILD-ROOT
 
 Each object below src/ is a source file; a symbol that it needs and another defines is an arrow. No
-symbol may be defined twice, and no files and no rooms may stand in a circle, but for the circles that are
-listed here by name until they are broken up: these may shrink, and must be taken out when they are gone.
+symbol may be defined twice, and no files and no rooms may stand in a circle.
 """
 import collections
 import pathlib
 import subprocess
 import sys
-
-
-# Circles of files that are still there.
-KNOWN_FILES = []
 
 
 def source_of(obj, root):
@@ -99,16 +94,11 @@ def main():
     root, build = map(pathlib.Path, sys.argv[1:])
     objs, files, rooms, why, twice = arrows(root, build)
     faults = [f"defined twice: {line}" for line in twice]
-    for what, graph, known in (("files", files, KNOWN_FILES), ("rooms", rooms, [])):
-        found = components(graph)
-        for part in found:
-            if any(part <= k for k in known):
-                continue
+    for what, graph in (("files", files), ("rooms", rooms)):
+        for part in components(graph):
             faults.append(f"a circle of {what}: " + " ".join(sorted(part)))
             faults += [f"    {w}" for a in sorted(part) for b in sorted(part) for w in sorted(why[a, b])]
-        faults += [f"no circle of {what} any more, take it out of the list: " + " ".join(sorted(k))
-                   for k in known if not any(part <= k for part in found)]
-    print("\n".join(faults) or f"{len(objs)} objects, no new circle, no symbol defined twice")
+    print("\n".join(faults) or f"{len(objs)} objects, no circle, no symbol defined twice")
     sys.exit(bool(faults))
 
 

@@ -23,17 +23,17 @@ MAX_PARAMETERS = 6
 
 # What is counted: how many there may be.
 BOUNDS = {
-    "circles of files": len(circles.KNOWN_FILES),
-    "circles of rooms": len(circles.KNOWN_ROOMS),
+    "circles of files": 0,
+    "circles of rooms": 0,
     "symbols defined twice": 0,
-    "folders above 20 files or 2500 lines": 5,
-    "doors beyond one a room": 55,
-    "files above 500 lines": 3,
-    "functions above 80 lines": 1,
-    "functions above 6 parameters": 10,
-    "casts of pointers": 138,
-    "other casts": 911,
-    "functions that return an error's text by char *": 171,
+    "folders above 20 files or 2500 lines": 7,
+    "doors beyond one a room": 64,
+    "files above 500 lines": 4,
+    "functions above 80 lines": 0,
+    "functions above 6 parameters": 8,
+    "casts of pointers": 114,
+    "other casts": 908,
+    "functions that return an error's text by char *": 79,
 }
 
 # ROOM: FUNCTION of more than 80 lines, and why.

@@ -50,7 +50,8 @@ static int parse_text(const char *arg, struct npf_txgen_tmpl **tp, struct npf_er
 	return npf_txgen_tmpl_parse(arg, tp, err);
 }
 
-int npf_txgen_tmpl_load(const char *arg, struct npf_txgen_tmpl ***tsp, unsigned int *np, struct npf_error *err)
+int npf_txgen_tmpl_load(
+	const char *arg, struct npf_txgen_tmpl ***tsp, unsigned int *np, struct npf_error *err)
 {
 	char path[4096];
 	struct range range;

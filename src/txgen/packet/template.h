@@ -124,9 +124,9 @@ int npf_txgen_hex_parse(const char *text, size_t text_len, uint8_t **datap, size
 
 /*
  * npf_txgen_tmpl_load_file - templates from packets @first to @last (from 1; ~0: to the end) of a
- * savefile or a hex file (bytes.c). Owns: as npf_txgen_tmpl_load(). Return: 0, -ENODATA (there are no
- * such packets), -ERANGE (too many, or of a length that cannot be sent), -EINVAL, -ENOMEM, or the
- * error of opening the file.
+ * savefile or a hex file (bytes.c). Owns: as npf_txgen_tmpl_load(). Return: 0, -ENODATA (there are
+ * no such packets), -ERANGE (too many, or of a length that cannot be sent), -EINVAL, -ENOMEM, or
+ * the error of opening the file.
  */
 int npf_txgen_tmpl_load_file(const char *path, unsigned long first, unsigned long last,
 	struct npf_txgen_tmpl ***tsp, unsigned int *np, struct npf_error *err);
