@@ -63,7 +63,7 @@ for args in '--retro-time 0s' '-G 0s' '--max-size 9223372036854775808' '--max-si
 	'-c 9223372036854775808'; do
 	# shellcheck disable=SC2086
 	! "$npfctl" dump start npf3 -w "$dumps/x-%N.pcap" $args 2>"$tmp/err" || fail "$args is taken"
-	says "$tmp/err" 'is no (duration|size|number)' "$args is refused"
+	says "$tmp/err" 'is not a (duration|size|number)' "$args is refused"
 done
 
 # offer FLAGS: a client that has opened its file so offers it for a dump; the daemon's answer.
