@@ -19,7 +19,7 @@ MIDDLE = ["base", "wire", "ringbuf", "jit", "expression", "replay", "device", "e
 # The daemon's rooms, from the fast end to the slow one: each may include those before it.
 ENGINE = [
     ("engine/base", ["refuse.h", "lines.h", "json_text.h"]),
-    ("engine/config", ALL),
+    ("engine/config", ["config.h", "port.h", "replayed.h"]),
     ("engine/port", ["port.h", "eal.h"]),
     ("engine/datapath", ["plan.h", "tap.h", "tx.h", "count.h", "meter.h", "tsc.h"]),
     ("engine/core", ["engine.h", "consumer.h", "plan.h", "access.h", "account.h", "errands.h", "filter_pair.h", "supply.h"]),
@@ -45,7 +45,7 @@ ROOMS = {
     "device": (ALL, ["base"]),
     "eal": (ALL, ["base"]),
     "expression": (ALL, ["base", "jit"]),
-    "writer/feed": (["producer.h", "params.h", "retro.h", "rotation.h", "format.h", "ring.h"], ["base", "ringbuf"]),
+    "writer/feed": (["producer.h", "params.h", "retro.h", "rotation.h", "ring.h", "backlog.h"], ["base", "ringbuf"]),
     "writer/disk": (["worker.h", "pattern.h"], ["base", "ringbuf", "writer/feed"]),
     "client": (["client.h"], ["base", "wire", "ringbuf", "jit"]),
     "api": ([], ["base", "client"]),

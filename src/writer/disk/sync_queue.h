@@ -11,7 +11,6 @@
 #ifndef NPF_WRITER_DISK_SYNC_QUEUE_H
 #define NPF_WRITER_DISK_SYNC_QUEUE_H
 
-#include "writer/feed/format.h"
 #include "writer/disk/io.h"
 #include "writer/disk/outfile.h"
 

@@ -3,7 +3,7 @@
  * calls, and compressed. */
 #include "fixture.h"
 
-#include "writer/disk/backlog.h"
+#include "writer/feed/backlog.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* backlog.h - packets in a dump's ring that will reach no disk; counted when the dump is given up.
  */
-#ifndef NPF_WRITER_DISK_BACKLOG_H
-#define NPF_WRITER_DISK_BACKLOG_H
+#ifndef NPF_WRITER_FEED_BACKLOG_H
+#define NPF_WRITER_FEED_BACKLOG_H
 
 #include "writer/feed/ring.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* backlog.c - follows records by their lengths, which count only if they lead to the end exactly.
  */
-#include "writer/disk/backlog.h"
+#include "writer/feed/backlog.h"
 
 #include "ringbuf/ring.h"
 
