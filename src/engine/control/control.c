@@ -313,7 +313,7 @@ static void every_while(struct npf_control *c, struct npf_engine *e)
 		return;
 	hang_up_on_liars(c, e);
 	hang_up_on_silent(c, e);
-	npf_sessions_remind(e);
+	npf_sessions_tick(e);
 	npf_links_tick(e);
 	npf_dumps_tick(e);
 	npf_ports_forget(e);

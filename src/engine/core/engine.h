@@ -63,6 +63,7 @@ struct npf_engine {
 	struct npf_tap *taps[NPF_TAPS_MAX];
 	unsigned int n_taps;
 	struct npf_session *sessions; /* in ascending order of id */
+	struct npf_session *leaving;  /* closed, and still in plans: there was no memory */
 	struct npf_watch *watches;    /* sessions' and standing monitors */
 	struct npf_monitors *monitors;
 	struct npf_dump *dumps; /* in ascending order of id */

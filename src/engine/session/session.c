@@ -251,20 +251,30 @@ int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct
 	return 0;
 }
 
+/* Out of the plans, and free. Return: 0, or -ENOMEM: the plans have it still. */
+static int leave(struct npf_engine *e, struct npf_session *s)
+{
+	int rc = npf_engine_leave(e, s->port);
+
+	if (rc < 0)
+		return rc;
+	s->watch = npf_watch_end(s->watch);
+	free_session(e, s);
+	return 0;
+}
+
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s)
 {
 	npf_dump_stop_of(e, &s->consumer);
 	unlink_session(e, s);
 	npf_session_end_send(e, s);
 	npf_watch_unlink(e, s->watch);
-	if (npf_engine_leave(e, s->port) < 0) {
-		/* No memory for a plan without it: it stays in the taps' plans, so it must stay
-		 * whole. */
-		npf_err("out of memory: session %llu can't be freed", (unsigned long long)s->id);
-		return NULL;
+	if (leave(e, s) < 0) {
+		/* It stays whole until there is memory for plans without it. */
+		npf_err("out of memory: session %llu is freed later", (unsigned long long)s->id);
+		s->next = e->leaving;
+		e->leaving = s;
 	}
-	s->watch = npf_watch_end(s->watch);
-	free_session(e, s);
 	return NULL;
 }
 
@@ -365,12 +375,21 @@ static void close_lanes(struct npf_session *s, struct npf_buffer *b)
 		s->owes_ring = true;
 }
 
-void npf_sessions_remind(struct npf_engine *e)
+void npf_sessions_tick(struct npf_engine *e)
 {
 	/* First taken back, so that what a monitor's worker says meanwhile is not lost. */
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
 		if (atomic_exchange(&s->owes_ring, false) && npf_doorbell_ring(&s->bell) > 0)
 			s->owes_ring = true;
+	while (e->leaving != NULL) {
+		struct npf_session *s = e->leaving;
+
+		e->leaving = s->next;
+		if (leave(e, s) == 0)
+			continue;
+		e->leaving = s;
+		break;
+	}
 }
 
 void npf_session_end_capture(struct npf_session *s)

@@ -67,9 +67,9 @@ void npf_session_end_capture(struct npf_session *s);
  * its client leaves. */
 void npf_session_end(struct npf_session *s);
 
-/* To be called some ten times a second: wakes readers that could not be woken when they
- * were due; those that a tap wakes have its own tick for that. */
-void npf_sessions_remind(struct npf_engine *e);
+/* To be called some ten times a second: wakes readers that could not be woken when they were due
+ * (those that a tap wakes have its own tick for that), and frees sessions that could not be. */
+void npf_sessions_tick(struct npf_engine *e);
 
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err);
