@@ -21,7 +21,7 @@
 #define CARRY_NS NPF_NS_PER_S
 
 /* Descriptors of a buffer with one lane. */
-#define MIN_BUFFER_FDS 3
+#define MIN_BUFFER_FDS 3u
 
 static int set_error(struct npf_error *err, int rc, const char *what)
 {
@@ -128,6 +128,14 @@ static int make_fds(struct npf_client *c, struct npf_error *err)
 	return 0;
 }
 
+/* Descriptors that a new session comes with, at least. */
+static unsigned int n_fds_of(uint32_t flags)
+{
+	if ((flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
+		return 0;
+	return (flags & NPF_WIRE_OPEN_IDLE) != 0 ? 1 : 1 + MIN_BUFFER_FDS;
+}
+
 static int open_session(
 	struct npf_client *c, const struct npf_client_conf *conf, struct npf_error *err)
 {
@@ -147,7 +155,7 @@ static int open_session(
 		NPF_WIRE_GETS(reply),
 		.fds = fds,
 		.n_fds = NPF_ARRAY_LEN(fds),
-		.min_fds = (conf->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0 ? 0 : 1 + MIN_BUFFER_FDS,
+		.min_fds = n_fds_of(conf->flags),
 		/* Memory is made and prefaulted meanwhile: give it time. */
 		.timeout_ms = 10 * NPF_WIRE_TIMEOUT_MS,
 	};
@@ -171,15 +179,15 @@ static int open_session(
 		&c->mintocopy, (conf->flags & NPF_WIRE_OPEN_IMMEDIATE) != 0 ? 0 : conf->mintocopy);
 	if ((conf->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
 		return make_fds(c, err);
-	if (call.n_fds < 2) {
+	if (call.n_fds < NPF_MIN(n_fds_of(conf->flags), 2u)) {
 		for (unsigned int i = 0; i < call.n_fds; i++)
 			npf_close(fds[i]);
 		return npf_error_set(err, -EPROTO, "the daemon sent no buffer");
 	}
 	c->bell_fd = fds[0];
-	c->n_buffer_fds = call.n_fds - 1;
+	c->n_buffer_fds = NPF_MAX(call.n_fds - 1, MIN_BUFFER_FDS);
 	rc = npf_reader_new(c->bell_fd, &c->reader);
-	if (rc == 0)
+	if (rc == 0 && call.n_fds > 1)
 		rc = npf_reader_add(c->reader, fds + 1, call.n_fds - 1);
 	for (unsigned int i = 1; i < call.n_fds; i++)
 		npf_close(fds[i]);
@@ -343,27 +351,23 @@ int npf_client_set_wake(
 }
 
 /* A request that is answered by a new buffer, to be read after the old one. */
-static int replace_buffer(struct npf_client *c, enum npf_wire_type type, const void *req,
-	size_t len, struct npf_error *err)
+static int replace_buffer(struct npf_client *c, struct npf_wire_call *call, struct npf_error *err)
 {
 	int fds[NPF_BUFFER_NFDS];
 	struct npf_wire_buffer_reply reply;
-	struct npf_wire_call call = {
-		.type = (uint16_t)type,
-		.body = req,
-		.body_len = len,
-		NPF_WIRE_GETS(reply),
-		.fds = fds,
-		.n_fds = NPF_ARRAY_LEN(fds),
-		.min_fds = c->n_buffer_fds,
-		.timeout_ms = 10 * NPF_WIRE_TIMEOUT_MS,
-	};
-	int rc = npf_client_call(c, &call, err);
+	int rc;
 
+	call->reply = &reply;
+	call->reply_len = call->reply_min = sizeof(reply);
+	call->fds = fds;
+	call->n_fds = NPF_ARRAY_LEN(fds);
+	call->min_fds = c->n_buffer_fds;
+	call->timeout_ms = 10 * NPF_WIRE_TIMEOUT_MS;
+	rc = npf_client_call(c, call, err);
 	if (rc < 0)
 		return rc;
-	rc = npf_reader_add(c->reader, fds, call.n_fds);
-	for (unsigned int i = 0; i < call.n_fds; i++)
+	rc = npf_reader_add(c->reader, fds, call->n_fds);
+	for (unsigned int i = 0; i < call->n_fds; i++)
 		npf_close(fds[i]);
 	/* The reader is no longer armed: the new lanes know nothing of it. */
 	c->armed = false;
@@ -373,8 +377,9 @@ static int replace_buffer(struct npf_client *c, enum npf_wire_type type, const v
 int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_error *err)
 {
 	struct npf_wire_set_buffer req = {.size = size};
+	struct npf_wire_call call = {NPF_WIRE_ASKS(NPF_WIRE_SET_BUFFER, req)};
 
-	return replace_buffer(c, NPF_WIRE_SET_BUFFER, &req, sizeof(req), err);
+	return replace_buffer(c, &call, err);
 }
 
 int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms, bool nothing_read,
@@ -384,7 +389,8 @@ int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms
 		.mode = monitor ? NPF_WIRE_MONITOR : NPF_WIRE_CAPTURE,
 		.interval_ms = monitor ? interval_ms : 0,
 	};
-	int rc = replace_buffer(c, NPF_WIRE_SET_MODE, &req, sizeof(req), err);
+	struct npf_wire_call call = {NPF_WIRE_ASKS(NPF_WIRE_SET_MODE, req)};
+	int rc = replace_buffer(c, &call, err);
 
 	if (rc < 0)
 		return rc;
@@ -393,6 +399,37 @@ int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms
 	c->carried = (struct npf_wire_counters){0};
 	c->monitor = monitor;
 	return 0;
+}
+
+int npf_client_set_monitor(
+	struct npf_client *c, const struct npf_client_monitor *m, struct npf_error *err)
+{
+	const size_t rows_len = m->n_rows * sizeof(*m->rows);
+	const size_t insns_len = m->n_insns * sizeof(*m->insns);
+	npf_autofree char *tail = malloc(rows_len + insns_len + 1);
+	struct npf_wire_set_mode req = {
+		.mode = NPF_WIRE_MONITOR,
+		.flags = NPF_WIRE_MODE_DETAIL,
+		.interval_ms = m->interval_ms,
+		.n_rows = m->n_rows,
+		.n_insns = m->n_insns,
+	};
+	struct npf_wire_call call = {
+		NPF_WIRE_ASKS(NPF_WIRE_SET_MODE, req),
+		.tail = tail,
+		.tail_len = rows_len + insns_len,
+	};
+	int rc;
+
+	if (tail == NULL)
+		return set_error(err, -ENOMEM, "monitor");
+	if (rows_len > 0)
+		memcpy(tail, m->rows, rows_len);
+	if (insns_len > 0)
+		memcpy(tail + rows_len, m->insns, insns_len);
+	rc = replace_buffer(c, &call, err);
+	c->monitor |= rc == 0;
+	return rc;
 }
 
 bool npf_client_find_port(struct npf_client *c, struct npf_wire_port *now)

@@ -160,6 +160,22 @@ int npf_client_set_buffer(struct npf_client *c, uint64_t size, struct npf_error 
 int npf_client_set_mode(struct npf_client *c, bool monitor, uint32_t interval_ms, bool nothing_read,
 	struct npf_error *err);
 
+/* What a monitor counts. */
+struct npf_client_monitor {
+	uint32_t interval_ms;
+	const struct npf_wire_row *rows;  /* n_rows, each with the length of its filter */
+	uint32_t n_rows;                  /* 0: all packets are one row */
+	const struct npf_bpf_insn *insns; /* the rows' filters, one after the other */
+	uint32_t n_insns;
+};
+
+/*
+ * npf_client_set_monitor - count packets by filters, in detail: records are struct
+ * npf_wire_interval, one an interval. Of a session that was opened with NPF_WIRE_OPEN_IDLE.
+ */
+int npf_client_set_monitor(
+	struct npf_client *c, const struct npf_client_monitor *m, struct npf_error *err);
+
 /* accepted: the packets that passed the filter, wherever it was run; those that the reader has yet
  * to filter are counted until they are read. After the daemon has gone: from the ring's counters.
  */

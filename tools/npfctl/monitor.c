@@ -9,12 +9,11 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "client/client.h"
 #include "expression/expression.h"
-#include "ringbuf/ring.h"
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,66 +99,35 @@ static int compile(const char *text, int linktype, struct npf_wire_row *row,
 	return 0;
 }
 
-static int open_session(int sock, const char *port, int *efdp, int *linktypep)
+static int open_session(
+	const struct npfctl *ctl, const struct options *o, struct npf_client **clientp)
 {
-	struct npf_wire_open req = {
+	const struct npf_client_conf conf = {
+		.socket = ctl->socket,
+		.program = "npfctl monitor",
+		.port = o->port,
 		.snaplen = 1,
 		.flags = NPF_WIRE_OPEN_PROMISC | NPF_WIRE_OPEN_IDLE,
 	};
-	struct npf_wire_open_reply reply;
-	struct npf_wire_call call = {
-		NPF_WIRE_ASKS(NPF_WIRE_OPEN, req),
-		NPF_WIRE_GETS(reply),
-		.fds = efdp,
-		.n_fds = 1,
-	};
-
-	snprintf(req.port, sizeof(req.port), "%s", port);
-	if (npfctl_do(sock, &call) != 0)
-		return 1;
-	*linktypep = (int)reply.port.linktype;
-	return call.n_fds == 1 ? 0 : npfctl_fail("the daemon sent no descriptor");
-}
-
-static int start_monitor(int sock, const struct options *o, int linktype, struct npf_reader *reader)
-{
 	npf_autofree struct npf_bpf_insn *insns = NULL;
-	npf_autofree char *tail = NULL;
 	struct npf_wire_row rows[NPF_WIRE_MAXROWS] = {{0}};
-	struct npf_wire_set_mode req = {
-		.mode = NPF_WIRE_MONITOR,
-		.flags = NPF_WIRE_MODE_DETAIL,
+	struct npf_client_monitor monitor = {
 		.interval_ms = (uint32_t)(o->interval_ns / NPF_NS_PER_MS),
+		.rows = rows,
 		.n_rows = o->n_filters,
 	};
-	struct npf_wire_buffer_reply reply;
-	int fds[NPF_WIRE_MAXFDS];
-	struct npf_wire_call call = {
-		NPF_WIRE_ASKS(NPF_WIRE_SET_MODE, req),
-		NPF_WIRE_GETS(reply),
-		.fds = fds,
-		.n_fds = NPF_WIRE_MAXFDS,
-	};
-	size_t rows_len = o->n_filters * sizeof(rows[0]);
-	int rc;
+	struct npf_error err;
 
+	if (npf_client_open(&conf, clientp, &err) < 0)
+		return npfctl_fail("%s", err.text);
 	for (uint32_t i = 0; i < o->n_filters; i++)
-		if (compile(o->filters[i], linktype, &rows[i], &insns, &req.n_insns) != 0)
+		if (compile(o->filters[i], (int)npf_client_port(*clientp)->linktype, &rows[i],
+			    &insns, &monitor.n_insns) != 0)
 			return 1;
-	tail = malloc(rows_len + req.n_insns * sizeof(*insns) + 1);
-	if (tail == NULL)
-		return npfctl_fail("out of memory");
-	memcpy(tail, rows, rows_len);
-	if (req.n_insns > 0)
-		memcpy(tail + rows_len, insns, req.n_insns * sizeof(*insns));
-	call.tail = tail;
-	call.tail_len = rows_len + req.n_insns * sizeof(*insns);
-	if (npfctl_do(sock, &call) != 0)
-		return 1;
-	rc = npf_reader_add(reader, fds, call.n_fds);
-	for (unsigned int i = 0; i < call.n_fds; i++)
-		npf_close(fds[i]);
-	return rc < 0 ? npfctl_fail("the daemon's ring can't be read: %s", strerror(-rc)) : 0;
+	monitor.insns = insns;
+	if (npf_client_set_monitor(*clientp, &monitor, &err) < 0)
+		return npfctl_fail("%s", err.text);
+	return 0;
 }
 
 /* ---- Output ---- */
@@ -225,50 +193,42 @@ static void print_csv(const struct options *o, const struct npf_wire_interval *i
 
 /* ---- The loop ---- */
 
-/* Return: 1: something may be there; 0: interrupted; -1: the daemon has gone, with the error
- * printed. */
-static int wait_for_record(int sock, int efd, struct npf_reader *reader)
+/* Return: 1: go on; 0: interrupted; -1: the daemon has gone, with the error printed. */
+static int wait_for_record(struct npf_client *client)
 {
-	struct pollfd pfds[2] = {{.fd = efd, .events = POLLIN}, {.fd = sock, .events = POLLIN}};
+	int rc = npf_client_wait(client, 1000);
 
-	if (!npf_reader_arm(reader, 0))
-		return 1;
-	if (!npfctl_interrupted && poll(pfds, 2, 1000) < 0 && errno != EINTR)
-		return -npfctl_fail("poll: %s", strerror(errno));
-	npf_reader_disarm(reader);
 	if (npfctl_interrupted)
 		return 0;
-	if ((pfds[1].revents & (POLLIN | POLLHUP)) != 0 ||
-		((pfds[0].revents & POLLHUP) != 0 && npf_reader_pending(reader) == 0))
-		return -npfctl_fail("the npf-dpdk daemon has gone away");
-	return 1;
+	return rc == -EPIPE ? -npfctl_fail("the npf-dpdk daemon has gone away") : 1;
 }
 
-static int follow(int sock, int efd, struct npf_reader *reader, const struct options *o)
+static int follow(struct npf_client *client, const struct options *o)
 {
 	npf_autofree struct npfctl_table *table =
 		npfctl_table_new(o->filters, o->n_filters, o->interval_ns);
-	uint64_t told = 0;
+	uint64_t n_printed = 0;
 	struct npf_view v;
+	char why[NPF_ERROR_TEXTLEN];
 	int rc = 1;
 
 	if (table == NULL)
 		return npfctl_fail("out of memory");
-	while (rc > 0 && (o->count == 0 || told < o->count)) {
+	while (rc > 0 && (o->count == 0 || n_printed < o->count)) {
 		const struct npf_wire_interval *iv;
 
-		rc = npf_reader_next(reader, &v);
+		rc = npf_client_next(client, &v);
 		if (rc == 0) {
 			if (fflush(stdout) != 0)
 				return 1;
 			npfctl_table_refresh(table);
-			rc = wait_for_record(sock, efd, reader);
+			rc = wait_for_record(client);
 			continue;
 		}
-		if (rc == -ENODATA)
-			return npfctl_fail("port %s was removed", o->port);
-		if (rc < 0)
-			return npfctl_fail("the monitor has ended: %s", strerror(-rc));
+		if (rc < 0) {
+			npf_client_reason(client, rc, why, sizeof(why));
+			return npfctl_fail("%s", why);
+		}
 		iv = (const struct npf_wire_interval *)v.data;
 		if (v.caplen < sizeof(*iv) ||
 			v.caplen != sizeof(*iv) + iv->n_rows * sizeof(iv->rows[0]) ||
@@ -280,33 +240,25 @@ static int follow(int sock, int efd, struct npf_reader *reader, const struct opt
 			print_csv(o, iv, v.ts_ns);
 		else
 			npfctl_table_add(table, iv, v.ts_ns);
-		told += iv->covers;
+		n_printed += iv->covers;
 	}
 	return rc < 0 ? 1 : 0;
 }
 
 static int monitor(const struct npfctl *ctl, const struct options *o)
 {
-	npf_autofd int sock = npfctl_connect(ctl, "npfctl monitor"), efd = -1;
-	struct npf_reader *reader = NULL;
-	int rc, linktype;
+	struct npf_client *client = NULL;
+	int rc = open_session(ctl, o, &client);
 
-	if (sock < 0)
-		return 1;
-	rc = open_session(sock, o->port, &efd, &linktype);
-	if (rc == 0 && npf_reader_new(efd, &reader) < 0)
-		rc = npfctl_fail("out of memory");
-	if (rc == 0)
-		rc = start_monitor(sock, o, linktype, reader);
 	if (rc == 0 && o->csv)
 		puts("number,start_ns,end_ns,intervals,filter,packets,bytes,npf_bytes,"
 		     "first_ns,last_ns,peak_packets,peak_bytes,"
 		     "to_64,to_127,to_255,to_511,to_1023,to_1518,to_9018,longer");
 	if (rc == 0) {
 		npfctl_catch_interrupts();
-		rc = follow(sock, efd, reader, o);
+		rc = follow(client, o);
 	}
-	npf_reader_free(reader);
+	npf_client_close(client);
 	return rc;
 }
 
