@@ -174,8 +174,7 @@ int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uin
 
 	*lostp = 0;
 	pthread_mutex_lock(&p->tx_lock);
-	if (p->tx_open && !atomic_load_explicit(&p->link_down, memory_order_relaxed) &&
-		!npf_port_is_down(p))
+	if (p->tx_open && !npf_port_is_down(p))
 		taken = tx_locked(
 			p, mbufs, NPF_MIN(n, (unsigned int)NPF_PORT_TX_BURST), sender, lostp);
 	pthread_mutex_unlock(&p->tx_lock);

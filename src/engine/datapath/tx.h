@@ -38,12 +38,19 @@ static inline bool npf_port_can_send(const struct npf_port *p, const void *frame
 		       npf_port_kernel_takes(p, frame, len));
 }
 
-/* Can nothing be sent there now, as the kernel's interface behind the port is down or gone?
- * (net_tap's may live in another network namespace.) */
+/*
+ * Can nothing be sent there now, as the kernel's interface behind the port is down or gone?
+ * The kernel's messages say so for nothing, but a moment late, and a driver counts what it takes
+ * meanwhile as sent: so the interface itself is asked, too. (net_tap's may live in another network
+ * namespace.)
+ */
 static inline bool npf_port_is_down(const struct npf_port *p)
 {
-	int rc = npf_kernel_link_state(p->tx_ifindex);
+	int rc;
 
+	if (atomic_load_explicit(&p->link_down, memory_order_relaxed))
+		return true;
+	rc = npf_kernel_link_state(p->tx_ifindex);
 	return rc == -ENETDOWN || (rc == -ENODEV && p->tx_socket);
 }
 
