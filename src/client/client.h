@@ -14,7 +14,7 @@
 
 #include "jit/bpf.h"
 #include "ringbuf/ring.h"
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 #include "wire/wire.h"
 
 #include <stdatomic.h>

@@ -5,7 +5,7 @@
 
 #include "client/client.h"
 
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

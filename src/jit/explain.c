@@ -5,6 +5,7 @@
  */
 #include "jit/explain.h"
 #include "jit/filter.h"
+#include "jit/inspect/inspect.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 
 #include "jit/adapt.h"
 #include "jit/bpf.h"
-#include "jit/x86/code.h"
-#include "jit/x86/debug.h"
+#include "jit/code/code.h"
+#include "jit/code/debug.h"
 #include "jit/x86/emit.h"
 
 struct generated {

@@ -5,6 +5,8 @@
  */
 #include "conformance/made.h"
 
+#include "jit/inspect/inspect.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef NPF_TESTS_MADE_H
 #define NPF_TESTS_MADE_H
 
-#include "jit/x86/code.h"
+#include "jit/code/code.h"
 #include "jit/filter.h"
 
 /* Ways to compile; 0 is that of npf_filter_compile(). */

@@ -10,6 +10,7 @@
  * down: the longest straight line, the deepest chains of jumps, many joins.
  */
 #include "conformance/gen.h"
+#include "jit/inspect/inspect.h"
 #include "jit/filter.h"
 #include "jit/opcode.h"
 

@@ -9,6 +9,7 @@
  * compiled with passes left out. The first difference is printed with the program and ends the run.
  */
 #include "conformance/gen.h"
+#include "jit/inspect/inspect.h"
 #include "jit/filter.h"
 #include "jit/opcode.h"
 

@@ -10,6 +10,7 @@
  * Input: the number of instructions (one byte), the instructions as they lie in memory, and the
  * packet, which is put in front of an unreadable page.
  */
+#include "jit/inspect/inspect.h"
 #include "jit/filter.h"
 #include "conformance/gen.h"
 

@@ -5,9 +5,9 @@
  * byte outside the lane's memory, hands out no frame that is not wholly between its own position
  * and the client's, and goes on only forwards.
  */
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 
-#include "ringbuf/tx_layout.h"
+#include "ringbuf/tx/layout.h"
 
 #include <stdint.h>
 #include <stdlib.h>

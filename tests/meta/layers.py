@@ -14,7 +14,7 @@ import sys
 
 ALL = None  # every header is a door
 DPDK_ROOMS = ("eal", "engine", "txgen")
-MIDDLE = ["base", "wire", "ringbuf", "jit", "expression", "replay", "device", "eal", "writer/feed", "writer/disk"]
+MIDDLE = ["base", "wire", "ringbuf", "ringbuf/tx", "jit", "expression", "replay", "device", "eal", "writer/feed", "writer/disk"]
 
 # The daemon's rooms, from the fast end to the slow one: each may include those before it.
 ENGINE = [
@@ -36,28 +36,34 @@ ENGINE = [
 ROOMS = {
     "base": (ALL, []),
     "wire": (["wire.h"], ["base"]),
-    "ringbuf": (["ring.h", "tx.h", "memory.h"], ["base"]),
-    "jit": (["bpf.h", "setfile.h", "explain.h"], ["base", "jit/ir", "jit/passes", "jit/x86"]),
+    "ringbuf": (["ring.h", "memory.h"], ["base"]),
+    "ringbuf/tx": (["tx.h"], ["base", "ringbuf"]),
+    "jit": (["bpf.h", "setfile.h", "explain.h"], ["base", "jit/ir", "jit/passes", "jit/x86", "jit/code", "jit/inspect"]),
     "jit/ir": (["ir.h"], ["base", "jit"]),
+    "jit/inspect": (["inspect.h"], ["base", "jit", "jit/ir"]),
     "jit/passes": ([], ["base", "jit", "jit/ir"]),
-    "jit/x86": (["emit.h", "code.h", "debug.h"], ["base", "jit", "jit/ir"]),
+    "jit/x86": (["emit.h"], ["base", "jit", "jit/ir", "jit/code"]),
+    "jit/code": (["code.h", "debug.h"], ["base"]),
     "replay": (["replay.h", "trace.h", "ahead.h"], ["base"]),
     "device": (ALL, ["base"]),
     "eal": (ALL, ["base"]),
     "expression": (ALL, ["base", "jit"]),
     "writer/feed": (["producer.h", "params.h", "retro.h", "rotation.h", "ring.h", "backlog.h"], ["base", "ringbuf"]),
     "writer/disk": (["worker.h", "pattern.h"], ["base", "ringbuf", "writer/feed"]),
-    "client": (["client.h"], ["base", "wire", "ringbuf", "jit"]),
+    "client": (["client.h"], ["base", "wire", "ringbuf", "ringbuf/tx", "jit"]),
     "api": ([], ["base", "client"]),
+    "api/winpcap": ([], ["base", "client", "api"]),
     "api/compat": ([], []),
     "txgen/packet": (ALL, ["base", "replay"]),
+    "txgen/program": (["program.h", "source.h"], ["base", "replay", "txgen/packet"]),
     "txgen/measure": (ALL, ["base"]),
-    "txgen/run": (["txgen.h"], ["base", "wire", "replay", "device", "eal", "client", "txgen/packet", "txgen/measure"]),
+    "txgen/run": (["txgen.h"], ["base", "wire", "replay", "device", "eal", "txgen/packet", "txgen/program", "txgen/measure"]),
+    "txgen/attach": ([], ["base", "wire", "client", "txgen/packet", "txgen/program", "txgen/measure", "txgen/run"]),
     **{room: (doors, MIDDLE + [r for r, _ in ENGINE[:i]]) for i, (room, doors) in enumerate(ENGINE)},
 }
 OUTSIDE = {
     "tools": ["base", "wire", "ringbuf", "jit", "expression", "replay", "client", "engine", "engine/config",
-              "txgen/packet", "txgen/measure", "txgen/run"],
+              "txgen/packet", "txgen/program", "txgen/measure", "txgen/run"],
     "examples": [],
 }
 

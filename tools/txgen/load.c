@@ -81,7 +81,7 @@ int txgen_load(struct txgen *tx, struct npf_error *err)
 
 	unload(tx);
 	if (tx->pcap != NULL)
-		rc = npf_txgen_source_load(tx->pcap, 0, &tx->savefile, err);
+		rc = npf_txgen_savefile_load(tx->pcap, 0, &tx->savefile, err);
 	for (unsigned int i = 0; i < tx->n_packets && rc == 0; i++)
 		rc = add(tx, &tx->packets[i], err);
 	if (rc == 0 && tx->pcap == NULL && tx->n_packets == 0)

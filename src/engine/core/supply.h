@@ -17,7 +17,7 @@
 #include "writer/feed/ring.h"
 #include "engine/core/errands.h"
 #include "ringbuf/ring.h"
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 
 /* What is wanted; each part may be absent (0). */
 struct npf_memory_conf {

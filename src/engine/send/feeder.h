@@ -11,7 +11,7 @@
 #define NPF_ENGINE_SEND_FEEDER_H
 
 #include "replay/replay.h"
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 
 enum npf_feeder_state {
 	NPF_FEEDER_WAITING, /* the port does not run */

@@ -11,7 +11,7 @@
 
 #include "engine/send/pace.h"
 #include "engine/datapath/tx.h"
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 
 #define NPF_SEND_BURST  NPF_PORT_TX_BURST
 #define NPF_SEND_COPIES 1024 /* most mbufs that one repeated frame is spread over */

@@ -12,7 +12,7 @@
 #include "engine/core/engine.h"
 #include "engine/core/supply.h"
 #include "jit/bpf.h"
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 
 #include <sys/types.h>
 

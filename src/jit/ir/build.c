@@ -12,6 +12,7 @@
  * the decision whether it is zero; both reject the packet. Ancillary loads become constants.
  */
 #include "jit/ir/ir.h"
+#include "jit/ir/live.h"
 #include "jit/opcode.h"
 
 #include <string.h>
@@ -49,80 +50,6 @@ struct builder {
 	uint32_t reg[IR_N_SLOTS]; /* the values of the registers in the block being made */
 	uint32_t block;
 };
-
-/* Which slots each instruction finds live; one sweep backward. */
-static void find_live(struct builder *bld)
-{
-	for (uint32_t pc = bld->n_insns; pc-- > 0;) {
-		const struct npf_bpf_insn *in = &bld->insns[pc];
-		const uint32_t a = 1u << IR_SLOT_A;
-		const uint32_t x = 1u << IR_SLOT_X;
-		uint32_t live = pc + 1 < bld->n_insns ? bld->live[pc + 1] : 0;
-
-		switch ((enum npf_bpf_op)in->code) {
-		case OP_LD_IMM:
-		case OP_LD_W_ABS:
-		case OP_LD_H_ABS:
-		case OP_LD_B_ABS:
-		case OP_LD_LEN:
-			live &= ~a;
-			break;
-		case OP_LD_W_IND:
-		case OP_LD_H_IND:
-		case OP_LD_B_IND:
-		case OP_TXA:
-			live = (live & ~a) | x;
-			break;
-		case OP_LD_MEM:
-			live = (live & ~a) | 1u << (IR_SLOT_M + in->k);
-			break;
-		case OP_LDX_IMM:
-		case OP_LDX_LEN:
-		case OP_LDX_MSH:
-			live &= ~x;
-			break;
-		case OP_LDX_MEM:
-			live = (live & ~x) | 1u << (IR_SLOT_M + in->k);
-			break;
-		case OP_TAX:
-			live = (live & ~x) | a;
-			break;
-		case OP_ST:
-			live = (live & ~(1u << (IR_SLOT_M + in->k))) | a;
-			break;
-		case OP_STX:
-			live = (live & ~(1u << (IR_SLOT_M + in->k))) | x;
-			break;
-		case OP_JA:
-			live = bld->live[pc + 1 + in->k];
-			bld->is_leader[pc + 1 + in->k] = true;
-			break;
-		case OP_JEQ_K:
-		case OP_JGT_K:
-		case OP_JGE_K:
-		case OP_JSET_K:
-		case OP_JEQ_X:
-		case OP_JGT_X:
-		case OP_JGE_X:
-		case OP_JSET_X:
-			live = bld->live[pc + 1 + in->jt] | bld->live[pc + 1 + in->jf] | a |
-			       ((in->code & 8) != 0 ? x : 0);
-			bld->is_leader[pc + 1 + in->jt] = true;
-			bld->is_leader[pc + 1 + in->jf] = true;
-			break;
-		case OP_RET_K:
-			live = 0;
-			break;
-		case OP_RET_A:
-			live = a;
-			break;
-		default: /* arithmetic; NEG has the bit of X unset */
-			live |= a | ((in->code & 8) != 0 ? x : 0);
-			break;
-		}
-		bld->live[pc] = live;
-	}
-}
 
 /* The block that returns k: one for all the returns of a value, so that what leads there is alike.
  */
@@ -487,7 +414,7 @@ int ir_build(struct ir *ir, const struct npf_bpf_insn *insns, uint32_t n_insns,
 	if (!ir->failed) {
 		uint32_t zero = ir_const(ir, 0);
 
-		find_live(&bld);
+		ir_find_live(insns, n_insns, bld.live, bld.is_leader);
 		bld.reject = return_block(&bld, 0);
 		ir->entry = bld.block = ir_block_new(ir);
 		for (unsigned int i = 0; i < IR_N_SLOTS; i++)

@@ -316,16 +316,4 @@ struct ir_watch {
 int ir_optimise(struct ir *ir, unsigned int from, unsigned int to, uint32_t mask,
 	const struct ir_watch *watch);
 
-/* ---- print.c, eval.c ---- */
-
-void ir_print(const struct ir *ir, FILE *out);
-
-/*
- * ir_eval - the result of the program for one packet; slow, for tests and for comparing passes.
- * Return: 0; -EFAULT: a value was needed whose load is out of range or whose divisor is 0, so a
- * pass is wrong; -ENOMEM.
- */
-int ir_eval(
-	const struct ir *ir, const uint8_t *pkt, uint32_t len, uint32_t caplen, uint32_t *resultp);
-
 #endif

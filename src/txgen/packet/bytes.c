@@ -6,7 +6,6 @@
  * the pairs; '#' begins a comment, an empty line ends a packet. A savefile is recognised by its
  * magic number, not by its name.
  */
-#include "txgen/packet/source.h"
 #include "txgen/packet/template.h"
 
 #include <ctype.h>
@@ -125,10 +124,22 @@ static int keep(struct sink *k, const void *data, size_t len, struct npf_error *
 	return rc;
 }
 
+int npf_txgen_savefile_load(
+	const char *path, size_t limit, struct npf_savefile **sp, struct npf_error *err)
+{
+	const struct npf_savefile_want want = {
+		.limit = limit,
+		.min_len = NPF_TXGEN_TMPL_SIZE_MIN,
+		.max_len = NPF_TXGEN_TMPL_SIZE_MAX,
+	};
+
+	return npf_savefile_load(path, &want, sp, err);
+}
+
 static int load_savefile(const char *path, struct sink *k, struct npf_error *err)
 {
 	struct npf_savefile *s;
-	int rc = npf_txgen_source_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, err);
+	int rc = npf_txgen_savefile_load(path, k->last == -1ul ? LOAD_MAX + 1ul : k->last, &s, err);
 
 	if (rc < 0)
 		return rc;

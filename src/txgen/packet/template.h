@@ -16,6 +16,7 @@
 #ifndef NPF_TXGEN_PACKET_TEMPLATE_H
 #define NPF_TXGEN_PACKET_TEMPLATE_H
 
+#include "replay/replay.h"
 #include "txgen/packet/layers.h"
 
 #define NPF_TXGEN_TMPL_SIZE_MIN     14
@@ -134,5 +135,10 @@ int npf_txgen_tmpl_load_file(const char *path, unsigned long first, unsigned lon
 /* The bytes of `raw(file=...)`: of packet n (from 1) of a savefile, or of a hex file. */
 int npf_txgen_tmpl_read_file(
 	const char *path, unsigned long n, uint8_t **datap, size_t *lenp, struct npf_error *err);
+
+/* Load a savefile of which all can be sent: packets too short or too long are left out and counted,
+ * and a file cut off in a packet counts up to there. As npf_savefile_load(). */
+int npf_txgen_savefile_load(
+	const char *path, size_t limit, struct npf_savefile **sp, struct npf_error *err);
 
 #endif

@@ -10,7 +10,7 @@
 #define NPF_TXGEN_RUN_JOB_H
 
 #include "txgen/run/txgen.h"
-#include "txgen/packet/source.h"
+#include "txgen/program/source.h"
 #include "txgen/measure/track.h"
 
 #include <rte_mbuf.h>

@@ -17,7 +17,7 @@
 #include "txgen/measure/result.h"
 #include "txgen/measure/search.h"
 #include "txgen/packet/streamfile.h"
-#include "txgen/packet/source.h"
+#include "txgen/program/source.h"
 #include "txgen/packet/template.h"
 
 enum npf_txgen_mode {

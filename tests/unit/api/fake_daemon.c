@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/doorbell.h"
 
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 
 #include <limits.h>
 #include <poll.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Tx lanes: what a client puts in comes out as it was, in order and once; a client that lies is
  * caught, and harms nobody else. */
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 
-#include "ringbuf/tx_layout.h"
+#include "ringbuf/tx/layout.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

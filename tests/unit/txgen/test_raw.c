@@ -2,7 +2,7 @@
 /* test_raw.c - packets from hex files and savefiles, sent as they are or with fields changed. */
 #include "unit/txgen/check.h"
 
-#include "txgen/packet/source.h"
+#include "txgen/program/source.h"
 
 #include <pcap/pcap.h>
 #include <stdlib.h>
@@ -232,7 +232,7 @@ static void a_savefile_replays_in_order_with_its_own_timing(void **state)
 	(void)state;
 	assert_true(npf_savefile_is(pcap_path));
 	assert_false(npf_savefile_is(hex_path));
-	assert_int_equal(npf_txgen_source_load(pcap_path, 0, &f, &err), 0);
+	assert_int_equal(npf_txgen_savefile_load(pcap_path, 0, &f, &err), 0);
 	assert_int_equal(f->n_packets, 4);
 	assert_int_equal(f->n_cut, 1);
 	assert_int_equal(f->max_len, 60);
@@ -257,7 +257,7 @@ static void three_queues_share_a_savefile(void **state)
 	struct npf_txgen_source *s[3];
 
 	(void)state;
-	assert_int_equal(npf_txgen_source_load(pcap_path, 0, &f, &err), 0);
+	assert_int_equal(npf_txgen_savefile_load(pcap_path, 0, &f, &err), 0);
 	for (unsigned int q = 0; q < 3; q++) {
 		struct npf_txgen_source_conf conf = {.n_queues = 3, .queue = q, .savefile = f};
 

@@ -2,7 +2,7 @@
 /* test_template.c - from a template's text to the packets, read back by plain code. */
 #include "unit/txgen/check.h"
 
-#include "txgen/packet/program.h"
+#include "txgen/program/program.h"
 
 #define FRAME_MAX 9216
 

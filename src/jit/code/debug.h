@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* debug.h - names of generated code for perf and GDB, by NPF_JIT_DEBUG. */
-#ifndef NPF_JIT_X86_DEBUG_H
-#define NPF_JIT_X86_DEBUG_H
+#ifndef NPF_JIT_CODE_DEBUG_H
+#define NPF_JIT_CODE_DEBUG_H
 
-#include "jit/x86/code.h"
+#include "jit/code/code.h"
 
 struct debug_entry; /* one filter, as GDB knows it */
 

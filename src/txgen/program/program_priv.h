@@ -5,11 +5,11 @@
  * Invariant: in the image all varying bits, varying lengths and checksums are zero, and ip_base
  * and l4_base are the sums of exactly that.
  */
-#ifndef NPF_TXGEN_PACKET_PROGRAM_PRIV_H
-#define NPF_TXGEN_PACKET_PROGRAM_PRIV_H
+#ifndef NPF_TXGEN_PROGRAM_PROGRAM_PRIV_H
+#define NPF_TXGEN_PROGRAM_PROGRAM_PRIV_H
 
 #include "txgen/packet/csum.h"
-#include "txgen/packet/program.h"
+#include "txgen/program/program.h"
 
 struct npf_txgen_prog_op {
 	uint16_t off;

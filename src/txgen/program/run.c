@@ -8,7 +8,7 @@
  * a burst. Sums are kept in 32 bits: a value counts folded to 17 bits, and there are at most
  * NPF_TXGEN_TMPL_VARY of them.
  */
-#include "txgen/packet/program_priv.h"
+#include "txgen/program/program_priv.h"
 
 #include <assert.h>
 

@@ -6,7 +6,7 @@
  * change. A load out of range or a division by zero is an error: a pass has moved a value to a
  * place that its check does not dominate.
  */
-#include "jit/ir/ir.h"
+#include "jit/inspect/inspect.h"
 
 #include <endian.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tx_layout.h - what lies in the shared memory of a tx lane, who writes it, in which order.
+ * layout.h - what lies in the shared memory of a tx lane, who writes it, in which order.
  *
  *   engine's words  struct npf_txe  sealed: the client maps it read-only
  *   client's words  struct npf_txc  hostile
@@ -24,7 +24,7 @@
 #ifndef NPF_RINGBUF_TX_LAYOUT_H
 #define NPF_RINGBUF_TX_LAYOUT_H
 
-#include "ringbuf/tx.h"
+#include "ringbuf/tx/tx.h"
 
 #include <assert.h>
 #include <stdatomic.h>

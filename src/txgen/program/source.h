@@ -6,10 +6,10 @@
  * Several queues share one sequence. Of a single template or a savefile, queue q of n takes packets
  * q, q + n, ...; of several templates every n-th cycle, so that the order within a cycle is kept.
  */
-#ifndef NPF_TXGEN_PACKET_SOURCE_H
-#define NPF_TXGEN_PACKET_SOURCE_H
+#ifndef NPF_TXGEN_PROGRAM_SOURCE_H
+#define NPF_TXGEN_PROGRAM_SOURCE_H
 
-#include "txgen/packet/program.h"
+#include "txgen/program/program.h"
 #include "replay/replay.h"
 
 struct npf_txgen_source_conf {
@@ -26,11 +26,6 @@ struct npf_txgen_source_conf {
 };
 
 struct npf_txgen_source;
-
-/* Load a savefile of which all can be sent: packets too short or too long are left out and counted,
- * and a file cut off in a packet counts up to there. As npf_savefile_load(). */
-int npf_txgen_source_load(
-	const char *path, size_t limit, struct npf_savefile **sp, struct npf_error *err);
 
 /* Return: 0; -ERANGE, -ENOMEM with a text in err. */
 int npf_txgen_source_new(const struct npf_txgen_source_conf *conf, struct npf_txgen_source **sp,

@@ -6,7 +6,7 @@
  * MemoryDenyWriteExecute= wherever they allow generated code at all. Elsewhere the error is
  * returned, and the caller falls back to the interpreter.
  */
-#include "jit/x86/code.h"
+#include "jit/code/code.h"
 
 #include <string.h>
 #include <sys/mman.h>

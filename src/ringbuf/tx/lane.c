@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tx_lane.c - the engine's side of a tx lane: no word of the client is trusted.
+ * lane.c - the engine's side of a tx lane: no word of the client is trusted.
  *
  * Invariants: tail <= taken <= head <= tail + size, where tail and taken are the engine's own and
  * head is a copy, checked when it was loaded. A record's fields are each loaded once; the
@@ -8,7 +8,7 @@
  * with them.
  */
 #include "ringbuf/memory.h"
-#include "ringbuf/tx_layout.h"
+#include "ringbuf/tx/layout.h"
 
 #include <string.h>
 #include <sys/epoll.h>

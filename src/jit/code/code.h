@@ -6,8 +6,8 @@
  * as an index of 32 bits reaches from a table. Code that read beside its tables would end the
  * process and disclose nothing. No code does; this guards against an unknown fault.
  */
-#ifndef NPF_JIT_X86_CODE_H
-#define NPF_JIT_X86_CODE_H
+#ifndef NPF_JIT_CODE_CODE_H
+#define NPF_JIT_CODE_CODE_H
 
 #include "base/base.h"
 

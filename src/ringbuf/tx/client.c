@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tx_client.c - the client's side of a tx lane. It has to trust the engine, which sends the frames;
+ * client.c - the client's side of a tx lane. It has to trust the engine, which sends the frames;
  * but it uses a copy of the lane's size, checked against the memory.
  */
 #include "base/clock.h"
 #include "base/copy.h"
 #include "base/doorbell.h"
 #include "ringbuf/memory.h"
-#include "ringbuf/tx_layout.h"
+#include "ringbuf/tx/layout.h"
 
 #include <poll.h>
 #include <sched.h>

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "client/client.h"
-#include "txgen/packet/source.h"
+#include "txgen/program/source.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * Nothing is divided per packet: positions wrap by comparison, and a program of a sequence shared
  * by several queues is skipped ahead once a cycle.
  */
-#include "txgen/packet/source.h"
+#include "txgen/program/source.h"
 
 #include <stdio.h>
 
@@ -89,18 +89,6 @@ int npf_txgen_source_new(const struct npf_txgen_source_conf *conf, struct npf_tx
 	}
 	*sp = s;
 	return 0;
-}
-
-int npf_txgen_source_load(
-	const char *path, size_t limit, struct npf_savefile **sp, struct npf_error *err)
-{
-	const struct npf_savefile_want want = {
-		.limit = limit,
-		.min_len = NPF_TXGEN_TMPL_SIZE_MIN,
-		.max_len = NPF_TXGEN_TMPL_SIZE_MAX,
-	};
-
-	return npf_savefile_load(path, &want, sp, err);
 }
 
 struct npf_txgen_source *npf_txgen_source_free(struct npf_txgen_source *s)

@@ -3,7 +3,7 @@
  * program.c - compile a template into a program: its image, its fields, and the sums of what does
  * not vary.
  */
-#include "txgen/packet/program_priv.h"
+#include "txgen/program/program_priv.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
  * several places and is more than a load gets a name (v1, v2, ...) where it first occurs, so that
  * the text is as short as the program.
  */
-#include "jit/ir/ir.h"
+#include "jit/inspect/inspect.h"
 
 #include <stdlib.h>
 #include <string.h>

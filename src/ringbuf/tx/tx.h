@@ -10,8 +10,8 @@
  * can't be sent the rest of its batch is not sent either, and counts as failed: what was sent of a
  * batch is always its beginning.
  */
-#ifndef NPF_RINGBUF_TX_H
-#define NPF_RINGBUF_TX_H
+#ifndef NPF_RINGBUF_TX_TX_H
+#define NPF_RINGBUF_TX_TX_H
 
 #include "base/base.h"
 #include "base/doorbell.h"

@@ -11,8 +11,8 @@
  * A *signed* packet ends in a struct of 16 bytes, with a sequence number and the time it left, by
  * which the receiving side finds loss, reordering, duplicates and latency.
  */
-#ifndef NPF_TXGEN_PACKET_PROGRAM_H
-#define NPF_TXGEN_PACKET_PROGRAM_H
+#ifndef NPF_TXGEN_PROGRAM_PROGRAM_H
+#define NPF_TXGEN_PROGRAM_PROGRAM_H
 
 #include "txgen/packet/template.h"
 
