@@ -16,6 +16,7 @@
 #include "client/client_priv.h"
 
 #include "base/clock.h"
+#include "base/eventfd.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -199,14 +200,6 @@ static void drain(int fd)
 		;
 }
 
-static void signal_fd(int fd)
-{
-	static const uint64_t one = 1;
-
-	while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-}
-
 /* Make the descriptor to select on readable, or leave that to the daemon's doorbell. */
 static void signal_self(struct npf_client *c, bool on)
 {
@@ -284,7 +277,7 @@ void npf_client_interrupt(struct npf_client *c)
 	int saved = errno;
 
 	if (c->brkfd >= 0)
-		signal_fd(c->brkfd);
+		npf_eventfd_signal(c->brkfd);
 	errno = saved;
 }
 

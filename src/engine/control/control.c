@@ -17,6 +17,7 @@
 #include "engine/dump/dump.h"
 #include "engine/lifecycle/links.h"
 #include "engine/control/listen.h"
+#include "base/eventfd.h"
 #include "base/log.h"
 #include "engine/lifecycle/ports.h"
 #include "engine/base/refuse.h"
@@ -55,9 +56,7 @@ struct npf_control {
 
 static int watch(struct npf_control *c, int fd, void *tag)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = tag};
-
-	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+	return npf_epoll_add(c->epoll_fd, fd, EPOLLIN | EPOLLRDHUP, tag);
 }
 
 static void watch_listen(struct npf_control *c, bool on)

@@ -10,6 +10,7 @@
 #include "engine/core/errands.h"
 
 #include "base/clock.h"
+#include "base/eventfd.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -86,7 +87,6 @@ static void do_one(struct npf_errands *p, struct npf_errand *errand)
 {
 	struct running me = {.next = p->running, .uid = errand->uid};
 	struct running **at = &p->running;
-	uint64_t one = 1;
 
 	p->running = &me;
 	pthread_mutex_unlock(&p->lock);
@@ -96,8 +96,7 @@ static void do_one(struct npf_errands *p, struct npf_errand *errand)
 		at = &(*at)->next;
 	*at = me.next;
 	append(&p->done, errand);
-	if (write(p->fd, &one, sizeof(one)) < 0)
-		return; /* it is readable already */
+	npf_eventfd_signal(p->fd);
 }
 
 static void *work(void *arg)

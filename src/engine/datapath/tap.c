@@ -9,6 +9,7 @@
 #include "engine/datapath/tap.h"
 
 #include "base/clock.h"
+#include "base/exchange.h"
 #include "engine/datapath/burst.h"
 #include "engine/datapath/count.h"
 #include "engine/datapath/tsc.h"
@@ -31,8 +32,7 @@
 #define SLEEP_MAX_NS (200 * NPF_NS_PER_US) /* the stated bound of `poll: adaptive` */
 
 struct npf_tap {
-	_Atomic(struct npf_plan *) plan;         /* control thread -> lcore */
-	_Atomic(struct npf_plan *) running_plan; /* lcore -> control thread: this one is in use */
+	struct npf_exchange plan; /* struct npf_plan, from the control thread */
 	_Atomic bool stop;
 	unsigned int lcore;
 	enum npf_poll poll;
@@ -344,16 +344,10 @@ static int tap_main(void *arg)
 	npf_tsc_init(&t->tsc, rte_get_tsc_hz());
 	t->to_mono = npf_tsc_now(&t->tsc) - npf_clock_monotonic();
 	while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
-		/* P1: acquire, pairs with the release in npf_tap_publish(): the plan is whole
-		 * before it is used. */
-		struct npf_plan *plan = atomic_load_explicit(&t->plan, memory_order_acquire);
+		const struct npf_plan *plan = npf_exchange_take(&t->plan);
 		unsigned int work = 0;
 		uint64_t tsc;
 
-		/* P2: release, pairs with the acquire there: all use of the old plan is over before
-		 * it is freed. */
-		if (atomic_load_explicit(&t->running_plan, memory_order_relaxed) != plan)
-			atomic_store_explicit(&t->running_plan, plan, memory_order_release);
 		for (unsigned int i = 0; i < plan->n_queues; i++) {
 			work += poll_queue(t, &plan->queues[i]);
 			if (plan->queues[i].queue == 0)
@@ -397,8 +391,7 @@ int npf_tap_start(unsigned int lcore, enum npf_poll poll, struct npf_tap **tp)
 	}
 	t->lcore = lcore;
 	t->poll = poll;
-	atomic_init(&t->plan, &empty_plan);
-	atomic_init(&t->running_plan, &empty_plan);
+	npf_exchange_init(&t->plan, &empty_plan);
 	rc = rte_eal_remote_launch(tap_main, t, lcore);
 	if (rc < 0) {
 		npf_burst_fini(&t->burst);
@@ -411,13 +404,10 @@ int npf_tap_start(unsigned int lcore, enum npf_poll poll, struct npf_tap **tp)
 
 struct npf_plan *npf_tap_publish(struct npf_tap *t, struct npf_plan *plan)
 {
-	struct npf_plan *old = atomic_load_explicit(&t->plan, memory_order_relaxed);
+	struct npf_plan *old = npf_exchange_offered(&t->plan);
 
-	if (plan == NULL)
-		plan = &empty_plan;
-	atomic_store_explicit(&t->plan, plan, memory_order_release);
-	while (atomic_load_explicit(&t->running_plan, memory_order_acquire) != plan)
-		nanosleep(&(struct timespec){.tv_nsec = 10000}, NULL);
+	npf_exchange_offer(&t->plan, plan != NULL ? plan : &empty_plan);
+	npf_exchange_wait(&t->plan);
 	return old == &empty_plan ? NULL : old;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/send/feeder.h"
 
 #include "base/clock.h"
+#include "base/eventfd.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -214,12 +215,8 @@ struct npf_feeder *npf_feeder_stop(struct npf_feeder *f)
 
 void npf_feeder_set_live(struct npf_feeder *f, bool live)
 {
-	uint64_t one = 1;
-
-	if (atomic_exchange_explicit(&f->live, live, memory_order_relaxed) == live)
-		return;
-	if (write(f->wake, &one, sizeof(one)) < 0)
-		return; /* at its limit: it is readable */
+	if (atomic_exchange_explicit(&f->live, live, memory_order_relaxed) != live)
+		npf_eventfd_signal(f->wake);
 }
 
 void npf_feeder_view(const struct npf_feeder *f, struct npf_feeder_view *v)

@@ -10,6 +10,8 @@
 #include "engine/send/sender.h"
 
 #include "base/clock.h"
+#include "base/eventfd.h"
+#include "base/exchange.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -31,8 +33,7 @@
 
 struct npf_sender {
 	pthread_t thread;
-	_Atomic(struct npf_send_plan *) plan;    /* control thread -> worker; S1 */
-	_Atomic(struct npf_send_plan *) running; /* worker -> control thread; S2 */
+	struct npf_exchange plan; /* struct npf_send_plan, from the control thread */
 	_Atomic bool stop;
 	int epfd, wake;
 	int cpu;
@@ -127,12 +128,8 @@ static void *work(void *arg)
 	bool registered = rte_thread_register() == 0;
 
 	while (!atomic_load_explicit(&s->stop, memory_order_relaxed)) {
-		/* S1: acquire: the plan is whole before it is used. */
-		struct npf_send_plan *plan = atomic_load_explicit(&s->plan, memory_order_acquire);
+		const struct npf_send_plan *plan = npf_exchange_take(&s->plan);
 
-		/* S2: release: all use of the old plan is over before it is freed. */
-		if (atomic_load_explicit(&s->running, memory_order_relaxed) != plan)
-			atomic_store_explicit(&s->running, plan, memory_order_release);
 		if (serve_all(plan, &again, &now) > 0) {
 			last_work = now;
 			continue;
@@ -152,13 +149,6 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static int watch(struct npf_sender *s, int fd, uint32_t events)
-{
-	struct epoll_event ev = {.events = events, .data.fd = fd};
-
-	return epoll_ctl(s->epfd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
-}
-
 int npf_sender_start(int cpu, struct npf_sender **sp)
 {
 	struct npf_sender *s = calloc(1, sizeof(*s));
@@ -167,11 +157,10 @@ int npf_sender_start(int cpu, struct npf_sender **sp)
 	if (s == NULL)
 		return -ENOMEM;
 	s->cpu = cpu;
-	atomic_init(&s->plan, &empty_plan);
-	atomic_init(&s->running, &empty_plan);
+	npf_exchange_init(&s->plan, &empty_plan);
 	s->epfd = epoll_create1(EPOLL_CLOEXEC);
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = s->epfd >= 0 && s->wake >= 0 ? watch(s, s->wake, EPOLLIN) : -errno;
+	rc = s->epfd >= 0 && s->wake >= 0 ? npf_epoll_add(s->epfd, s->wake, EPOLLIN, NULL) : -errno;
 	if (rc == 0)
 		rc = -pthread_create(&s->thread, NULL, work, s);
 	if (rc < 0) {
@@ -184,20 +173,12 @@ int npf_sender_start(int cpu, struct npf_sender **sp)
 	return 0;
 }
 
-static void wake(struct npf_sender *s)
-{
-	uint64_t one = 1;
-
-	if (write(s->wake, &one, sizeof(one)) < 0)
-		return; /* at its limit: it is readable */
-}
-
 struct npf_sender *npf_sender_stop(struct npf_sender *s)
 {
 	if (s == NULL)
 		return NULL;
 	atomic_store_explicit(&s->stop, true, memory_order_relaxed);
-	wake(s);
+	npf_eventfd_signal(s->wake);
 	pthread_join(s->thread, NULL);
 	npf_close(s->epfd);
 	npf_close(s->wake);
@@ -216,14 +197,14 @@ static bool has_lane(const struct npf_send_plan *plan, const struct npf_send_lan
 
 struct npf_send_plan *npf_sender_plan(const struct npf_sender *s)
 {
-	struct npf_send_plan *plan = atomic_load_explicit(&s->plan, memory_order_relaxed);
+	struct npf_send_plan *plan = npf_exchange_offered(&s->plan);
 
 	return plan == &empty_plan ? NULL : plan;
 }
 
 struct npf_send_plan *npf_sender_publish(struct npf_sender *s, struct npf_send_plan *plan)
 {
-	struct npf_send_plan *old = atomic_load_explicit(&s->plan, memory_order_relaxed);
+	struct npf_send_plan *old = npf_exchange_offered(&s->plan);
 
 	if (plan == NULL)
 		plan = &empty_plan;
@@ -235,10 +216,10 @@ struct npf_send_plan *npf_sender_publish(struct npf_sender *s, struct npf_send_p
 	 * client's frames are late, not lost. */
 	for (unsigned int i = 0; i < plan->n_lanes; i++)
 		if (!has_lane(old, plan->lanes[i]))
-			watch(s, npf_tx_lane_kick(plan->lanes[i]->lane), EPOLLIN | EPOLLET);
-	atomic_store_explicit(&s->plan, plan, memory_order_release); /* S1 */
-	wake(s);
-	while (atomic_load_explicit(&s->running, memory_order_acquire) != plan) /* S2 */
-		nanosleep(&(struct timespec){.tv_nsec = 10000}, NULL);
+			npf_epoll_add(s->epfd, npf_tx_lane_kick(plan->lanes[i]->lane),
+				EPOLLIN | EPOLLET, NULL);
+	npf_exchange_offer(&s->plan, plan);
+	npf_eventfd_signal(s->wake);
+	npf_exchange_wait(&s->plan);
 	return old == &empty_plan ? NULL : old;
 }

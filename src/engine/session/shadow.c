@@ -8,6 +8,7 @@
  */
 #include "engine/session/shadow.h"
 
+#include "base/eventfd.h"
 #include "base/log.h"
 #include "engine/session/session.h"
 
@@ -129,13 +130,6 @@ static int open_session(
 	return rc;
 }
 
-static int watch(const struct npf_shadow *s, int fd)
-{
-	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
-
-	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
-}
-
 int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct npf_shadow **sp,
 	char *err, size_t err_len)
 {
@@ -164,9 +158,9 @@ int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct n
 		goto fail;
 	}
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	rc = s->epoll_fd < 0 ? -errno : watch(s, s->tap_fd);
+	rc = s->epoll_fd < 0 ? -errno : npf_epoll_add(s->epoll_fd, s->tap_fd, EPOLLIN, NULL);
 	if (rc == 0)
-		rc = watch(s, s->session->bell.wait_fd);
+		rc = npf_epoll_add(s->epoll_fd, s->session->bell.wait_fd, EPOLLIN, NULL);
 	if (rc < 0) {
 		complain(err, err_len, port, rc, "can't wait for it");
 		goto fail;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/copy.h"
 #include "base/doorbell.h"
+#include "base/eventfd.h"
 #include "ringbuf/memory.h"
 #include "ringbuf/tx/layout.h"
 
@@ -88,16 +89,13 @@ uint64_t npf_tx_size(const struct npf_tx *tx)
 
 static void publish(struct npf_tx *tx)
 {
-	uint64_t one = 1;
-
 	tx->published = tx->head;
 	/* W7: seq_cst, pairs with R7. The records' bytes are there. */
 	atomic_store_explicit(&tx->c->head, tx->head, memory_order_seq_cst);
 	/* R9: seq_cst, pairs with W9. Either this sees that the engine sleeps, or it sees the head.
 	 */
-	if (atomic_load_explicit(&tx->e->asleep, memory_order_seq_cst) != 0 &&
-		write(tx->fds[3], &one, sizeof(one)) < 0)
-		return; /* full, so it is readable */
+	if (atomic_load_explicit(&tx->e->asleep, memory_order_seq_cst) != 0)
+		npf_eventfd_signal(tx->fds[3]);
 }
 
 int npf_tx_put(struct npf_tx *tx, const void *frame, uint32_t len, uint32_t repeat, uint64_t at_ns,
@@ -143,13 +141,9 @@ void npf_tx_flush(struct npf_tx *tx)
 
 void npf_tx_cut(struct npf_tx *tx)
 {
-	uint64_t one = 1;
-	int saved = errno;
-
 	atomic_store_explicit(&tx->c->cut, tx->published, memory_order_relaxed);
 	/* The worker may be asleep until a time in the schedule. */
-	if (write(tx->fds[3], &one, sizeof(one)) < 0)
-		errno = saved;
+	npf_eventfd_signal(tx->fds[3]);
 }
 
 static bool is_settled(struct npf_tx *tx, uint64_t pending)

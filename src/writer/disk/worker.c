@@ -12,6 +12,7 @@
 #include "writer/disk/worker.h"
 
 #include "base/clock.h"
+#include "base/eventfd.h"
 #include "writer/disk/sync_queue.h"
 #include "writer/disk/io.h"
 #include "writer/disk/retention.h"
@@ -325,7 +326,7 @@ static uint64_t count_backlog(const struct npf_writer_worker *w)
 static void *run(void *arg)
 {
 	struct npf_writer_worker *w = arg;
-	uint64_t one = 1, lost;
+	uint64_t lost;
 
 	while (!is_over(w)) {
 		struct npf_writer_completion done;
@@ -355,8 +356,7 @@ static void *run(void *arg)
 	npf_close(w->target.fd != w->out.fd ? w->target.fd : -1);
 	npf_writer_io_fini(&w->io);
 	npf_writer_progress_exit(&w->progress, lost);
-	if (write(w->done_fd, &one, sizeof(one)) < 0)
-		return NULL; /* can't fail on a fresh eventfd */
+	npf_eventfd_signal(w->done_fd);
 	return NULL;
 }
 
