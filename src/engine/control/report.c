@@ -5,6 +5,7 @@
  */
 #include "engine/control/report.h"
 
+#include "engine/base/json_text.h"
 #include "base/clock.h"
 #include "engine/core/access.h"
 #include "engine/dump/dump.h"
@@ -22,11 +23,6 @@ static const char *const direction_names[] = {
 	[NPF_WIRE_OUT] = "out",
 };
 
-static json_t *u64(uint64_t v)
-{
-	return json_integer((json_int_t)v);
-}
-
 static json_t *lcores(const struct npf_engine *e)
 {
 	json_t *list = json_array();
@@ -35,11 +31,11 @@ static json_t *lcores(const struct npf_engine *e)
 		struct npf_tap_load load;
 
 		npf_tap_load(e->taps[t], &load);
-		json_array_append_new(
-			list, json_pack("{s:i, s:i, s:s, s:o, s:o, s:o, s:o}", "lcore",
-				      (int)load.lcore, "cpu", load.cpu, "role", "tap", "polls",
-				      u64(load.polls), "busy_polls", u64(load.busy_polls),
-				      "packets", u64(load.packets), "sleeps", u64(load.sleeps)));
+		json_array_append_new(list,
+			json_pack("{s:i, s:i, s:s, s:o, s:o, s:o, s:o}", "lcore", (int)load.lcore,
+				"cpu", load.cpu, "role", "tap", "polls", npf_json_u64(load.polls),
+				"busy_polls", npf_json_u64(load.busy_polls), "packets",
+				npf_json_u64(load.packets), "sleeps", npf_json_u64(load.sleeps)));
 	}
 	return list;
 }
@@ -66,7 +62,7 @@ static json_t *status(const struct npf_engine *e, const struct npf_peer *peer)
 {
 	return json_pack("{s:s, s:i, s:i, s:o, s:s, s:s, s:b, s:i, s:i, s:o}", "version",
 		NPF_VERSION, "protocol", NPF_WIRE_VERSION, "pid", (int)getpid(), "uptime_s",
-		u64((npf_clock_realtime() - e->started_ns) / NPF_NS_PER_S), "socket",
+		npf_json_u64((npf_clock_realtime() - e->started_ns) / NPF_NS_PER_S), "socket",
 		e->conf->npf.socket, "poll",
 		e->conf->npf.poll == NPF_POLL_BUSY ? "busy" : "adaptive", "hugepages", e->hugepages,
 		"ports", (int)count_ports(e, peer), "sessions", (int)count_sessions(e, peer),
@@ -79,11 +75,12 @@ static json_t *port_counters(const struct npf_port *p)
 
 	npf_port_stats(p, &st);
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-		p->conf->name, "rx_packets", u64(st.ipackets), "rx_bytes", u64(st.ibytes),
-		"rx_missed", u64(st.imissed), "rx_errors", u64(st.ierrors), "rx_nombuf",
-		u64(st.rx_nombuf), "tx_packets", u64(st.opackets), "tx_bytes", u64(st.obytes),
-		"tx_errors", u64(st.oerrors), "tx_unseen",
-		u64(atomic_load_explicit(&p->unseen, memory_order_relaxed)));
+		p->conf->name, "rx_packets", npf_json_u64(st.ipackets), "rx_bytes",
+		npf_json_u64(st.ibytes), "rx_missed", npf_json_u64(st.imissed), "rx_errors",
+		npf_json_u64(st.ierrors), "rx_nombuf", npf_json_u64(st.rx_nombuf), "tx_packets",
+		npf_json_u64(st.opackets), "tx_bytes", npf_json_u64(st.obytes), "tx_errors",
+		npf_json_u64(st.oerrors), "tx_unseen",
+		npf_json_u64(atomic_load_explicit(&p->unseen, memory_order_relaxed)));
 }
 
 /* As libpcap names it, or its number where it has no name. */
@@ -127,12 +124,14 @@ static json_t *session_counters(const struct npf_session *s)
 
 	npf_session_stats(s, &st);
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"id", u64(s->id), "port", s->port->port.conf->name, "received", u64(st.received),
-		"accepted", u64(st.accepted), "screened", u64(st.screened), "captured",
-		u64(st.captured), "captured_bytes", u64(st.captured_bytes), "drop_full",
-		u64(st.drop_full), "drop_overwritten", u64(st.drop_overwritten), "drop_other",
-		u64(st.drop_other), "port_missed", u64(st.port_missed), "port_errors",
-		u64(st.port_errors), "sent", u64(st.sent), "send_failed", u64(st.send_failed));
+		"id", npf_json_u64(s->id), "port", s->port->port.conf->name, "received",
+		npf_json_u64(st.received), "accepted", npf_json_u64(st.accepted), "screened",
+		npf_json_u64(st.screened), "captured", npf_json_u64(st.captured), "captured_bytes",
+		npf_json_u64(st.captured_bytes), "drop_full", npf_json_u64(st.drop_full),
+		"drop_overwritten", npf_json_u64(st.drop_overwritten), "drop_other",
+		npf_json_u64(st.drop_other), "port_missed", npf_json_u64(st.port_missed),
+		"port_errors", npf_json_u64(st.port_errors), "sent", npf_json_u64(st.sent),
+		"send_failed", npf_json_u64(st.send_failed));
 }
 
 static json_t *send_lane(const struct npf_session *s)
@@ -140,9 +139,10 @@ static json_t *send_lane(const struct npf_session *s)
 	struct npf_tx_state st;
 
 	npf_session_send_state(s, &st);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "memory", u64(npf_session_send_memory(s)),
-		"pending", u64(st.pending), "late_p50_ns", u64(npf_tx_late(&st, 0.5)),
-		"late_p99_ns", u64(npf_tx_late(&st, 0.99)), "late_max_ns", u64(st.late_max_ns));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "memory",
+		npf_json_u64(npf_session_send_memory(s)), "pending", npf_json_u64(st.pending),
+		"late_p50_ns", npf_json_u64(npf_tx_late(&st, 0.5)), "late_p99_ns",
+		npf_json_u64(npf_tx_late(&st, 0.99)), "late_max_ns", npf_json_u64(st.late_max_ns));
 }
 
 static json_t *session(const struct npf_session *s)
@@ -152,12 +152,13 @@ static json_t *session(const struct npf_session *s)
 	json_object_update_new(j,
 		json_pack("{s:s, s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:b, s:o, s:o, s:o}", "program",
 			s->peer.program, "pid", (int)s->peer.pid, "uid", (int)s->peer.uid, "age_s",
-			u64((npf_clock_realtime() - s->opened_ns) / NPF_NS_PER_S), "snaplen",
-			u64(s->snaplen), "filter_insns", (int)s->n_insns, "filter_generation",
-			(int)s->filter_gen, "direction", direction_names[s->params.direction],
-			"immediate", (s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0, "mintocopy",
-			u64(s->params.mintocopy), "timeout_ms", u64(s->params.timeout_ms), "buffer",
-			json_null()));
+			npf_json_u64((npf_clock_realtime() - s->opened_ns) / NPF_NS_PER_S),
+			"snaplen", npf_json_u64(s->snaplen), "filter_insns", (int)s->n_insns,
+			"filter_generation", (int)s->filter_gen, "direction",
+			direction_names[s->params.direction], "immediate",
+			(s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0, "mintocopy",
+			npf_json_u64(s->params.mintocopy), "timeout_ms",
+			npf_json_u64(s->params.timeout_ms), "buffer", json_null()));
 	if (s->filter_in != NULL)
 		json_object_set_new(j, "backend",
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
@@ -174,9 +175,10 @@ static json_t *session(const struct npf_session *s)
 
 		npf_buffer_info(s->buffer, &info);
 		json_object_set_new(j, "buffer",
-			json_pack("{s:o, s:o, s:o, s:o, s:i}", "size", u64(info.size), "used",
-				u64(npf_buffer_used(s->buffer)), "memory", u64(info.memory),
-				"page_size", u64(info.page_size), "lanes", (int)info.n_lanes));
+			json_pack("{s:o, s:o, s:o, s:o, s:i}", "size", npf_json_u64(info.size),
+				"used", npf_json_u64(npf_buffer_used(s->buffer)), "memory",
+				npf_json_u64(info.memory), "page_size",
+				npf_json_u64(info.page_size), "lanes", (int)info.n_lanes));
 	}
 	return j;
 }
@@ -210,8 +212,8 @@ static json_t *counters_of_port(const struct npf_engine_port *p)
 
 static json_t *stats(const struct npf_engine *e, const struct npf_peer *peer)
 {
-	return json_pack("{s:o, s:o, s:o, s:o}", "time_ns", u64(npf_clock_realtime()), "ports",
-		list_ports(e, peer, counters_of_port), "sessions",
+	return json_pack("{s:o, s:o, s:o, s:o}", "time_ns", npf_json_u64(npf_clock_realtime()),
+		"ports", list_ports(e, peer, counters_of_port), "sessions",
 		list_sessions(e, peer, session_counters), "sends",
 		npf_access_owner(peer) ? npf_sends_counters(e) : json_array());
 }
@@ -219,7 +221,7 @@ static json_t *stats(const struct npf_engine *e, const struct npf_peer *peer)
 /* What the configuration watches and sends is the administrator's: an empty report. */
 static json_t *nothing(const char *what)
 {
-	return json_pack("{s:o, s:[]}", "time_ns", u64(npf_clock_realtime()), what);
+	return json_pack("{s:o, s:[]}", "time_ns", npf_json_u64(npf_clock_realtime()), what);
 }
 
 json_t *npf_report(struct npf_engine *e, const char *what, const struct npf_peer *peer)

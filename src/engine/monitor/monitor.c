@@ -7,6 +7,7 @@
  */
 #include "engine/monitor/monitor.h"
 
+#include "engine/base/json_text.h"
 #include "expression/expression.h"
 #include "engine/core/filter_pair.h"
 #include "engine/base/lines.h"
@@ -20,21 +21,17 @@
 
 /* ---- Sinks: the worker's ---- */
 
-static json_t *u64(uint64_t v)
-{
-	return json_integer((json_int_t)v);
-}
-
 static json_t *describe_tally(const struct npf_wire_tally *t)
 {
 	json_t *sizes = json_array();
 
 	for (unsigned int i = 0; i < NPF_WIRE_N_SIZES; i++)
-		json_array_append_new(sizes, u64(t->sizes[i]));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", u64(t->packets),
-		"bytes", u64(t->bytes), "npf_bytes", u64(t->npf_bytes), "first_ns",
-		u64(t->first_ns), "last_ns", u64(t->last_ns), "peak_packets", u64(t->peak_packets),
-		"peak_bytes", u64(t->peak_bytes), "sizes", sizes);
+		json_array_append_new(sizes, npf_json_u64(t->sizes[i]));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets",
+		npf_json_u64(t->packets), "bytes", npf_json_u64(t->bytes), "npf_bytes",
+		npf_json_u64(t->npf_bytes), "first_ns", npf_json_u64(t->first_ns), "last_ns",
+		npf_json_u64(t->last_ns), "peak_packets", npf_json_u64(t->peak_packets),
+		"peak_bytes", npf_json_u64(t->peak_bytes), "sizes", sizes);
 }
 
 static bool tell_file(void *arg, const struct npf_wire_interval *iv, uint64_t end_ns)
@@ -45,8 +42,9 @@ static bool tell_file(void *arg, const struct npf_wire_interval *iv, uint64_t en
 
 	if (w->file < 0)
 		return true;
-	j = json_pack("{s:s, s:o, s:o, s:i}", "name", w->conf->name, "start_ns", u64(iv->start_ns),
-		"end_ns", u64(end_ns), "intervals", (int)iv->covers);
+	j = json_pack("{s:s, s:o, s:o, s:i}", "name", w->conf->name, "start_ns",
+		npf_json_u64(iv->start_ns), "end_ns", npf_json_u64(end_ns), "intervals",
+		(int)iv->covers);
 	json_object_update_new(j, describe_tally(&iv->rows[0]));
 	line = json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(j);
@@ -318,9 +316,10 @@ void npf_watch_end_all(struct npf_engine *e)
 
 json_t *npf_watch_describe(const struct npf_watch *w)
 {
-	return json_pack("{s:o, s:i, s:o}", "interval_ms", u64(w->interval_ns / NPF_NS_PER_MS),
-		"rows", (int)NPF_MAX(w->meter.n_rows, 1u), "memory",
-		u64(npf_monitor_memory(w->monitor)));
+	return json_pack("{s:o, s:i, s:o}", "interval_ms",
+		npf_json_u64(w->interval_ns / NPF_NS_PER_MS), "rows",
+		(int)NPF_MAX(w->meter.n_rows, 1u), "memory",
+		npf_json_u64(npf_monitor_memory(w->monitor)));
 }
 
 static json_t *describe_standing(const struct npf_engine *e, const struct npf_watch *w)
@@ -336,9 +335,9 @@ static json_t *describe_standing(const struct npf_engine *e, const struct npf_wa
 	if (npf_monitor_view(e->monitors, w->monitor, &v) < 0)
 		return j;
 	json_object_update_new(
-		j, json_pack("{s:o, s:o, s:o, s:o}", "intervals", u64(v.n_intervals), "end_ns",
-			   u64(v.last_end_ns), "last", describe_tally(v.last), "total",
-			   describe_tally(v.total)));
+		j, json_pack("{s:o, s:o, s:o, s:o}", "intervals", npf_json_u64(v.n_intervals),
+			   "end_ns", npf_json_u64(v.last_end_ns), "last", describe_tally(v.last),
+			   "total", describe_tally(v.total)));
 	free(v.last);
 	free(v.total);
 	return j;
@@ -352,5 +351,6 @@ json_t *npf_watch_report(const struct npf_engine *e)
 	for (const struct npf_watch *w = e->watches; w != NULL; w = w->next)
 		if (w->conf != NULL)
 			json_array_insert_new(list, 0, describe_standing(e, w));
-	return json_pack("{s:o, s:o}", "time_ns", u64(npf_clock_realtime()), "monitors", list);
+	return json_pack(
+		"{s:o, s:o}", "time_ns", npf_json_u64(npf_clock_realtime()), "monitors", list);
 }

@@ -9,6 +9,7 @@
  */
 #include "engine/send/configured.h"
 
+#include "engine/base/json_text.h"
 #include "base/clock.h"
 #include "engine/core/consumer.h"
 #include "engine/send/feeder.h"
@@ -263,11 +264,6 @@ void npf_sends_end_all(struct npf_engine *e)
 
 /* ---- Reports ---- */
 
-static json_t *u64(uint64_t v)
-{
-	return json_integer((json_int_t)v);
-}
-
 static const char *explain(int error)
 {
 	return error == -ENETDOWN   ? "the port is stopped, or its network is down"
@@ -287,11 +283,13 @@ static json_t *counters(const struct npf_standing *s)
 		npf_feeder_view(s->feeder, &v);
 	}
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-		s->conf->name, "port", s->conf->port, "packets", u64(st.sent), "bytes",
-		u64(npf_replay_bytes(&s->replay, st.sent)), "failed", u64(st.failed), "loops",
-		u64(st.sent / npf_replay_round(&s->replay)), "stalls", u64(v.stalls), "late_p50_ns",
-		u64(npf_tx_late(&st, 0.5)), "late_p99_ns", u64(npf_tx_late(&st, 0.99)),
-		"late_max_ns", u64(st.late_max_ns));
+		s->conf->name, "port", s->conf->port, "packets", npf_json_u64(st.sent), "bytes",
+		npf_json_u64(npf_replay_bytes(&s->replay, st.sent)), "failed",
+		npf_json_u64(st.failed), "loops",
+		npf_json_u64(st.sent / npf_replay_round(&s->replay)), "stalls",
+		npf_json_u64(v.stalls), "late_p50_ns", npf_json_u64(npf_tx_late(&st, 0.5)),
+		"late_p99_ns", npf_json_u64(npf_tx_late(&st, 0.99)), "late_max_ns",
+		npf_json_u64(st.late_max_ns));
 }
 
 static json_t *describe(const struct npf_standing *s)
@@ -310,11 +308,12 @@ static json_t *describe(const struct npf_standing *s)
 	json_object_update_new(
 		j, json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:o}", "file", s->conf->file, "rate",
 			   s->conf->rate != NULL ? s->conf->rate : "original", "loop",
-			   u64(s->conf->loop), "repeat", u64(s->conf->repeat), "state",
-			   s->port != NULL ? states[v.state] : "removed", "started_ns",
-			   u64(s->started_ns), "memory",
-			   u64(s->file->bytes + s->file->n_packets * sizeof(struct npf_saved) +
-				   (s->port != NULL ? npf_tx_lane_memory(s->lane.lane) : 0))));
+			   npf_json_u64(s->conf->loop), "repeat", npf_json_u64(s->conf->repeat),
+			   "state", s->port != NULL ? states[v.state] : "removed", "started_ns",
+			   npf_json_u64(s->started_ns), "memory",
+			   npf_json_u64(s->file->bytes +
+					s->file->n_packets * sizeof(struct npf_saved) +
+					(s->port != NULL ? npf_tx_lane_memory(s->lane.lane) : 0))));
 	if (v.error < 0)
 		json_object_set_new(j, "error", json_string(explain(v.error)));
 	return j;
@@ -331,8 +330,8 @@ static json_t *list(const struct npf_engine *e, json_t *(*one)(const struct npf_
 
 json_t *npf_sends_report(const struct npf_engine *e)
 {
-	return json_pack(
-		"{s:o, s:o}", "time_ns", u64(npf_clock_realtime()), "sends", list(e, describe));
+	return json_pack("{s:o, s:o}", "time_ns", npf_json_u64(npf_clock_realtime()), "sends",
+		list(e, describe));
 }
 
 json_t *npf_sends_counters(const struct npf_engine *e)
