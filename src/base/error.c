@@ -8,7 +8,7 @@
 
 int npf_error_set(struct npf_error *err, int rc, const char *fmt, ...)
 {
-	struct npf_error made;
+	struct npf_error made = {""}; /* also behind the text: all of it goes to clients */
 	va_list ap;
 	int n;
 

@@ -42,12 +42,25 @@ static void a_text_that_is_too_long_ends_in_dots(void **state)
 	assert_string_equal(err.text + NPF_ERROR_TEXTLEN - 5, "x...");
 }
 
+/* All of the bytes go to a client. */
+static void bytes_behind_the_text_are_zero(void **state)
+{
+	static const char zero[NPF_ERROR_TEXTLEN];
+	struct npf_error err;
+
+	(void)state;
+	memset(&err, 0xff, sizeof(err));
+	npf_error_set(&err, 0, "short");
+	assert_memory_equal(err.text + 5, zero, sizeof(err.text) - 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_code_comes_back_beside_the_text),
 		cmocka_unit_test(a_text_can_be_made_of_the_old_one),
 		cmocka_unit_test(a_text_that_is_too_long_ends_in_dots),
+		cmocka_unit_test(bytes_behind_the_text_are_zero),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
