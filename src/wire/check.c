@@ -225,13 +225,13 @@ static const struct shape shapes[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_FILE] = {0, NULL, NULL},
 };
 
-static int refuse(struct npf_wire_error *err, int rc, const char *why)
+static int refuse(struct npf_error *err, int rc, const char *why)
 {
 	snprintf(err->text, sizeof(err->text), "bad request: %s", why);
 	return rc;
 }
 
-int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_wire_error *err)
+int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_error *err)
 {
 	const char *why = "its length does not fit its type";
 	const struct shape *shape;

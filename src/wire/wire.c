@@ -263,7 +263,7 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 	} while (msg.hdr.seq != hdr.seq);
 
 	if (msg.hdr.status < 0) {
-		const struct npf_wire_error *e = msg.body;
+		const struct npf_error *e = msg.body;
 
 		rc = msg.hdr.status;
 		if (msg.body_len == sizeof(*e))
@@ -307,7 +307,7 @@ static int send_fd(int channel, int fd)
 	return n < 0 ? -errno : 0;
 }
 
-int npf_wire_hand_over(int sock, int fd, struct npf_wire_error *err)
+int npf_wire_hand_over(int sock, int fd, struct npf_error *err)
 {
 	npf_autofd int channel = -1;
 	struct npf_wire_file_reply reply = {0};
@@ -336,7 +336,7 @@ int npf_wire_hand_over(int sock, int fd, struct npf_wire_error *err)
 }
 
 int npf_wire_open_daemon(const char *path, const char *program, struct npf_wire_hello_reply *hello,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	struct npf_wire_hello req = {0};
 	struct npf_wire_call call = {

@@ -5,7 +5,7 @@
  * The socket is a Unix socket of type SOCK_SEQPACKET; a packet is one message, in host byte order,
  * since both ends are on one machine. A connection has at most one session (one opened handle);
  * closing the connection ends the session. Every request gets exactly one reply, in order: the
- * same type with NPF_WIRE_REPLY, and either the reply's body or struct npf_wire_error. The daemon
+ * same type with NPF_WIRE_REPLY, and either the reply's body or struct npf_error. The daemon
  * sends nothing else: what happens to a session between requests shows in its ring.
  *
  * Every structure has explicit padding, which is sent as zero; strings are NUL-terminated within
@@ -116,12 +116,11 @@ struct npf_wire_hdr {
 	uint16_t version;
 	uint16_t type;
 	uint32_t seq;   /* chosen by the client, repeated in the reply */
-	int32_t status; /* replies: 0, or -errno and a struct npf_wire_error as body */
+	int32_t status; /* replies: 0, or -errno and a struct npf_error as body */
 };
 static_assert(sizeof(struct npf_wire_hdr) == 16, "wire layout");
 
 /* An error's text goes over the wire as it is. */
-#define npf_wire_error npf_error
 static_assert(NPF_ERROR_TEXTLEN == NPF_WIRE_TEXTLEN, "wire layout");
 
 struct npf_wire_hello {
@@ -363,7 +362,7 @@ enum npf_wire_dump_format {
 struct npf_wire_file_reply {
 	int32_t status; /* 0, or -errno and a text */
 	uint32_t reserved;
-	struct npf_wire_error error;
+	struct npf_error error;
 };
 
 /*
@@ -423,7 +422,7 @@ struct npf_wire_dump_status {
 	uint32_t ended;   /* 0: running; 1: a limit was reached, not all is on disk yet; 2: all
 			     is on disk */
 	int32_t error;    /* 0, or -errno of the last write */
-	struct npf_wire_error text;
+	struct npf_error text;
 };
 
 /* Shared memory through which the session sends. A session has at most one. */
@@ -521,7 +520,7 @@ void npf_wire_msg_close(struct npf_wire_msg *msg);
  *
  * Return: 0, or -EPROTO (-EPROTONOSUPPORT for another version) with a text for the reply in *err.
  */
-int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_wire_error *err);
+int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_error *err);
 
 /* What follows the fixed part of an OPEN, SET_FILTER, SET_MODE (instructions) or SEND (frame) body.
  */
@@ -544,7 +543,7 @@ struct npf_wire_call {
 	unsigned int min_fds; /* least that a good reply has: without room for so many descriptors
 				 the request is not sent, so that nothing changes */
 	int timeout_ms;       /* for the reply; 0 = NPF_WIRE_TIMEOUT_MS */
-	struct npf_wire_error err; /* filled whenever the call fails */
+	struct npf_error err; /* filled whenever the call fails */
 };
 
 /* What most calls have: a structure that is sent, and one that a good reply has. */
@@ -561,7 +560,7 @@ int npf_wire_do(int fd, struct npf_wire_call *call);
  * @fd:   stays the caller's
  * Return: 0, or -errno with err filled: the daemon's refusal, or as npf_wire_do().
  */
-int npf_wire_hand_over(int sock, int fd, struct npf_wire_error *err);
+int npf_wire_hand_over(int sock, int fd, struct npf_error *err);
 
 /*
  * npf_wire_open_daemon - connect and send HELLO.
@@ -569,6 +568,6 @@ int npf_wire_hand_over(int sock, int fd, struct npf_wire_error *err);
  * Return: the descriptor, or -errno with err filled: a text that says what to do.
  */
 int npf_wire_open_daemon(const char *path, const char *program, struct npf_wire_hello_reply *hello,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 
 #endif

@@ -101,7 +101,7 @@ static void client(const char *socket, const char *port, unsigned int dice)
 	};
 	struct npf_wire_hello_reply hello;
 	struct npf_wire_open_reply reply;
-	struct npf_wire_error err;
+	struct npf_error err;
 	int fds[1 + NPF_BUFFER_NFDS];
 	struct npf_wire_call call = {
 		NPF_WIRE_ASKS(NPF_WIRE_OPEN, req),

@@ -79,7 +79,7 @@ static void read_tail(const struct npf_wire_msg *msg)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct npf_wire_msg msg = {0};
-	struct npf_wire_error err;
+	struct npf_error err;
 	uint8_t *body;
 
 	if (size < sizeof(msg.hdr))

@@ -18,7 +18,7 @@ MIDDLE = ["base", "wire", "ringbuf", "ringbuf/tx", "jit", "expression", "replay"
 
 # The daemon's rooms, from the fast end to the slow one: each may include those before it.
 ENGINE = [
-    ("engine/base", ["refuse.h", "lines.h", "json_text.h"]),
+    ("engine/base", ["lines.h", "json_text.h"]),
     ("engine/config", ["config.h", "port.h", "replayed.h"]),
     ("engine/port", ["port.h", "eal.h"]),
     ("engine/datapath", ["plan.h", "tap.h", "tx.h", "count.h", "meter.h", "tsc.h"]),

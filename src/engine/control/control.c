@@ -20,7 +20,6 @@
 #include "base/eventfd.h"
 #include "base/log.h"
 #include "engine/lifecycle/ports.h"
-#include "engine/base/refuse.h"
 #include "engine/control/requests.h"
 #include "engine/session/session.h"
 #include "engine/session/shadow.h"
@@ -118,22 +117,21 @@ static void hang_up(struct npf_control *c, struct npf_engine *e, struct npf_conn
 
 /* ---- who comes ---- */
 
-static int charge(struct npf_control *c, struct npf_conn *conn, struct npf_wire_error *why)
+static int charge(struct npf_control *c, struct npf_conn *conn, struct npf_error *why)
 {
 	unsigned int reserve = npf_access_owner(&conn->peer) ? 0 : OWNERS_RESERVE;
 
 	if (c->n_conns > MAX_CLIENTS - reserve)
-		return npf_refuse(why, -EDQUOT,
+		return npf_error_set(why, -EDQUOT,
 			"the daemon has %u connections and takes no more but root's", c->n_conns);
 	return npf_charge(
 		c->engine->accounts, conn->peer.uid, NPF_RES_CONNECTIONS, 1, &conn->charge, why);
 }
 
 /* One too many is told so when it says hello, if those who are told so are few. */
-static int charge_refusal(
-	struct npf_control *c, struct npf_conn *conn, const struct npf_wire_error *why)
+static int charge_refusal(struct npf_control *c, struct npf_conn *conn, const struct npf_error *why)
 {
-	struct npf_wire_error ignored;
+	struct npf_error ignored;
 
 	if (c->n_conns > MAX_CLIENTS - REFUSAL_ROOM)
 		return -EDQUOT;
@@ -149,7 +147,7 @@ static void request_ready(struct npf_asker *asker);
 
 static int admit(struct npf_control *c, struct npf_conn *conn)
 {
-	struct npf_wire_error why;
+	struct npf_error why;
 	int rc = npf_access_peer(conn->fd, &conn->peer);
 
 	if (rc < 0)

@@ -14,7 +14,6 @@
 #include "engine/dump/make.h"
 #include "engine/dump/dump.h"
 #include "engine/lifecycle/ports.h"
-#include "engine/base/refuse.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,18 +28,19 @@ static_assert((int)NPF_WIRE_DUMP_PCAP == (int)NPF_WRITER_PCAP &&
 	"formats on the wire are formats");
 
 static int check_file(
-	const struct npf_conn *conn, const struct npf_wire_dump *req, struct npf_wire_error *err)
+	const struct npf_conn *conn, const struct npf_wire_dump *req, struct npf_error *err)
 {
 	bool has_opened = conn->opener.fd >= 0;
 
 	if (req->file[0] != '\0' && has_opened)
-		return npf_refuse(err, -EINVAL, "either a file's name or an opened file, not both");
+		return npf_error_set(
+			err, -EINVAL, "either a file's name or an opened file, not both");
 	if (req->file[0] != '\0' && !npf_access_owner(&conn->peer))
-		return npf_refuse(err, -EPERM,
+		return npf_error_set(err, -EPERM,
 			"only root and the daemon's own user can let the daemon make files; a dump "
 			"into one file, without rotation, is everybody's");
 	if (req->file[0] == '\0' && !has_opened)
-		return npf_refuse(err, -EINVAL, "a dump needs a file");
+		return npf_error_set(err, -EINVAL, "a dump needs a file");
 	return 0;
 }
 
@@ -69,27 +69,28 @@ static int answer(
 
 /* May the client dump this? */
 static int check_source(struct npf_engine *e, const struct npf_conn *conn,
-	const struct npf_wire_dump *req, struct npf_wire_error *err)
+	const struct npf_wire_dump *req, struct npf_error *err)
 {
 	const struct npf_session *s = conn->session;
 	const struct npf_engine_port *port;
 
 	if ((req->flags & NPF_WIRE_DUMP_SESSION) != 0) {
 		if (s == NULL || (s->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
-			return npf_refuse(err, -EINVAL, "no session is open that could be dumped");
-		return s->port->gone ? npf_refuse(err, -ENODEV, NPF_PORT_REMOVED,
+			return npf_error_set(
+				err, -EINVAL, "no session is open that could be dumped");
+		return s->port->gone ? npf_error_set(err, -ENODEV, NPF_PORT_REMOVED,
 					       s->port->port.conf->name)
 				     : 0;
 	}
 	port = npf_engine_find_port(e, req->port);
 	if (port != NULL && !npf_access_port(port->port.conf, &conn->peer))
-		return npf_refuse(err, -EACCES, "user %u may not use port %s",
+		return npf_error_set(err, -EACCES, "user %u may not use port %s",
 			(unsigned int)conn->peer.uid, req->port);
 	return 0;
 }
 
 int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
-	struct npf_wire_dump_reply *reply, int *fdp, struct npf_wire_error *err)
+	struct npf_wire_dump_reply *reply, int *fdp, struct npf_error *err)
 {
 	const struct npf_wire_dump *req = msg->body;
 	struct npf_dump_spec spec = {
@@ -140,7 +141,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 
 int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
-	bool *is_newp, struct npf_wire_error *err)
+	bool *is_newp, struct npf_error *err)
 {
 	struct npf_dump *d;
 	int rc;
@@ -150,14 +151,14 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	else
 		d = npf_dump_find(e, req->name);
 	if (d == NULL)
-		return npf_refuse(err, -ENOENT,
+		return npf_error_set(err, -ENOENT,
 			"there is no dump \"%s\"; `npfctl dump list` shows all", req->name);
 	if (!npf_access_user(&conn->peer, d->uid))
-		return npf_refuse(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
+		return npf_error_set(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
 			(unsigned int)d->uid);
 	rc = answer(d, reply, fdp, is_newp);
 	if (rc < 0)
-		return npf_refuse(
+		return npf_error_set(
 			err, rc, "no descriptor to tell of the end by: %s", strerror(-rc));
 	if (req->op == NPF_WIRE_DUMP_STOP) {
 		rc = npf_dump_stop(e, d);
@@ -165,26 +166,27 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 			npf_session_drop_dump(conn->session);
 		if (rc == 0)
 			rc = npf_engine_replan(e);
-		return rc < 0 ? npf_refuse(err, rc, "the daemon is out of memory") : 0;
+		return rc < 0 ? npf_error_set(err, rc, "the daemon is out of memory") : 0;
 	}
 	if (d->life != NPF_DUMP_RUNNING || d->producer.retro == NULL)
-		return npf_refuse(err, -EINVAL,
+		return npf_error_set(err, -EINVAL,
 			"dump \"%s\" is not a running retrospective one: there is nothing to "
 			"trigger",
 			d->name);
 	rc = npf_writer_retro_trigger(&d->producer, req->after_ns);
-	return rc < 0 ? npf_refuse(err, rc, "the file of the last trigger is still being written")
+	return rc < 0 ? npf_error_set(
+				err, rc, "the file of the last trigger is still being written")
 		      : 0;
 }
 
 int npf_dump_request_status(
-	const struct npf_conn *conn, struct npf_wire_dump_status *st, struct npf_wire_error *err)
+	const struct npf_conn *conn, struct npf_wire_dump_status *st, struct npf_error *err)
 {
 	struct npf_dump *d = conn->session->dump;
 
 	*st = (struct npf_wire_dump_status){.ended = 2};
 	if (d == NULL)
-		return npf_refuse(err, -ENOENT, "this session has no dump");
+		return npf_error_set(err, -ENOENT, "this session has no dump");
 	npf_dump_refresh(d);
 	st->packets = d->counters.written;
 	st->bytes = d->counters.bytes;

@@ -8,16 +8,17 @@
 #ifndef NPF_ENGINE_CONTROL_DUMP_REQUESTS_H
 #define NPF_ENGINE_CONTROL_DUMP_REQUESTS_H
 
+#include "base/error.h"
 #include "engine/control/requests.h"
 
 int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
-	struct npf_wire_dump_reply *reply, int *fdp, struct npf_wire_error *err);
+	struct npf_wire_dump_reply *reply, int *fdp, struct npf_error *err);
 
 int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
-	bool *is_newp, struct npf_wire_error *err);
+	bool *is_newp, struct npf_error *err);
 
 int npf_dump_request_status(
-	const struct npf_conn *conn, struct npf_wire_dump_status *st, struct npf_wire_error *err);
+	const struct npf_conn *conn, struct npf_wire_dump_status *st, struct npf_error *err);
 
 #endif

@@ -7,8 +7,6 @@
  */
 #include "engine/control/opened.h"
 
-#include "engine/base/refuse.h"
-
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
@@ -72,27 +70,27 @@ static bool is_mounted(dev_t dev)
 	return found;
 }
 
-int npf_opened_check(int fd, struct npf_wire_error *err)
+int npf_opened_check(int fd, struct npf_error *err)
 {
 	int flags = fcntl(fd, F_GETFL), access = flags & O_ACCMODE;
 	struct statfs fs;
 	struct stat st;
 
 	if (flags < 0 || (flags & O_PATH) != 0 || (access != O_WRONLY && access != O_RDWR))
-		return npf_refuse(err, -EINVAL, "the dump's file is not open for writing");
+		return npf_error_set(err, -EINVAL, "the dump's file is not open for writing");
 	if ((flags & O_APPEND) != 0)
-		return npf_refuse(err, -EINVAL,
+		return npf_error_set(err, -EINVAL,
 			"the dump's file is open for appending (O_APPEND): a dump is a whole file");
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return npf_refuse(err, -EINVAL, "a dump goes into a regular file only");
+		return npf_error_set(err, -EINVAL, "a dump goes into a regular file only");
 	if (fstatfs(fd, &fs) < 0 || !is_local((uint32_t)fs.f_type))
-		return npf_refuse(err, -EINVAL,
+		return npf_error_set(err, -EINVAL,
 			"a dump into an opened file needs a local file system (ext4, xfs, btrfs, "
 			"tmpfs, ...), and this is one of type %#lx: dump to a local disk, or let "
 			"root give the daemon the file's name",
 			(unsigned long)fs.f_type);
 	if ((uint32_t)fs.f_type == TMPFS_MAGIC && !is_mounted(st.st_dev))
-		return npf_refuse(err, -EINVAL,
+		return npf_error_set(err, -EINVAL,
 			"a dump does not go into a memfd, nor into a tmpfs that is not mounted "
 			"where the daemon runs: use a file on a disk");
 	return 0;
@@ -148,7 +146,7 @@ static void run_receive(struct npf_errand *errand)
 
 	receive(o);
 	if (o->fd < 0)
-		o->reply.status = npf_refuse(&o->reply.error, -EINVAL, "no file came");
+		o->reply.status = npf_error_set(&o->reply.error, -EINVAL, "no file came");
 	else
 		o->reply.status = npf_opened_check(o->fd, &o->reply.error);
 	if (o->reply.status < 0)
@@ -212,20 +210,20 @@ static void received(struct npf_errand *errand)
 	close_on_errand(o);
 }
 
-int npf_opened_begin(struct npf_opener *opener, int *peerp, struct npf_wire_error *err)
+int npf_opened_begin(struct npf_opener *opener, int *peerp, struct npf_error *err)
 {
 	struct npf_opening *o;
 	int pair[2];
 
 	if (opener->opening != NULL)
-		return npf_refuse(err, -EBUSY, "a file is awaited already");
+		return npf_error_set(err, -EBUSY, "a file is awaited already");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return npf_refuse(err, -errno, "the daemon is out of descriptors");
+		return npf_error_set(err, -errno, "the daemon is out of descriptors");
 	o = new_opening(opener, pair[0], -1);
 	if (o == NULL) {
 		npf_close(pair[0]);
 		npf_close(pair[1]);
-		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
 	}
 	o->opener = opener;
 	o->errand.run = run_receive;

@@ -11,6 +11,7 @@
 #ifndef NPF_ENGINE_CONTROL_OPENED_H
 #define NPF_ENGINE_CONTROL_OPENED_H
 
+#include "base/error.h"
 #include "engine/core/errands.h"
 #include "wire/wire.h"
 
@@ -29,7 +30,7 @@ struct npf_opener {
  * @peerp: the client's end of the socket that it comes over, the caller's to close
  * Return: 0, or -errno with a text in err.
  */
-int npf_opened_begin(struct npf_opener *o, int *peerp, struct npf_wire_error *err);
+int npf_opened_begin(struct npf_opener *o, int *peerp, struct npf_error *err);
 
 /* The file has been used, or its connection goes away. It is closed by an errand. */
 void npf_opened_end(struct npf_opener *o);
@@ -45,6 +46,6 @@ void npf_opened_end(struct npf_opener *o);
  * Context: any thread that may hang.
  * Return:  0, or -EINVAL with a text in err.
  */
-int npf_opened_check(int fd, struct npf_wire_error *err);
+int npf_opened_check(int fd, struct npf_error *err);
 
 #endif

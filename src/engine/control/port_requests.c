@@ -15,7 +15,7 @@
 
 #define MAX_RULES 64
 
-static int check_right(const struct npf_conn *conn, struct npf_wire_error *err)
+static int check_right(const struct npf_conn *conn, struct npf_error *err)
 {
 	if (npf_access_owner(&conn->peer))
 		return 0;
@@ -45,8 +45,8 @@ static int split_rules(const char *lines, struct npf_config_port *conf)
 	return 0;
 }
 
-static int configure(const struct npf_wire_port_add *req, struct npf_config_port *conf,
-	struct npf_wire_error *err)
+static int configure(
+	const struct npf_wire_port_add *req, struct npf_config_port *conf, struct npf_error *err)
 {
 	bool attach = (req->flags & NPF_WIRE_ADD_ATTACH) != 0;
 	bool wait = (req->flags & NPF_WIRE_ADD_WAIT) != 0;
@@ -79,8 +79,7 @@ static int configure(const struct npf_wire_port_add *req, struct npf_config_port
 }
 
 int npf_port_request_add(struct npf_engine *e, const struct npf_conn *conn,
-	const struct npf_wire_port_add *req, struct npf_engine_port **pp,
-	struct npf_wire_error *err)
+	const struct npf_wire_port_add *req, struct npf_engine_port **pp, struct npf_error *err)
 {
 	struct npf_config_port *conf;
 	int rc = check_right(conn, err);
@@ -106,8 +105,7 @@ int npf_port_request_add(struct npf_engine *e, const struct npf_conn *conn,
 }
 
 int npf_port_request_del(struct npf_engine *e, const struct npf_conn *conn,
-	const struct npf_wire_port_name *req, struct npf_ports_ended *ended,
-	struct npf_wire_error *err)
+	const struct npf_wire_port_name *req, struct npf_ports_ended *ended, struct npf_error *err)
 {
 	struct npf_engine_port *p = npf_engine_find_port(e, req->name);
 	int rc = check_right(conn, err);

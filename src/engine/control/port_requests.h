@@ -3,15 +3,14 @@
 #ifndef NPF_ENGINE_CONTROL_PORT_REQUESTS_H
 #define NPF_ENGINE_CONTROL_PORT_REQUESTS_H
 
+#include "base/error.h"
 #include "engine/lifecycle/ports.h"
 #include "engine/control/requests.h"
 
 int npf_port_request_add(struct npf_engine *e, const struct npf_conn *conn,
-	const struct npf_wire_port_add *req, struct npf_engine_port **pp,
-	struct npf_wire_error *err);
+	const struct npf_wire_port_add *req, struct npf_engine_port **pp, struct npf_error *err);
 
 int npf_port_request_del(struct npf_engine *e, const struct npf_conn *conn,
-	const struct npf_wire_port_name *req, struct npf_ports_ended *ended,
-	struct npf_wire_error *err);
+	const struct npf_wire_port_name *req, struct npf_ports_ended *ended, struct npf_error *err);
 
 #endif

@@ -21,7 +21,7 @@
 
 struct reply {
 	union {
-		struct npf_wire_error error;
+		struct npf_error error;
 		struct npf_wire_hello_reply hello;
 		struct npf_wire_open_reply open;
 		struct npf_wire_filter_reply filter;

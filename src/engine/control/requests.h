@@ -3,6 +3,7 @@
 #ifndef NPF_ENGINE_CONTROL_REQUESTS_H
 #define NPF_ENGINE_CONTROL_REQUESTS_H
 
+#include "base/error.h"
 #include "engine/control/opened.h"
 #include "engine/session/session.h"
 
@@ -13,9 +14,9 @@ struct npf_conn {
 	struct npf_conn *next;
 	struct npf_control *home;
 	int fd;
-	bool greeted;                   /* HELLO has come */
-	struct npf_wire_error *refusal; /* it is only to hear this; or NULL */
-	uint64_t since_ns;              /* CLOCK_MONOTONIC */
+	bool greeted;              /* HELLO has come */
+	struct npf_error *refusal; /* it is only to hear this; or NULL */
+	uint64_t since_ns;         /* CLOCK_MONOTONIC */
 	struct npf_peer peer;
 	struct npf_session *session; /* or NULL */
 	struct npf_charge charge;    /* until its socket has been closed */

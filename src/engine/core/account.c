@@ -6,7 +6,6 @@
 #include "engine/core/account.h"
 
 #include "base/clock.h"
-#include "engine/base/refuse.h"
 
 #include <assert.h>
 
@@ -114,7 +113,7 @@ static uint64_t limit_of(const struct npf_accounts *a, enum npf_resource what)
 }
 
 static int refuse(const struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t held,
-	uint64_t n, struct npf_wire_error *err)
+	uint64_t n, struct npf_error *err)
 {
 	unsigned int user = (unsigned int)uid;
 	unsigned long long has = held;
@@ -122,28 +121,28 @@ static int refuse(const struct npf_accounts *a, uid_t uid, enum npf_resource wha
 	switch (what) {
 	case NPF_RES_CONNECTIONS:
 	case NPF_RES_REFUSALS:
-		return npf_refuse(err, -EDQUOT,
+		return npf_error_set(err, -EDQUOT,
 			"user %u has %llu connections, the limit (npf.limits.connections)", user,
 			has);
 	case NPF_RES_SESSIONS:
-		return npf_refuse(err, -EDQUOT,
+		return npf_error_set(err, -EDQUOT,
 			"user %u has %llu sessions open, the limit (npf.limits.sessions)", user,
 			has);
 	case NPF_RES_DUMPS:
-		return npf_refuse(err, -EDQUOT,
+		return npf_error_set(err, -EDQUOT,
 			"user %u has %llu dumps running, the limit (npf.limits.sessions)", user,
 			has);
 	case NPF_RES_MEMORY:
 	case NPF_N_RESOURCES:
 		break;
 	}
-	return npf_refuse(err, -EDQUOT,
+	return npf_error_set(err, -EDQUOT,
 		"user %u would hold %llu MiB of buffers, the limit is %u MiB (npf.limits.memory)",
 		user, (unsigned long long)(held / MIB + n / MIB), a->limits->memory);
 }
 
 int npf_charge(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t n,
-	struct npf_charge *c, struct npf_wire_error *err)
+	struct npf_charge *c, struct npf_error *err)
 {
 	struct npf_account *of = find(a, uid);
 	uint64_t held = of != NULL ? of->held[what] : 0, limit = limit_of(a, what);
@@ -158,7 +157,7 @@ int npf_charge(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64
 	if (of == NULL)
 		of = add(a, uid);
 	if (of == NULL)
-		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
 	of->held[what] += n;
 	of->n_charges++;
 	*c = (struct npf_charge){.account = of, .what = what, .n = n};

@@ -12,6 +12,7 @@
 #ifndef NPF_ENGINE_CORE_ACCOUNT_H
 #define NPF_ENGINE_CORE_ACCOUNT_H
 
+#include "base/error.h"
 #include "base/doorbell.h"
 #include "engine/config/config.h"
 #include "wire/wire.h"
@@ -52,7 +53,7 @@ struct npf_accounts *npf_accounts_free(struct npf_accounts *a);
  *         leaving has gone; -ENOMEM; with a text for the client in err.
  */
 int npf_charge(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t n,
-	struct npf_charge *c, struct npf_wire_error *err);
+	struct npf_charge *c, struct npf_error *err);
 
 /* What was charged for turned out to be @n. It is there, so no limit is asked. */
 void npf_charge_settle(struct npf_charge *c, uint64_t n);

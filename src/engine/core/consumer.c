@@ -2,7 +2,6 @@
 /* consumer.c - see consumer.h. Invariant: who reads also uses its port. */
 #include "engine/core/consumer.h"
 
-#include "engine/base/refuse.h"
 #include "engine/core/engine.h"
 
 #include <string.h>
@@ -71,20 +70,20 @@ static bool attaches(const struct npf_engine_port *p)
 }
 
 /* Return: 1: the port has been started; 0: it runs already; or -errno. */
-static int start_port(struct npf_engine_port *p, struct npf_wire_error *err)
+static int start_port(struct npf_engine_port *p, struct npf_error *err)
 {
 	int rc;
 
 	if (p->port.running)
 		return 0;
 	rc = npf_port_start(&p->port);
-	return rc < 0 ? npf_refuse(err, rc,
+	return rc < 0 ? npf_error_set(err, rc,
 				"port %s can't be started: %s; the daemon's log says more",
 				p->port.conf->name, strerror(-rc))
 		      : 1;
 }
 
-int npf_consumer_use(struct npf_consumer *c, struct npf_wire_error *err)
+int npf_consumer_use(struct npf_consumer *c, struct npf_error *err)
 {
 	int rc = c->uses || c->port->gone ? 0 : start_port(c->port, err);
 
@@ -93,7 +92,7 @@ int npf_consumer_use(struct npf_consumer *c, struct npf_wire_error *err)
 	return rc;
 }
 
-int npf_consumer_read(struct npf_consumer *c, struct npf_wire_error *err)
+int npf_consumer_read(struct npf_consumer *c, struct npf_error *err)
 {
 	int rc;
 

@@ -20,6 +20,7 @@
 #ifndef NPF_ENGINE_CORE_CONSUMER_H
 #define NPF_ENGINE_CORE_CONSUMER_H
 
+#include "base/error.h"
 #include "engine/datapath/plan.h"
 #include "ringbuf/ring.h"
 #include "wire/wire.h"
@@ -74,13 +75,13 @@ void npf_plan_hook_remove(struct npf_engine_port *p, struct npf_plan_hook *h);
  * nothing: then nothing happens. Its port is started.
  * Return: 0, or -errno with a text in err: the port can't be started.
  */
-int npf_consumer_read(struct npf_consumer *c, struct npf_wire_error *err);
+int npf_consumer_read(struct npf_consumer *c, struct npf_error *err);
 
 /*
  * npf_consumer_use - its port runs for it from now on: it is about to send or to dump.
  * Return: 1: the port has been started, and new plans are due; 0; or -errno with a text in err.
  */
-int npf_consumer_use(struct npf_consumer *c, struct npf_wire_error *err);
+int npf_consumer_use(struct npf_consumer *c, struct npf_error *err);
 
 /* It neither reads nor uses its port any more. */
 void npf_consumer_release(struct npf_consumer *c);

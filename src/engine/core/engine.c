@@ -2,7 +2,6 @@
 /* engine.c - plans are exchanged: all taps' at once, or none. */
 #include "engine/core/engine.h"
 
-#include "engine/base/refuse.h"
 #include "engine/core/consumer.h"
 #include "engine/core/plan.h"
 #include "engine/datapath/count.h"
@@ -64,14 +63,14 @@ int npf_engine_replan(struct npf_engine *e)
 	return 0;
 }
 
-int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_wire_error *err)
+int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_error *err)
 {
 	int rc = npf_consumer_use(c, err);
 
 	if (rc <= 0)
 		return rc;
 	rc = npf_engine_replan(e);
-	return rc < 0 ? npf_refuse(err, rc, "the daemon is out of memory") : 0;
+	return rc < 0 ? npf_error_set(err, rc, "the daemon is out of memory") : 0;
 }
 
 int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p)

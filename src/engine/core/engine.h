@@ -8,6 +8,7 @@
 #ifndef NPF_ENGINE_CORE_ENGINE_H
 #define NPF_ENGINE_CORE_ENGINE_H
 
+#include "base/error.h"
 #include "engine/config/config.h"
 #include "engine/port/port.h"
 #include "engine/datapath/plan.h"
@@ -90,7 +91,7 @@ int npf_engine_replan(struct npf_engine *e);
  * npf_engine_use - a consumer's port runs for it, and is in the plans: it is about to send or to
  * dump. Return: 0, or -errno with a text in err.
  */
-int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_wire_error *err);
+int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_error *err);
 
 /*
  * npf_engine_leave - replan after a consumer has left a port (its list says so already); a port

@@ -2,8 +2,6 @@
 /* filter_pair.c - see filter_pair.h. A pair is whole or empty. */
 #include "engine/core/filter_pair.h"
 
-#include "engine/base/refuse.h"
-
 #include <string.h>
 
 /* What Linux's SKF_AD_PKTTYPE says of a packet. */
@@ -12,7 +10,7 @@
 
 int npf_filter_pair_compile(const struct npf_config_limits *limits, uint16_t port,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter_pair *pair,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	struct npf_bpf_aux in = {PKTTYPE_HOST, port}, out = {PKTTYPE_OUTGOING, port};
 	struct npf_filter_opts opts = {.aux = &in, .loose = true};
@@ -23,7 +21,7 @@ int npf_filter_pair_compile(const struct npf_config_limits *limits, uint16_t por
 	if (n_insns == 0)
 		return 0;
 	if (n_insns > limits->filter)
-		return npf_refuse(err, -E2BIG,
+		return npf_error_set(err, -E2BIG,
 			"a filter of %u instructions is longer than the limit of %u "
 			"(npf.limits.filter)",
 			n_insns, limits->filter);
@@ -36,10 +34,10 @@ int npf_filter_pair_compile(const struct npf_config_limits *limits, uint16_t por
 		return 0;
 	npf_filter_pair_free(pair);
 	if (rc == -EINVAL)
-		return npf_refuse(err, rc,
+		return npf_error_set(err, rc,
 			"the filter is not a valid BPF program: instruction %u: %s", bad.pc,
 			bad.reason);
-	return npf_refuse(err, rc, "the filter can't be compiled: %s", strerror(-rc));
+	return npf_error_set(err, rc, "the filter can't be compiled: %s", strerror(-rc));
 }
 
 void npf_filter_pair_free(struct npf_filter_pair *pair)

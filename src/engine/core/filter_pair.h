@@ -6,6 +6,7 @@
 #ifndef NPF_ENGINE_CORE_FILTER_PAIR_H
 #define NPF_ENGINE_CORE_FILTER_PAIR_H
 
+#include "base/error.h"
 #include "engine/config/config.h"
 #include "jit/bpf.h"
 #include "wire/wire.h"
@@ -25,7 +26,7 @@ struct npf_filter_pair {
  */
 int npf_filter_pair_compile(const struct npf_config_limits *limits, uint16_t port,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter_pair *pair,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 
 /* Empties the pair; an empty one is fine. */
 void npf_filter_pair_free(struct npf_filter_pair *pair);

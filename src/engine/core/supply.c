@@ -8,8 +8,6 @@
  */
 #include "engine/core/supply.h"
 
-#include "engine/base/refuse.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -94,11 +92,11 @@ static uint64_t size_of_lanes(const struct npf_buffer_conf *conf)
 }
 
 int npf_memory_check_size(
-	const struct npf_config_limits *limits, uint64_t size, struct npf_wire_error *err)
+	const struct npf_config_limits *limits, uint64_t size, struct npf_error *err)
 {
 	if (size <= limits->buffer * MIB)
 		return 0;
-	return npf_refuse(err, -E2BIG,
+	return npf_error_set(err, -E2BIG,
 		"a buffer of %llu MiB is more than the limit of %u MiB (npf.limits.buffer)",
 		(unsigned long long)(size / MIB), limits->buffer);
 }
@@ -223,20 +221,21 @@ static bool take(struct npf_asker *asker, const struct npf_memory_conf *conf,
 
 /* ---- for requests ---- */
 
-static int say(int rc, const struct npf_memory_conf *conf, struct npf_wire_error *err)
+static int say(int rc, const struct npf_memory_conf *conf, struct npf_error *err)
 {
 	if (rc == 0 || rc == -EINPROGRESS)
 		return rc;
 	if (rc == -EMFILE || rc == -ENFILE)
-		return npf_refuse(err, rc,
+		return npf_error_set(err, rc,
 			"the daemon is out of descriptors: its limit of open files can be raised "
 			"(ulimit -n, or LimitNOFILE= of its service)");
 	if (conf->ring > 0)
-		return npf_refuse(err, rc, "%llu MiB for the dump can't be had: %s; ask for less",
+		return npf_error_set(err, rc,
+			"%llu MiB for the dump can't be had: %s; ask for less",
 			(unsigned long long)(npf_memory_needed(conf) / MIB), strerror(-rc));
 	if (conf->lane > 0)
-		return npf_refuse(err, rc, "a send lane can't be had: %s", strerror(-rc));
-	return npf_refuse(err, rc,
+		return npf_error_set(err, rc, "a send lane can't be had: %s", strerror(-rc));
+	return npf_error_set(err, rc,
 		"a buffer of %llu KiB for each of %u lanes can't be had: %s; ask for a smaller one",
 		(unsigned long long)(conf->buffer.size / KIB), conf->buffer.n_lanes, strerror(-rc));
 }
@@ -253,7 +252,7 @@ static int make_now(const struct npf_memory_conf *conf, struct npf_memory *mem)
 }
 
 int npf_memory_get(struct npf_asker *asker, const struct npf_memory_conf *conf,
-	struct npf_memory *mem, struct npf_wire_error *err)
+	struct npf_memory *mem, struct npf_error *err)
 {
 	uint64_t needed = npf_memory_needed(conf);
 	int rc;

@@ -13,6 +13,7 @@
 #ifndef NPF_ENGINE_CORE_SUPPLY_H
 #define NPF_ENGINE_CORE_SUPPLY_H
 
+#include "base/error.h"
 #include "engine/core/account.h"
 #include "writer/feed/ring.h"
 #include "engine/core/errands.h"
@@ -49,7 +50,7 @@ struct npf_asker {
 
 /* Is one buffer of that many bytes allowed at all? Return: 0, or -E2BIG with a text in err. */
 int npf_memory_check_size(
-	const struct npf_config_limits *limits, uint64_t size, struct npf_wire_error *err);
+	const struct npf_config_limits *limits, uint64_t size, struct npf_error *err);
 
 /* Bytes that such memory will hold, its small parts left out. UINT64_MAX: more than can be. */
 uint64_t npf_memory_needed(const struct npf_memory_conf *conf);
@@ -60,7 +61,7 @@ uint64_t npf_memory_needed(const struct npf_memory_conf *conf);
  * Owns:   *mem is the caller's, for npf_memory_free().
  */
 int npf_memory_get(struct npf_asker *asker, const struct npf_memory_conf *conf,
-	struct npf_memory *mem, struct npf_wire_error *err);
+	struct npf_memory *mem, struct npf_error *err);
 
 /* Free it, and discharge it when it is free. @errands: NULL: now. Empties *mem; what is empty
  * already is fine. */

@@ -13,7 +13,6 @@
 #include "engine/dump/make.h"
 #include "expression/expression.h"
 #include "base/log.h"
-#include "engine/base/refuse.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -71,7 +70,7 @@ static void make_name(const struct npf_engine *e, char *name, size_t size)
 }
 
 int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *asked, struct npf_dump **dp,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	const char *conflict = npf_writer_params_conflict(&asked->params);
 	struct npf_dump_spec spec = *asked;
@@ -83,7 +82,7 @@ int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *asked, struct
 		spec.name = name;
 	}
 	if (conflict != NULL)
-		return npf_refuse(err, -EINVAL, "%s", conflict);
+		return npf_error_set(err, -EINVAL, "%s", conflict);
 	npf_writer_params_complete(&spec.params);
 	if (spec.index != NULL)
 		rc = npf_dump_index_check(spec.index, err);
@@ -94,11 +93,11 @@ int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *asked, struct
 	return rc;
 }
 
-static int start_port(const struct npf_dump *d, struct npf_wire_error *err)
+static int start_port(const struct npf_dump *d, struct npf_error *err)
 {
 	int rc = npf_port_start(&d->port->port);
 
-	return rc < 0 ? npf_refuse(err, rc, "port %s can't be started: %s", d->port_name,
+	return rc < 0 ? npf_error_set(err, rc, "port %s can't be started: %s", d->port_name,
 				strerror(-rc))
 		      : 0;
 }
@@ -111,14 +110,14 @@ static void leave(struct npf_engine *e, struct npf_dump *d)
 	d->consumer.model = NULL;
 }
 
-int npf_dump_run(struct npf_engine *e, struct npf_dump *d, struct npf_wire_error *err)
+int npf_dump_run(struct npf_engine *e, struct npf_dump *d, struct npf_error *err)
 {
 	int rc = start_port(d, err);
 
 	if (rc == 0) {
 		rc = npf_engine_replan(e);
 		if (rc < 0)
-			npf_refuse(err, rc, "the daemon is out of memory");
+			npf_error_set(err, rc, "the daemon is out of memory");
 	}
 	if (rc < 0)
 		leave(e, d);
@@ -126,7 +125,7 @@ int npf_dump_run(struct npf_engine *e, struct npf_dump *d, struct npf_wire_error
 }
 
 int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	int rc = npf_dump_new(e, spec, dp, err);
 
@@ -147,7 +146,7 @@ struct npf_dump *npf_dump_release(struct npf_dump *d)
 }
 
 static int prepare_standing(
-	struct npf_engine *e, const struct npf_config_dump *c, struct npf_wire_error *err)
+	struct npf_engine *e, const struct npf_config_dump *c, struct npf_error *err)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
 	struct npf_dump_spec spec = {
@@ -175,7 +174,7 @@ static int prepare_standing(
 int npf_dumps_standing(
 	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len)
 {
-	struct npf_wire_error why = {""};
+	struct npf_error why = {""};
 	int rc = 0;
 
 	for (unsigned int i = 0; i < e->conf->n_dumps; i++) {

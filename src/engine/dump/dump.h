@@ -12,6 +12,7 @@
 #ifndef NPF_ENGINE_DUMP_DUMP_H
 #define NPF_ENGINE_DUMP_DUMP_H
 
+#include "base/error.h"
 #include "base/doorbell.h"
 #include "writer/feed/producer.h"
 #include "writer/disk/worker.h"
@@ -96,13 +97,13 @@ struct npf_dump {
  * such port), -EEXIST (name taken), ... Owns: the dump is the engine's.
  */
 int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 
 /* In two goes: the dump is made, and the next plans have it; then its port is started and plans are
  * exchanged. After a failure of the second the dump is ended by itself. */
 int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
-	struct npf_wire_error *err);
-int npf_dump_run(struct npf_engine *e, struct npf_dump *d, struct npf_wire_error *err);
+	struct npf_error *err);
+int npf_dump_run(struct npf_engine *e, struct npf_dump *d, struct npf_error *err);
 
 /* Who holds a reference may ask for its counters, however long ago it ended. NULL is fine for the
  * second, which returns NULL. */

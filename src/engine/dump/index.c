@@ -6,7 +6,6 @@
 #include "engine/base/json_text.h"
 #include "engine/base/lines.h"
 #include "base/log.h"
-#include "engine/base/refuse.h"
 
 #include <string.h>
 
@@ -26,11 +25,11 @@ static json_t *describe(const struct npf_dump *d, const struct npf_writer_summar
 		(json_int_t)st->dropped, "port_missed", (json_int_t)st->missed, "error", error);
 }
 
-int npf_dump_index_check(const char *path, struct npf_wire_error *err)
+int npf_dump_index_check(const char *path, struct npf_error *err)
 {
 	npf_autofd int fd = npf_lines_open(path, INDEX_MODE);
 
-	return fd < 0 ? npf_refuse(err, fd,
+	return fd < 0 ? npf_error_set(err, fd,
 				"index: the daemon (user %u) can't append to %.100s: %s",
 				(unsigned int)geteuid(), path,
 				fd == -ENOTSUP ? "not a regular file" : strerror(-fd))

@@ -3,13 +3,14 @@
 #ifndef NPF_ENGINE_DUMP_INDEX_H
 #define NPF_ENGINE_DUMP_INDEX_H
 
+#include "base/error.h"
 #include "engine/dump/dump.h"
 
 /*
  * npf_dump_index_check - can the daemon append to this file? Makes it where it is missing.
  * Return: 0, or -errno with a text in err.
  */
-int npf_dump_index_check(const char *path, struct npf_wire_error *err);
+int npf_dump_index_check(const char *path, struct npf_error *err);
 
 /*
  * npf_dump_index_append - the line of a finished file; without an index the log gets it.

@@ -9,7 +9,6 @@
 #include "engine/dump/index.h"
 #include "writer/disk/pattern.h"
 #include "writer/feed/retro.h"
-#include "engine/base/refuse.h"
 #include "engine/core/filter_pair.h"
 #include "replay/trace.h"
 
@@ -169,28 +168,28 @@ static bool is_member(gid_t gid)
 
 /* Can the daemon make such files as the user that it runs as? Checked now, since the worker tries
  * again whatever fails, and this would fail for ever. */
-static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error *err)
+static int check_rights(const struct npf_dump_spec *spec, struct npf_error *err)
 {
 	const struct npf_writer_access *access = &spec->params.access;
 	char folder[PATH_MAX];
 
 	if (npf_writer_pattern_dir(spec->file, folder, sizeof(folder)) < 0)
-		return npf_refuse(err, -ENAMETOOLONG, "the file's name is too long");
+		return npf_error_set(err, -ENAMETOOLONG, "the file's name is too long");
 	if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0) {
 		int rc = -errno;
 
-		return npf_refuse(err, rc, "the daemon (user %u) can't make files in %.100s: %s",
+		return npf_error_set(err, rc, "the daemon (user %u) can't make files in %.100s: %s",
 			(unsigned int)geteuid(), folder, strerror(-rc));
 	}
 	if (geteuid() == 0)
 		return 0;
 	if (access->uid != (uid_t)-1 && access->uid != geteuid())
-		return npf_refuse(err, -EPERM,
+		return npf_error_set(err, -EPERM,
 			"owner: the daemon runs as user %u (npf.user), which can't give files to "
 			"user %u",
 			(unsigned int)geteuid(), (unsigned int)access->uid);
 	if (access->gid != (gid_t)-1 && !is_member(access->gid))
-		return npf_refuse(err, -EPERM,
+		return npf_error_set(err, -EPERM,
 			"owner: the daemon runs as user %u (npf.user), which is not in group %u",
 			(unsigned int)geteuid(), (unsigned int)access->gid);
 	return 0;
@@ -198,7 +197,7 @@ static int check_rights(const struct npf_dump_spec *spec, struct npf_wire_error 
 
 /* Could one dump take the other's files for its own? */
 static int check_apart(
-	const struct npf_dump_spec *spec, const struct npf_dump *d, struct npf_wire_error *err)
+	const struct npf_dump_spec *spec, const struct npf_dump *d, struct npf_error *err)
 {
 	bool deletes =
 		npf_writer_params_deletes(&spec->params) || npf_writer_params_deletes(&d->params);
@@ -206,10 +205,10 @@ static int check_apart(
 	if (!npf_writer_pattern_shares_dir(spec->file, d->file))
 		return 0;
 	if (npf_writer_pattern_intersects(spec->file, d->file, false))
-		return npf_refuse(
+		return npf_error_set(
 			err, -EEXIST, "dump \"%.60s\" writes to %.100s already", d->name, d->file);
 	if (deletes && npf_writer_pattern_intersects(spec->file, d->file, true))
-		return npf_refuse(err, -EEXIST,
+		return npf_error_set(err, -EEXIST,
 			"dump \"%.60s\" writes to %.100s: one of the two would delete files of the "
 			"other (keep); let its names begin in another way, or use another "
 			"directory",
@@ -218,15 +217,15 @@ static int check_apart(
 }
 
 static int check_spec(
-	const struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_wire_error *err)
+	const struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_error *err)
 {
 	const struct npf_writer_params *p = &spec->params;
 
 	if (spec->file == NULL && spec->fd < 0)
-		return npf_refuse(err, -EINVAL, "a dump needs a file");
+		return npf_error_set(err, -EINVAL, "a dump needs a file");
 	if (spec->file == NULL && (npf_writer_params_rotates(p) || npf_writer_params_is_retro(p) ||
 					  npf_writer_params_deletes(p)))
-		return npf_refuse(err, -EINVAL,
+		return npf_error_set(err, -EINVAL,
 			"a dump into several files needs a name pattern, not one opened file");
 	if (spec->file != NULL &&
 		npf_writer_pattern_check(spec->file, err->text, sizeof(err->text)) < 0)
@@ -235,12 +234,13 @@ static int check_spec(
 		npf_writer_pattern_check_target(spec->file, err->text, sizeof(err->text)) < 0)
 		return -EEXIST;
 	if (spec->file != NULL && spec->file[0] != '/')
-		return npf_refuse(err, -EINVAL, "\"%.100s\" is not an absolute path", spec->file);
+		return npf_error_set(
+			err, -EINVAL, "\"%.100s\" is not an absolute path", spec->file);
 	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next) {
 		if (d->life == NPF_DUMP_DONE)
 			continue;
 		if (strcmp(spec->name, d->name) == 0)
-			return npf_refuse(
+			return npf_error_set(
 				err, -EEXIST, "there is a dump \"%.60s\" already", spec->name);
 		if (spec->file != NULL && d->file != NULL && check_apart(spec, d, err) < 0)
 			return -EEXIST;
@@ -249,7 +249,7 @@ static int check_spec(
 }
 
 static int make_producer(
-	struct npf_dump *d, const struct npf_dump_spec *spec, struct npf_wire_error *err)
+	struct npf_dump *d, const struct npf_dump_spec *spec, struct npf_error *err)
 {
 	const struct npf_writer_params *params = &d->params;
 	struct npf_writer_header head = {
@@ -265,21 +265,21 @@ static int make_producer(
 	int rc = npf_writer_encode_header(&head, &d->head);
 
 	if (rc < 0)
-		return npf_refuse(err, rc, "the daemon is out of memory");
+		return npf_error_set(err, rc, "the daemon is out of memory");
 	conf.head = d->head;
 	conf.head_size = (uint32_t)rc;
 	if (params->limits.file_time_ns != 0 && npf_writer_timezone_new(&d->timezone) < 0)
-		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
 	conf.timezone = d->timezone;
 	rc = npf_writer_producer_init(&d->producer, &conf);
 	if (rc == -EINVAL)
-		return npf_refuse(err, rc,
+		return npf_error_set(err, rc,
 			"the limit is smaller than the header of a file, %u bytes",
 			conf.head_size + npf_writer_trailer_size(params->format));
 	if (rc == 0 && d->port->n_taps > 1)
 		rc = join_lanes(d);
 	if (rc < 0)
-		return npf_refuse(err, rc, "the daemon is out of memory");
+		return npf_error_set(err, rc, "the daemon is out of memory");
 	d->producer.now_ns = npf_clock_realtime();
 	/* A single file is there from the start, unless its name has the time of its first packet.
 	 */
@@ -365,7 +365,7 @@ static void release_resources(struct npf_engine *e, struct resources *m)
 }
 
 static int get_resources(struct npf_engine *e, const struct npf_dump_spec *spec,
-	unsigned int n_taps, struct resources *m, struct npf_wire_error *err)
+	unsigned int n_taps, struct resources *m, struct npf_error *err)
 {
 	struct npf_asker *asker = spec->asker;
 	struct npf_memory_conf conf;
@@ -399,7 +399,7 @@ static struct npf_dump *new_dump(
 }
 
 int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	struct npf_engine_port *port = npf_engine_find_port(e, spec->port);
 	struct npf_dump *d;
@@ -408,8 +408,8 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 	int rc;
 
 	if (port == NULL)
-		return npf_refuse(err, -ENODEV, "there is no port %.60s; `npfctl ports` lists them",
-			spec->port);
+		return npf_error_set(err, -ENODEV,
+			"there is no port %.60s; `npfctl ports` lists them", spec->port);
 	rc = check_spec(e, spec, err);
 	if (rc == 0)
 		rc = get_resources(e, spec, port->n_taps, &resources, err);
@@ -418,11 +418,11 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 	d = new_dump(e, port, &resources);
 	if (d == NULL) {
 		release_resources(e, &resources);
-		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
 	}
 	rc = describe(e, d, spec);
 	if (rc < 0)
-		npf_refuse(err, rc, "the daemon is out of memory");
+		npf_error_set(err, rc, "the daemon is out of memory");
 	if (rc == 0)
 		rc = npf_filter_pair_compile(&e->conf->npf.limits, port->port.index, spec->insns,
 			spec->n_insns, &filters, err);
@@ -434,7 +434,7 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 	if (rc == 0) {
 		rc = make_worker(d);
 		if (rc < 0)
-			npf_refuse(err, rc, "no thread for the dump: %s", strerror(-rc));
+			npf_error_set(err, rc, "no thread for the dump: %s", strerror(-rc));
 	}
 	if (rc < 0) {
 		npf_dump_free(d);

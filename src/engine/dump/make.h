@@ -8,6 +8,7 @@
 #ifndef NPF_ENGINE_DUMP_MAKE_H
 #define NPF_ENGINE_DUMP_MAKE_H
 
+#include "base/error.h"
 #include "engine/dump/dump.h"
 
 /*
@@ -17,7 +18,7 @@
  * thread, so it is ended like any other before it is freed.
  */
 int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 
 /* What can be freed once the worker has been joined: all but what the report shows. */
 void npf_dump_release_resources(struct npf_dump *d);

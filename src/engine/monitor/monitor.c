@@ -128,7 +128,7 @@ void npf_watch_unlink(struct npf_engine *e, struct npf_watch *w)
 }
 
 int npf_watch_add_row(struct npf_engine *e, struct npf_watch *w, const struct npf_bpf_insn *insns,
-	uint32_t n_insns, struct npf_wire_error *err)
+	uint32_t n_insns, struct npf_error *err)
 {
 	unsigned int i = w->meter.n_rows;
 	int rc = npf_filter_pair_compile(
@@ -215,7 +215,7 @@ int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len)
 static int prepare_standing(struct npf_engine *e, struct npf_watch *w, char *err, size_t err_len)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
-	struct npf_wire_error why = {{0}};
+	struct npf_error why = {{0}};
 	uint32_t n_insns;
 	int rc = compile_conf(w->conf, w->port->port.linktype, &insns, &n_insns, err, err_len);
 

@@ -8,6 +8,7 @@
 #ifndef NPF_ENGINE_MONITOR_MONITOR_H
 #define NPF_ENGINE_MONITOR_MONITOR_H
 
+#include "base/error.h"
 #include "engine/core/consumer.h"
 #include "engine/core/engine.h"
 #include "engine/core/filter_pair.h"
@@ -45,7 +46,7 @@ struct npf_watch_conf {
 struct npf_watch *npf_watch_new(struct npf_engine *e, const struct npf_watch_conf *conf);
 /* One more filter. Return: 0, or -errno with a text in err. */
 int npf_watch_add_row(struct npf_engine *e, struct npf_watch *w, const struct npf_bpf_insn *insns,
-	uint32_t n_insns, struct npf_wire_error *err);
+	uint32_t n_insns, struct npf_error *err);
 int npf_watch_begin(
 	struct npf_watch *w); /* Return: 0 or -errno; npf_watch_end() is due either way */
 

@@ -7,7 +7,6 @@
  */
 #include "engine/session/session.h"
 
-#include "engine/base/refuse.h"
 #include "engine/monitor/monitor.h"
 
 #define DEFAULT_INTERVAL_MS 1000
@@ -48,7 +47,7 @@ static bool put_counts(void *arg, const struct npf_wire_interval *iv, uint64_t e
 }
 
 static int add_rows(struct npf_engine *e, struct npf_watch *w, const struct npf_wire_set_mode *req,
-	const void *tail, struct npf_wire_error *err)
+	const void *tail, struct npf_error *err)
 {
 	const struct npf_wire_row *rows = tail;
 	const struct npf_bpf_insn *insns = (const struct npf_bpf_insn *)(rows + req->n_rows);
@@ -64,7 +63,7 @@ static int add_rows(struct npf_engine *e, struct npf_watch *w, const struct npf_
 /* A watch and the ring for its counts. */
 static int make_watch(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
 	const struct npf_wire_set_mode *req, const void *tail, struct npf_memory *memory,
-	struct npf_watch **wp, struct npf_wire_error *err)
+	struct npf_watch **wp, struct npf_error *err)
 {
 	uint32_t interval_ms = req->interval_ms != 0 ? req->interval_ms : DEFAULT_INTERVAL_MS;
 	struct counts_sink *sink = calloc(1, sizeof(*sink));
@@ -81,7 +80,7 @@ static int make_watch(struct npf_engine *e, struct npf_asker *asker, struct npf_
 	*wp = w;
 	if (w == NULL) {
 		free(sink);
-		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
 	}
 	rc = add_rows(e, w, req, tail, err);
 	if (rc == 0)
@@ -94,14 +93,14 @@ static int make_watch(struct npf_engine *e, struct npf_asker *asker, struct npf_
 }
 
 int npf_session_set_mode(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	const struct npf_wire_set_mode *req, const void *tail, struct npf_wire_error *err)
+	const struct npf_wire_set_mode *req, const void *tail, struct npf_error *err)
 {
 	struct npf_memory memory = {0};
 	struct npf_watch *w = NULL;
 	int rc;
 
 	if ((s->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
-		return npf_refuse(err, -EINVAL, "a session that only sends has no modes");
+		return npf_error_set(err, -EINVAL, "a session that only sends has no modes");
 	if (req->mode == NPF_WIRE_CAPTURE)
 		rc = npf_session_make_buffer(
 			e, asker, s, s->packet_buffer, s->port->n_taps, &memory, err);

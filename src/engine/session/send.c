@@ -14,14 +14,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static int refuse(struct npf_wire_error *err, int rc, const char *why, const struct npf_port *port)
+static int refuse(struct npf_error *err, int rc, const char *why, const struct npf_port *port)
 {
 	snprintf(err->text, sizeof(err->text), why, port->conf->name);
 	return rc;
 }
 
 /* Return: 0 or -errno with a text in err. */
-static int may_send(const struct npf_port *port, struct npf_wire_error *err)
+static int may_send(const struct npf_port *port, struct npf_error *err)
 {
 	if (port->conf->send != NPF_SWITCH_ON)
 		return refuse(err, -EPERM,
@@ -33,7 +33,7 @@ static int may_send(const struct npf_port *port, struct npf_wire_error *err)
 	return 0;
 }
 
-static void explain(int rc, uint32_t len, const struct npf_port *port, struct npf_wire_error *err)
+static void explain(int rc, uint32_t len, const struct npf_port *port, struct npf_error *err)
 {
 	switch (rc) {
 	case -EMSGSIZE:
@@ -59,13 +59,13 @@ static void explain(int rc, uint32_t len, const struct npf_port *port, struct np
 }
 
 /* A session that only sends starts no port. */
-static int use_port(struct npf_engine *e, struct npf_session *s, struct npf_wire_error *err)
+static int use_port(struct npf_engine *e, struct npf_session *s, struct npf_error *err)
 {
 	return (s->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0 ? 0 : npf_engine_use(e, &s->consumer, err);
 }
 
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	struct npf_port *port = &s->port->port;
 	int rc;
@@ -107,7 +107,7 @@ static uint64_t round_up(uint64_t size)
 }
 
 int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err)
+	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_error *err)
 {
 	struct npf_memory_conf conf = {.lane = round_up(size != 0 ? size : NPF_TX_DEFAULT)};
 	struct npf_port *port = &s->port->port;

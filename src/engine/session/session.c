@@ -13,7 +13,6 @@
 #include "engine/core/filter_pair.h"
 #include "engine/dump/dump.h"
 #include "base/log.h"
-#include "engine/base/refuse.h"
 #include "engine/monitor/monitor.h"
 
 #include <stdio.h>
@@ -23,7 +22,7 @@
 
 int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
 	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	struct npf_memory_conf conf = {
 		.buffer = {.size = size,
@@ -54,7 +53,7 @@ static void apply_wake(struct npf_session *s)
 
 static int compile(const struct npf_engine *e, const struct npf_session *s,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter_pair *pair,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	return npf_filter_pair_compile(
 		&e->conf->npf.limits, s->port->port.index, insns, n_insns, pair, err);
@@ -133,8 +132,8 @@ static unsigned int n_feeds(const struct npf_engine_port *p)
 	return p->n_taps + 1u;
 }
 
-static int prepare_capture(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	struct npf_wire_error *err)
+static int prepare_capture(
+	struct npf_engine *e, struct npf_asker *asker, struct npf_session *s, struct npf_error *err)
 {
 	int rc;
 
@@ -148,7 +147,7 @@ static int prepare_capture(struct npf_engine *e, struct npf_asker *asker, struct
 	rc = npf_doorbell_init(&s->bell, npf_account_wakes(s->account));
 	s->feeds = aligned_alloc(NPF_CACHELINE, n_feeds(s->port) * sizeof(*s->feeds));
 	if (rc < 0 || s->feeds == NULL)
-		return npf_refuse(err, -ENOMEM, "the daemon is out of memory or descriptors");
+		return npf_error_set(err, -ENOMEM, "the daemon is out of memory or descriptors");
 	memset(s->feeds, 0, n_feeds(s->port) * sizeof(*s->feeds));
 	apply_wake(s);
 	return 0;
@@ -156,17 +155,17 @@ static int prepare_capture(struct npf_engine *e, struct npf_asker *asker, struct
 
 /* As libpcap does on the interface itself. */
 static int check_iface(
-	const struct npf_port *port, const struct npf_wire_open *req, struct npf_wire_error *err)
+	const struct npf_port *port, const struct npf_wire_open *req, struct npf_error *err)
 {
 	const uint32_t no_capture = NPF_WIRE_OPEN_IDLE | NPF_WIRE_OPEN_SEND_ONLY;
 
 	if (port->iface.state == NPF_IFACE_GONE)
-		return npf_refuse(err, -ENODEV,
+		return npf_error_set(err, -ENODEV,
 			"port %s: its interface %s has disappeared; the port goes on when it comes "
 			"back",
 			req->port, port->iface.name);
 	if (port->iface.state == NPF_IFACE_DOWN && (req->flags & no_capture) == 0)
-		return npf_refuse(err, -ENETDOWN,
+		return npf_error_set(err, -ENETDOWN,
 			"port %s: its interface %s is down; `ip link set %s up` lets it run",
 			req->port, port->iface.name, port->iface.name);
 	return 0;
@@ -174,8 +173,7 @@ static int check_iface(
 
 /* Memory comes first: what is before it is done twice. */
 static int prepare(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	const struct npf_wire_open *req, const struct npf_bpf_insn *insns,
-	struct npf_wire_error *err)
+	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_error *err)
 {
 	uint64_t size = req->buffer_size != 0 ? req->buffer_size : e->conf->npf.buffer * KIB;
 	struct npf_filter_pair filters;
@@ -198,17 +196,17 @@ static int prepare(struct npf_engine *e, struct npf_asker *asker, struct npf_ses
 
 int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct npf_peer *peer,
 	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
-	struct npf_wire_error *err)
+	struct npf_error *err)
 {
 	struct npf_engine_port *port = npf_engine_find_port(e, req->port);
 	struct npf_session *s;
 	int rc;
 
 	if (port == NULL)
-		return npf_refuse(
+		return npf_error_set(
 			err, -ENODEV, "there is no port %s; `npfctl ports` lists them", req->port);
 	if (!npf_access_port(port->port.conf, peer))
-		return npf_refuse(err, -EACCES,
+		return npf_error_set(err, -EACCES,
 			"user %u may not use port %s; its `allow` list in the daemon's "
 			"configuration says who may",
 			(unsigned int)peer->uid, req->port);
@@ -217,7 +215,7 @@ int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct
 		return rc;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
-		return npf_refuse(err, -ENOMEM, "the daemon is out of memory");
+		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
 	s->port = npf_engine_port_get(port);
 	s->consumer.port = port;
 	s->peer = *peer;
@@ -278,7 +276,7 @@ struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *
 	return NULL;
 }
 
-int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wire_error *err)
+int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_error *err)
 {
 	int rc;
 
@@ -290,7 +288,7 @@ int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wir
 		rc = npf_engine_replan(e);
 		if (rc == 0)
 			return 0;
-		npf_refuse(err, rc, "the daemon is out of memory");
+		npf_error_set(err, rc, "the daemon is out of memory");
 		npf_consumer_release(&s->consumer);
 	}
 	s->consumer.looks = true;
@@ -306,7 +304,7 @@ static void step_generation(struct npf_session *s, int step)
 }
 
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err)
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_error *err)
 {
 	struct npf_filter_pair now, old = {s->filter_in, s->filter_out};
 	int rc = compile(e, s, insns, n_insns, &now, err);
@@ -323,7 +321,7 @@ int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 		step_generation(s, -1);
 		npf_session_update(s);
 		npf_filter_pair_free(&now);
-		return npf_refuse(
+		return npf_error_set(
 			err, rc, "the daemon is out of memory; the old filter stays in force");
 	}
 	s->n_insns = n_insns;
@@ -405,7 +403,7 @@ void npf_session_end(struct npf_session *s)
 }
 
 int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
-	struct npf_watch *watch, struct npf_wire_error *err)
+	struct npf_watch *watch, struct npf_error *err)
 {
 	struct npf_buffer *old = s->buffer;
 	struct npf_memory old_memory = s->memory;
@@ -431,7 +429,7 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_m
 		s->buffer = old;
 		s->watch = old_watch;
 		npf_session_update(s);
-		return npf_refuse(err, rc, "the daemon is out of memory; all stays as it was");
+		return npf_error_set(err, rc, "the daemon is out of memory; all stays as it was");
 	}
 	s->memory = *memory;
 	*memory = (struct npf_memory){0};
@@ -449,15 +447,16 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_m
 }
 
 int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	uint64_t size, struct npf_wire_error *err)
+	uint64_t size, struct npf_error *err)
 {
 	struct npf_memory fresh;
 	int rc;
 
 	if (s->buffer == NULL)
-		return npf_refuse(err, -EINVAL, "this session captures nothing: it has no buffer");
+		return npf_error_set(
+			err, -EINVAL, "this session captures nothing: it has no buffer");
 	if (s->watch != NULL)
-		return npf_refuse(err, -EBUSY,
+		return npf_error_set(err, -EBUSY,
 			"a session that monitors has no buffer for packets: set it when it "
 			"captures again");
 	if (size < NPF_BUFFER_MIN)
@@ -474,17 +473,17 @@ int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct
 }
 
 int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct npf_dump_spec *spec,
-	struct npf_dump **dp, struct npf_wire_error *err)
+	struct npf_dump **dp, struct npf_error *err)
 {
 	struct npf_dump *last = s->dump, *d;
 	int rc;
 
 	/* One that has reached its limit makes room for the next. */
 	if (last != NULL && !npf_dump_is_over(last))
-		return npf_refuse(err, -EBUSY, "this session has a dump already");
+		return npf_error_set(err, -EBUSY, "this session has a dump already");
 	rc = last != NULL ? npf_dump_stop(e, last) : 0;
 	if (rc < 0)
-		return npf_refuse(err, rc, "the daemon is out of memory");
+		return npf_error_set(err, rc, "the daemon is out of memory");
 	/* Its port goes on when the dump has ended and the session captures again. */
 	rc = npf_engine_use(e, &s->consumer, err);
 	if (rc < 0)

@@ -7,6 +7,7 @@
 #ifndef NPF_ENGINE_SESSION_SESSION_H
 #define NPF_ENGINE_SESSION_SESSION_H
 
+#include "base/error.h"
 #include "engine/core/access.h"
 #include "engine/core/consumer.h"
 #include "engine/core/engine.h"
@@ -52,11 +53,11 @@ struct npf_session {
 /* @asker: NULL: the daemon itself. Return: -EINPROGRESS and the like: see engine/supply.h. */
 int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct npf_peer *peer,
 	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s);
 
 /* Its client begins to read: from the next packet on, of the first one when it starts the port. */
-int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_wire_error *err);
+int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_error *err);
 
 /* Its client says what the session wants now; new plans are the caller's to make. */
 void npf_session_update(struct npf_session *s);
@@ -72,11 +73,11 @@ void npf_session_end(struct npf_session *s);
 void npf_sessions_tick(struct npf_engine *e);
 
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_wire_error *err);
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_error *err);
 int npf_session_set_params(
 	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params);
 int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	uint64_t size, struct npf_wire_error *err);
+	uint64_t size, struct npf_error *err);
 
 /*
  * npf_session_set_mode - what the ring brings from now on: packets, or counts.
@@ -85,19 +86,19 @@ int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct
  * Return: 0; -EINPROGRESS: see core/supply.h; or -errno with a text in err: all is as it was.
  */
 int npf_session_set_mode(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	const struct npf_wire_set_mode *req, const void *tail, struct npf_wire_error *err);
+	const struct npf_wire_set_mode *req, const void *tail, struct npf_error *err);
 
 /* Make a buffer for a session, within the limits. Return: as npf_memory_get(). */
 int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
 	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 /*
  * npf_session_switch - another buffer and watch (NULL: packets) take the place of the old ones,
  * which are ended.
  * Return: 0; or -errno with a text in err: all is as it was, and the new ones stay the caller's.
  */
 int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
-	struct npf_watch *watch, struct npf_wire_error *err);
+	struct npf_watch *watch, struct npf_error *err);
 
 struct npf_dump_spec;
 
@@ -107,17 +108,17 @@ struct npf_dump_spec;
  * Return: as npf_dump_start(); -EBUSY: it has a dump that is not over.
  */
 int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct npf_dump_spec *spec,
-	struct npf_dump **dp, struct npf_wire_error *err);
+	struct npf_dump **dp, struct npf_error *err);
 /* Its dump has been stopped: it captures again. What the dump counted stays the session's. */
 void npf_session_drop_dump(struct npf_session *s);
 
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
-	struct npf_wire_error *err);
+	struct npf_error *err);
 
 /* Make the session's send lane. @size: bytes, 0: the default. The last descriptor is the caller's
  * to close, the others stay the lane's. */
 int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_wire_error *err);
+	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_error *err);
 /* The session sends nothing more. */
 void npf_session_end_send(struct npf_engine *e, struct npf_session *s);
 /* The port is being removed: its sessions send nothing more there, and what is in their lanes, now

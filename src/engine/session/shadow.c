@@ -90,8 +90,7 @@ static int bring_up(const struct npf_port *port)
 
 /* A session that receives what the kernel should see: frames to the port's address or to a group.
  */
-static int open_session(
-	struct npf_shadow *s, struct npf_engine_port *port, struct npf_wire_error *err)
+static int open_session(struct npf_shadow *s, struct npf_engine_port *port, struct npf_error *err)
 {
 	const uint8_t *mac = port->port.mac.addr_bytes;
 	const uint32_t mac_high =
@@ -134,7 +133,7 @@ int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct n
 	char *err, size_t err_len)
 {
 	struct npf_shadow *s = calloc(1, sizeof(*s));
-	struct npf_wire_error why = {{0}};
+	struct npf_error why = {{0}};
 	int rc;
 
 	if (s == NULL)
@@ -193,7 +192,7 @@ int npf_shadow_fd(const struct npf_shadow *s)
 static void from_kernel(struct npf_shadow *s)
 {
 	uint8_t frame[NPF_WIRE_MAXFRAME];
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	for (unsigned int i = 0; i < FRAMES_A_TURN; i++) {
 		ssize_t n = read(s->tap_fd, frame, sizeof(frame));

@@ -93,7 +93,7 @@ static void reply(struct conn *c, const struct npf_wire_msg *msg, int status, co
 
 static void refuse(struct conn *c, const struct npf_wire_msg *msg, int status, const char *text)
 {
-	struct npf_wire_error err = {0};
+	struct npf_error err = {0};
 
 	snprintf(err.text, sizeof(err.text), "%s", text);
 	reply(c, msg, status, &err, sizeof(err), NULL, 0);
@@ -305,7 +305,7 @@ static void serve(struct fake_daemon *d, struct conn *c, const struct npf_wire_m
 {
 	struct npf_wire_hello_reply hello = {.version = "fake", .pid = 1};
 	struct npf_wire_port port = the_port();
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	if (npf_wire_check_request(msg, &err) < 0) {
 		refuse(c, msg, -EPROTO, err.text);

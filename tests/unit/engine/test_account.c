@@ -28,7 +28,7 @@ static int unmake(void **state)
 static int take(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t n,
 	struct npf_charge *c, const char *text)
 {
-	struct npf_wire_error err = {""};
+	struct npf_error err = {""};
 	int rc = npf_charge(a, uid, what, n, c, &err);
 
 	if (rc < 0)

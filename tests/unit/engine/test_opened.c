@@ -14,7 +14,7 @@
 
 static void refuses(int fd, const char *why)
 {
-	struct npf_wire_error err = {""};
+	struct npf_error err = {""};
 
 	assert_true(fd >= 0);
 	assert_int_equal(npf_opened_check(fd, &err), -EINVAL);
@@ -43,7 +43,7 @@ static int unmake(void **state)
 static void a_regular_file_open_for_writing_is_taken(void **state)
 {
 	const int modes[] = {O_WRONLY, O_RDWR};
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(modes); i++) {

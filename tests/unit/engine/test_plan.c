@@ -17,7 +17,7 @@ static struct fixture {
 	struct npf_config_port conf;
 	struct npf_engine_port p;
 	struct npf_feed feeds[N_FEEDS];
-	struct npf_wire_error err;
+	struct npf_error err;
 } f;
 
 /* A running port of two queues, on taps 3 and 1. */

@@ -26,7 +26,7 @@ static struct fixture {
 	struct npf_engine e;
 	struct npf_engine_port p;
 	struct npf_asker asker;
-	struct npf_wire_error err;
+	struct npf_error err;
 	bool port_starts;       /* its device does */
 	unsigned int n_good;    /* exchanges of plans that succeed before one fails; ~0: all do */
 	unsigned int n_planned; /* consumers that took packets at the last exchange */

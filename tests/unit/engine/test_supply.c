@@ -58,7 +58,7 @@ static void reap_until_ready(unsigned int n)
 static int get(uint64_t size, struct npf_memory *mem)
 {
 	struct npf_memory_conf conf = {.buffer = {.size = size, .n_lanes = 1}};
-	struct npf_wire_error err = {""};
+	struct npf_error err = {""};
 	int rc = npf_memory_get(&f.asker, &conf, mem, &err);
 
 	if (rc < 0 && rc != -EINPROGRESS)

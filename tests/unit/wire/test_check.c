@@ -81,7 +81,7 @@ static void good_request(struct request *r, uint16_t type)
 
 static int check(const struct request *r)
 {
-	struct npf_wire_error err = {{0}};
+	struct npf_error err = {{0}};
 	int rc = npf_wire_check_request(&r->msg, &err);
 
 	if (rc < 0)
@@ -301,7 +301,7 @@ static void texts_of_a_dump_are_utf8_but_its_file_is_bytes(void **state)
 {
 	static const size_t texts[] = {offsetof(struct npf_wire_dump, name),
 		offsetof(struct npf_wire_dump, filter), offsetof(struct npf_wire_dump, comment)};
-	struct npf_wire_error err;
+	struct npf_error err;
 	struct request r;
 
 	(void)state;

@@ -166,7 +166,7 @@ static void *serve_one(void *arg)
 	struct server *s = arg;
 	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN);
 	struct npf_wire_stats stats = {.received = 42};
-	struct npf_wire_error err = {"the reason"};
+	struct npf_error err = {"the reason"};
 	struct npf_wire_msg msg;
 	struct npf_wire_hdr hdr;
 
@@ -248,7 +248,7 @@ static void a_silent_daemon_times_out(void **state)
 static void no_daemon_is_an_error_that_says_what_to_do(void **state)
 {
 	struct npf_wire_hello_reply hello;
-	struct npf_wire_error err;
+	struct npf_error err;
 
 	(void)state;
 	assert_int_equal(npf_wire_open_daemon("/nonexistent/npf.sock", "t", &hello, &err), -ENOENT);
