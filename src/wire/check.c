@@ -10,7 +10,6 @@
 
 #include "base/utf8.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct shape {
@@ -225,10 +224,9 @@ static const struct shape shapes[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_FILE] = {0, NULL, NULL},
 };
 
-static int refuse(struct npf_error *err, int rc, const char *why)
+static int refuse(struct npf_error *err, const char *why)
 {
-	snprintf(err->text, sizeof(err->text), "bad request: %s", why);
-	return rc;
+	return npf_error_set(err, -EPROTO, "bad request: %s", why);
 }
 
 int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_error *err)
@@ -237,27 +235,24 @@ int npf_wire_check_request(const struct npf_wire_msg *msg, struct npf_error *err
 	const struct shape *shape;
 	size_t tail = 0;
 
-	if (msg->hdr.version != NPF_WIRE_VERSION) {
-		snprintf(err->text, sizeof(err->text),
+	if (msg->hdr.version != NPF_WIRE_VERSION)
+		return npf_error_set(err, -EPROTONOSUPPORT,
 			"this daemon speaks protocol version %d, the client %u: install libnpfdp "
-			"and "
-			"npf-dpdk of the same release",
+			"and npf-dpdk of the same release",
 			NPF_WIRE_VERSION, msg->hdr.version);
-		return -EPROTONOSUPPORT;
-	}
 	if (msg->hdr.type == 0 || msg->hdr.type >= NPF_WIRE_N_TYPES)
-		return refuse(err, -EPROTO, "unknown type");
+		return refuse(err, "unknown type");
 	if (msg->n_fds > 0)
-		return refuse(err, -EPROTO, "it carries descriptors");
+		return refuse(err, "it carries descriptors");
 	shape = &shapes[msg->hdr.type];
 	if (msg->body_len < shape->fixed)
-		return refuse(err, -EPROTO, why);
+		return refuse(err, why);
 	if (shape->check != NULL && !shape->check(msg->body, &tail, &why))
-		return refuse(err, -EPROTO, why);
+		return refuse(err, why);
 	if (msg->body_len != shape->fixed + tail)
-		return refuse(err, -EPROTO, "its length does not fit its type");
+		return refuse(err, "its length does not fit its type");
 	if (shape->check_tail != NULL && !shape->check_tail(msg->body, npf_wire_tail(msg), &why))
-		return refuse(err, -EPROTO, why);
+		return refuse(err, why);
 	return 0;
 }
 

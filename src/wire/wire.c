@@ -140,12 +140,6 @@ int npf_wire_recv_msg(int fd, void *buf, size_t buf_len, struct npf_wire_msg *ms
 	return 1;
 }
 
-static int call_error(struct npf_wire_call *call, int rc, const char *text)
-{
-	snprintf(call->err.text, sizeof(call->err.text), "%s", text);
-	return rc;
-}
-
 static int wait_readable(int fd, int timeout_ms)
 {
 	uint64_t end = npf_clock_monotonic() + (uint64_t)timeout_ms * NPF_NS_PER_MS;
@@ -170,7 +164,7 @@ static int take_reply(struct npf_wire_call *call, struct npf_wire_msg *msg)
 	unsigned int n = NPF_MIN(msg->n_fds, call->n_fds);
 
 	if (msg->body_len < call->reply_min || msg->body_len > call->reply_len)
-		return call_error(call, -EPROTO,
+		return npf_error_set(&call->err, -EPROTO,
 			"the daemon sent a reply of the wrong size: is it of the same version?");
 	if (msg->body_len > 0)
 		memcpy(call->reply, msg->body, msg->body_len);
@@ -234,13 +228,13 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 	int rc;
 
 	if (!has_room_for(fd, call->min_fds))
-		return call_error(call, -EMFILE, NPF_WIRE_OUT_OF_FDS);
+		return npf_error_set(&call->err, -EMFILE, NPF_WIRE_OUT_OF_FDS);
 	rc = npf_wire_send_msg(
 		fd, &hdr, call->body, call->body_len, call->tail, call->tail_len, NULL, 0);
 	if (rc == -EMSGSIZE)
-		return call_error(call, rc, "the request is too long for one message");
+		return npf_error_set(&call->err, rc, "the request is too long for one message");
 	if (rc < 0)
-		return call_error(call, -EPIPE, "the npf-dpdk daemon has gone away");
+		return npf_error_set(&call->err, -EPIPE, "the npf-dpdk daemon has gone away");
 
 	/* A late reply to an earlier call that timed out is passed over. */
 	do {
@@ -249,15 +243,17 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 		if (rc <= 0)
 			npf_wire_msg_close(&msg);
 		if (rc == -ETIMEDOUT)
-			return call_error(call, rc, "the npf-dpdk daemon does not answer");
+			return npf_error_set(&call->err, rc, "the npf-dpdk daemon does not answer");
 		if (rc == -ENOMEM)
-			return call_error(call, rc, "out of memory");
+			return npf_error_set(&call->err, rc, "out of memory");
 		if (rc == -EMFILE)
-			return call_error(call, rc, NPF_WIRE_OUT_OF_FDS);
+			return npf_error_set(&call->err, rc, NPF_WIRE_OUT_OF_FDS);
 		if (rc == -EPROTO)
-			return call_error(call, rc, "what answers on the socket is not npf-dpdk");
+			return npf_error_set(
+				&call->err, rc, "what answers on the socket is not npf-dpdk");
 		if (rc <= 0)
-			return call_error(call, -EPIPE, "the npf-dpdk daemon has gone away");
+			return npf_error_set(
+				&call->err, -EPIPE, "the npf-dpdk daemon has gone away");
 		if (msg.hdr.seq != hdr.seq)
 			npf_wire_msg_close(&msg);
 	} while (msg.hdr.seq != hdr.seq);
@@ -267,12 +263,11 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 
 		rc = msg.hdr.status;
 		if (msg.body_len == sizeof(*e))
-			snprintf(call->err.text, sizeof(call->err.text), "%.*s",
-				(int)sizeof(e->text) - 1, e->text);
+			npf_error_set(&call->err, rc, "%.*s", (int)sizeof(e->text) - 1, e->text);
 		else
-			call_error(call, rc, strerror(-rc));
+			npf_error_set(&call->err, rc, "%s", strerror(-rc));
 	} else if (msg.hdr.type != (call->type | NPF_WIRE_REPLY)) {
-		rc = call_error(call, -EPROTO, "the daemon answered another question");
+		rc = npf_error_set(&call->err, -EPROTO, "the daemon answered another question");
 	} else {
 		rc = take_reply(call, &msg);
 	}
@@ -315,7 +310,7 @@ int npf_wire_hand_over(int sock, int fd, struct npf_error *err)
 	int rc = npf_wire_do(sock, &call);
 
 	if (rc == 0 && call.n_fds != 1)
-		rc = call_error(&call, -EPROTO, "the daemon sent no descriptor");
+		rc = npf_error_set(&call.err, -EPROTO, "the daemon sent no descriptor");
 	if (rc < 0) {
 		*err = call.err;
 		return rc;
@@ -325,11 +320,9 @@ int npf_wire_hand_over(int sock, int fd, struct npf_error *err)
 		rc = wait_readable(channel, 2 * NPF_WIRE_TIMEOUT_MS);
 	if (rc == 0 && recv(channel, &reply, sizeof(reply), 0) != sizeof(reply))
 		rc = -EPIPE;
-	if (rc < 0) {
-		snprintf(err->text, sizeof(err->text), "the daemon did not take the file: %s",
-			strerror(-rc));
-		return rc;
-	}
+	if (rc < 0)
+		return npf_error_set(
+			err, rc, "the daemon did not take the file: %s", strerror(-rc));
 	*err = reply.error;
 	err->text[sizeof(err->text) - 1] = '\0';
 	return reply.status;
@@ -356,9 +349,8 @@ int npf_wire_open_daemon(const char *path, const char *program, struct npf_wire_
 						   : "see NPF_SOCKET";
 
 		rc = fd;
-		snprintf(err->text, sizeof(err->text), "can't reach npf-dpdk at %.100s: %s; %s",
-			path, strerror(-rc), hint);
-		return rc;
+		return npf_error_set(err, rc, "can't reach npf-dpdk at %.100s: %s; %s", path,
+			strerror(-rc), hint);
 	}
 	if (program != NULL)
 		snprintf(req.program, sizeof(req.program), "%s", program);
