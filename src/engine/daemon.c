@@ -25,30 +25,34 @@
 #include "engine/monitor/monitor.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 static int load(const struct npf_daemon_options *o, struct npf_config **cp)
 {
-	char err[2048];
+	struct npf_config_faults faults;
+	struct npf_error err;
 	char *path;
 	int rc;
 
 	if (o->config != NULL)
-		rc = npf_config_load(o->config, cp, err, sizeof(err));
+		rc = npf_config_load(o->config, cp, &faults);
 	else
-		rc = npf_config_from_vdevs(o->vdevs, o->n_vdevs, cp, err, sizeof(err));
-	if (rc == 0)
-		rc = npf_replayed_check(*cp, err, sizeof(err));
-	if (rc == 0)
-		rc = npf_watch_check(*cp, err, sizeof(err));
-	if (rc == 0)
-		rc = npf_sends_check(*cp, err, sizeof(err));
+		rc = npf_config_from_vdevs(o->vdevs, o->n_vdevs, cp, &faults);
 	if (rc < 0) {
-		for (char *line = strtok(err, "\n"); line != NULL; line = strtok(NULL, "\n"))
+		for (char *line = strtok(faults.lines, "\n"); line != NULL;
+			line = strtok(NULL, "\n"))
 			npf_err("%s", line);
+		return rc;
+	}
+	rc = npf_replayed_check(*cp, &err);
+	if (rc == 0)
+		rc = npf_watch_check(*cp, &err);
+	if (rc == 0)
+		rc = npf_sends_check(*cp, &err);
+	if (rc < 0) {
+		npf_err("%s", err.text);
 		return rc;
 	}
 	if (o->socket == NULL)
@@ -96,29 +100,29 @@ static int serve(const struct npf_config *conf, char **argv)
 {
 	struct npf_control *control = NULL;
 	struct npf_engine *engine = NULL;
-	char err[512] = "out of memory";
+	struct npf_error err = {"out of memory"};
 	bool hugepages = false, eal = false;
 	int rc;
 
 	raise_limits();
-	rc = npf_privileges_check(conf, err, sizeof(err));
+	rc = npf_privileges_check(conf, &err);
 	if (rc == 0)
-		rc = npf_control_listen(conf, &control, err, sizeof(err));
+		rc = npf_control_listen(conf, &control, &err);
 	if (rc == 0)
-		rc = npf_eal_init(conf, &hugepages, err, sizeof(err));
+		rc = npf_eal_init(conf, &hugepages, &err);
 	/* Fewer than it wants, or none at all. */
 	if (rc == -ENOMEM || rc == -EACCES)
 		try_again(conf, argv, hugepages, &control);
 	eal = rc == 0 && control != NULL;
 	if (rc == 0)
-		rc = npf_engine_new(conf, hugepages, &engine, err, sizeof(err));
+		rc = npf_engine_new(conf, hugepages, &engine, &err);
 	if (rc == 0)
-		rc = npf_privileges_drop(conf, err, sizeof(err));
+		rc = npf_privileges_drop(conf, &err);
 	/* Files are made by the user that the daemon stays. */
 	if (rc == 0)
-		rc = npf_dumps_standing(engine, NULL, err, sizeof(err));
+		rc = npf_dumps_standing(engine, NULL, &err);
 	if (rc == 0)
-		rc = npf_sends_standing(engine, NULL, err, sizeof(err));
+		rc = npf_sends_standing(engine, NULL, &err);
 	if (rc == 0) {
 		for (unsigned int i = 0; i < engine->n_ports; i++)
 			npf_info("port %s: %s, %u rx queue%s", engine->ports[i]->port.conf->name,
@@ -129,11 +133,11 @@ static int serve(const struct npf_config *conf, char **argv)
 		sd_notify(0, "READY=1");
 		rc = npf_control_run(control, engine);
 		if (rc < 0)
-			snprintf(err, sizeof(err), "can't wait for clients: %s", strerror(-rc));
+			npf_error_set(&err, rc, "can't wait for clients: %s", strerror(-rc));
 		sd_notify(0, "STOPPING=1");
 	}
 	if (rc < 0)
-		npf_err("%s", err);
+		npf_err("%s", err.text);
 	if (eal)
 		npf_eal_stop_interrupts();
 	npf_engine_free(engine);

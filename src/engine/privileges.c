@@ -7,45 +7,43 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 
-static const struct passwd *wanted(const struct npf_config *conf, char *err, size_t err_len)
+static const struct passwd *wanted(const struct npf_config *conf, struct npf_error *err)
 {
 	const struct passwd *pw = getpwnam(conf->npf.user);
 
 	if (pw == NULL)
-		snprintf(err, err_len,
+		npf_error_set(err, -EINVAL,
 			"npf.user: there is no user \"%s\"; make it with useradd --system",
 			conf->npf.user);
 	return pw;
 }
 
-int npf_privileges_check(const struct npf_config *conf, char *err, size_t err_len)
+int npf_privileges_check(const struct npf_config *conf, struct npf_error *err)
 {
 	const struct passwd *pw;
 
 	if (conf->npf.user == NULL)
 		return 0;
-	pw = wanted(conf, err, err_len);
+	pw = wanted(conf, err);
 	if (pw == NULL)
 		return -EINVAL;
 	if (geteuid() == 0 || geteuid() == pw->pw_uid)
 		return 0;
-	snprintf(err, err_len,
+	return npf_error_set(err, -EPERM,
 		"npf.user: only root can become \"%s\"; start as root, or leave `user` out",
 		conf->npf.user);
-	return -EPERM;
 }
 
-int npf_privileges_drop(const struct npf_config *conf, char *err, size_t err_len)
+int npf_privileges_drop(const struct npf_config *conf, struct npf_error *err)
 {
 	const struct passwd *pw;
 
 	if (conf->npf.user == NULL)
 		return 0;
-	pw = wanted(conf, err, err_len);
+	pw = wanted(conf, err);
 	if (pw == NULL)
 		return -EINVAL;
 	if (pw->pw_uid == geteuid())
@@ -56,9 +54,8 @@ int npf_privileges_drop(const struct npf_config *conf, char *err, size_t err_len
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		int rc = -errno;
 
-		snprintf(err, err_len, "can't become user \"%s\": %s", conf->npf.user,
-			strerror(-rc));
-		return rc;
+		return npf_error_set(
+			err, rc, "can't become user \"%s\": %s", conf->npf.user, strerror(-rc));
 	}
 	return 0;
 }

@@ -3,16 +3,17 @@
 #ifndef NPF_ENGINE_PRIVILEGES_H
 #define NPF_ENGINE_PRIVILEGES_H
 
+#include "base/error.h"
 #include "engine/config/config.h"
 
 /* Is there such a user, and may we become it? To be asked before anything is opened. Return: 0, or
  * -errno with a text in err. */
-int npf_privileges_check(const struct npf_config *conf, char *err, size_t err_len);
+int npf_privileges_check(const struct npf_config *conf, struct npf_error *err);
 
 /*
  * npf_privileges_drop - become npf.user, if there is one: every thread, all capabilities gone, for
  * good. Return: 0, or -errno with a text in err; the daemon must not go on then.
  */
-int npf_privileges_drop(const struct npf_config *conf, char *err, size_t err_len);
+int npf_privileges_drop(const struct npf_config *conf, struct npf_error *err);
 
 #endif

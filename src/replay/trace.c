@@ -45,14 +45,13 @@ static int open_path(const char *path, int spare)
 	return fd;
 }
 
-static int complain(char *err, const char *path, int rc, const char *why)
+static int complain(struct npf_error *err, const char *path, int rc, const char *why)
 {
-	snprintf(err, NPF_TRACE_ERR, "%.220s: %s", path, why);
-	return rc;
+	return npf_error_set(err, rc, "%.120s: %s", path, why);
 }
 
 /* Return: a descriptor of a regular file that is not empty. */
-static int open_file(const char *path, int spare, char *err)
+static int open_file(const char *path, int spare, struct npf_error *err)
 {
 	npf_autofd int fd = open_path(path, spare);
 	struct stat st;
@@ -72,7 +71,7 @@ static int open_file(const char *path, int spare, char *err)
 	return npf_steal_fd(&fd);
 }
 
-static int begin(struct npf_trace *t, int fd, const char *path, char *err)
+static int begin(struct npf_trace *t, int fd, const char *path, struct npf_error *err)
 {
 	char why[PCAP_ERRBUF_SIZE];
 
@@ -80,7 +79,7 @@ static int begin(struct npf_trace *t, int fd, const char *path, char *err)
 	t->file = fdopen(fd, "rb");
 	if (t->file == NULL) {
 		npf_close(fd);
-		return -ENOMEM;
+		return complain(err, path, -ENOMEM, strerror(ENOMEM));
 	}
 	setvbuf(t->file, t->buf, _IOFBF, sizeof(t->buf));
 	__fsetlocking(t->file, FSETLOCKING_BYCALLER); /* one thread reads it */
@@ -95,7 +94,7 @@ static int begin(struct npf_trace *t, int fd, const char *path, char *err)
 	return 0;
 }
 
-int npf_trace_open(const char *path, int spare, struct npf_trace **tp, char *err)
+int npf_trace_open(const char *path, int spare, struct npf_trace **tp, struct npf_error *err)
 {
 	int fd = open_file(path, spare, err);
 	struct npf_trace *t;
@@ -181,7 +180,7 @@ const char *npf_trace_error(const struct npf_trace *t)
 	return t->end < 0 ? pcap_geterr(t->pcap) : "";
 }
 
-int npf_trace_survey(const char *path, struct npf_trace_survey *s, char *err)
+int npf_trace_survey(const char *path, struct npf_trace_survey *s, struct npf_error *err)
 {
 	struct npf_trace_packet p;
 	struct npf_trace *t;
@@ -196,7 +195,7 @@ int npf_trace_survey(const char *path, struct npf_trace_survey *s, char *err)
 		s->longest = NPF_MAX(s->longest, p.caplen);
 	}
 	if (rc < 0)
-		snprintf(err, NPF_TRACE_ERR, "%.120s: damaged at packet %llu, byte %llu: %s", path,
+		npf_error_set(err, rc, "%.120s: damaged at packet %llu, byte %llu: %s", path,
 			(unsigned long long)t->packets + 1, (unsigned long long)t->offset,
 			npf_trace_error(t));
 	npf_trace_close(t);

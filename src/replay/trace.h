@@ -6,9 +6,7 @@
 #ifndef NPF_REPLAY_TRACE_H
 #define NPF_REPLAY_TRACE_H
 
-#include "base/base.h"
-
-#define NPF_TRACE_ERR 512 /* bytes of an error text; a long name of the file is cut */
+#include "base/error.h"
 
 struct npf_trace;
 
@@ -23,10 +21,10 @@ struct npf_trace_packet {
  * npf_trace_open - begin to read a pcap or pcapng file of any link type.
  * @spare: -1, or a descriptor of the file, used where the path may not be opened any more
  * Return: 0; -errno of open(2); -EISDIR, -ENOTSUP: not a regular file; -EINVAL: not a savefile;
- *         with a text in err (NPF_TRACE_ERR bytes) that names the file.
+ *         with a text in err that names the file.
  * Owns:   *tp is the caller's. Its position is shared with the spare descriptor's.
  */
-int npf_trace_open(const char *path, int spare, struct npf_trace **tp, char *err);
+int npf_trace_open(const char *path, int spare, struct npf_trace **tp, struct npf_error *err);
 struct npf_trace *npf_trace_close(struct npf_trace *t); /* NULL is fine; returns NULL */
 
 /* DLT_* of libpcap. */
@@ -57,7 +55,7 @@ struct npf_trace_survey {
 };
 
 /* Reads all of a file. Return: 0; as npf_trace_open() and npf_trace_next() do. */
-int npf_trace_survey(const char *path, struct npf_trace_survey *s, char *err);
+int npf_trace_survey(const char *path, struct npf_trace_survey *s, struct npf_error *err);
 
 /* LINKTYPE_* of the file formats for a DLT_* of libpcap; not all are the same number. */
 uint32_t npf_trace_file_linktype(int dlt);

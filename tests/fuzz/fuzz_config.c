@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct npf_config *c = NULL;
-	char err[2048], path[64];
+	struct npf_config_faults faults;
+	char path[64];
 	int fd, rc;
 
 	if (size > 4096)
@@ -23,8 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (write(fd, data, size) == (ssize_t)size) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		rc = npf_config_load(path, &c, err, sizeof(err));
-		if (rc < 0 && err[0] == '\0')
+		rc = npf_config_load(path, &c, &faults);
+		if (rc < 0 && faults.lines[0] == '\0')
 			abort(); /* a refusal always says why */
 		npf_config_free(c);
 	}

@@ -88,20 +88,19 @@ static const cyaml_schema_value_t top = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct npf_config, top_fields),
 };
 
-/* Collects messages in the caller's error text, a line each. */
+/* Collects messages, a line each. */
 struct report {
-	char *buf;
-	size_t len;
+	struct npf_config_faults *faults;
 	const char *path;
 };
 
 static void add_line(struct report *r, const char *text)
 {
-	size_t used = strlen(r->buf);
+	char *lines = r->faults->lines;
+	size_t used = strlen(lines);
 
-	if (used < r->len)
-		snprintf(r->buf + used, r->len - used, "%s%s: %s", used > 0 ? "\n" : "", r->path,
-			text);
+	snprintf(lines + used, sizeof(r->faults->lines) - used, "%s%s: %s", used > 0 ? "\n" : "",
+		r->path, text);
 }
 
 static int complain(struct report *r, const char *fmt, ...) NPF_PRINTF(2, 3);
@@ -152,64 +151,64 @@ static const cyaml_config_t *cyaml_conf(struct report *r)
 
 /* Return: the port; NULL with a text in err: the configuration has none of that name. */
 static const struct npf_config_port *find_port(
-	const struct npf_config *c, const char *name, char *err, size_t err_len)
+	const struct npf_config *c, const char *name, struct npf_error *err)
 {
 	for (unsigned int i = 0; i < c->n_ports; i++)
 		if (strcmp(c->ports[i].name, name) == 0)
 			return &c->ports[i];
-	npf_config_fault(err, err_len, "port: there is no port \"%s\"", name);
+	npf_error_set(err, -EINVAL, "port: there is no port \"%s\"", name);
 	return NULL;
 }
 
-static int check_port(const struct npf_config *c, void *entry, char *err, size_t err_len)
+static int check_port(const struct npf_config *c, void *entry, struct npf_error *err)
 {
 	const struct npf_config_port *p = entry;
 
-	if (npf_config_port_check(p, err, err_len) < 0)
+	if (npf_config_port_check(p, err) < 0)
 		return -EINVAL;
 	for (const struct npf_config_port *other = c->ports; other < p; other++)
 		if (npf_config_port_same_device(p, other))
-			return npf_config_fault(err, err_len,
+			return npf_error_set(err, -EINVAL,
 				"device: \"%.*s\" is already used by port %s; number them: "
 				"net_pcap0, net_pcap1",
 				(int)strcspn(p->device, ","), p->device, other->name);
 	return 0;
 }
 
-static int check_monitor(const struct npf_config *c, void *entry, char *err, size_t err_len)
+static int check_monitor(const struct npf_config *c, void *entry, struct npf_error *err)
 {
 	struct npf_config_monitor *m = entry;
 
-	if (find_port(c, m->port, err, err_len) == NULL)
+	if (find_port(c, m->port, err) == NULL)
 		return -EINVAL;
-	return npf_config_monitor_check(m, err, err_len);
+	return npf_config_monitor_check(m, err);
 }
 
-static int check_dump(const struct npf_config *c, void *entry, char *err, size_t err_len)
+static int check_dump(const struct npf_config *c, void *entry, struct npf_error *err)
 {
 	struct npf_config_dump *d = entry;
-	const struct npf_config_port *port = find_port(c, d->port, err, err_len);
+	const struct npf_config_port *port = find_port(c, d->port, err);
 
-	if (port == NULL || npf_config_dump_check(d, npf_replayed_linktype(port), err, err_len) < 0)
+	if (port == NULL || npf_config_dump_check(d, npf_replayed_linktype(port), err) < 0)
 		return -EINVAL;
 	for (const struct npf_config_dump *other = c->dumps; other < d; other++)
 		if (strcmp(d->file, other->file) == 0)
-			return npf_config_fault(err, err_len,
-				"file: \"%s\" is already that of dump %s", d->file, other->name);
+			return npf_error_set(err, -EINVAL,
+				"file: \"%.150s\" is already that of dump %s", d->file,
+				other->name);
 	return 0;
 }
 
-static int check_send(const struct npf_config *c, void *entry, char *err, size_t err_len)
+static int check_send(const struct npf_config *c, void *entry, struct npf_error *err)
 {
 	struct npf_config_send *s = entry;
-	const struct npf_config_port *port = find_port(c, s->port, err, err_len);
+	const struct npf_config_port *port = find_port(c, s->port, err);
 
 	if (port == NULL)
 		return -EINVAL;
 	if (port->send != NPF_SWITCH_ON)
-		return npf_config_fault(
-			err, err_len, "port: %s does not say `send: true`", s->port);
-	return npf_config_send_check(s, err, err_len);
+		return npf_error_set(err, -EINVAL, "port: %s does not say `send: true`", s->port);
+	return npf_config_send_check(s, err);
 }
 
 /* A list of the configuration. Each entry begins with its name, which no other of the list has. */
@@ -219,7 +218,7 @@ struct list {
 	unsigned int n;
 	size_t size; /* bytes of an entry */
 	/* Return: 0, or -errno with a text in err that starts with the entry's key. */
-	int (*check)(const struct npf_config *c, void *entry, char *err, size_t err_len);
+	int (*check)(const struct npf_config *c, void *entry, struct npf_error *err);
 };
 
 static_assert(offsetof(struct npf_config_port, name) == 0, "see struct list");
@@ -236,10 +235,10 @@ static int check_list(const struct npf_config *c, const struct list *l, struct r
 {
 	for (unsigned int i = 0; i < l->n; i++) {
 		const char *name = *(char **)entry_at(l, i);
-		char err[512] = "";
+		struct npf_error err = {""};
 
-		if (l->check(c, entry_at(l, i), err, sizeof(err)) < 0)
-			return complain(r, "%s[%u].%s", l->key, i, err);
+		if (l->check(c, entry_at(l, i), &err) < 0)
+			return complain(r, "%s[%u].%s", l->key, i, err.text);
 		for (unsigned int j = 0; j < i; j++)
 			if (strcmp(name, *(char **)entry_at(l, j)) == 0)
 				return complain(r, "%s[%u].name: \"%s\" is already %s[%u]", l->key,
@@ -350,14 +349,14 @@ static int check_syntax(const char *path, struct report *r)
 	return rc;
 }
 
-int npf_config_load(const char *path, struct npf_config **cp, char *err, size_t err_len)
+int npf_config_load(const char *path, struct npf_config **cp, struct npf_config_faults *faults)
 {
-	struct report r = {err, err_len, path};
+	struct report r = {faults, path};
 	struct npf_config *c = NULL;
 	cyaml_err_t ce;
 	int rc;
 
-	err[0] = '\0';
+	faults->lines[0] = '\0';
 	rc = check_file(path, &r);
 	if (rc == 0)
 		rc = check_syntax(path, &r);
@@ -382,14 +381,14 @@ int npf_config_load(const char *path, struct npf_config **cp, char *err, size_t 
 	return 0;
 }
 
-int npf_config_from_vdevs(
-	char *const *specs, unsigned int n, struct npf_config **cp, char *err, size_t err_len)
+int npf_config_from_vdevs(char *const *specs, unsigned int n, struct npf_config **cp,
+	struct npf_config_faults *faults)
 {
-	struct report r = {err, err_len, "--iface, --vdev"};
+	struct report r = {faults, "--iface, --vdev"};
 	struct npf_config *c;
 	int rc;
 
-	err[0] = '\0';
+	faults->lines[0] = '\0';
 	if (n > NPF_WIRE_MAXPORTS)
 		return complain(&r, "at most %u ports", NPF_WIRE_MAXPORTS);
 	/* libcyaml's allocator (realloc, free) frees it: see npf_config_free(). */
@@ -425,8 +424,8 @@ int npf_config_from_vdevs(
 
 struct npf_config *npf_config_free(struct npf_config *c)
 {
-	char unused[1] = "";
-	struct report r = {unused, sizeof(unused), ""};
+	struct npf_config_faults unused = {""};
+	struct report r = {&unused, ""};
 
 	if (c != NULL)
 		cyaml_free(cyaml_conf(&r), &top, c, 0);

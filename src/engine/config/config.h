@@ -66,19 +66,24 @@ struct npf_config {
 	unsigned int n_sends;
 };
 
+/* What is wrong with a configuration: lines for people, with file name and line number. */
+struct npf_config_faults {
+	char lines[2048];
+};
+
 /*
  * npf_config_load - read, check and complete a YAML file.
- * Return: 0, or -errno with a text in err: lines for people, with file name and line number.
+ * Return: 0, or -errno; then faults has a line at least, unless memory ran out.
  * Owns:   *cp is the caller's, freed by npf_config_free().
  */
-int npf_config_load(const char *path, struct npf_config **cp, char *err, size_t err_len);
+int npf_config_load(const char *path, struct npf_config **cp, struct npf_config_faults *faults);
 
 /*
  * npf_config_from_vdevs - the configuration that `--vdev SPEC ...` stands for: ports npf0, npf1,
  * ... that may be sent on; a replay of a savefile waits for a client. Return: as npf_config_load().
  */
-int npf_config_from_vdevs(
-	char *const *specs, unsigned int n, struct npf_config **cp, char *err, size_t err_len);
+int npf_config_from_vdevs(char *const *specs, unsigned int n, struct npf_config **cp,
+	struct npf_config_faults *faults);
 
 struct npf_config *npf_config_free(struct npf_config *c); /* NULL is fine; returns NULL */
 

@@ -12,7 +12,6 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
 
 #define TEXT(name, member, max)                                                                    \
 	CYAML_FIELD_STRING_PTR(name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,                     \
@@ -87,19 +86,19 @@ const struct cyaml_schema_value npf_config_dump_entry = {
 
 /* A size or a time; text NULL: absent, *vp stays. */
 static int parse_quantity(
-	const char *key, const char *text, bool is_time, uint64_t *vp, char *err, size_t err_len)
+	const char *key, const char *text, bool is_time, uint64_t *vp, struct npf_error *err)
 {
 	if (text == NULL ||
 		((is_time ? npf_parse_duration(text, vp) : npf_parse_size(text, vp)) == 0 &&
 			*vp > 0 && *vp <= INT64_MAX))
 		return 0;
-	return npf_config_fault(err, err_len,
+	return npf_error_set(err, -EINVAL,
 		is_time ? "%s: \"%s\" is not a duration: write 60s, 5min, 1h"
 			: "%s: \"%s\" is not a size: write 64MiB, 1GiB, 1500000",
 		key, text);
 }
 
-static int parse_mode(struct npf_config_dump *d, char *err, size_t err_len)
+static int parse_mode(struct npf_config_dump *d, struct npf_error *err)
 {
 	unsigned long v;
 	char *end;
@@ -108,14 +107,14 @@ static int parse_mode(struct npf_config_dump *d, char *err, size_t err_len)
 		return 0;
 	v = strtoul(d->mode, &end, 8);
 	if (*end != '\0' || v == 0 || v > 0777)
-		return npf_config_fault(err, err_len,
+		return npf_error_set(err, -EINVAL,
 			"mode: \"%s\" is not an octal file mode such as 0640", d->mode);
 	d->params.access.mode = (mode_t)v;
 	return 0;
 }
 
 /* "USER", "USER:GROUP" or ":GROUP". */
-static int parse_owner(struct npf_config_dump *d, char *err, size_t err_len)
+static int parse_owner(struct npf_config_dump *d, struct npf_error *err)
 {
 	struct npf_writer_access *a = &d->params.access;
 	npf_autofree char *user = NULL;
@@ -135,22 +134,21 @@ static int parse_owner(struct npf_config_dump *d, char *err, size_t err_len)
 		const struct passwd *pw = getpwnam(user);
 
 		if (pw == NULL)
-			return npf_config_fault(
-				err, err_len, "owner: there is no user \"%s\"", user);
+			return npf_error_set(err, -EINVAL, "owner: there is no user \"%s\"", user);
 		a->uid = pw->pw_uid;
 	}
 	if (group != NULL) {
 		const struct group *gr = getgrnam(group);
 
 		if (gr == NULL)
-			return npf_config_fault(
-				err, err_len, "owner: there is no group \"%s\"", group);
+			return npf_error_set(
+				err, -EINVAL, "owner: there is no group \"%s\"", group);
 		a->gid = gr->gr_gid;
 	}
 	return 0;
 }
 
-static int parse_quantities(struct npf_config_dump *d, char *err, size_t err_len)
+static int parse_quantities(struct npf_config_dump *d, struct npf_error *err)
 {
 	struct npf_writer_params *p = &d->params;
 	const struct {
@@ -168,16 +166,15 @@ static int parse_quantities(struct npf_config_dump *d, char *err, size_t err_len
 	};
 
 	for (size_t i = 0; i < NPF_ARRAY_LEN(keys); i++)
-		if (parse_quantity(keys[i].key, keys[i].text, keys[i].is_time, keys[i].vp, err,
-			    err_len) < 0)
+		if (parse_quantity(keys[i].key, keys[i].text, keys[i].is_time, keys[i].vp, err) < 0)
 			return -EINVAL;
 	if (p->ring > NPF_WRITER_RING_MAX || p->retro.bytes > NPF_WRITER_RING_MAX / 2)
-		return npf_config_fault(
-			err, err_len, "buffer: more than %llu GiB", NPF_WRITER_RING_MAX >> 30);
+		return npf_error_set(
+			err, -EINVAL, "buffer: more than %llu GiB", NPF_WRITER_RING_MAX >> 30);
 	return 0;
 }
 
-static int check_numbers(struct npf_config_dump *d, char *err, size_t err_len)
+static int check_numbers(struct npf_config_dump *d, struct npf_error *err)
 {
 	struct npf_writer_params *p = &d->params;
 	const struct {
@@ -192,7 +189,7 @@ static int check_numbers(struct npf_config_dump *d, char *err, size_t err_len)
 	for (size_t i = 0; i < NPF_ARRAY_LEN(keys); i++) {
 		/* Reports have no number beyond that. */
 		if (keys[i].value > INT64_MAX)
-			return npf_config_fault(err, err_len, "%s: %llu is too large", keys[i].key,
+			return npf_error_set(err, -EINVAL, "%s: %llu is too large", keys[i].key,
 				(unsigned long long)keys[i].value);
 		*keys[i].vp = keys[i].value;
 	}
@@ -202,7 +199,7 @@ static int check_numbers(struct npf_config_dump *d, char *err, size_t err_len)
 /* Do the header and the trailer of a file fit into the limits? pcapng's header also has the port's
  * device, which is not known here: npf_dump_make() checks again. */
 static int check_limit(const struct npf_config_dump *d, const char *key,
-	const struct npf_writer_limits *limits, char *err, size_t err_len)
+	const struct npf_writer_limits *limits, struct npf_error *err)
 {
 	const struct npf_writer_header head = {
 		.format = d->params.format,
@@ -216,61 +213,57 @@ static int check_limit(const struct npf_config_dump *d, const char *key,
 	int n = npf_writer_encode_header(&head, &bytes);
 
 	if (n < 0)
-		return n;
+		return npf_error_set(err, n, "%s: %s", key, strerror(-n));
 	return npf_writer_rotation_init(&rotation, limits, (uint32_t)n, trailer, NULL) == 0
 		       ? 0
-		       : npf_config_fault(err, err_len,
+		       : npf_error_set(err, -EINVAL,
 				 "%s: smaller than the header of a file, %u bytes", key,
 				 (uint32_t)n + trailer);
 }
 
-static int check_limits(const struct npf_config_dump *d, char *err, size_t err_len)
+static int check_limits(const struct npf_config_dump *d, struct npf_error *err)
 {
 	const struct npf_writer_limits *l = &d->params.limits;
 	const char *conflict = npf_writer_params_conflict(&d->params);
-	int rc = check_limit(d, "rotate.size",
-		&(struct npf_writer_limits){.file_size = l->file_size}, err, err_len);
+	int rc = check_limit(
+		d, "rotate.size", &(struct npf_writer_limits){.file_size = l->file_size}, err);
 
 	if (rc == 0)
-		rc = check_limit(d, "limit.size",
-			&(struct npf_writer_limits){.max_size = l->max_size}, err, err_len);
+		rc = check_limit(
+			d, "limit.size", &(struct npf_writer_limits){.max_size = l->max_size}, err);
 	return rc == 0 && conflict != NULL
-		       ? npf_config_fault(err, err_len, "retrospective: %s", conflict)
+		       ? npf_error_set(err, -EINVAL, "retrospective: %s", conflict)
 		       : rc;
 }
 
-int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, size_t err_len)
+int npf_config_dump_check(struct npf_config_dump *d, int linktype, struct npf_error *err)
 {
 	struct npf_bpf_insn *insns;
-	struct npf_error why;
 	uint32_t n_insns;
 	int rc;
 
-	rc = parse_quantities(d, err, err_len);
+	rc = parse_quantities(d, err);
 	if (rc == 0)
-		rc = check_numbers(d, err, err_len);
+		rc = check_numbers(d, err);
 	if (rc == 0)
-		rc = check_limits(d, err, err_len);
+		rc = check_limits(d, err);
 	if (rc == 0)
-		rc = parse_mode(d, err, err_len);
+		rc = parse_mode(d, err);
 	if (rc == 0)
-		rc = parse_owner(d, err, err_len);
+		rc = parse_owner(d, err);
 	if (rc < 0)
 		return rc;
 	if (d->file[0] != '/')
-		return npf_config_fault(
-			err, err_len, "file: \"%s\" is not an absolute path", d->file);
+		return npf_error_set(
+			err, -EINVAL, "file: \"%.150s\" is not an absolute path", d->file);
 	if (d->index != NULL && d->index[0] != '/')
-		return npf_config_fault(
-			err, err_len, "index: \"%s\" is not an absolute path", d->index);
-	rc = snprintf(err, err_len, "file: ");
-	if (npf_writer_pattern_check(d->file, err + rc, err_len - (size_t)rc) < 0 ||
-		npf_writer_pattern_check_target(d->file, err + rc, err_len - (size_t)rc) < 0)
-		return -EINVAL;
+		return npf_error_set(
+			err, -EINVAL, "index: \"%.150s\" is not an absolute path", d->index);
+	if (npf_writer_pattern_check(d->file, err) < 0 ||
+		npf_writer_pattern_check_target(d->file, err) < 0)
+		return npf_error_set(err, -EINVAL, "file: %s", err->text);
 	rc = npf_expression_compile(&(struct npf_expression){d->filter, linktype, NPF_REC_MAXCAP},
-		&insns, &n_insns, &why);
+		&insns, &n_insns, err);
 	free(insns);
-	if (rc < 0)
-		snprintf(err, err_len, "%s", why.text);
 	return rc;
 }

@@ -3,7 +3,7 @@
 #ifndef NPF_ENGINE_CONFIG_DUMP_H
 #define NPF_ENGINE_CONFIG_DUMP_H
 
-#include "base/base.h"
+#include "base/error.h"
 #include "writer/feed/params.h"
 
 struct cyaml_schema_value;
@@ -38,6 +38,6 @@ extern const struct cyaml_schema_value npf_config_dump_entry;
  * @linktype: DLT_* of the port's packets, for the filter
  * Return: 0, or -EINVAL with a text in err that starts with the key.
  */
-int npf_config_dump_check(struct npf_config_dump *d, int linktype, char *err, size_t err_len);
+int npf_config_dump_check(struct npf_config_dump *d, int linktype, struct npf_error *err);
 
 #endif

@@ -23,19 +23,19 @@ const struct cyaml_schema_value npf_config_monitor_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_monitor, monitor_fields),
 };
 
-int npf_config_monitor_check(struct npf_config_monitor *m, char *err, size_t err_len)
+int npf_config_monitor_check(struct npf_config_monitor *m, struct npf_error *err)
 {
 	if (m->interval == NULL)
 		m->interval_ns = NPF_NS_PER_S;
 	else if (npf_parse_duration(m->interval, &m->interval_ns) < 0)
-		return npf_config_fault(err, err_len,
+		return npf_error_set(err, -EINVAL,
 			"interval: \"%s\" is not a duration: write 1s, 10ms", m->interval);
 	if (m->interval_ns == 0 || m->interval_ns % NPF_NS_PER_MS != 0 ||
 		m->interval_ns > NPF_WIRE_MAXINTERVAL_MS * NPF_NS_PER_MS)
-		return npf_config_fault(err, err_len,
+		return npf_error_set(err, -EINVAL,
 			"interval: \"%s\" is not a whole number of ms within 1ms..1h", m->interval);
 	if (m->file != NULL && m->file[0] != '/')
-		return npf_config_fault(
-			err, err_len, "file: \"%s\" is not an absolute path", m->file);
+		return npf_error_set(
+			err, -EINVAL, "file: \"%.150s\" is not an absolute path", m->file);
 	return 0;
 }

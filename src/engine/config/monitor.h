@@ -3,7 +3,7 @@
 #ifndef NPF_ENGINE_CONFIG_MONITOR_H
 #define NPF_ENGINE_CONFIG_MONITOR_H
 
-#include "base/base.h"
+#include "base/error.h"
 
 struct cyaml_schema_value;
 
@@ -24,6 +24,6 @@ extern const struct cyaml_schema_value npf_config_monitor_entry;
  * npf_config_monitor_check - check beyond the schema; fills in the values.
  * Return: 0, or -EINVAL with a text in err that starts with the key.
  */
-int npf_config_monitor_check(struct npf_config_monitor *m, char *err, size_t err_len);
+int npf_config_monitor_check(struct npf_config_monitor *m, struct npf_error *err);
 
 #endif

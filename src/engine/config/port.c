@@ -67,70 +67,69 @@ static bool has_prefix(const char *s, const char *prefix)
 }
 
 /* "iface:" and an interface's name. */
-static int check_iface(const struct npf_config_port *p, char *err, size_t err_len)
+static int check_iface(const struct npf_config_port *p, struct npf_error *err)
 {
 	const char *name = p->device + strlen(NPF_DEVARGS_IFACE);
 
 	if (name[0] == '\0' || strlen(name) > MAX_NAME || strpbrk(name, "/:, \t") != NULL)
-		return npf_config_fault(err, err_len,
-			"device: \"%s\": an interface's name has 1 to %d letters", p->device,
+		return npf_error_set(err, -EINVAL,
+			"device: \"%.150s\": an interface's name has 1 to %d letters", p->device,
 			MAX_NAME);
 	if (p->mtu != 0)
-		return npf_config_fault(err, err_len,
+		return npf_error_set(err, -EINVAL,
 			"mtu: interface %s has its own; change it with `ip link set %s mtu %u`",
 			name, name, p->mtu);
 	return 0;
 }
 
-static int check_names(const struct npf_config_port *p, char *err, size_t err_len)
+static int check_names(const struct npf_config_port *p, struct npf_error *err)
 {
 	/* The schema says so for a file. */
 	if (p->name[0] == '\0' || strlen(p->name) > MAX_NAME)
-		return npf_config_fault(
-			err, err_len, "name: \"%s\" is not 1 to %d letters", p->name, MAX_NAME);
+		return npf_error_set(
+			err, -EINVAL, "name: \"%.150s\" is not 1 to %d letters", p->name, MAX_NAME);
 	for (const char *s = p->name; *s != '\0'; s++)
 		if (!isalnum((unsigned char)*s) && strchr("_-.", *s) == NULL)
-			return npf_config_fault(err, err_len,
+			return npf_error_set(err, -EINVAL,
 				"name: \"%s\": use letters, digits, '_', '-' and '.' only",
 				p->name);
 	if (strcmp(p->name, "any") == 0 || strcmp(p->name, "lo") == 0)
-		return npf_config_fault(err, err_len,
+		return npf_error_set(err, -EINVAL,
 			"name: \"%s\" is taken by the kernel; choose another, such as npf0",
 			p->name);
 	if (has_prefix(p->device, NPF_DEVARGS_IFACE))
-		return check_iface(p, err, err_len);
+		return check_iface(p, err);
 	if (!npf_config_is_pci(p->device) && !has_prefix(p->device, "net_"))
-		return npf_config_fault(err, err_len,
-			"device: \"%s\" is neither a kernel interface (iface:eth1), nor a PCI "
-			"address (0000:3b:00.0), nor a virtual device (net_pcap0,..., "
-			"net_null0, ...)",
+		return npf_error_set(err, -EINVAL,
+			"device: \"%.100s\" is neither a kernel interface (iface:eth1), nor a PCI "
+			"address (0000:3b:00.0), nor a virtual device (net_pcap0,..., net_null0, "
+			"...)",
 			p->device);
 	return 0;
 }
 
-int npf_config_port_check(const struct npf_config_port *p, char *err, size_t err_len)
+int npf_config_port_check(const struct npf_config_port *p, struct npf_error *err)
 {
-	int rc = check_names(p, err, err_len);
+	int rc = check_names(p, err);
 
 	if (rc < 0)
 		return rc;
 	if (p->rx_queues > 32)
-		return npf_config_fault(
-			err, err_len, "rx_queues: %u is more than 32", p->rx_queues);
+		return npf_error_set(err, -EINVAL, "rx_queues: %u is more than 32", p->rx_queues);
 	if (p->rx_desc != 0 && (p->rx_desc < 64 || p->rx_desc > 32768))
-		return npf_config_fault(
-			err, err_len, "rx_desc: %u is not within 64..32768", p->rx_desc);
+		return npf_error_set(
+			err, -EINVAL, "rx_desc: %u is not within 64..32768", p->rx_desc);
 	if (p->mtu != 0 && p->mtu < 68)
-		return npf_config_fault(err, err_len, "mtu: %u is less than 68", p->mtu);
+		return npf_error_set(err, -EINVAL, "mtu: %u is less than 68", p->mtu);
 	if (p->shadow == NPF_SWITCH_ON &&
 		(p->start == NPF_START_ATTACH || p->send != NPF_SWITCH_ON))
-		return npf_config_fault(
-			err, err_len, "shadow: it needs `send: true` and `start: always`");
+		return npf_error_set(
+			err, -EINVAL, "shadow: it needs `send: true` and `start: always`");
 	for (unsigned int a = 0; a < p->n_allow; a++)
 		if (strcmp(p->allow[a], "any") != 0 && !has_prefix(p->allow[a], "user:") &&
 			!has_prefix(p->allow[a], "group:"))
-			return npf_config_fault(err, err_len,
-				"allow[%u]: \"%s\" is none of \"any\", \"user:NAME\", "
+			return npf_error_set(err, -EINVAL,
+				"allow[%u]: \"%.150s\" is none of \"any\", \"user:NAME\", "
 				"\"group:NAME\"",
 				a, p->allow[a]);
 	return 0;

@@ -3,7 +3,7 @@
 #ifndef NPF_ENGINE_CONFIG_PORT_H
 #define NPF_ENGINE_CONFIG_PORT_H
 
-#include "base/base.h"
+#include "base/error.h"
 
 struct cyaml_schema_value;
 
@@ -42,7 +42,7 @@ extern const struct cyaml_schema_value npf_config_port_entry;
 
 /* npf_config_port_check - check beyond the schema. Return: 0, or -EINVAL with a text in err that
  * starts with the key. */
-int npf_config_port_check(const struct npf_config_port *p, char *err, size_t err_len);
+int npf_config_port_check(const struct npf_config_port *p, struct npf_error *err);
 
 /* Does the device replay a savefile once, to its end? */
 bool npf_config_port_is_replay(const struct npf_config_port *p);

@@ -58,31 +58,22 @@ void npf_replayed_parse(const char *device, struct npf_replayed *r)
 		}
 }
 
-static int complain(char *err, const struct npf_config_port *conf, const char *why)
-{
-	snprintf(err, NPF_REPLAYED_ERR, "port %s: %s", conf->name, why);
-	return -EINVAL;
-}
-
 /* Opens file i. Return: its link type or -errno. */
-static int open_file(
-	const struct npf_config_port *conf, const struct npf_replayed *r, unsigned int i, char *err)
+static int open_file(const struct npf_config_port *conf, const struct npf_replayed *r,
+	unsigned int i, struct npf_error *err)
 {
-	char why[NPF_TRACE_ERR];
 	struct npf_trace *t;
 	int linktype;
-	int rc = npf_trace_open(r->files[i], -1, &t, why);
+	int rc = npf_trace_open(r->files[i], -1, &t, err);
 
-	if (rc < 0) {
-		complain(err, conf, why);
-		return rc;
-	}
+	if (rc < 0)
+		return npf_error_set(err, rc, "port %s: %s", conf->name, err->text);
 	linktype = npf_trace_linktype(t);
 	npf_trace_close(t);
 	return linktype;
 }
 
-int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, char *err)
+int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, struct npf_error *err)
 {
 	struct npf_replayed r;
 
@@ -94,41 +85,44 @@ int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, char *
 		if (linktype < 0)
 			return linktype;
 		if (i > 0 && linktype != *linktypep)
-			return complain(err, conf,
-				"its savefiles have packets of more than one link type: give each "
-				"link type a port of its own");
+			return npf_error_set(err, -EINVAL,
+				"port %s: its savefiles have packets of more than one link type: "
+				"give each link type a port of its own",
+				conf->name);
 		*linktypep = linktype;
 	}
 	if (*linktypep != DLT_EN10MB && r.has_tx)
-		return complain(err, conf,
-			"its savefile does not hold Ethernet packets, and only Ethernet packets "
-			"can be sent: leave tx_pcap and tx_iface out");
+		return npf_error_set(err, -EINVAL,
+			"port %s: its savefile does not hold Ethernet packets, and only Ethernet "
+			"packets can be sent: leave tx_pcap and tx_iface out",
+			conf->name);
 	if (*linktypep != DLT_EN10MB && conf->shadow == NPF_SWITCH_ON)
-		return complain(err, conf,
-			"its savefile does not hold Ethernet packets, and a shadow interface has "
-			"those only: leave `shadow` out");
+		return npf_error_set(err, -EINVAL,
+			"port %s: its savefile does not hold Ethernet packets, and a shadow "
+			"interface has those only: leave `shadow` out",
+			conf->name);
 	return 0;
 }
 
 int npf_replayed_linktype(const struct npf_config_port *conf)
 {
-	char err[NPF_REPLAYED_ERR];
+	struct npf_error ignored;
 	int linktype;
 
-	return npf_replayed_look(conf, &linktype, err) == 0 ? linktype : DLT_EN10MB;
+	return npf_replayed_look(conf, &linktype, &ignored) == 0 ? linktype : DLT_EN10MB;
 }
 
-int npf_replayed_check(const struct npf_config *conf, char *err, size_t err_len)
+int npf_replayed_check(const struct npf_config *conf, struct npf_error *err)
 {
-	char why[NPF_REPLAYED_ERR];
+	struct npf_error why;
 	int linktype;
 
 	for (unsigned int i = 0; i < conf->n_ports; i++) {
-		int rc = npf_replayed_look(&conf->ports[i], &linktype, why);
+		int rc = npf_replayed_look(&conf->ports[i], &linktype, &why);
 
 		if (rc == 0 || rc == -EACCES)
 			continue;
-		snprintf(err, err_len, "%s", why);
+		*err = why;
 		return rc;
 	}
 	return 0;

@@ -6,13 +6,13 @@
 #ifndef NPF_ENGINE_CONFIG_REPLAYED_H
 #define NPF_ENGINE_CONFIG_REPLAYED_H
 
+#include "base/error.h"
 #include "engine/config/port.h"
 
 struct npf_config;
 
 #define NPF_REPLAYED_DEVICE 256 /* bytes of a device in the configuration */
 #define NPF_REPLAYED_FILES  32
-#define NPF_REPLAYED_ERR    640 /* bytes that any error text fits in */
 
 struct npf_replayed {
 	unsigned int n_files;                  /* 0: the device replays no savefile */
@@ -30,9 +30,9 @@ void npf_replayed_parse(const char *device, struct npf_replayed *r);
  * npf_replayed_look - can the port's savefiles be replayed? Reads their headers.
  * @linktypep: gets their link type; Ethernet's for a port that replays none
  * Return: 0; -errno of open(2); -EINVAL: not a savefile, or not one that goes with the rest; with a
- *         text in err (NPF_REPLAYED_ERR bytes).
+ *         text in err.
  */
-int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, char *err);
+int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, struct npf_error *err);
 
 /* The link type of the port; Ethernet's if its savefiles can't be read now. */
 int npf_replayed_linktype(const struct npf_config_port *conf);
@@ -42,6 +42,6 @@ int npf_replayed_linktype(const struct npf_config_port *conf);
  * skipped: the daemon may read it.
  * Return: 0, or -errno with a text in err.
  */
-int npf_replayed_check(const struct npf_config *conf, char *err, size_t err_len);
+int npf_replayed_check(const struct npf_config *conf, struct npf_error *err);
 
 #endif

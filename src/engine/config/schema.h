@@ -15,7 +15,4 @@ extern const cyaml_strval_t npf_config_switch_names[NPF_CONFIG_N_SWITCH_NAMES];
 /* A short text in a list. */
 extern const cyaml_schema_value_t npf_config_string_entry;
 
-/* Puts the text into err, the key first: "file: ...". Return: -EINVAL. */
-int npf_config_fault(char *err, size_t err_len, const char *fmt, ...) NPF_PRINTF(3, 4);
-
 #endif

@@ -19,19 +19,18 @@ const struct cyaml_schema_value npf_config_send_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct npf_config_send, send_fields),
 };
 
-int npf_config_send_check(struct npf_config_send *s, char *err, size_t err_len)
+int npf_config_send_check(struct npf_config_send *s, struct npf_error *err)
 {
 	const char *rate = s->rate != NULL ? s->rate : "original";
 
 	if (npf_rate_parse(rate, &s->meant) < 0 || s->meant.kind == NPF_RATE_PERCENT)
-		return npf_config_fault(err, err_len,
+		return npf_error_set(err, -EINVAL,
 			"rate: \"%s\" is not a rate: write original, x2, 100kpps, 1Gbps, 1GbpsL1 "
-			"or "
-			"asap",
+			"or asap",
 			rate);
 	if (s->file[0] != '/')
-		return npf_config_fault(
-			err, err_len, "file: \"%s\" is not an absolute path", s->file);
+		return npf_error_set(
+			err, -EINVAL, "file: \"%.150s\" is not an absolute path", s->file);
 	if (s->repeat == 0)
 		s->repeat = 1;
 	return 0;

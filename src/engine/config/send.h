@@ -3,7 +3,7 @@
 #ifndef NPF_ENGINE_CONFIG_SEND_H
 #define NPF_ENGINE_CONFIG_SEND_H
 
-#include "base/base.h"
+#include "base/error.h"
 #include "replay/replay.h"
 
 struct cyaml_schema_value;
@@ -25,6 +25,6 @@ extern const struct cyaml_schema_value npf_config_send_entry;
  * npf_config_send_check - check beyond the schema; fills in the values and the defaults.
  * Return: 0, or -EINVAL with a text in err that starts with the key.
  */
-int npf_config_send_check(struct npf_config_send *s, char *err, size_t err_len);
+int npf_config_send_check(struct npf_config_send *s, struct npf_error *err);
 
 #endif

@@ -25,7 +25,6 @@
 #include "engine/session/shadow.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -319,7 +318,7 @@ static void every_while(struct npf_control *c, struct npf_engine *e)
 /* ---- life ---- */
 
 int npf_control_listen(
-	const struct npf_config *conf, struct npf_control **cp, char *err, size_t err_len)
+	const struct npf_config *conf, struct npf_control **cp, struct npf_error *err)
 {
 	struct itimerspec every = {
 		.it_interval.tv_nsec = FAULT_CHECK_MS * 1000000l,
@@ -336,7 +335,7 @@ int npf_control_listen(
 	c->path = strdup(conf->npf.socket);
 	c->buf = malloc(NPF_WIRE_BUFLEN);
 	rc = c->path != NULL && c->buf != NULL
-		     ? npf_listen_open(&c->listen, c->path, conf->npf.group, err, err_len)
+		     ? npf_listen_open(&c->listen, c->path, conf->npf.group, err)
 		     : -ENOMEM;
 	if (rc < 0) {
 		npf_control_free(c);
@@ -356,7 +355,7 @@ int npf_control_listen(
 		watch(c, c->signal_fd, &c->signal_fd) < 0 ||
 		watch(c, c->timer_fd, &c->timer_fd) < 0) {
 		rc = -errno;
-		snprintf(err, err_len, "can't wait for clients: %s", strerror(-rc));
+		npf_error_set(err, rc, "can't wait for clients: %s", strerror(-rc));
 		npf_control_free(c);
 		return rc;
 	}

@@ -6,6 +6,7 @@
 #ifndef NPF_ENGINE_CONTROL_CONTROL_H
 #define NPF_ENGINE_CONTROL_CONTROL_H
 
+#include "base/error.h"
 #include "engine/core/engine.h"
 
 struct npf_control;
@@ -19,7 +20,7 @@ struct npf_control;
  * Return: 0, or -errno with a text in err (-EADDRINUSE: another daemon).
  */
 int npf_control_listen(
-	const struct npf_config *conf, struct npf_control **cp, char *err, size_t err_len);
+	const struct npf_config *conf, struct npf_control **cp, struct npf_error *err);
 
 /* Serve clients until SIGTERM or SIGINT. Return: 0, or -errno when it can't go on. */
 int npf_control_run(struct npf_control *c, struct npf_engine *e);

@@ -192,7 +192,7 @@ int npf_dump_request_status(
 	st->bytes = d->counters.bytes;
 	st->dropped = d->counters.drop_disk + d->counters.drop_oversize;
 	st->error = d->state.error;
-	snprintf(st->text.text, sizeof(st->text.text), "%s", d->state.error_text);
+	st->text = d->state.reason;
 	if (d->life != NPF_DUMP_DONE)
 		st->ended = npf_dump_is_over(d);
 	return 0;

@@ -67,7 +67,7 @@ static int try_lock(const char *path)
 	return is_current(fd, path) ? npf_steal_fd(&fd) : -EWOULDBLOCK;
 }
 
-static int take_lock(const char *path, char *err, size_t err_len)
+static int take_lock(const char *path, struct npf_error *err)
 {
 	const struct timespec a_while = {.tv_nsec = LOCK_EVERY_NS};
 	int rc = -EWOULDBLOCK;
@@ -80,22 +80,22 @@ static int take_lock(const char *path, char *err, size_t err_len)
 	if (rc >= 0)
 		return rc;
 	if (rc == -EWOULDBLOCK)
-		snprintf(err, err_len,
+		npf_error_set(err, rc,
 			"%s: another npf-dpdk that is starting holds this lock; stop it, or choose "
 			"another socket with --socket",
 			path);
 	else if (rc == -EPERM || rc == -ELOOP)
-		snprintf(err, err_len,
+		npf_error_set(err, rc,
 			"%s: it is not a lock that user %u made (a regular file of his with mode "
 			"0600); remove it",
 			path, (unsigned int)geteuid());
 	else
-		snprintf(err, err_len, "%s: can't be made or opened: %s", path, strerror(-rc));
+		npf_error_set(err, rc, "%s: can't be made or opened: %s", path, strerror(-rc));
 	return rc;
 }
 
 /* Who may connect: the owner, a group, or everybody. */
-static int set_access(const char *path, const char *group, char *err, size_t err_len)
+static int set_access(const char *path, const char *group, struct npf_error *err)
 {
 	const struct group *gr;
 	mode_t mode = 0660;
@@ -108,11 +108,10 @@ static int set_access(const char *path, const char *group, char *err, size_t err
 		if (gr != NULL) {
 			gid = gr->gr_gid;
 		} else if (group != NULL) {
-			snprintf(err, err_len,
+			return npf_error_set(err, -EINVAL,
 				"npf.group: there is no group \"%s\"; make it with groupadd, or "
 				"write \"any\"",
 				group);
-			return -EINVAL;
 		} else {
 			mode = 0600;
 			npf_info("there is no group npf: only user %u may use %s; `group:` in the "
@@ -123,32 +122,28 @@ static int set_access(const char *path, const char *group, char *err, size_t err
 	if (chmod(path, mode) < 0 || (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)) {
 		int rc = -errno;
 
-		snprintf(err, err_len, "%s: can't set its group and mode: %s", path, strerror(-rc));
-		return rc;
+		return npf_error_set(
+			err, rc, "%s: can't set its group and mode: %s", path, strerror(-rc));
 	}
 	return 0;
 }
 
 /* Nothing that lives is at the path. */
-static int make_way(const char *path, char *err, size_t err_len)
+static int make_way(const char *path, struct npf_error *err)
 {
 	npf_autofd int probe = npf_wire_connect(path);
 	struct stat st;
 
-	if (probe >= 0 || probe == -EAGAIN) {
-		snprintf(err, err_len,
+	if (probe >= 0 || probe == -EAGAIN)
+		return npf_error_set(err, -EADDRINUSE,
 			"%s: another npf-dpdk serves this socket; stop it, or choose another with "
 			"--socket",
 			path);
-		return -EADDRINUSE;
-	}
-	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-		snprintf(err, err_len,
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return npf_error_set(err, -EEXIST,
 			"%s: there is something that is not a socket; remove it, or choose another "
 			"path",
 			path);
-		return -EEXIST;
-	}
 	if (probe == -ECONNREFUSED)
 		unlink(path);
 	return 0;
@@ -181,7 +176,7 @@ static int bind_socket(struct npf_listen *l, const struct sockaddr_un *addr)
 }
 
 int npf_listen_open(
-	struct npf_listen *l, const char *path, const char *group, char *err, size_t err_len)
+	struct npf_listen *l, const char *path, const char *group, struct npf_error *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char lock_path[sizeof(addr.sun_path) + sizeof(".lock")];
@@ -189,29 +184,27 @@ int npf_listen_open(
 	int rc;
 
 	*l = (struct npf_listen){.fd = -1, .path = path};
-	if (strlen(path) >= sizeof(addr.sun_path)) {
-		snprintf(err, err_len, "%s: longer than a socket's path can be (%zu)", path,
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return npf_error_set(err, -ENAMETOOLONG,
+			"%.150s: longer than a socket's path can be (%zu)", path,
 			sizeof(addr.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
 	strcpy(addr.sun_path, path);
 	rc = make_dir(path);
-	if (rc < 0) {
-		snprintf(err, err_len, "%s: its directory can't be made: %s", path, strerror(-rc));
-		return rc;
-	}
+	if (rc < 0)
+		return npf_error_set(
+			err, rc, "%s: its directory can't be made: %s", path, strerror(-rc));
 	snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
-	lock = take_lock(lock_path, err, err_len);
+	lock = take_lock(lock_path, err);
 	if (lock < 0)
 		return lock;
-	rc = make_way(path, err, err_len);
+	rc = make_way(path, err);
 	if (rc == 0) {
 		rc = bind_socket(l, &addr);
 		if (rc < 0)
-			snprintf(err, err_len, "%s: can't listen there: %s", path, strerror(-rc));
+			npf_error_set(err, rc, "%s: can't listen there: %s", path, strerror(-rc));
 	}
 	unlink(lock_path);
-	return rc == 0 ? set_access(path, group, err, err_len) : rc;
+	return rc == 0 ? set_access(path, group, err) : rc;
 }
 
 void npf_listen_close(struct npf_listen *l)

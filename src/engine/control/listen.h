@@ -4,7 +4,7 @@
 #ifndef NPF_ENGINE_CONTROL_LISTEN_H
 #define NPF_ENGINE_CONTROL_LISTEN_H
 
-#include "base/base.h"
+#include "base/error.h"
 
 #include <sys/types.h>
 
@@ -28,7 +28,7 @@ struct npf_listen {
  * Return: 0, or -errno with a text in err (-EADDRINUSE: another daemon).
  */
 int npf_listen_open(
-	struct npf_listen *l, const char *path, const char *group, char *err, size_t err_len);
+	struct npf_listen *l, const char *path, const char *group, struct npf_error *err);
 
 /* Closes and removes it. */
 void npf_listen_close(struct npf_listen *l);

@@ -19,10 +19,9 @@ static int check_right(const struct npf_conn *conn, struct npf_error *err)
 {
 	if (npf_access_owner(&conn->peer))
 		return 0;
-	snprintf(err->text, sizeof(err->text),
+	return npf_error_set(err, -EPERM,
 		"only root and the daemon's own user can add and remove ports; this is user %u",
 		(unsigned int)conn->peer.uid);
-	return -EPERM;
 }
 
 /* A line each. */
@@ -60,10 +59,8 @@ static int configure(
 	if (conf->name == NULL || conf->device == NULL)
 		return -ENOMEM;
 	rc = split_rules(req->allow, conf);
-	if (rc < 0) {
-		snprintf(err->text, sizeof(err->text), "allow: %s", strerror(-rc));
-		return rc;
-	}
+	if (rc < 0)
+		return npf_error_set(err, rc, "allow: %s", strerror(-rc));
 	conf->start = attach ? NPF_START_ATTACH : NPF_START_ALWAYS;
 	conf->overflow = wait ? NPF_OVERFLOW_WAIT : NPF_OVERFLOW_DROP;
 	conf->send = send ? NPF_SWITCH_ON : NPF_SWITCH_OFF;
@@ -72,7 +69,7 @@ static int configure(
 	conf->rx_queues = (uint16_t)req->rx_queues;
 	conf->rx_desc = (uint16_t)req->rx_desc;
 	conf->mtu = (uint16_t)req->mtu;
-	rc = npf_config_port_check(conf, err->text, sizeof(err->text));
+	rc = npf_config_port_check(conf, err);
 	if (rc == 0)
 		npf_config_port_complete(conf);
 	return rc;
@@ -94,7 +91,7 @@ int npf_port_request_add(struct npf_engine *e, const struct npf_conn *conn,
 		npf_config_port_free(conf);
 		return rc;
 	}
-	rc = npf_ports_add(e, conf, pp, err->text, sizeof(err->text));
+	rc = npf_ports_add(e, conf, pp, err);
 	if (rc < 0) {
 		npf_warn("no port added: %s", err->text[0] != '\0' ? err->text : strerror(-rc));
 		return rc;
@@ -112,11 +109,9 @@ int npf_port_request_del(struct npf_engine *e, const struct npf_conn *conn,
 
 	if (rc < 0)
 		return rc;
-	if (p == NULL) {
-		snprintf(err->text, sizeof(err->text),
-			"there is no port %s; `npfctl ports` lists them", req->name);
-		return -ENODEV;
-	}
+	if (p == NULL)
+		return npf_error_set(
+			err, -ENODEV, "there is no port %s; `npfctl ports` lists them", req->name);
 	rc = npf_ports_del(e, p, ended);
 	if (rc < 0)
 		return rc;

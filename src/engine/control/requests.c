@@ -111,11 +111,9 @@ static int handle_open(struct npf_engine *e, struct npf_conn *conn, const struct
 	struct npf_session *s;
 	int rc;
 
-	if (conn->session != NULL) {
-		snprintf(r->u.error.text, sizeof(r->u.error.text),
+	if (conn->session != NULL)
+		return npf_error_set(&r->u.error, -EBUSY,
 			"this connection has a session already; connect once more for another");
-		return -EBUSY;
-	}
 	rc = npf_session_open(
 		e, &conn->asker, &conn->peer, msg->body, npf_wire_tail(msg), &s, &r->u.error);
 	if (rc < 0)
@@ -248,14 +246,11 @@ static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struc
 	json_t *j = npf_report(e, req->what, &conn->peer);
 	int rc;
 
-	if (j == NULL) {
-		snprintf(r->u.error.text, sizeof(r->u.error.text),
+	if (j == NULL)
+		return npf_error_set(&r->u.error, -EINVAL,
 			"there is no report \"%.40s\"; there are status, ports, sessions, stats, "
-			"dumps, "
-			"monitors, sends",
+			"dumps, monitors, sends",
 			req->what);
-		return -EINVAL;
-	}
 	r->own_fd = memfd_create("npf-report", MFD_CLOEXEC);
 	rc = r->own_fd >= 0 && json_dumpfd(j, r->own_fd, JSON_INDENT(2)) == 0 ? 0 : -ENOMEM;
 	json_decref(j);
@@ -396,24 +391,16 @@ static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct n
 	h = &handlers[msg->hdr.type];
 	if (!conn->greeted && msg->hdr.type != NPF_WIRE_HELLO) {
 		*hang_up = true;
-		snprintf(r->u.error.text, sizeof(r->u.error.text),
-			"bad request: HELLO must come first");
-		return -EPROTO;
+		return npf_error_set(&r->u.error, -EPROTO, "bad request: HELLO must come first");
 	}
-	if (h->needs != NEEDS_NOTHING && conn->session == NULL) {
-		snprintf(r->u.error.text, sizeof(r->u.error.text),
-			"bad request: no session is open on this connection");
-		return -EPROTO;
-	}
-	if (h->needs == NEEDS_PORT && conn->session->port->gone) {
-		snprintf(r->u.error.text, sizeof(r->u.error.text), NPF_PORT_REMOVED,
+	if (h->needs != NEEDS_NOTHING && conn->session == NULL)
+		return npf_error_set(
+			&r->u.error, -EPROTO, "bad request: no session is open on this connection");
+	if (h->needs == NEEDS_PORT && conn->session->port->gone)
+		return npf_error_set(&r->u.error, -ENODEV, NPF_PORT_REMOVED,
 			conn->session->port->port.conf->name);
-		return -ENODEV;
-	}
-	if (h->needs == NEEDS_PORT && conn->session->ended) {
-		snprintf(r->u.error.text, sizeof(r->u.error.text), "The interface disappeared");
-		return -ENODEV;
-	}
+	if (h->needs == NEEDS_PORT && conn->session->ended)
+		return npf_error_set(&r->u.error, -ENODEV, "The interface disappeared");
 	return h->run(e, conn, msg, r);
 }
 
@@ -438,7 +425,7 @@ int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wi
 		r.tail_len = 0;
 		r.n_fds = 0;
 		if (r.u.error.text[0] == '\0')
-			snprintf(r.u.error.text, sizeof(r.u.error.text), "%s", strerror(-rc));
+			npf_error_set(&r.u.error, rc, "%s", strerror(-rc));
 	}
 	/* The socket does not block: a client that lets its replies pile up is hung up on. */
 	rc = npf_wire_send_msg(conn->fd, &hdr, &r.u, r.len, r.tail, r.tail_len, r.fds, r.n_fds);

@@ -8,7 +8,6 @@
  */
 #include "engine/core/supply.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

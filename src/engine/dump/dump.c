@@ -172,27 +172,22 @@ static int prepare_standing(
 }
 
 int npf_dumps_standing(
-	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len)
+	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err)
 {
-	struct npf_error why = {""};
 	int rc = 0;
 
 	for (unsigned int i = 0; i < e->conf->n_dumps; i++) {
 		if (only != NULL && strcmp(e->conf->dumps[i].port, only->port.conf->name) != 0)
 			continue;
-		rc = prepare_standing(e, &e->conf->dumps[i], &why);
-		if (rc < 0) {
-			snprintf(err, err_len, "dump %s: %s", e->conf->dumps[i].name,
-				why.text[0] != '\0' ? why.text : strerror(-rc));
-			return rc;
-		}
+		rc = prepare_standing(e, &e->conf->dumps[i], err);
+		if (rc < 0)
+			return npf_error_set(
+				err, rc, "dump %s: %s", e->conf->dumps[i].name, err->text);
 	}
 	/* All at once, so that of a replay none misses the beginning. */
 	for (struct npf_dump *d = e->dumps; d != NULL && rc == 0; d = d->next)
 		if (only == NULL || (d->port == only && d->life == NPF_DUMP_RUNNING))
-			rc = start_port(d, &why);
-	if (rc < 0)
-		snprintf(err, err_len, "%s", why.text);
+			rc = start_port(d, err);
 	return rc == 0 && e->dumps != NULL ? npf_engine_replan(e) : rc;
 }
 
@@ -375,7 +370,7 @@ static bool end_abandoned(struct npf_dump *d, uint64_t end_ns)
 	}
 	npf_dump_refresh(d);
 	npf_warn("dump %s: the disk did not take what was left: %s; %llu packets are lost by it",
-		d->name, d->state.error != 0 ? d->state.error_text : "it is too slow",
+		d->name, d->state.error != 0 ? d->state.reason.text : "it is too slow",
 		(unsigned long long)(d->state.lost + unmerged(d)));
 	reap(d);
 	return true;

@@ -113,7 +113,7 @@ struct npf_dump *npf_dump_release(struct npf_dump *d);
 /* Begin the dumps of the configuration, or only those of one port. Return: 0 or -errno with a text
  * in err. */
 int npf_dumps_standing(
-	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len);
+	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err);
 
 /* End it: what was accepted so far is still written. Return: 0 or -ENOMEM. */
 int npf_dump_stop(struct npf_engine *e, struct npf_dump *d);

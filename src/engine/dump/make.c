@@ -227,11 +227,9 @@ static int check_spec(
 					  npf_writer_params_deletes(p)))
 		return npf_error_set(err, -EINVAL,
 			"a dump into several files needs a name pattern, not one opened file");
-	if (spec->file != NULL &&
-		npf_writer_pattern_check(spec->file, err->text, sizeof(err->text)) < 0)
+	if (spec->file != NULL && npf_writer_pattern_check(spec->file, err) < 0)
 		return -EINVAL;
-	if (spec->file != NULL &&
-		npf_writer_pattern_check_target(spec->file, err->text, sizeof(err->text)) < 0)
+	if (spec->file != NULL && npf_writer_pattern_check_target(spec->file, err) < 0)
 		return -EEXIST;
 	if (spec->file != NULL && spec->file[0] != '/')
 		return npf_error_set(

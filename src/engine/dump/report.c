@@ -69,7 +69,7 @@ static json_t *describe(struct npf_dump *d)
 			"current", npf_json_text(d->state.file), "last", npf_json_text(last),
 			"ring", npf_json_u64(d->ring != NULL ? d->ring->size : 0), "ring_used",
 			npf_json_u64(waiting(d)), "errors", npf_json_u64(d->state.errors), "error",
-			npf_json_text(d->state.error != 0 ? d->state.error_text : NULL)));
+			npf_json_text(d->state.error != 0 ? d->state.reason.text : NULL)));
 	json_object_update_new(
 		j, json_pack("{s:o, s:o}", "index", npf_json_text(d->index), "index_error",
 			   npf_json_text(index_error != 0 ? strerror(-index_error) : NULL)));

@@ -14,10 +14,9 @@
 #include "engine/session/shadow.h"
 
 #include <rte_lcore.h>
-#include <stdio.h>
 #include <string.h>
 
-static int start_taps(struct npf_engine *e, char *err, size_t err_len)
+static int start_taps(struct npf_engine *e, struct npf_error *err)
 {
 	unsigned int lcore;
 
@@ -28,22 +27,19 @@ static int start_taps(struct npf_engine *e, char *err, size_t err_len)
 		if (e->n_taps == NPF_TAPS_MAX)
 			break;
 		rc = npf_tap_start(lcore, e->conf->npf.poll, &e->taps[e->n_taps]);
-		if (rc < 0) {
-			snprintf(err, err_len, "lcore %u: %s", lcore, strerror(-rc));
-			return rc;
-		}
+		if (rc < 0)
+			return npf_error_set(err, rc, "lcore %u: %s", lcore, strerror(-rc));
 		e->n_taps++;
 	}
 	if (e->n_taps > 0)
 		return 0;
-	snprintf(err, err_len,
+	return npf_error_set(err, -EINVAL,
 		"eal.lcores: at least two lcores are needed, one to control and one to poll; on "
 		"one CPU write \"0@0,1@0\"");
-	return -EINVAL;
 }
 
-int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep, char *err,
-	size_t err_len)
+int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep,
+	struct npf_error *err)
 {
 	struct npf_engine *e = calloc(1, sizeof(*e));
 	int rc;
@@ -65,22 +61,22 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 	}
 	rc = npf_port_setup_stamps();
 	if (rc < 0)
-		snprintf(err, err_len, "no room for time stamps in mbufs: %s", strerror(-rc));
+		npf_error_set(err, rc, "no room for time stamps in mbufs: %s", strerror(-rc));
 	else
-		rc = start_taps(e, err, err_len);
+		rc = start_taps(e, err);
 	if (rc == 0)
-		rc = npf_ports_open(e, err, err_len);
+		rc = npf_ports_open(e, err);
 	if (rc == 0) {
 		rc = npf_links_open(e);
 		if (rc < 0)
-			snprintf(err, err_len, "the kernel's interfaces can't be watched: %s",
+			npf_error_set(err, rc, "the kernel's interfaces can't be watched: %s",
 				strerror(-rc));
 		rc = NPF_MIN(rc, 0);
 	}
 	if (rc == 0)
-		rc = npf_watch_standing(e, NULL, err, err_len);
+		rc = npf_watch_standing(e, NULL, err);
 	if (rc == 0)
-		rc = npf_sends_load(e, err, err_len);
+		rc = npf_sends_load(e, err);
 	if (rc < 0) {
 		npf_engine_free(e);
 		return rc;

@@ -3,14 +3,15 @@
 #ifndef NPF_ENGINE_LIFECYCLE_ENGINE_H
 #define NPF_ENGINE_LIFECYCLE_ENGINE_H
 
+#include "base/error.h"
 #include "engine/core/engine.h"
 
 /*
  * npf_engine_new - open every port of the configuration, start the taps and the ports. The EAL is
  * up. Return: 0, or -errno with a text in err.
  */
-int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep, char *err,
-	size_t err_len);
+int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep,
+	struct npf_error *err);
 
 /* Ends sessions, taps and ports. NULL is fine; returns NULL. */
 struct npf_engine *npf_engine_free(struct npf_engine *e);

@@ -98,12 +98,12 @@ void npf_links_tick(struct npf_engine *e)
 
 static void come_back(struct npf_engine *e, struct npf_engine_port *p, const struct npf_link *l)
 {
-	char err[512] = "out of memory";
+	struct npf_error err = {"out of memory"};
 	int rc;
 
 	if (p->port.iface.is_ending)
 		end_captures(e, p);
-	rc = npf_ports_reopen(e, p, err, sizeof(err));
+	rc = npf_ports_reopen(e, p, &err);
 	/* Also of one that can't be used: it is tried once. */
 	p->port.iface.index = l->index;
 	if (rc == 0) {
@@ -112,7 +112,7 @@ static void come_back(struct npf_engine *e, struct npf_engine_port *p, const str
 		return;
 	}
 	npf_err("port %s: interface %s is back, but can't be used: %s%s", p->port.conf->name,
-		p->port.iface.name, err,
+		p->port.iface.name, err.text,
 		e->conf->npf.user != NULL ? "; the daemon has dropped its rights (npf.user): "
 					    "restart npf-dpdk, or use iface:NAME"
 					  : "");

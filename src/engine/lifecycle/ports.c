@@ -20,7 +20,6 @@
 #include "engine/session/shadow.h"
 #include "engine/monitor/monitor.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void deal_queues(struct npf_engine *e, struct npf_engine_port *p)
@@ -72,7 +71,7 @@ static void close_device(struct npf_engine_port *p)
 
 /* The device is there, and runs unless it waits for a client; no plan has it yet. */
 static int open_port(struct npf_engine *e, const struct npf_config_port *conf,
-	struct npf_config_port *own_conf, struct npf_engine_port **pp, char *err, size_t err_len)
+	struct npf_config_port *own_conf, struct npf_engine_port **pp, struct npf_error *err)
 {
 	struct npf_engine_port *p = calloc(1, sizeof(*p));
 	int rc;
@@ -82,12 +81,12 @@ static int open_port(struct npf_engine *e, const struct npf_config_port *conf,
 		return -ENOMEM;
 	}
 	p->own_conf = own_conf;
-	rc = npf_port_open(&p->port, conf, take_index(e), err, err_len);
+	rc = npf_port_open(&p->port, conf, take_index(e), err);
 	if (rc == 0 && conf->start != NPF_START_ATTACH) {
 		rc = npf_port_start(&p->port);
 		if (rc < 0)
-			snprintf(err, err_len, "port %s: can't start: %s", conf->name,
-				strerror(-rc));
+			npf_error_set(
+				err, rc, "port %s: can't start: %s", conf->name, strerror(-rc));
 	}
 	if (rc < 0) {
 		close_device(p);
@@ -100,24 +99,24 @@ static int open_port(struct npf_engine *e, const struct npf_config_port *conf,
 	return 0;
 }
 
-static int open_shadow(struct npf_engine *e, struct npf_engine_port *p, char *err, size_t err_len)
+static int open_shadow(struct npf_engine *e, struct npf_engine_port *p, struct npf_error *err)
 {
 	if (p->port.conf->shadow != NPF_SWITCH_ON)
 		return 0;
-	return npf_shadow_open(e, p, &p->shadow, err, err_len);
+	return npf_shadow_open(e, p, &p->shadow, err);
 }
 
-int npf_ports_open(struct npf_engine *e, char *err, size_t err_len)
+int npf_ports_open(struct npf_engine *e, struct npf_error *err)
 {
 	struct npf_engine_port *p;
 	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < e->conf->n_ports; i++)
-		rc = open_port(e, &e->conf->ports[i], NULL, &p, err, err_len);
+		rc = open_port(e, &e->conf->ports[i], NULL, &p, err);
 	if (rc == 0)
 		rc = npf_engine_replan(e);
 	for (unsigned int i = 0; rc == 0 && i < e->n_ports; i++)
-		rc = open_shadow(e, e->ports[i], err, err_len);
+		rc = open_shadow(e, e->ports[i], err);
 	return rc;
 }
 
@@ -135,37 +134,34 @@ void npf_ports_close(struct npf_engine *e)
 /* ---- coming ---- */
 
 static int check_free(
-	const struct npf_engine *e, const struct npf_config_port *conf, char *err, size_t err_len)
+	const struct npf_engine *e, const struct npf_config_port *conf, struct npf_error *err)
 {
-	if (e->n_ports == NPF_WIRE_MAXPORTS) {
-		snprintf(err, err_len, "there are %u ports: more can't be had", e->n_ports);
-		return -ENOSPC;
-	}
+	if (e->n_ports == NPF_WIRE_MAXPORTS)
+		return npf_error_set(
+			err, -ENOSPC, "there are %u ports: more can't be had", e->n_ports);
 	for (unsigned int i = 0; i < e->n_ports; i++) {
 		const struct npf_config_port *other = e->ports[i]->port.conf;
 
-		if (strcmp(conf->name, other->name) == 0) {
-			snprintf(err, err_len, "there is a port %s already", conf->name);
-			return -EEXIST;
-		}
-		if (npf_config_port_same_device(conf, other)) {
-			snprintf(err, err_len, "device \"%.*s\" is already used by port %s%s",
+		if (strcmp(conf->name, other->name) == 0)
+			return npf_error_set(
+				err, -EEXIST, "there is a port %s already", conf->name);
+		if (npf_config_port_same_device(conf, other))
+			return npf_error_set(err, -EBUSY,
+				"device \"%.*s\" is already used by port %s%s",
 				(int)strcspn(conf->device, ","), conf->device, other->name,
 				strncmp(conf->device, "net_", 4) == 0
 					? "; number them: net_pcap0, net_pcap1"
 					: "");
-			return -EBUSY;
-		}
 	}
 	return 0;
 }
 
 int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf_engine_port **pp,
-	char *err, size_t err_len)
+	struct npf_error *err)
 {
 	struct npf_ports_ended ended;
 	struct npf_engine_port *p;
-	int rc = check_free(e, conf, err, err_len);
+	int rc = check_free(e, conf, err);
 
 	if (rc < 0) {
 		npf_config_port_free(conf);
@@ -173,18 +169,18 @@ int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf
 	}
 	/* What is left of a port of that name must not stand in the way. */
 	npf_dumps_tick(e);
-	rc = open_port(e, conf, conf, &p, err, err_len);
+	rc = open_port(e, conf, conf, &p, err);
 	if (rc < 0)
 		return rc;
 	rc = npf_engine_replan(e);
 	if (rc == 0)
-		rc = open_shadow(e, p, err, err_len);
+		rc = open_shadow(e, p, err);
 	if (rc == 0)
-		rc = npf_watch_standing(e, p, err, err_len);
+		rc = npf_watch_standing(e, p, err);
 	if (rc == 0)
-		rc = npf_dumps_standing(e, p, err, err_len);
+		rc = npf_dumps_standing(e, p, err);
 	if (rc == 0)
-		rc = npf_sends_standing(e, p, err, err_len);
+		rc = npf_sends_standing(e, p, err);
 	if (rc == 0)
 		*pp = p;
 	else if (npf_ports_del(e, p, &ended) < 0)
@@ -194,7 +190,7 @@ int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf
 
 /* ---- coming back ---- */
 
-int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, char *err, size_t err_len)
+int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, struct npf_error *err)
 {
 	int rc = 0, planned;
 
@@ -202,7 +198,7 @@ int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, char *err,
 		if (p->port.running)
 			rc = p->port.device->reattach(&p->port);
 		if (rc < 0)
-			snprintf(err, err_len, "%s",
+			npf_error_set(err, rc, "%s",
 				rc == -EPROTOTYPE ? "its link type is another one" : strerror(-rc));
 		return rc;
 	}
@@ -213,7 +209,7 @@ int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, char *err,
 		return rc;
 	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
 		npf_tap_stall_drop(&p->stalls[q]);
-	rc = npf_port_reopen(&p->port, err, err_len);
+	rc = npf_port_reopen(&p->port, err);
 	planned = npf_engine_replan(e);
 	return rc < 0 ? rc : planned;
 }

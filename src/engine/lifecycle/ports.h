@@ -7,11 +7,12 @@
 #ifndef NPF_ENGINE_LIFECYCLE_PORTS_H
 #define NPF_ENGINE_LIFECYCLE_PORTS_H
 
+#include "base/error.h"
 #include "engine/core/engine.h"
 
 /* Open all ports of the configuration, start them and their shadows. Return: 0, or -errno with a
  * text in err. */
-int npf_ports_open(struct npf_engine *e, char *err, size_t err_len);
+int npf_ports_open(struct npf_engine *e, struct npf_error *err);
 
 /* Close all; no tap and no sender runs. */
 void npf_ports_close(struct npf_engine *e);
@@ -23,7 +24,7 @@ void npf_ports_close(struct npf_engine *e);
  * Return: 0; -errno with a text in err, and nothing has changed.
  */
 int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf_engine_port **pp,
-	char *err, size_t err_len);
+	struct npf_error *err);
 
 /* What has ended with a port. */
 struct npf_ports_ended {
@@ -46,7 +47,7 @@ int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_po
  * npf_ports_reopen - a port goes on with the interface that bears its name now; what uses the port
  * stays. Return: 0; -errno, with a text in err: it stands still.
  */
-int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, char *err, size_t err_len);
+int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, struct npf_error *err);
 
 /* Free what removed ports have left, once nobody refers to it. To be called now and then. */
 void npf_ports_forget(struct npf_engine *e);

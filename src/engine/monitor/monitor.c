@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "engine/config/replayed.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define EXPRESSION_SNAPLEN 262144
@@ -175,15 +174,14 @@ struct npf_watch *npf_watch_end(struct npf_watch *w)
 }
 
 static int compile_conf(const struct npf_config_monitor *conf, int linktype,
-	struct npf_bpf_insn **insnsp, uint32_t *n_insnsp, char *err, size_t err_len)
+	struct npf_bpf_insn **insnsp, uint32_t *n_insnsp, struct npf_error *err)
 {
-	struct npf_error why;
 	int rc = npf_expression_compile(
 		&(struct npf_expression){conf->filter, linktype, EXPRESSION_SNAPLEN}, insnsp,
-		n_insnsp, &why);
+		n_insnsp, err);
 
 	if (rc < 0)
-		snprintf(err, err_len, "monitor %s: %s", conf->name, why.text);
+		npf_error_set(err, rc, "monitor %s: %s", conf->name, err->text);
 	return rc;
 }
 
@@ -197,14 +195,13 @@ static int linktype_of(const struct npf_config *conf, const char *port)
 	return npf_replayed_linktype(&conf->ports[i]);
 }
 
-int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len)
+int npf_watch_check(const struct npf_config *conf, struct npf_error *err)
 {
 	for (unsigned int i = 0; i < conf->n_monitors; i++) {
 		const struct npf_config_monitor *m = &conf->monitors[i];
 		npf_autofree struct npf_bpf_insn *insns = NULL;
 		uint32_t n_insns;
-		int rc =
-			compile_conf(m, linktype_of(conf, m->port), &insns, &n_insns, err, err_len);
+		int rc = compile_conf(m, linktype_of(conf, m->port), &insns, &n_insns, err);
 
 		if (rc < 0)
 			return rc;
@@ -212,37 +209,31 @@ int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len)
 	return 0;
 }
 
-static int prepare_standing(struct npf_engine *e, struct npf_watch *w, char *err, size_t err_len)
+static int prepare_standing(struct npf_engine *e, struct npf_watch *w, struct npf_error *err)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
-	struct npf_error why = {{0}};
 	uint32_t n_insns;
-	int rc = compile_conf(w->conf, w->port->port.linktype, &insns, &n_insns, err, err_len);
+	int rc = compile_conf(w->conf, w->port->port.linktype, &insns, &n_insns, err);
 
 	if (rc < 0)
 		return rc;
-	rc = npf_watch_add_row(e, w, insns, n_insns, &why);
-	if (rc < 0) {
-		snprintf(err, err_len, "monitor %s: %s", w->conf->name, why.text);
-		return rc;
-	}
+	rc = npf_watch_add_row(e, w, insns, n_insns, err);
+	if (rc < 0)
+		return npf_error_set(err, rc, "monitor %s: %s", w->conf->name, err->text);
 	if (w->conf->file != NULL) {
 		w->file = npf_lines_open(w->conf->file, 0644);
-		if (w->file < 0) {
-			snprintf(err, err_len, "monitor %s: can't write to %s: %s", w->conf->name,
-				w->conf->file,
+		if (w->file < 0)
+			return npf_error_set(err, w->file, "monitor %s: can't write to %.150s: %s",
+				w->conf->name, w->conf->file,
 				w->file == -ENOTSUP ? "it is no regular file" : strerror(-w->file));
-			return w->file;
-		}
 	}
 	rc = npf_watch_begin(w);
 	if (rc < 0)
-		snprintf(err, err_len, "monitor %s: %s", w->conf->name, strerror(-rc));
+		npf_error_set(err, rc, "monitor %s: %s", w->conf->name, strerror(-rc));
 	return rc;
 }
 
-static int stand(
-	struct npf_engine *e, const struct npf_config_monitor *conf, char *err, size_t err_len)
+static int stand(struct npf_engine *e, const struct npf_config_monitor *conf, struct npf_error *err)
 {
 	struct npf_watch_conf how = {
 		.port = npf_engine_find_port(e, conf->port),
@@ -255,7 +246,7 @@ static int stand(
 	if (w == NULL)
 		return -ENOMEM;
 	w->conf = conf;
-	rc = prepare_standing(e, w, err, err_len);
+	rc = prepare_standing(e, w, err);
 	if (rc == 0)
 		npf_watch_link(e, w);
 	else
@@ -264,7 +255,7 @@ static int stand(
 }
 
 int npf_watch_standing(
-	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len)
+	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err)
 {
 	for (unsigned int i = 0; i < e->conf->n_monitors; i++) {
 		const struct npf_config_monitor *conf = &e->conf->monitors[i];
@@ -272,7 +263,7 @@ int npf_watch_standing(
 
 		if (only != NULL && strcmp(conf->port, only->port.conf->name) != 0)
 			continue;
-		rc = stand(e, conf, err, err_len);
+		rc = stand(e, conf, err);
 		if (rc < 0)
 			return rc;
 	}

@@ -61,11 +61,11 @@ void npf_watch_stop(struct npf_watch *w);
 struct npf_watch *npf_watch_end(struct npf_watch *w);
 
 /* Are the filters of the configuration good? No port is needed. Return: 0, or -errno with err. */
-int npf_watch_check(const struct npf_config *conf, char *err, size_t err_len);
+int npf_watch_check(const struct npf_config *conf, struct npf_error *err);
 
 /* Make the standing ones, or only those on one port. Return: 0, or -errno with a text in err. */
 int npf_watch_standing(
-	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len);
+	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err);
 /* The port, of which no plan knows any more, is removed: monitors on it tell what they have counted
  * so far, and that is their end. Return: how many standing ones there were. */
 unsigned int npf_watch_leave_port(struct npf_engine *e, const struct npf_engine_port *p);

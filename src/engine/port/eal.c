@@ -56,7 +56,7 @@ static bool has_arg(const struct npf_config_eal *eal, const char *name)
 	return false;
 }
 
-static int choose_hugepages(const struct npf_config_eal *eal, bool *usep, char *err, size_t err_len)
+static int choose_hugepages(const struct npf_config_eal *eal, bool *usep, struct npf_error *err)
 {
 	unsigned long have = npf_eal_free_hugepages();
 
@@ -64,13 +64,11 @@ static int choose_hugepages(const struct npf_config_eal *eal, bool *usep, char *
 		!npf_eal_is_second_try();
 	if (!*usep || have >= eal->memory)
 		return 0;
-	if (eal->hugepages == NPF_HUGEPAGES_ON) {
-		snprintf(err, err_len,
+	if (eal->hugepages == NPF_HUGEPAGES_ON)
+		return npf_error_set(err, -ENOMEM,
 			"eal.hugepages: %u MiB of hugepages are needed, %lu are free; reserve some "
 			"with `echo 512 > /proc/sys/vm/nr_hugepages`",
 			eal->memory, have);
-		return -ENOMEM;
-	}
 	npf_warn("%lu MiB of hugepages are free, %u are wanted: using ordinary pages, which is "
 		 "slower; `echo 512 > "
 		 "/proc/sys/vm/nr_hugepages` reserves 1 GiB",
@@ -159,7 +157,7 @@ static void restore_stdout(int saved)
 	npf_close(saved);
 }
 
-int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, size_t err_len)
+int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, struct npf_error *err)
 {
 	/* The EAL keeps pointers to the strings: they live as long as the process. */
 	static struct args a;
@@ -167,7 +165,7 @@ int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, siz
 	bool pci = false;
 	int rc, saved_stdout;
 
-	rc = choose_hugepages(eal, hugepagesp, err, err_len);
+	rc = choose_hugepages(eal, hugepagesp, err);
 	if (rc < 0)
 		return rc;
 	add(&a, "npf-dpdk");
@@ -214,11 +212,10 @@ int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, siz
 	restore_stdout(saved_stdout);
 	if (rc < 0) {
 		rc = rte_errno != 0 ? -rte_errno : -EINVAL;
-		snprintf(err, err_len,
+		return npf_error_set(err, rc,
 			"DPDK can't start: %s; look at eal.lcores, eal.memory, eal.args (its own "
 			"words stand above)",
 			strerror(-rc));
-		return rc;
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef NPF_ENGINE_PORT_EAL_H
 #define NPF_ENGINE_PORT_EAL_H
 
+#include "base/error.h"
 #include "engine/config/config.h"
 
 /*
@@ -10,7 +11,7 @@
  * @hugepagesp: whether it runs on hugepages
  * Return: 0, or -errno with a text in err. The EAL can't be tried twice in one process.
  */
-int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, char *err, size_t err_len);
+int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, struct npf_error *err);
 void npf_eal_cleanup(void);
 
 #endif

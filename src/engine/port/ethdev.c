@@ -21,11 +21,9 @@
 
 #define TX_DESC 512
 
-static int fail(
-	char *err, size_t err_len, const struct npf_config_port *conf, int rc, const char *what)
+static int fail(struct npf_error *err, const struct npf_config_port *conf, int rc, const char *what)
 {
-	snprintf(err, err_len, "port %s: %s: %s", conf->name, what, strerror(-rc));
-	return rc;
+	return npf_error_set(err, rc, "port %s: %s: %s", conf->name, what, strerror(-rc));
 }
 
 /* Probe the device, unless the EAL did so already (PCI devices given at start). */
@@ -134,24 +132,18 @@ static void warn_of_losses(const struct npf_port *p)
 }
 
 /* A file that net_pcap keeps in the pool's packets, each in one mbuf. */
-static int keep_file(
-	struct npf_port *p, const char *path, uint32_t *longest, char *err, size_t err_len)
+static int keep_file(struct npf_port *p, const char *path, uint32_t *longest, struct npf_error *err)
 {
 	struct npf_trace_survey s;
-	char why[NPF_TRACE_ERR];
-	int rc = npf_trace_survey(path, &s, why);
+	int rc = npf_trace_survey(path, &s, err);
 
-	if (rc < 0) {
-		snprintf(err, err_len, "port %s: %s", p->conf->name, why);
-		return rc;
-	}
-	if (s.longest > UINT16_MAX - RTE_PKTMBUF_HEADROOM) {
-		snprintf(err, err_len,
-			"port %s: infinite_rx repeats packets of up to %u bytes, and %.200s has "
+	if (rc < 0)
+		return npf_error_set(err, rc, "port %s: %s", p->conf->name, err->text);
+	if (s.longest > UINT16_MAX - RTE_PKTMBUF_HEADROOM)
+		return npf_error_set(err, -EMSGSIZE,
+			"port %s: infinite_rx repeats packets of up to %u bytes, and %.100s has "
 			"one of %u: leave infinite_rx out",
 			p->conf->name, UINT16_MAX - RTE_PKTMBUF_HEADROOM, path, s.longest);
-		return -EMSGSIZE;
-	}
 	if (s.n_cut > 0)
 		npf_warn("port %s: %llu packets of %s were cut when they were captured: "
 			 "infinite_rx takes what is there of them for all",
@@ -163,23 +155,20 @@ static int keep_file(
 
 /* What net_pcap says nothing of: its savefiles' link type, and, with infinite_rx, that all their
  * packets stay in memory. Return: 0 or -errno with a text in err. */
-static int look_at_savefiles(struct npf_port *p, uint32_t *longest, char *err, size_t err_len)
+static int look_at_savefiles(struct npf_port *p, uint32_t *longest, struct npf_error *err)
 {
-	char why[NPF_REPLAYED_ERR];
 	struct npf_replayed r;
-	int rc = npf_replayed_look(p->conf, &p->linktype, why);
+	int rc = npf_replayed_look(p->conf, &p->linktype, err);
 
-	if (rc < 0) {
-		snprintf(err, err_len, "%s", why);
+	if (rc < 0)
 		return rc;
-	}
 	npf_replayed_parse(p->conf->device, &r);
 	for (unsigned int i = 0; r.endless && rc == 0 && i < r.n_files; i++)
-		rc = keep_file(p, r.files[i], longest, err, err_len);
+		rc = keep_file(p, r.files[i], longest, err);
 	return rc;
 }
 
-int npf_ethdev_open(struct npf_port *p, const char *device, char *err, size_t err_len)
+int npf_ethdev_open(struct npf_port *p, const char *device, struct npf_error *err)
 {
 	const struct npf_config_port *conf = p->conf;
 	char devargs[NPF_DEVARGS_MAX];
@@ -191,53 +180,48 @@ int npf_ethdev_open(struct npf_port *p, const char *device, char *err, size_t er
 
 	rc = npf_devargs_complete(device, devargs, sizeof(devargs), &data_room);
 	if (rc < 0)
-		return fail(err, err_len, conf, rc, "the device's arguments are too long");
-	rc = look_at_savefiles(p, &longest, err, err_len);
+		return fail(err, conf, rc, "the device's arguments are too long");
+	rc = look_at_savefiles(p, &longest, err);
 	if (rc < 0)
 		return rc;
 	data_room = (uint16_t)NPF_MAX((uint32_t)data_room, longest + RTE_PKTMBUF_HEADROOM);
-	if (npf_config_is_pci(devargs) && !rte_eal_has_pci()) {
-		snprintf(err, err_len,
+	if (npf_config_is_pci(devargs) && !rte_eal_has_pci())
+		return npf_error_set(err, -ENODEV,
 			"port %s: the daemon was started without PCI devices, as its configuration "
 			"had none or eal.args says --no-pci: restart it with this one",
 			conf->name);
-		return -ENODEV;
-	}
 	npf_dpdk_words_begin();
 	rc = find_device(p, devargs);
 	words = npf_dpdk_words_end();
-	if (rc < 0) {
-		snprintf(err, err_len,
-			"port %s: no such device: \"%s\" (does what it names exist, and may user "
-			"%u "
-			"open it?)%s%s",
+	if (rc < 0)
+		return npf_error_set(err, rc,
+			"port %s: no such device: \"%.80s\" (does what it names exist, and may "
+			"user %u open it?)%s%s",
 			conf->name, devargs, (unsigned int)geteuid(), words[0] != '\0' ? ": " : "",
 			words);
-		return rc;
-	}
 	rc = rte_eth_dev_info_get(p->id, &info);
 	if (rc < 0)
-		return fail(err, err_len, conf, rc, "can't read the device's properties");
+		return fail(err, conf, rc, "can't read the device's properties");
 	settle(p, &info);
 	p->tx_ifindex = npf_devargs_tx_ifindex(devargs, info.if_index);
 	p->tx_asked = strcmp(p->driver, "net_af_packet") == 0;
 	/* net_tap hands frames to the kernel as received ones. */
 	p->tx_socket = p->tx_ifindex != 0 && strcmp(p->driver, "net_tap") != 0;
 	warn_of_losses(p);
-	rc = npf_port_make_pool(p, data_room, rte_eth_dev_socket_id(p->id), err, err_len);
+	rc = npf_port_make_pool(p, data_room, rte_eth_dev_socket_id(p->id), err);
 	if (rc < 0)
 		return rc;
 	rc = configure(p, &info);
 	if (rc < 0)
-		return fail(err, err_len, conf, rc, "the device refused its configuration");
+		return fail(err, conf, rc, "the device refused its configuration");
 	rte_eth_macaddr_get(p->id, &p->mac);
 	return 0;
 }
 
-static int ethdev_open(struct npf_port *p, char *err, size_t err_len)
+static int ethdev_open(struct npf_port *p, struct npf_error *err)
 {
 	p->n_queues = p->conf->rx_queues;
-	return npf_ethdev_open(p, p->conf->device, err, err_len);
+	return npf_ethdev_open(p, p->conf->device, err);
 }
 
 static void ethdev_close(struct npf_port *p)

@@ -40,11 +40,10 @@ static inline void count(_Atomic uint64_t *c, uint64_t n)
 		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-static int fail(const struct npf_port *p, char *err, size_t err_len, int rc, const char *what)
+static int fail(const struct npf_port *p, struct npf_error *err, int rc, const char *what)
 {
-	snprintf(err, err_len, "port %s: %s: %s: %s", p->conf->name, p->conf->device, what,
+	return npf_error_set(err, rc, "port %s: %s: %s: %s", p->conf->name, p->conf->device, what,
 		strerror(-rc));
-	return rc;
 }
 
 static bool is_iface(const char *device)
@@ -60,26 +59,22 @@ static void settle(struct npf_port *p, const struct npf_iface_info *info)
 	memcpy(&p->mac, info->mac, sizeof(p->mac));
 }
 
-static int iface_open(struct npf_port *p, char *err, size_t err_len)
+static int iface_open(struct npf_port *p, struct npf_error *err)
 {
 	const char *name = p->conf->device + strlen(NPF_DEVARGS_IFACE);
 	struct npf_iface_info info;
 	struct iface *i;
 	int rc = npf_iface_look(name, &info);
 
-	if (rc < 0) {
-		snprintf(err, err_len,
+	if (rc < 0)
+		return npf_error_set(err, rc,
 			"port %s: there is no interface \"%s\"; `ip link` lists them",
 			p->conf->name, name);
-		return rc;
-	}
-	if (npf_iface_linktype(info.arphrd) < 0) {
-		snprintf(err, err_len,
+	if (npf_iface_linktype(info.arphrd) < 0)
+		return npf_error_set(err, -ENOTSUP,
 			"port %s: interface %s is of a kind (ARPHRD %u) whose frames a port can't "
 			"have; Ethernet, loopback, tun and IP tunnels can be used",
 			p->conf->name, name, info.arphrd);
-		return -ENOTSUP;
-	}
 	i = calloc(1, sizeof(*i));
 	if (i == NULL)
 		return -ENOMEM;
@@ -93,18 +88,16 @@ static int iface_open(struct npf_port *p, char *err, size_t err_len)
 	p->tx_socket = true;
 	snprintf(p->driver, sizeof(p->driver), "iface");
 	settle(p, &info);
-	rc = npf_port_make_pool(p, DATA_ROOM, (int)rte_socket_id(), err, err_len);
+	rc = npf_port_make_pool(p, DATA_ROOM, (int)rte_socket_id(), err);
 	if (rc < 0)
 		return rc;
 	rc = npf_iface_ring_open(&i->ring, p->conf->rx_desc * SLOTS_PER_DESC, &info);
-	if (rc == -EPERM) {
-		snprintf(err, err_len,
+	if (rc == -EPERM)
+		return npf_error_set(err, rc,
 			"port %s: %s: user %u may not open packet sockets: start as root, or give "
 			"npf-dpdk the capability CAP_NET_RAW",
 			p->conf->name, p->conf->device, (unsigned int)geteuid());
-		return rc;
-	}
-	return rc < 0 ? fail(p, err, err_len, rc, "no packet socket with a ring") : 0;
+	return rc < 0 ? fail(p, err, rc, "no packet socket with a ring") : 0;
 }
 
 static void iface_close(struct npf_port *p)

@@ -46,14 +46,13 @@ static int make_pool(struct npf_port *p, uint16_t data_room, int socket_id)
 	return p->sent != NULL ? 0 : -rte_errno;
 }
 
-int npf_port_make_pool(
-	struct npf_port *p, uint16_t data_room, int socket_id, char *err, size_t err_len)
+int npf_port_make_pool(struct npf_port *p, uint16_t data_room, int socket_id, struct npf_error *err)
 {
 	/* Of a device that is opened again: somebody may have packets of it. */
 	int rc = p->pool != NULL ? 0 : make_pool(p, data_room, socket_id);
 
 	if (rc < 0)
-		snprintf(err, err_len,
+		npf_error_set(err, rc,
 			"port %s: no memory for %u packets, %u MiB; raise eal.memory or lower "
 			"rx_desc: %s",
 			p->conf->name, pool_size(p),

@@ -6,7 +6,6 @@
 #include "engine/port/port.h"
 
 #include <pcap/dlt.h>
-#include <stdio.h>
 #include <string.h>
 
 /* The first that knows the device has it; an ethdev is what nobody else knows. */
@@ -16,8 +15,8 @@ static const struct npf_port_device *const devices[] = {
 	&npf_port_ethdev,
 };
 
-int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16_t index, char *err,
-	size_t err_len)
+int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16_t index,
+	struct npf_error *err)
 {
 	unsigned int kind = 0;
 	int rc;
@@ -32,13 +31,13 @@ int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16
 		.linktype = DLT_EN10MB,
 	};
 	pthread_mutex_init(&p->tx_lock, NULL);
-	rc = p->device->open(p, err, err_len);
+	rc = p->device->open(p, err);
 	if (rc == 0)
 		npf_port_iface_look(p);
 	return rc;
 }
 
-int npf_port_reopen(struct npf_port *p, char *err, size_t err_len)
+int npf_port_reopen(struct npf_port *p, struct npf_error *err)
 {
 	uint16_t n_queues = p->n_queues;
 	bool was_running = p->running;
@@ -46,17 +45,15 @@ int npf_port_reopen(struct npf_port *p, char *err, size_t err_len)
 
 	npf_port_stop(p);
 	p->device->close(p);
-	rc = p->device->open(p, err, err_len);
-	if (rc == 0 && p->n_queues != n_queues) {
-		snprintf(err, err_len, "port %s: it has %u rx queues now, not %u", p->conf->name,
-			p->n_queues, n_queues);
-		rc = -ENOTSUP;
-	}
+	rc = p->device->open(p, err);
+	if (rc == 0 && p->n_queues != n_queues)
+		rc = npf_error_set(err, -ENOTSUP, "port %s: it has %u rx queues now, not %u",
+			p->conf->name, p->n_queues, n_queues);
 	if (rc == 0 && was_running) {
 		rc = npf_port_start(p);
 		if (rc < 0)
-			snprintf(err, err_len, "port %s: can't start: %s", p->conf->name,
-				strerror(-rc));
+			npf_error_set(
+				err, rc, "port %s: can't start: %s", p->conf->name, strerror(-rc));
 	}
 	if (rc < 0) {
 		p->device->close(p);

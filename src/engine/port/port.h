@@ -10,6 +10,7 @@
 #ifndef NPF_ENGINE_PORT_PORT_H
 #define NPF_ENGINE_PORT_PORT_H
 
+#include "base/error.h"
 #include "engine/config/config.h"
 #include "device/link_msg.h"
 
@@ -71,7 +72,7 @@ struct npf_port_device {
 	/* Find and configure the device: sets n_queues, mtu, stamp, driver, mac and what the kind
 	 * needs, and makes the pool by npf_port_make_pool(). After a failure close() follows.
 	 * Return: 0, or -errno with a text in err. */
-	int (*open)(struct npf_port *p, char *err, size_t err_len);
+	int (*open)(struct npf_port *p, struct npf_error *err);
 	void (*close)(struct npf_port *p); /* also what is half open; it is stopped */
 	int (*start)(struct npf_port *p);  /* Return: 0 or -errno */
 	void (*stop)(struct npf_port *p);  /* no lcore polls it, nobody sends */
@@ -98,7 +99,7 @@ extern const struct npf_port_device npf_port_savefile;
 
 /* An ethdev for a port whose configured device is another, or not quite it; n_queues rx queues are
  * wanted. The rest is npf_port_ethdev's. Return: as npf_port_device's open(). */
-int npf_ethdev_open(struct npf_port *p, const char *device, char *err, size_t err_len);
+int npf_ethdev_open(struct npf_port *p, const char *device, struct npf_error *err);
 
 struct npf_port {
 	const struct npf_port_device *device;
@@ -162,14 +163,14 @@ extern uint64_t npf_port_stamp_flag;
  * Return: 0, or -errno with a text in err.
  */
 int npf_port_make_pool(
-	struct npf_port *p, uint16_t data_room, int socket_id, char *err, size_t err_len);
+	struct npf_port *p, uint16_t data_room, int socket_id, struct npf_error *err);
 
 /*
  * npf_port_open - probe the device and configure it; it is not started yet.
  * Return: 0, or -errno with a text in err.
  */
-int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16_t index, char *err,
-	size_t err_len);
+int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16_t index,
+	struct npf_error *err);
 void npf_port_close(struct npf_port *p);
 
 int npf_port_start(struct npf_port *p);
@@ -195,6 +196,6 @@ void npf_port_iface_forget(struct npf_port *p); /* it can't be known from here a
  * npf_port_reopen - close the device and open it again; the packets, counters and whoever uses the
  * port stay. No lcore may poll it. Return: 0, or -errno with a text in err: it has no device.
  */
-int npf_port_reopen(struct npf_port *p, char *err, size_t err_len);
+int npf_port_reopen(struct npf_port *p, struct npf_error *err);
 
 #endif

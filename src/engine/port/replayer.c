@@ -14,7 +14,6 @@
 
 #include <rte_mbuf_dyn.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #define STOCK       32
@@ -29,7 +28,7 @@ struct npf_replayer {
 	/* the reading thread's, at the end of a replay */
 	_Atomic int state;
 	_Atomic uint64_t errors;
-	char error[256]; /* before state says DAMAGED */
+	struct npf_error error; /* before state says DAMAGED */
 	/* the tap's */
 	unsigned int n_stock __attribute__((aligned(NPF_CACHELINE)));
 	_Atomic uint64_t packets, bytes;
@@ -70,10 +69,10 @@ static void over(void *arg, const struct npf_trace *trace, int rc)
 	if (rc == 0) {
 		npf_info("port %s: %s has ended after %llu packets", r->conf.port, r->conf.path, n);
 	} else {
-		snprintf(r->error, sizeof(r->error), "at packet %llu, byte %llu: %.190s", n + 1,
+		npf_error_set(&r->error, rc, "at packet %llu, byte %llu: %.190s", n + 1,
 			(unsigned long long)npf_trace_offset(trace), npf_trace_error(trace));
 		npf_err("port %s: %s is damaged %s; the replay ends there", r->conf.port,
-			r->conf.path, r->error);
+			r->conf.path, r->error.text);
 		count(&r->errors, 1);
 	}
 	/* F1: release, pairs with npf_replayer_report(): the error's text is whole before it is
@@ -85,34 +84,30 @@ static void over(void *arg, const struct npf_trace *trace, int rc)
 /* ---- Life ---- */
 
 /* Return: 0 or -errno with a text in err. */
-static int open_trace(struct npf_replayer *r, struct npf_trace **tp, char *err)
+static int open_trace(struct npf_replayer *r, struct npf_trace **tp, struct npf_error *err)
 {
-	char why[NPF_TRACE_ERR];
-	int rc = npf_trace_open(r->conf.path, r->file, tp, why);
+	int rc = npf_trace_open(r->conf.path, r->file, tp, err);
 
-	if (rc < 0) {
-		snprintf(err, NPF_REPLAYED_ERR, "port %s: %s", r->conf.port, why);
-		return rc;
-	}
+	if (rc < 0)
+		return npf_error_set(err, rc, "port %s: %s", r->conf.port, err->text);
 	if (npf_trace_linktype(*tp) == r->conf.linktype)
 		return 0;
-	snprintf(err, NPF_REPLAYED_ERR,
-		"port %s: %.200s holds packets of another link type than when the port was opened: "
+	*tp = npf_trace_close(*tp);
+	return npf_error_set(err, -EINVAL,
+		"port %s: %.100s holds packets of another link type than when the port was opened: "
 		"remove the port and add it again",
 		r->conf.port, r->conf.path);
-	*tp = npf_trace_close(*tp);
-	return -EINVAL;
 }
 
-int npf_replayer_new(const struct npf_replayer_conf *conf, struct npf_replayer **rp, char *err)
+int npf_replayer_new(
+	const struct npf_replayer_conf *conf, struct npf_replayer **rp, struct npf_error *err)
 {
 	struct npf_replayer *r = aligned_alloc(NPF_CACHELINE, sizeof(*r));
 	struct npf_trace *t;
 	int rc;
 
-	snprintf(err, NPF_REPLAYED_ERR, "port %s: out of memory", conf->port);
 	if (r == NULL)
-		return -ENOMEM;
+		return npf_error_set(err, -ENOMEM, "port %s: out of memory", conf->port);
 	memset(r, 0, sizeof(*r));
 	r->conf = *conf;
 	r->file = -1;
@@ -120,7 +115,9 @@ int npf_replayer_new(const struct npf_replayer_conf *conf, struct npf_replayer *
 	if (rc == 0) {
 		r->file = npf_trace_dup(t);
 		npf_trace_close(t);
-		rc = r->file < 0 ? r->file : 0;
+		if (r->file < 0)
+			rc = npf_error_set(
+				err, r->file, "port %s: %s", conf->port, strerror(-r->file));
 	}
 	if (rc < 0)
 		npf_replayer_free(r);
@@ -142,15 +139,15 @@ struct npf_replayer *npf_replayer_free(struct npf_replayer *r)
 int npf_replayer_start(struct npf_replayer *r)
 {
 	const struct npf_ahead_conf conf = {.longest = NPF_REC_MAXCAP, .over = over, .arg = r};
-	char err[NPF_REPLAYED_ERR];
+	struct npf_error err;
 	struct npf_trace *t;
-	int rc = open_trace(r, &t, err);
+	int rc = open_trace(r, &t, &err);
 
 	if (rc < 0) {
-		npf_err("%s", err);
+		npf_err("%s", err.text);
 		return rc;
 	}
-	r->error[0] = '\0';
+	r->error = (struct npf_error){""};
 	r->first = atomic_load_explicit(&r->packets, memory_order_relaxed);
 	atomic_store_explicit(&r->state, NPF_REPLAYER_RUNNING, memory_order_relaxed);
 	rc = npf_ahead_start(&conf, t, &r->ahead);
@@ -268,7 +265,7 @@ void npf_replayer_report(const struct npf_replayer *r, struct npf_replayer_repor
 		.too_long = r->ahead != NULL ? npf_ahead_too_long(r->ahead) : r->too_long,
 	};
 	if (state == NPF_REPLAYER_DAMAGED)
-		memcpy(report->error, r->error, sizeof(report->error));
+		report->error = r->error;
 }
 
 void npf_replayer_count(const struct npf_replayer *r, struct npf_replayer_counters *c)

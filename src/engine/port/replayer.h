@@ -8,6 +8,7 @@
 #ifndef NPF_ENGINE_PORT_REPLAYER_H
 #define NPF_ENGINE_PORT_REPLAYER_H
 
+#include "base/error.h"
 #include "engine/config/replayed.h"
 
 #include <rte_mbuf.h>
@@ -36,9 +37,9 @@ extern const char *const npf_replayer_state_names[NPF_REPLAYER_N_STATES];
 struct npf_replayer_report {
 	enum npf_replayer_state state;
 	const char *path;
-	uint64_t packets;  /* taken by the tap */
-	uint64_t too_long; /* of these: longer than a record can be; cut there */
-	char error[256];   /* of a damaged file: where and why; else "" */
+	uint64_t packets;       /* taken by the tap */
+	uint64_t too_long;      /* of these: longer than a record can be; cut there */
+	struct npf_error error; /* of a damaged file: where and why; else "" */
 };
 
 /* Packets taken and errors found since it was made. */
@@ -47,8 +48,9 @@ struct npf_replayer_counters {
 };
 
 /* Opens the file once, and keeps it for the time when the daemon may not open it any more.
- * Return: 0, or -errno with a text in err (NPF_REPLAYED_ERR bytes). */
-int npf_replayer_new(const struct npf_replayer_conf *conf, struct npf_replayer **rp, char *err);
+ * Return: 0, or -errno with a text in err. */
+int npf_replayer_new(
+	const struct npf_replayer_conf *conf, struct npf_replayer **rp, struct npf_error *err);
 struct npf_replayer *npf_replayer_free(struct npf_replayer *r); /* NULL is fine; returns NULL */
 
 /* From the beginning of the file. Return: 0, or -errno after a line in the log. */

@@ -42,7 +42,7 @@ static bool has_ethdev(const struct npf_port *p)
 }
 
 /* Nothing is behind the port but files. */
-static int open_alone(struct npf_port *p, char *err, size_t err_len)
+static int open_alone(struct npf_port *p, struct npf_error *err)
 {
 	/* As net_pcap has it: locally administered, then "pcap" and a number. */
 	const struct rte_ether_addr mac = {{0x02, 'p', 'c', 'a', 'p', (uint8_t)p->index}};
@@ -51,12 +51,11 @@ static int open_alone(struct npf_port *p, char *err, size_t err_len)
 	if (npf_port_is_ethernet(p))
 		p->mac = mac;
 	snprintf(p->driver, sizeof(p->driver), "net_pcap");
-	return npf_port_make_pool(p, DATA_ROOM, (int)rte_socket_id(), err, err_len);
+	return npf_port_make_pool(p, DATA_ROOM, (int)rte_socket_id(), err);
 }
 
-static int open_files(struct npf_port *p, struct savefile_port *s, char *err, size_t err_len)
+static int open_files(struct npf_port *p, struct savefile_port *s, struct npf_error *err)
 {
-	char why[NPF_REPLAYED_ERR] = "";
 	int rc = 0;
 
 	for (uint16_t i = 0; rc == 0 && i < p->n_queues; i++) {
@@ -67,11 +66,9 @@ static int open_files(struct npf_port *p, struct savefile_port *s, char *err, si
 			.pool = p->pool,
 		};
 
-		rc = npf_replayer_new(&conf, &s->files[i], why);
+		rc = npf_replayer_new(&conf, &s->files[i], err);
 		s->n_files += rc == 0;
 	}
-	if (rc < 0)
-		snprintf(err, err_len, "%s", why);
 	return rc;
 }
 
@@ -90,10 +87,9 @@ static uint16_t settle_queues(const struct npf_port *p, const struct savefile_po
 	return NPF_MIN(n, wanted);
 }
 
-static int savefile_open(struct npf_port *p, char *err, size_t err_len)
+static int savefile_open(struct npf_port *p, struct npf_error *err)
 {
 	struct savefile_port *s = calloc(1, sizeof(*s));
-	char why[NPF_REPLAYED_ERR];
 	uint16_t n_queues;
 	int rc;
 
@@ -101,19 +97,16 @@ static int savefile_open(struct npf_port *p, char *err, size_t err_len)
 		return -ENOMEM;
 	p->state = s;
 	npf_replayed_parse(p->conf->device, &s->args);
-	rc = npf_replayed_look(p->conf, &p->linktype, why);
-	if (rc < 0) {
-		snprintf(err, err_len, "%s", why);
+	rc = npf_replayed_look(p->conf, &p->linktype, err);
+	if (rc < 0)
 		return rc;
-	}
 	n_queues = settle_queues(p, s);
 	p->n_queues = 1;
 	p->n_kept = (n_queues - 1u) * QUEUE_MBUFS;
-	rc = s->args.has_tx ? npf_ethdev_open(p, s->args.others, err, err_len)
-			    : open_alone(p, err, err_len);
+	rc = s->args.has_tx ? npf_ethdev_open(p, s->args.others, err) : open_alone(p, err);
 	p->n_queues = n_queues;
 	p->stamp = NPF_STAMP_NS;
-	return rc == 0 ? open_files(p, s, err, err_len) : rc;
+	return rc == 0 ? open_files(p, s, err) : rc;
 }
 
 static void savefile_stats(const struct npf_port *p, struct rte_eth_stats *st)
@@ -217,11 +210,11 @@ static void savefile_describe(const struct npf_port *p, json_t *j)
 		struct npf_replayer_report r;
 
 		npf_replayer_report(s->files[i], &r);
-		json_array_append_new(
-			list, json_pack("{s:o, s:s, s:I, s:I, s:o}", "file", npf_json_text(r.path),
-				      "state", npf_replayer_state_names[r.state], "packets",
-				      (json_int_t)r.packets, "too_long", (json_int_t)r.too_long,
-				      "error", npf_json_text(r.error[0] != '\0' ? r.error : NULL)));
+		json_array_append_new(list,
+			json_pack("{s:o, s:s, s:I, s:I, s:o}", "file", npf_json_text(r.path),
+				"state", npf_replayer_state_names[r.state], "packets",
+				(json_int_t)r.packets, "too_long", (json_int_t)r.too_long, "error",
+				npf_json_text(r.error.text[0] != '\0' ? r.error.text : NULL)));
 	}
 	json_object_set_new(j, "replay", list);
 }

@@ -17,7 +17,6 @@
 #include "engine/datapath/tx.h"
 #include "replay/replay.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Where the port is not known yet. */
@@ -78,52 +77,49 @@ void npf_sends_drop(struct npf_engine *e, const struct npf_send_lane *lane)
 
 /* ---- Files ---- */
 
-static int load(
-	const struct npf_config_send *conf, struct npf_savefile **fp, char *err, size_t err_len)
+static int load(const struct npf_config_send *conf, struct npf_savefile **fp, struct npf_error *err)
 {
-	struct npf_error why;
-	int rc = npf_savefile_load(conf->file, NULL, fp, &why);
+	int rc = npf_savefile_load(conf->file, NULL, fp, err);
 
 	if (rc < 0)
-		snprintf(err, err_len, "send %s: %s", conf->name, why.text);
+		npf_error_set(err, rc, "send %s: %s", conf->name, err->text);
 	return rc;
 }
 
 /* Can each packet be sent on a port of that MTU? */
 static int check_lengths(const struct npf_config_send *conf, const struct npf_savefile *f,
-	uint32_t mtu, char *err, size_t err_len)
+	uint32_t mtu, struct npf_error *err)
 {
 	for (size_t i = 0; i < f->n_packets; i++) {
 		const struct npf_saved *k = &f->packets[i];
 
 		if (npf_wire_can_send(mtu, f->data + k->off, k->len))
 			continue;
-		snprintf(err, err_len,
-			"send %s: packet %zu of %s has %u bytes: on port %s %u to %u can be sent, "
-			"and 4 more for each VLAN tag",
+		return npf_error_set(err, -EMSGSIZE,
+			"send %s: packet %zu of %.80s has %u bytes: on port %s %u to %u can be "
+			"sent, and 4 more for each VLAN tag",
 			conf->name, i + 1, conf->file, k->len, conf->port, NPF_WIRE_FRAME_MIN,
 			NPF_WIRE_FRAME_MAX(mtu));
-		return -EMSGSIZE;
 	}
 	return 0;
 }
 
-int npf_sends_check(const struct npf_config *conf, char *err, size_t err_len)
+int npf_sends_check(const struct npf_config *conf, struct npf_error *err)
 {
 	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < conf->n_sends; i++) {
 		struct npf_savefile *f = NULL;
 
-		rc = load(&conf->sends[i], &f, err, err_len);
+		rc = load(&conf->sends[i], &f, err);
 		if (rc == 0)
-			rc = check_lengths(&conf->sends[i], f, LARGEST_MTU, err, err_len);
+			rc = check_lengths(&conf->sends[i], f, LARGEST_MTU, err);
 		npf_savefile_free(f);
 	}
 	return rc;
 }
 
-int npf_sends_load(struct npf_engine *e, char *err, size_t err_len)
+int npf_sends_load(struct npf_engine *e, struct npf_error *err)
 {
 	int rc = 0;
 
@@ -137,7 +133,7 @@ int npf_sends_load(struct npf_engine *e, char *err, size_t err_len)
 		struct npf_standing *s = &e->sends[i];
 
 		s->conf = conf;
-		rc = load(conf, &s->file, err, err_len);
+		rc = load(conf, &s->file, err);
 		s->replay = (struct npf_replay){
 			.file = s->file,
 			.rate = conf->meant,
@@ -184,22 +180,18 @@ static int begin(struct npf_engine *e, struct npf_standing *s)
 	return rc;
 }
 
-static int stand(struct npf_engine *e, struct npf_standing *s, char *err, size_t err_len)
+static int stand(struct npf_engine *e, struct npf_standing *s, struct npf_error *err)
 {
 	struct npf_engine_port *p = npf_engine_find_port(e, s->conf->port);
 	int rc;
 
-	if (p->port.conf->send != NPF_SWITCH_ON) {
-		snprintf(err, err_len, "send %s: port %s does not say `send: true`", s->conf->name,
-			s->conf->port);
-		return -EPERM;
-	}
-	if (!npf_port_is_ethernet(&p->port)) {
-		rc = snprintf(err, err_len, "send %s: ", s->conf->name);
-		snprintf(err + rc, err_len - (size_t)rc, NPF_PORT_NOT_ETHERNET, s->conf->port);
-		return -EOPNOTSUPP;
-	}
-	rc = check_lengths(s->conf, s->file, p->port.mtu, err, err_len);
+	if (p->port.conf->send != NPF_SWITCH_ON)
+		return npf_error_set(err, -EPERM, "send %s: port %s does not say `send: true`",
+			s->conf->name, s->conf->port);
+	if (!npf_port_is_ethernet(&p->port))
+		return npf_error_set(err, -EOPNOTSUPP, "send %s: " NPF_PORT_NOT_ETHERNET,
+			s->conf->name, s->conf->port);
+	rc = check_lengths(s->conf, s->file, p->port.mtu, err);
 	if (rc < 0)
 		return rc;
 	s->port = p;
@@ -207,8 +199,7 @@ static int stand(struct npf_engine *e, struct npf_standing *s, char *err, size_t
 	rc = begin(e, s);
 	if (rc < 0) {
 		s->port = NULL;
-		snprintf(err, err_len, "send %s: %s", s->conf->name, strerror(-rc));
-		return rc;
+		return npf_error_set(err, rc, "send %s: %s", s->conf->name, strerror(-rc));
 	}
 	s->hook = (struct npf_plan_hook){.after = set_live};
 	npf_plan_hook_add(p, &s->hook);
@@ -217,13 +208,13 @@ static int stand(struct npf_engine *e, struct npf_standing *s, char *err, size_t
 }
 
 int npf_sends_standing(
-	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len)
+	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err)
 {
 	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < e->n_sends; i++)
 		if (only == NULL || strcmp(e->sends[i].conf->port, only->port.conf->name) == 0)
-			rc = stand(e, &e->sends[i], err, err_len);
+			rc = stand(e, &e->sends[i], err);
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 #ifndef NPF_ENGINE_SEND_CONFIGURED_H
 #define NPF_ENGINE_SEND_CONFIGURED_H
 
+#include "base/error.h"
 #include "engine/core/engine.h"
 #include "engine/send/sender.h"
 
@@ -25,14 +26,14 @@ void npf_sends_drop(struct npf_engine *e, const struct npf_send_lane *lane);
 /* ---- Standing sends ---- */
 
 /* Are the files of the configuration good? No port is needed. Return: 0, or -errno with err. */
-int npf_sends_check(const struct npf_config *conf, char *err, size_t err_len);
+int npf_sends_check(const struct npf_config *conf, struct npf_error *err);
 
 /* Read the files: once, before the daemon gives up its rights. Return: 0, or -errno with err. */
-int npf_sends_load(struct npf_engine *e, char *err, size_t err_len);
+int npf_sends_load(struct npf_engine *e, struct npf_error *err);
 
 /* Begin those of all ports, or of one that was added. Return: 0, or -errno with a text in err. */
 int npf_sends_standing(
-	struct npf_engine *e, const struct npf_engine_port *only, char *err, size_t err_len);
+	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err);
 
 /* A port that is in no plan any more goes. Return: how many standing sends have ended with it. */
 unsigned int npf_sends_leave_port(struct npf_engine *e, const struct npf_engine_port *p);

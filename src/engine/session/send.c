@@ -11,25 +11,18 @@
 #include "engine/datapath/tx.h"
 #include "engine/send/configured.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static int refuse(struct npf_error *err, int rc, const char *why, const struct npf_port *port)
-{
-	snprintf(err->text, sizeof(err->text), why, port->conf->name);
-	return rc;
-}
 
 /* Return: 0 or -errno with a text in err. */
 static int may_send(const struct npf_port *port, struct npf_error *err)
 {
 	if (port->conf->send != NPF_SWITCH_ON)
-		return refuse(err, -EPERM,
+		return npf_error_set(err, -EPERM,
 			"sending is not allowed on port %s; `send: true` in the daemon's "
 			"configuration allows it",
-			port);
+			port->conf->name);
 	if (!npf_port_is_ethernet(port))
-		return refuse(err, -EOPNOTSUPP, NPF_PORT_NOT_ETHERNET, port);
+		return npf_error_set(err, -EOPNOTSUPP, NPF_PORT_NOT_ETHERNET, port->conf->name);
 	return 0;
 }
 
@@ -37,23 +30,25 @@ static void explain(int rc, uint32_t len, const struct npf_port *port, struct np
 {
 	switch (rc) {
 	case -EMSGSIZE:
-		snprintf(err->text, sizeof(err->text),
+		npf_error_set(err, rc,
 			"a frame of %u bytes can't be sent on port %s: %u to %u are possible (MTU "
 			"%u), and 4 more for each VLAN tag in it",
 			len, port->conf->name, NPF_WIRE_FRAME_MIN, NPF_WIRE_FRAME_MAX(port->mtu),
 			port->mtu);
 		break;
 	case -ENETDOWN:
-		refuse(err, rc,
+		npf_error_set(err, rc,
 			port->running ? "network is down: the interface behind port %s is down"
 				      : "port %s is not running (start: attach, and nobody reads)",
-			port);
+			port->conf->name);
 		break;
 	case -EIO:
-		refuse(err, rc, "port %s took the frame, and its driver lost it", port);
+		npf_error_set(err, rc, "port %s took the frame, and its driver lost it",
+			port->conf->name);
 		break;
 	default:
-		refuse(err, rc, "port %s did not take the frame: its transmit queue is full", port);
+		npf_error_set(err, rc, "port %s did not take the frame: its transmit queue is full",
+			port->conf->name);
 		break;
 	}
 }
@@ -72,7 +67,7 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 
 	if (s->port->gone) {
 		s->send_failed++;
-		return refuse(err, -ENODEV, NPF_PORT_REMOVED, port);
+		return npf_error_set(err, -ENODEV, NPF_PORT_REMOVED, port->conf->name);
 	}
 	rc = may_send(port, err);
 	if (rc == 0)
@@ -118,7 +113,8 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct 
 	if (rc < 0)
 		return rc;
 	if (s->tx != NULL)
-		return refuse(err, -EBUSY, "this session has a send lane on port %s already", port);
+		return npf_error_set(err, -EBUSY, "this session has a send lane on port %s already",
+			port->conf->name);
 	rc = npf_memory_get(asker, &conf, &mem, err);
 	if (rc < 0)
 		return rc;
@@ -134,9 +130,7 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct 
 	if (rc < 0) {
 		free_tx(tx);
 		npf_memory_free(e->errands, &mem);
-		snprintf(err->text, sizeof(err->text), "a send lane can't be had: %s",
-			strerror(-rc));
-		return rc;
+		return npf_error_set(err, rc, "a send lane can't be had: %s", strerror(-rc));
 	}
 	s->tx_charge = mem.charge;
 	s->tx = tx;

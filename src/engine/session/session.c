@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "engine/monitor/monitor.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define KIB 1024ull

@@ -33,11 +33,10 @@ struct npf_shadow {
 };
 
 static int complain(
-	char *err, size_t err_len, const struct npf_engine_port *port, int rc, const char *what)
+	struct npf_error *err, const struct npf_engine_port *port, int rc, const char *what)
 {
-	snprintf(err, err_len, "port %s: shadow interface: %s: %s", port->port.conf->name, what,
-		strerror(-rc));
-	return rc;
+	return npf_error_set(err, rc, "port %s: shadow interface: %s: %s", port->port.conf->name,
+		what, strerror(-rc));
 }
 
 static int make_tap(const struct npf_port *port)
@@ -124,16 +123,16 @@ static int open_session(struct npf_shadow *s, struct npf_engine_port *port, stru
 	rc = npf_reader_new(s->session->bell.wait_fd, &s->reader);
 	if (rc == 0)
 		rc = npf_reader_add(s->reader, fds, npf_buffer_fds(s->session->buffer, fds));
-	if (rc == 0)
-		npf_reader_arm(s->reader, 0);
-	return rc;
+	if (rc < 0)
+		return npf_error_set(err, rc, "can't read its ring");
+	npf_reader_arm(s->reader, 0);
+	return 0;
 }
 
 int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct npf_shadow **sp,
-	char *err, size_t err_len)
+	struct npf_error *err)
 {
 	struct npf_shadow *s = calloc(1, sizeof(*s));
-	struct npf_error why = {{0}};
 	int rc;
 
 	if (s == NULL)
@@ -142,18 +141,18 @@ int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct n
 	s->epoll_fd = -1;
 	s->tap_fd = make_tap(&port->port);
 	if (s->tap_fd < 0) {
-		rc = complain(err, err_len, port, s->tap_fd,
-			"can't make it (is its name free, and may we?)");
+		rc = complain(
+			err, port, s->tap_fd, "can't make it (is its name free, and may we?)");
 		goto fail;
 	}
 	rc = bring_up(&port->port);
 	if (rc < 0) {
-		complain(err, err_len, port, rc, "can't bring it up");
+		complain(err, port, rc, "can't bring it up");
 		goto fail;
 	}
-	rc = open_session(s, port, &why);
+	rc = open_session(s, port, err);
 	if (rc < 0) {
-		complain(err, err_len, port, rc, why.text);
+		complain(err, port, rc, err->text);
 		goto fail;
 	}
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -161,7 +160,7 @@ int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct n
 	if (rc == 0)
 		rc = npf_epoll_add(s->epoll_fd, s->session->bell.wait_fd, EPOLLIN, NULL);
 	if (rc < 0) {
-		complain(err, err_len, port, rc, "can't wait for it");
+		complain(err, port, rc, "can't wait for it");
 		goto fail;
 	}
 	*sp = s;

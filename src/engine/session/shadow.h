@@ -10,6 +10,7 @@
 #ifndef NPF_ENGINE_SESSION_SHADOW_H
 #define NPF_ENGINE_SESSION_SHADOW_H
 
+#include "base/error.h"
 #include "engine/core/engine.h"
 
 struct npf_shadow;
@@ -19,7 +20,7 @@ struct npf_shadow;
  * Return: 0, or -errno with a text in err. Needs CAP_NET_ADMIN now, not later.
  */
 int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct npf_shadow **sp,
-	char *err, size_t err_len);
+	struct npf_error *err);
 struct npf_shadow *npf_shadow_close(struct npf_shadow *s); /* NULL is fine; returns NULL */
 
 /* Readable when npf_shadow_serve() has something to do. */

@@ -64,47 +64,39 @@ static size_t longest_name(const char *base)
 	return n;
 }
 
-int npf_writer_pattern_check(const char *pattern, char *err, size_t err_len)
+int npf_writer_pattern_check(const char *pattern, struct npf_error *err)
 {
 	const char *base = npf_writer_pattern_base(pattern);
 	uint64_t number = 0;
 	char path[PATH_MAX];
 
-	if (base[0] == '\0') {
-		snprintf(err, err_len, "\"%s\" names a directory, not a file", pattern);
-		return -EINVAL;
-	}
+	if (base[0] == '\0')
+		return npf_error_set(
+			err, -EINVAL, "\"%.120s\" names a directory, not a file", pattern);
 	for (const char *s = pattern; *s != '\0'; s++) {
 		if (*s != '%')
 			continue;
 		s++;
-		if (*s == '\0' || strchr("YymdHMSjsFTN%", *s) == NULL) {
-			snprintf(err, err_len,
-				"\"%s\": of %%-conversions there are %%Y %%y %%m %%d %%H %%M %%S "
-				"%%j %%s %%F %%T %%N %%%%",
+		if (*s == '\0' || strchr("YymdHMSjsFTN%", *s) == NULL)
+			return npf_error_set(err, -EINVAL,
+				"\"%.120s\": of %%-conversions there are %%Y %%y %%m %%d %%H %%M "
+				"%%S %%j %%s %%F %%T %%N %%%%",
 				pattern);
-			return -EINVAL;
-		}
-		if (s < base) {
-			snprintf(err, err_len,
-				"\"%s\": a %%-conversion can stand in the file's name, not in its "
-				"directory",
+		if (s < base)
+			return npf_error_set(err, -EINVAL,
+				"\"%.120s\": a %%-conversion can stand in the file's name, not in "
+				"its directory",
 				pattern);
-			return -EINVAL;
-		}
 	}
 	if (longest_name(base) > NPF_WRITER_NAME_MAX ||
 		(size_t)(base - pattern) + NAME_MAX >= sizeof(path) ||
-		npf_writer_pattern_expand(pattern, 0, 0, 0, path, sizeof(path)) < 0) {
-		snprintf(err, err_len, "\"%.80s...\": too long for a file's name", pattern);
-		return -EINVAL;
-	}
+		npf_writer_pattern_expand(pattern, 0, 0, 0, path, sizeof(path)) < 0)
+		return npf_error_set(
+			err, -EINVAL, "\"%.80s...\": too long for a file's name", pattern);
 	/* %N and %s have no fixed length: digits right behind them would be read as theirs. */
-	if (!npf_writer_pattern_matches(pattern, npf_writer_pattern_base(path), &number)) {
-		snprintf(err, err_len,
-			"\"%s\": what follows %%N or %%s must not begin with a digit", pattern);
-		return -EINVAL;
-	}
+	if (!npf_writer_pattern_matches(pattern, npf_writer_pattern_base(path), &number))
+		return npf_error_set(err, -EINVAL,
+			"\"%.120s\": what follows %%N or %%s must not begin with a digit", pattern);
 	return 0;
 }
 
@@ -257,7 +249,7 @@ static const char *kind_of(mode_t mode)
 	}
 }
 
-int npf_writer_pattern_check_target(const char *pattern, char *err, size_t err_len)
+int npf_writer_pattern_check_target(const char *pattern, struct npf_error *err)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -267,9 +259,8 @@ int npf_writer_pattern_check_target(const char *pattern, char *err, size_t err_l
 		return 0;
 	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
 		return 0;
-	snprintf(err, err_len,
-		"\"%s\" is %s: a dump goes into a regular file, which it makes itself; name one "
-		"that is not there yet",
+	return npf_error_set(err, -EEXIST,
+		"\"%.120s\" is %s: a dump goes into a regular file, which it makes itself; name "
+		"one that is not there yet",
 		path, kind_of(st.st_mode));
-	return -EEXIST;
 }

@@ -13,7 +13,7 @@
 #ifndef NPF_WRITER_DISK_PATTERN_H
 #define NPF_WRITER_DISK_PATTERN_H
 
-#include "base/base.h"
+#include "base/error.h"
 
 #include <limits.h>
 
@@ -25,7 +25,7 @@
  * whatever the number of files.
  * Return: 0, or -EINVAL with a text in err.
  */
-int npf_writer_pattern_check(const char *pattern, char *err, size_t err_len);
+int npf_writer_pattern_check(const char *pattern, struct npf_error *err);
 
 /*
  * npf_writer_pattern_check_target - is the place of this valid pattern's file free?
@@ -35,7 +35,7 @@ int npf_writer_pattern_check(const char *pattern, char *err, size_t err_len);
  * refused.
  * Return: 0, or -EEXIST with a text in err.
  */
-int npf_writer_pattern_check_target(const char *pattern, char *err, size_t err_len);
+int npf_writer_pattern_check_target(const char *pattern, struct npf_error *err);
 
 /* Has the pattern a conversion, so that files get names of their own? */
 bool npf_writer_pattern_varies(const char *pattern);

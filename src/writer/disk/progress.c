@@ -33,7 +33,7 @@ static bool set_error(struct npf_writer_progress *p, int rc, const char *what, c
 	is_new = s->error != rc;
 	s->error = rc;
 	s->errors++;
-	snprintf(s->error_text, sizeof(s->error_text), "%s %.100s: %s", what, path, strerror(-rc));
+	npf_error_set(&s->reason, rc, "%s %.100s: %s", what, path, strerror(-rc));
 	pthread_mutex_unlock(&p->lock);
 	return is_new;
 }
@@ -47,7 +47,7 @@ static bool clear_error(struct npf_writer_progress *p, bool unfinished)
 	p->unfinished = false;
 	pthread_mutex_lock(&p->lock);
 	p->status.error = 0;
-	p->status.error_text[0] = '\0';
+	p->status.reason = (struct npf_error){""};
 	pthread_mutex_unlock(&p->lock);
 	return true;
 }
@@ -57,8 +57,8 @@ void npf_writer_progress_set_error(
 {
 	p->unfinished = false;
 	if (set_error(p, rc, what, path))
-		npf_warn(
-			"dump: %s; trying on, packets are dropped meanwhile", p->status.error_text);
+		npf_warn("dump: %s; trying on, packets are dropped meanwhile",
+			p->status.reason.text);
 }
 
 void npf_writer_progress_clear_error(struct npf_writer_progress *p, const char *path)

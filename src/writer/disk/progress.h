@@ -8,6 +8,7 @@
 #ifndef NPF_WRITER_DISK_PROGRESS_H
 #define NPF_WRITER_DISK_PROGRESS_H
 
+#include "base/error.h"
 #include "writer/disk/outfile.h"
 
 #include <pthread.h>
@@ -19,13 +20,13 @@ struct npf_writer_status {
 	int error;   /* -errno of the last write or open, until one succeeds again; of the last file
 			that could not be finished (sync, rename), until one can be; 0: none */
 	uint64_t errors;
-	char error_text[160];
-	uint64_t files;      /* finished */
-	uint64_t bytes;      /* on disk, of all files */
-	uint64_t lost;       /* packets in the ring when it was given up (abandoned) */
-	uint64_t deleted;    /* files deleted to make room for newer ones */
-	uint64_t busy_ns;    /* CPU time of the worker */
-	char file[PATH_MAX]; /* being written; "": none */
+	struct npf_error reason; /* of error */
+	uint64_t files;          /* finished */
+	uint64_t bytes;          /* on disk, of all files */
+	uint64_t lost;           /* packets in the ring when it was given up (abandoned) */
+	uint64_t deleted;        /* files deleted to make room for newer ones */
+	uint64_t busy_ns;        /* CPU time of the worker */
+	char file[PATH_MAX];     /* being written; "": none */
 };
 
 struct npf_writer_progress {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static char err[2048];
+static struct npf_config_faults faults;
 
 static int load(const char *yaml, struct npf_config **cp)
 {
@@ -21,7 +21,7 @@ static int load(const char *yaml, struct npf_config **cp)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, yaml, strlen(yaml)), (ssize_t)strlen(yaml));
 	close(fd);
-	rc = npf_config_load(path, cp, err, sizeof(err));
+	rc = npf_config_load(path, cp, &faults);
 	unlink(path);
 	return rc;
 }
@@ -317,9 +317,9 @@ static void each_mistake_is_refused_and_named(void **state)
 		struct npf_config *c = NULL;
 		int rc = load(bad_files[i].yaml, &c);
 
-		if (rc >= 0 || strstr(err, bad_files[i].words) == NULL)
+		if (rc >= 0 || strstr(faults.lines, bad_files[i].words) == NULL)
 			fail_msg("row %zu: rc %d, \"%s\" is not in: %s", i, rc, bad_files[i].words,
-				err);
+				faults.lines);
 		assert_null(c);
 	}
 }
@@ -329,9 +329,9 @@ static void files_that_are_none_are_refused(void **state)
 	struct npf_config *c;
 
 	(void)state;
-	assert_int_equal(npf_config_load("/nonexistent", &c, err, sizeof(err)), -ENOENT);
-	assert_int_equal(npf_config_load("/", &c, err, sizeof(err)), -EINVAL);
-	assert_int_equal(npf_config_load("/dev/zero", &c, err, sizeof(err)), -EINVAL);
+	assert_int_equal(npf_config_load("/nonexistent", &c, &faults), -ENOENT);
+	assert_int_equal(npf_config_load("/", &c, &faults), -EINVAL);
+	assert_int_equal(npf_config_load("/dev/zero", &c, &faults), -EINVAL);
 }
 
 static void vdevs_become_ports_that_can_send(void **state)
@@ -344,13 +344,13 @@ static void vdevs_become_ports_that_can_send(void **state)
 	struct npf_config *c;
 
 	(void)state;
-	assert_int_equal(npf_config_from_vdevs(good, 2, &c, err, sizeof(err)), 0);
+	assert_int_equal(npf_config_from_vdevs(good, 2, &c, &faults), 0);
 	assert_int_equal(c->n_ports, 2);
 	assert_string_equal(c->ports[1].name, "npf1");
 	assert_string_equal(c->ports[1].device, "net_pcap0,rx_pcap=x.pcap");
 	assert_int_equal(c->ports[1].send, NPF_SWITCH_ON);
 	npf_config_free(c);
-	assert_int_equal(npf_config_from_vdevs(files, 4, &c, err, sizeof(err)), 0);
+	assert_int_equal(npf_config_from_vdevs(files, 4, &c, &faults), 0);
 	for (unsigned int i = 0; i < 4; i++) {
 		/* A replay waits for who is to see it; the others run at once. */
 		assert_int_equal(c->ports[i].start, i < 2 ? NPF_START_ATTACH : NPF_START_ALWAYS);
@@ -358,7 +358,7 @@ static void vdevs_become_ports_that_can_send(void **state)
 			c->ports[i].overflow, i < 2 ? NPF_OVERFLOW_WAIT : NPF_OVERFLOW_DROP);
 	}
 	npf_config_free(c);
-	assert_int_equal(npf_config_from_vdevs(bad, 2, &c, err, sizeof(err)), -EINVAL);
+	assert_int_equal(npf_config_from_vdevs(bad, 2, &c, &faults), -EINVAL);
 }
 
 static void a_port_that_no_file_tells_of_is_checked_as_one_of_a_file(void **state)
@@ -374,6 +374,7 @@ static void a_port_that_no_file_tells_of_is_checked_as_one_of_a_file(void **stat
 		{"npf0", "", "any", "device"},
 		{"npf0", "net_null0", "everybody", "allow[0]"},
 	};
+	struct npf_error err;
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
@@ -383,8 +384,8 @@ static void a_port_that_no_file_tells_of_is_checked_as_one_of_a_file(void **stat
 			.allow = rules,
 			.n_allow = 1};
 
-		assert_int_equal(npf_config_port_check(&p, err, sizeof(err)), -EINVAL);
-		assert_int_equal(strncmp(err, bad[i].key, strlen(bad[i].key)), 0);
+		assert_int_equal(npf_config_port_check(&p, &err), -EINVAL);
+		assert_int_equal(strncmp(err.text, bad[i].key, strlen(bad[i].key)), 0);
 	}
 }
 

@@ -54,12 +54,12 @@ static void write_file(uint32_t n)
 static struct npf_ahead *start(uint32_t longest)
 {
 	const struct npf_ahead_conf conf = {.longest = longest, .over = over};
-	char err[NPF_TRACE_ERR];
+	struct npf_error err;
 	struct npf_trace *t;
 	struct npf_ahead *a;
 
 	atomic_store(&told.rc, 1);
-	assert_int_equal(npf_trace_open(path, -1, &t, err), 0);
+	assert_int_equal(npf_trace_open(path, -1, &t, &err), 0);
 	assert_int_equal(npf_ahead_start(&conf, t, &a), 0);
 	return a;
 }

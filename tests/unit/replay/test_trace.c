@@ -16,7 +16,7 @@
 
 #define NS_PER_S 1000000000ull
 
-static char err[NPF_TRACE_ERR];
+static struct npf_error err;
 
 /* Header of a savefile in either byte order, micro- or nanoseconds. */
 struct form {
@@ -66,7 +66,7 @@ static struct npf_trace *open_file(void)
 {
 	struct npf_trace *t;
 
-	assert_int_equal(npf_trace_open(path, -1, &t, err), 0);
+	assert_int_equal(npf_trace_open(path, -1, &t, &err), 0);
 	return t;
 }
 
@@ -143,8 +143,8 @@ static void damage_ends_the_file_and_says_where(void **state)
 	/* What stands behind it may look like packets. */
 	assert_int_equal(npf_trace_next(t, &p), -EBADMSG);
 	npf_trace_close(t);
-	assert_int_equal(npf_trace_survey(path, &s, err), -EBADMSG);
-	assert_non_null(strstr(err, "damaged at packet 2, byte 100: "));
+	assert_int_equal(npf_trace_survey(path, &s, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "damaged at packet 2, byte 100: "));
 }
 
 static void a_file_that_becomes_shorter_is_damaged_there(void **state)
@@ -201,7 +201,7 @@ static void a_file_is_surveyed(void **state)
 	add_packet(&ns, 1, 0, 60, 60);
 	add_packet(&ns, 1, 1, 60, 1514);
 	add_packet(&ns, 1, 2, 70000, 70000);
-	assert_int_equal(npf_trace_survey(path, &s, err), 0);
+	assert_int_equal(npf_trace_survey(path, &s, &err), 0);
 	assert_int_equal(s.linktype, DLT_LINUX_SLL2);
 	assert_int_equal(s.n_packets, 3);
 	assert_int_equal(s.n_cut, 1);
@@ -212,10 +212,10 @@ static void refused(const char *name, int rc, const char *why)
 {
 	struct npf_trace *t;
 
-	err[0] = '\0';
-	assert_int_equal(npf_trace_open(name, -1, &t, err), rc);
-	assert_non_null(strstr(err, name));
-	assert_non_null(strstr(err, why));
+	err.text[0] = '\0';
+	assert_int_equal(npf_trace_open(name, -1, &t, &err), rc);
+	assert_non_null(strstr(err.text, name));
+	assert_non_null(strstr(err.text, why));
 }
 
 static void what_is_no_savefile_is_refused_by_name(void **state)

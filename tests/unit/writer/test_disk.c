@@ -153,7 +153,7 @@ static void a_file_that_was_not_synchronised_gets_no_name(void **state)
 	assert_int_equal(s.error, -EIO);
 	assert_int_equal(s.errors, 1);
 	assert_int_equal(s.files, 0);
-	assert_non_null(strstr(s.error_text, "eio-000001.pcap.part: Input/output error"));
+	assert_non_null(strstr(s.reason.text, "eio-000001.pcap.part: Input/output error"));
 	give_all(&d, 15, 20);
 	wait_for_told(&d, 2);
 	usleep(50000);
@@ -346,7 +346,7 @@ static void a_disk_that_was_full_is_used_again(void **state)
 		}
 	npf_writer_worker_status(d.worker, &s);
 	assert_int_equal(s.error, -EFBIG);
-	assert_non_null(strstr(s.error_text, "full-000001.pcap.part"));
+	assert_non_null(strstr(s.reason.text, "full-000001.pcap.part"));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	for (int turn = 0; turn < 500 && s.error != 0; turn++) {
 		usleep(10000);

@@ -48,42 +48,41 @@ static void bad_patterns_are_refused_with_words(void **state)
 {
 	static const char *const bad[] = {
 		"/d/", "", "/%Y/x.pcap", "x%p.pcap", "x%", "x%5N", "%N%N", "%s%d"};
-	char err[256], longer[300];
+	struct npf_error err;
+	char longer[300];
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
-		err[0] = '\0';
-		assert_int_equal(npf_writer_pattern_check(bad[i], err, sizeof(err)), -EINVAL);
-		assert_true(err[0] != '\0');
+		err.text[0] = '\0';
+		assert_int_equal(npf_writer_pattern_check(bad[i], &err), -EINVAL);
+		assert_true(err.text[0] != '\0');
 	}
 	memset(longer, 'x', sizeof(longer));
 	longer[sizeof(longer) - 1] = '\0';
-	assert_int_equal(npf_writer_pattern_check(longer, err, sizeof(err)), -EINVAL);
-	assert_int_equal(npf_writer_pattern_check("/var/all-%Y%m%d-%N.pcap", err, sizeof(err)), 0);
+	assert_int_equal(npf_writer_pattern_check(longer, &err), -EINVAL);
+	assert_int_equal(npf_writer_pattern_check("/var/all-%Y%m%d-%N.pcap", &err), 0);
 }
 
 static void only_a_regular_file_may_be_in_the_way(void **state)
 {
 	static const char *const bad[] = {"/dev/null", "/dev/stdin", "/tmp", "/dev/../tmp"};
-	char err[256];
+	struct npf_error err;
 
 	(void)state;
 	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
-		assert_int_equal(
-			npf_writer_pattern_check_target(bad[i], err, sizeof(err)), -EEXIST);
-		assert_non_null(strstr(err, bad[i]));
-		assert_non_null(strstr(err, "regular file"));
+		assert_int_equal(npf_writer_pattern_check_target(bad[i], &err), -EEXIST);
+		assert_non_null(strstr(err.text, bad[i]));
+		assert_non_null(strstr(err.text, "regular file"));
 	}
-	assert_int_equal(
-		npf_writer_pattern_check_target("/tmp/there-is-no-such-file", err, sizeof(err)), 0);
-	assert_int_equal(
-		npf_writer_pattern_check_target("/etc/passwd", err, sizeof(err)), 0); /* passwd-1 */
-	assert_int_equal(npf_writer_pattern_check_target("/dev/null-%N", err, sizeof(err)), 0);
+	assert_int_equal(npf_writer_pattern_check_target("/tmp/there-is-no-such-file", &err), 0);
+	assert_int_equal(npf_writer_pattern_check_target("/etc/passwd", &err), 0); /* passwd-1 */
+	assert_int_equal(npf_writer_pattern_check_target("/dev/null-%N", &err), 0);
 }
 
 static void a_name_that_can_become_too_long_is_refused_at_the_start(void **state)
 {
-	char pattern[PATH_MAX], err[256], path[PATH_MAX];
+	char pattern[PATH_MAX], path[PATH_MAX];
+	struct npf_error err;
 
 	(void)state;
 	for (size_t n = 200; n < NAME_MAX; n++) {
@@ -91,7 +90,7 @@ static void a_name_that_can_become_too_long_is_refused_at_the_start(void **state
 
 		memset(pattern, 'x', n);
 		snprintf(pattern + n, sizeof(pattern) - n, "%%N-%%s");
-		good = npf_writer_pattern_check(pattern, err, sizeof(err)) == 0;
+		good = npf_writer_pattern_check(pattern, &err) == 0;
 		assert_int_equal(npf_writer_pattern_expand(pattern, UINT64_MAX, UINT64_MAX,
 					 UINT_MAX, path, sizeof(path)),
 			0);
