@@ -107,8 +107,10 @@ static int broken(struct npf_handle *h)
 
 static int lost(struct npf_handle *h, int rc)
 {
-	npf_client_reason(h->client, rc, h->errbuf, sizeof(h->errbuf));
-	return PCAP_ERROR;
+	struct npf_error err;
+
+	npf_client_reason(h->client, rc, &err);
+	return npf_handle_error(h, "%s", err.text);
 }
 
 /*

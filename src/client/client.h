@@ -126,7 +126,7 @@ bool npf_client_is_paused(const struct npf_client *c);
 uint64_t npf_client_passed(const struct npf_client *c);
 
 /* The text for an -ENODATA, -EPIPE or -EPROTO of npf_client_next() or npf_client_wait(). */
-void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size);
+void npf_client_reason(struct npf_client *c, int rc, struct npf_error *err);
 
 /* ---- Control: each takes a round trip to the daemon; 0 or -errno with *err filled ---- */
 

@@ -19,7 +19,6 @@
 #include "base/eventfd.h"
 
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -301,31 +300,29 @@ void npf_client_settle(struct npf_client *c)
 	signal_self(c, true);
 }
 
-void npf_client_reason(struct npf_client *c, int rc, char *text, size_t size)
+void npf_client_reason(struct npf_client *c, int rc, struct npf_error *err)
 {
-	struct npf_error err;
-
 	/* An orderly stop ends the lanes before the socket: find out whether the daemon is there.
 	 */
 	if (rc == -ENODATA)
-		rc = npf_client_ping(c, &err);
+		rc = npf_client_ping(c, err);
 	switch (rc) {
 	case 0:
 		if (npf_client_find_port(c, NULL)) /* in libpcap's words */
-			snprintf(text, size, "The interface disappeared");
+			npf_error_set(err, rc, "The interface disappeared");
 		else
-			snprintf(text, size, "port %s was removed", c->port.name);
+			npf_error_set(err, rc, "port %s was removed", c->port.name);
 		break;
 	case -EPIPE:
 	case -ETIMEDOUT:
-		snprintf(text, size,
+		npf_error_set(err, rc,
 			"the npf-dpdk daemon has gone away: port %s delivers no more packets",
 			c->port.name);
 		break;
 	case -EPROTO:
-		snprintf(text, size, "port %s: the shared buffer makes no sense", c->port.name);
+		npf_error_set(err, rc, "port %s: the shared buffer makes no sense", c->port.name);
 		break;
 	default:
-		snprintf(text, size, "%s", err.text);
+		break; /* the text is that of npf_client_ping() */
 	}
 }

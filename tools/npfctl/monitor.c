@@ -209,7 +209,7 @@ static int follow(struct npf_client *client, const struct options *o)
 		npfctl_table_new(o->filters, o->n_filters, o->interval_ns);
 	uint64_t n_printed = 0;
 	struct npf_view v;
-	char why[NPF_ERROR_TEXTLEN];
+	struct npf_error err;
 	int rc = 1;
 
 	if (table == NULL)
@@ -226,8 +226,8 @@ static int follow(struct npf_client *client, const struct options *o)
 			continue;
 		}
 		if (rc < 0) {
-			npf_client_reason(client, rc, why, sizeof(why));
-			return npfctl_fail("%s", why);
+			npf_client_reason(client, rc, &err);
+			return npfctl_fail("%s", err.text);
 		}
 		iv = (const struct npf_wire_interval *)v.data;
 		if (v.caplen < sizeof(*iv) ||
