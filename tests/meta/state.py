@@ -32,8 +32,8 @@ BOUNDS = {
     "functions above 80 lines": 0,
     "functions above 6 parameters": 8,
     "casts of pointers": 114,
-    "other casts": 907,
-    "functions that return an error's text by char *": 79,
+    "other casts": 901,
+    "functions that return an error's text by char *": 0,
 }
 
 # ROOM: FUNCTION of more than 80 lines, and why.
