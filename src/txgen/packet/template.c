@@ -449,14 +449,12 @@ static int build(
 		if (t->layers[t->n_layers - 1].kind == NPF_TXGEN_LAYER_ARP)
 			t->mac_off[t->n_mac++] = t->layers[t->n_layers - 1].off + 8;
 	}
-	for (unsigned int i = 0; i < n && rc == 0; i++) {
+	for (unsigned int i = 0; i < n && rc == 0; i++)
 		if (parts[i].layer >= 0)
 			rc = set_fields(t, &parts[i], err);
-	}
-	for (unsigned int i = 0; i < n && rc == 0; i++) {
+	for (unsigned int i = 0; i < n && rc == 0; i++)
 		if (parts[i].value != NULL)
 			rc = set_option(t, &parts[i], err);
-	}
 	if (rc == 0 && !t->has_size && !raw && t->hdr_len > NPF_TXGEN_TMPL_SIZE_DEFAULT)
 		npf_txgen_values_const(&t->size, t->hdr_len);
 	if (rc == 0 && raw) {
