@@ -233,7 +233,7 @@ int npf_client_batch_end(struct npf_client_batch *b, uint64_t *sentp, struct npf
 		if (!cut && is_stopped(b)) {
 			/* Only what was shown can be taken back. */
 			npf_tx_flush(tx);
-			npf_tx_cut(tx);
+			npf_tx_cancel(tx);
 			cut = true;
 		}
 		rc = npf_tx_wait(tx, 0, b->c->sock, CHECK_MS);

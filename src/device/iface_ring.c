@@ -32,7 +32,7 @@
 #define TAG_PLACE   12 /* bytes before a VLAN tag: two addresses */
 #define NS_PER_S    1000000000ull
 
-int npf_iface_look(const char *name, struct npf_iface_info *info)
+int npf_iface_get_info(const char *name, struct npf_iface_info *info)
 {
 	npf_autofd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq ifr = {0};

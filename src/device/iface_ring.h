@@ -63,8 +63,8 @@ struct npf_iface_frame {
 	uint16_t tpid, tci; /* host order */
 };
 
-/* npf_iface_look - what the kernel says of the interface now. Return: 0; -ENODEV: there is none. */
-int npf_iface_look(const char *name, struct npf_iface_info *info);
+/* npf_iface_get_info - read the state of an interface. Return: 0; -ENODEV: there is none. */
+int npf_iface_get_info(const char *name, struct npf_iface_info *info);
 
 /* Megabits a second, as the interface says; 0: it does not. */
 uint32_t npf_iface_speed(const char *name);

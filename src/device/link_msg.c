@@ -75,11 +75,11 @@ enum npf_link_event npf_link_next(struct npf_link_reader *r, struct npf_link *l)
 		r->left -= step;
 		r->interrupted |= (h.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 		if (h.nlmsg_type == NLMSG_DONE)
-			return NPF_LINK_DUMPED;
+			return NPF_LINK_ALL_LISTED;
 		if (h.nlmsg_type != RTM_NEWLINK && h.nlmsg_type != RTM_DELLINK)
 			continue;
 		if (read_link(body, h.nlmsg_len - NLMSG_HDRLEN, l))
-			return h.nlmsg_type == RTM_NEWLINK ? NPF_LINK_IS : NPF_LINK_GONE;
+			return h.nlmsg_type == RTM_NEWLINK ? NPF_LINK_PRESENT : NPF_LINK_ABSENT;
 	}
 	r->left = 0;
 	return NPF_LINK_NONE;

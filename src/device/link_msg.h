@@ -21,10 +21,10 @@ struct npf_link {
 };
 
 enum npf_link_event {
-	NPF_LINK_NONE,   /* the datagram is at its end, or makes no sense from here on */
-	NPF_LINK_IS,     /* an interface is there, and is so */
-	NPF_LINK_GONE,   /* an interface is there no more */
-	NPF_LINK_DUMPED, /* the answer to a question for all of them is at its end */
+	NPF_LINK_NONE,       /* the datagram is at its end, or makes no sense from here on */
+	NPF_LINK_PRESENT,    /* an interface is there, with this state */
+	NPF_LINK_ABSENT,     /* an interface has disappeared */
+	NPF_LINK_ALL_LISTED, /* the list of all interfaces has ended */
 };
 
 /* The datagram that is read; begin with {data, len}. */

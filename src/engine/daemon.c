@@ -48,7 +48,7 @@ static int load(const struct npf_daemon_options *o, struct npf_config **cp)
 	}
 	rc = npf_replayed_check(*cp, &err);
 	if (rc == 0)
-		rc = npf_watch_check(*cp, &err);
+		rc = npf_monitors_check(*cp, &err);
 	if (rc == 0)
 		rc = npf_sends_check(*cp, &err);
 	if (rc < 0) {
@@ -120,9 +120,9 @@ static int serve(const struct npf_config *conf, char **argv)
 		rc = npf_privileges_drop(conf, &err);
 	/* Files are made by the user that the daemon stays. */
 	if (rc == 0)
-		rc = npf_dumps_standing(engine, NULL, &err);
+		rc = npf_dumps_start_configured(engine, NULL, &err);
 	if (rc == 0)
-		rc = npf_sends_standing(engine, NULL, &err);
+		rc = npf_sends_start_configured(engine, NULL, &err);
 	if (rc == 0) {
 		for (unsigned int i = 0; i < engine->n_ports; i++)
 			npf_info("port %s: %s, %u rx queue%s", engine->ports[i]->port.conf->name,
@@ -158,7 +158,7 @@ static void warn_of_missing(const struct npf_config *conf)
 
 		/* A TAP is made by its driver. */
 		if (strncmp(p->device, "net_tap", 7) != 0 && npf_devargs_iface(p->device, name) &&
-			npf_iface_look(name, &info) < 0)
+			npf_iface_get_info(name, &info) < 0)
 			npf_warn("port %s: there is no interface \"%s\" now: it must be there when "
 				 "the daemon starts",
 				p->name, name);

@@ -37,7 +37,7 @@ static void set(_Atomic uint32_t *a, uint32_t v)
 	atomic_store_explicit(a, v, memory_order_relaxed);
 }
 
-uint32_t adapt_look(struct adapt *a)
+uint32_t adapt_poll(struct adapt *a)
 {
 	const uint32_t wait = get(&a->wait);
 
@@ -148,7 +148,7 @@ static bool take_seat(const struct npf_filter *f, uint32_t n)
 	adapt_seat.filter = NULL;
 	if (n < ADAPT_MIN_BURST)
 		return false;
-	length = adapt_look(f->learns);
+	length = adapt_poll(f->learns);
 	if (length == 0)
 		return false;
 	adapt_begin(&adapt_seat.trial, get(&f->adapt.preferred), length);

@@ -31,7 +31,7 @@ enum {
 /* The filter's record. All relaxed: hints, which any thread may overwrite. */
 struct adapt {
 	_Atomic uint32_t preferred; /* the form in use */
-	_Atomic uint32_t wait;      /* calls of adapt_look() before the next trial */
+	_Atomic uint32_t wait;      /* calls of adapt_poll() before the next trial */
 	_Atomic uint32_t length;    /* of the next trial, bursts; 0: the shortest */
 	_Atomic uint32_t won; /* 1: the other form has won the last trial and has to win one more */
 };
@@ -47,7 +47,7 @@ struct adapt_trial {
 };
 
 /* Is a trial of this filter due? Return: its length in bursts; 0: not yet. */
-uint32_t adapt_look(struct adapt *a);
+uint32_t adapt_poll(struct adapt *a);
 
 /* length: a multiple of 2 * ADAPT_PARTS. */
 void adapt_begin(struct adapt_trial *t, uint32_t now, uint32_t length);

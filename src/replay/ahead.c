@@ -63,7 +63,7 @@ static bool is_stopped(const struct npf_ahead *a)
 }
 
 /* A1: release, pairs with npf_ahead_next(): records are whole before they are published. */
-static void show(struct npf_ahead *a)
+static void publish(struct npf_ahead *a)
 {
 	atomic_store_explicit(&a->head, a->at, memory_order_release);
 }
@@ -93,7 +93,7 @@ static bool make_room(struct npf_ahead *a, uint64_t space)
 	uint64_t tail = atomic_load_explicit(&a->tail, memory_order_acquire); /* A2 */
 
 	if (a->at + all - tail > RING_SIZE) {
-		show(a);
+		publish(a);
 		/* More room than this record needs, or each record would wait anew. */
 		if (!wait_taken(a, NPF_MIN(RING_SIZE - all, (uint64_t)RING_SIZE / 4 * 3)))
 			return false;
@@ -137,7 +137,7 @@ static void *read_ahead(void *arg)
 	while (rc == 1 && !is_stopped(a)) {
 		for (unsigned int i = 0; i < BATCH && rc == 1; i++)
 			rc = read_packet(a);
-		show(a);
+		publish(a);
 	}
 	if ((rc == 0 || rc == -EBADMSG) && wait_taken(a, 0))
 		a->conf.over(a->conf.arg, a->trace, rc);
@@ -192,7 +192,7 @@ bool npf_ahead_next(struct npf_ahead *a, struct npf_trace_packet *p)
 	const struct record *r;
 
 	if (a->pos == a->seen) {
-		/* A1: acquire, pairs with show(). */
+		/* A1: acquire, pairs with publish(). */
 		a->seen = atomic_load_explicit(&a->head, memory_order_acquire);
 		if (a->pos == a->seen)
 			return false;

@@ -74,7 +74,7 @@ int npf_reader_map(
 void npf_reader_chain(struct npf_reader *r, struct npf_reader_buffer *b);
 
 /* Unmap the buffers that every slot has left; no record of them may be in use. */
-void npf_reader_forget(struct npf_reader *r);
+void npf_reader_unmap_drained(struct npf_reader *r);
 
 /* ---- walk.c ---- */
 

@@ -185,7 +185,7 @@ static bool has_left(const struct npf_reader *r, const struct npf_reader_buffer 
 	return true;
 }
 
-void npf_reader_forget(struct npf_reader *r)
+void npf_reader_unmap_drained(struct npf_reader *r)
 {
 	while (r->first != r->last && has_left(r, r->first)) {
 		struct npf_reader_buffer *b = r->first;

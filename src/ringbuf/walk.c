@@ -290,7 +290,7 @@ void npf_reader_release(struct npf_reader *r)
 	for (struct npf_reader_buffer *b = r->first; b != NULL; b = b->next)
 		for (unsigned int i = 0; i < b->n_lanes; i++)
 			npf_reader_publish(r, &b->lane[i]);
-	npf_reader_forget(r);
+	npf_reader_unmap_drained(r);
 	r->hold = hold;
 }
 

@@ -64,7 +64,7 @@ static uint64_t read_frames(uint64_t last)
 			abort();
 		for (uint32_t i = 0; i < it.len; i++)
 			sum += frame[i];
-		sum += npf_tx_lane_is_cut(lane, it.end);
+		sum += npf_tx_lane_is_canceled(lane, it.end);
 		last = it.end;
 		if (it.at_ns % 2 == 0)
 			npf_tx_lane_settle(lane, it.end);

@@ -276,7 +276,7 @@ static int send_all(struct run *r)
 	if (stop != 0) {
 		/* Take back what was not sent; then the counts are final. */
 		npf_tx_flush(r->tx);
-		npf_tx_cut(r->tx);
+		npf_tx_cancel(r->tx);
 		npf_tx_wait(r->tx, 0, npf_client_socket(r->client), 2000);
 	}
 	show_end(r);

@@ -103,9 +103,9 @@ static void add_line(struct report *r, const char *text)
 		r->path, text);
 }
 
-static int complain(struct report *r, const char *fmt, ...) NPF_PRINTF(2, 3);
+static int add_error(struct report *r, const char *fmt, ...) NPF_PRINTF(2, 3);
 
-static int complain(struct report *r, const char *fmt, ...)
+static int add_error(struct report *r, const char *fmt, ...)
 {
 	char line[512];
 	va_list ap;
@@ -238,10 +238,10 @@ static int check_list(const struct npf_config *c, const struct list *l, struct r
 		struct npf_error err = {""};
 
 		if (l->check(c, entry_at(l, i), &err) < 0)
-			return complain(r, "%s[%u].%s", l->key, i, err.text);
+			return add_error(r, "%s[%u].%s", l->key, i, err.text);
 		for (unsigned int j = 0; j < i; j++)
 			if (strcmp(name, *(char **)entry_at(l, j)) == 0)
-				return complain(r, "%s[%u].name: \"%s\" is already %s[%u]", l->key,
+				return add_error(r, "%s[%u].name: \"%s\" is already %s[%u]", l->key,
 					i, name, l->key, j);
 	}
 	return 0;
@@ -258,13 +258,13 @@ static int check_all(struct npf_config *c, struct report *r)
 	};
 
 	if (c->npf.socket != NULL && c->npf.socket[0] != '/')
-		return complain(r, "npf.socket: \"%s\" is not an absolute path", c->npf.socket);
+		return add_error(r, "npf.socket: \"%s\" is not an absolute path", c->npf.socket);
 	if (c->npf.buffer != 0 && c->npf.buffer < 64)
-		return complain(r, "npf.buffer: %u KiB is less than 64", c->npf.buffer);
+		return add_error(r, "npf.buffer: %u KiB is less than 64", c->npf.buffer);
 	if (c->npf.send_cpu != NULL && (*c->npf.send_cpu < 0 || *c->npf.send_cpu >= CPU_SETSIZE))
-		return complain(r, "npf.send_cpu: %d is not a CPU", *c->npf.send_cpu);
+		return add_error(r, "npf.send_cpu: %d is not a CPU", *c->npf.send_cpu);
 	if (c->eal.memory != 0 && (c->eal.memory < 32 || c->eal.memory > (1u << 20)))
-		return complain(r, "eal.memory: %u MiB is not within 32..1048576", c->eal.memory);
+		return add_error(r, "eal.memory: %u MiB is not within 32..1048576", c->eal.memory);
 	for (unsigned int i = 0; i < NPF_ARRAY_LEN(lists); i++) {
 		int rc = check_list(c, &lists[i], r);
 
@@ -308,11 +308,11 @@ static int check_file(const char *path, struct report *r)
 	if (stat(path, &st) < 0 || access(path, R_OK) < 0) {
 		int rc = -errno;
 
-		complain(r, "can't read it: %s", strerror(-rc));
+		add_error(r, "can't read it: %s", strerror(-rc));
 		return rc;
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size > MAX_CONFIG_BYTES)
-		return complain(
+		return add_error(
 			r, "not a configuration file: a YAML file of at most 1 MiB is wanted");
 	return 0;
 }
@@ -336,7 +336,7 @@ static int check_syntax(const char *path, struct report *r)
 	yaml_parser_set_input_file(&parser, f);
 	while (more && rc == 0) {
 		if (!yaml_parser_parse(&parser, &event)) {
-			rc = complain(r, "not YAML: %s (line: %zu, column: %zu)",
+			rc = add_error(r, "not YAML: %s (line: %zu, column: %zu)",
 				parser.problem != NULL ? parser.problem : "unreadable",
 				parser.problem_mark.line + 1, parser.problem_mark.column + 1);
 			break;
@@ -368,7 +368,7 @@ int npf_config_load(const char *path, struct npf_config **cp, struct npf_config_
 		return -EINVAL;
 	}
 	if (c == NULL)
-		return complain(
+		return add_error(
 			&r, "the file is empty: at least `ports:` is needed, see npf-dpdk.yaml(5)");
 	rc = check_all(c, &r);
 	if (rc == 0)
@@ -390,7 +390,7 @@ int npf_config_from_vdevs(char *const *specs, unsigned int n, struct npf_config 
 
 	faults->lines[0] = '\0';
 	if (n > NPF_WIRE_MAXPORTS)
-		return complain(&r, "at most %u ports", NPF_WIRE_MAXPORTS);
+		return add_error(&r, "at most %u ports", NPF_WIRE_MAXPORTS);
 	/* libcyaml's allocator (realloc, free) frees it: see npf_config_free(). */
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)

@@ -73,7 +73,7 @@ static int open_file(const struct npf_config_port *conf, const struct npf_replay
 	return linktype;
 }
 
-int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, struct npf_error *err)
+int npf_replayed_probe(const struct npf_config_port *conf, int *linktypep, struct npf_error *err)
 {
 	struct npf_replayed r;
 
@@ -109,7 +109,7 @@ int npf_replayed_linktype(const struct npf_config_port *conf)
 	struct npf_error ignored;
 	int linktype;
 
-	return npf_replayed_look(conf, &linktype, &ignored) == 0 ? linktype : DLT_EN10MB;
+	return npf_replayed_probe(conf, &linktype, &ignored) == 0 ? linktype : DLT_EN10MB;
 }
 
 int npf_replayed_check(const struct npf_config *conf, struct npf_error *err)
@@ -118,7 +118,7 @@ int npf_replayed_check(const struct npf_config *conf, struct npf_error *err)
 	int linktype;
 
 	for (unsigned int i = 0; i < conf->n_ports; i++) {
-		int rc = npf_replayed_look(&conf->ports[i], &linktype, &why);
+		int rc = npf_replayed_probe(&conf->ports[i], &linktype, &why);
 
 		if (rc == 0 || rc == -EACCES)
 			continue;

@@ -27,12 +27,13 @@ struct npf_replayed {
 void npf_replayed_parse(const char *device, struct npf_replayed *r);
 
 /*
- * npf_replayed_look - can the port's savefiles be replayed? Reads their headers.
+ * npf_replayed_probe - read the headers of the port's savefiles, and check that they can be
+ * replayed.
  * @linktypep: gets their link type; Ethernet's for a port that replays none
  * Return: 0; -errno of open(2); -EINVAL: not a savefile, or not one that goes with the rest; with a
  *         text in err.
  */
-int npf_replayed_look(const struct npf_config_port *conf, int *linktypep, struct npf_error *err);
+int npf_replayed_probe(const struct npf_config_port *conf, int *linktypep, struct npf_error *err);
 
 /* The link type of the port; Ethernet's if its savefiles can't be read now. */
 int npf_replayed_linktype(const struct npf_config_port *conf);

@@ -2,13 +2,13 @@
 /*
  * control.c - connections and the loop that serves them.
  *
- * A connection is hung up on when it breaks the protocol, does not take its replies, says nothing,
- * or was caught lying in shared memory; hanging up, from either side, ends its session. What a
- * request means is requests.c's business.
+ * A connection is closed when it breaks the protocol, does not take its replies, sends no HELLO in
+ * time, or has put values into shared memory that can't be. Its end, from either side, ends its
+ * session. requests.c handles the requests.
  *
- * Nothing here closes what a client may have put something into: a socket takes with it the
- * descriptors that lie unread in it, and closing those may block. So the connection itself is an
- * errand at its end, and counts as its user's until its socket is closed.
+ * Nothing here closes a socket that a client may have put descriptors into: closing it closes those
+ * that were not read, which may block. So the connection itself becomes a task at its end, and
+ * counts as its user's until its socket is closed.
  */
 #include "engine/control/control.h"
 
@@ -31,18 +31,18 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-#define MAX_CLIENTS    4096
-#define OWNERS_RESERVE 64 /* of these, for root and the daemon's own user ... */
-#define REFUSAL_ROOM   32 /* ... or so many of them to tell others that there are too many */
-#define FAULT_CHECK_MS 100
-#define HELLO_NS       (5 * NPF_NS_PER_S)
-#define LEAVE_MS       1000
+#define MAX_CLIENTS        4096
+#define PRIVILEGED_RESERVE 64 /* of these, for root and the daemon's own user ... */
+#define REFUSAL_ROOM       32 /* ... or so many of them for the error that there are too many */
+#define FAULT_CHECK_MS     100
+#define HELLO_NS           (5 * NPF_NS_PER_S)
+#define LEAVE_MS           1000
 
 struct npf_control {
 	struct npf_listen listen;
 	int epoll_fd, signal_fd, timer_fd;
 	struct npf_engine *engine;
-	struct npf_errands *errands;
+	struct npf_tasks *tasks;
 	char *path;
 	struct npf_conn *conns;
 	unsigned int n_conns; /* whose sockets are not closed yet */
@@ -52,12 +52,12 @@ struct npf_control {
 
 /* ---- connections ---- */
 
-static int watch(struct npf_control *c, int fd, void *tag)
+static int epoll_add(struct npf_control *c, int fd, void *tag)
 {
 	return npf_epoll_add(c->epoll_fd, fd, EPOLLIN | EPOLLRDHUP, tag);
 }
 
-static void watch_listen(struct npf_control *c, bool on)
+static void set_accepting(struct npf_control *c, bool on)
 {
 	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = &c->listen};
 
@@ -65,18 +65,18 @@ static void watch_listen(struct npf_control *c, bool on)
 	c->accepting = on;
 }
 
-static void run_close(struct npf_errand *errand)
+static void run_close(struct npf_task *task)
 {
-	struct npf_conn *conn = (struct npf_conn *)errand;
+	struct npf_conn *conn = (struct npf_conn *)task;
 
 	npf_wire_msg_close(&conn->msg);
 	npf_close(conn->fd);
 }
 
-static void forget(struct npf_errand *errand)
+static void free_conn(struct npf_task *task)
 {
-	struct npf_conn *conn = (struct npf_conn *)errand;
-	struct npf_control *c = conn->home;
+	struct npf_conn *conn = (struct npf_conn *)task;
+	struct npf_control *c = conn->control;
 
 	npf_discharge(&conn->charge);
 	free(conn->peer.groups);
@@ -85,19 +85,19 @@ static void forget(struct npf_errand *errand)
 	free(conn);
 	c->n_conns--;
 	if (!c->accepting)
-		watch_listen(c, true);
+		set_accepting(c, true);
 }
 
-/* In no list any more, nor waited for. */
-static void dispose(struct npf_control *c, struct npf_conn *conn)
+/* It is in no list and not in epoll any more. */
+static void free_on_task(struct npf_control *c, struct npf_conn *conn)
 {
-	conn->errand.uid = conn->peer.uid;
-	conn->errand.run = run_close;
-	conn->errand.done = forget;
-	npf_errands_send(c->errands, &conn->errand);
+	conn->task.uid = conn->peer.uid;
+	conn->task.run = run_close;
+	conn->task.done = free_conn;
+	npf_tasks_submit(c->tasks, &conn->task);
 }
 
-static void hang_up(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
+static void close_conn(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
 {
 	struct npf_conn **at = &c->conns;
 
@@ -106,19 +106,19 @@ static void hang_up(struct npf_control *c, struct npf_engine *e, struct npf_conn
 	*at = conn->next;
 	if (conn->session != NULL)
 		npf_session_close(e, conn->session);
-	npf_asker_leave(&conn->asker);
-	npf_opened_end(&conn->opener);
+	npf_requester_detach(&conn->requester);
+	npf_passed_file_end(&conn->passed_file);
 	epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
-	/* The client hears it now, though the socket may be closed later. */
+	/* The client gets the end of the stream now, though the socket may be closed later. */
 	shutdown(conn->fd, SHUT_RDWR);
-	dispose(c, conn);
+	free_on_task(c, conn);
 }
 
 /* ---- who comes ---- */
 
 static int charge(struct npf_control *c, struct npf_conn *conn, struct npf_error *why)
 {
-	unsigned int reserve = npf_access_owner(&conn->peer) ? 0 : OWNERS_RESERVE;
+	unsigned int reserve = npf_access_is_privileged(&conn->peer) ? 0 : PRIVILEGED_RESERVE;
 
 	if (c->n_conns > MAX_CLIENTS - reserve)
 		return npf_error_set(why, -EDQUOT,
@@ -127,7 +127,7 @@ static int charge(struct npf_control *c, struct npf_conn *conn, struct npf_error
 		c->engine->accounts, conn->peer.uid, NPF_RES_CONNECTIONS, 1, &conn->charge, why);
 }
 
-/* One too many is told so when it says hello, if those who are told so are few. */
+/* A client too many gets an error for its HELLO, as long as there are few of those. */
 static int charge_refusal(struct npf_control *c, struct npf_conn *conn, const struct npf_error *why)
 {
 	struct npf_error ignored;
@@ -142,9 +142,9 @@ static int charge_refusal(struct npf_control *c, struct npf_conn *conn, const st
 		c->engine->accounts, conn->peer.uid, NPF_RES_REFUSALS, 1, &conn->charge, &ignored);
 }
 
-static void request_ready(struct npf_asker *asker);
+static void request_ready(struct npf_requester *requester);
 
-static int admit(struct npf_control *c, struct npf_conn *conn)
+static int accept_client(struct npf_control *c, struct npf_conn *conn)
 {
 	struct npf_error why;
 	int rc = npf_access_peer(conn->fd, &conn->peer);
@@ -156,16 +156,16 @@ static int admit(struct npf_control *c, struct npf_conn *conn)
 		rc = charge_refusal(c, conn, &why);
 	if (rc < 0)
 		return rc;
-	conn->asker = (struct npf_asker){.accounts = c->engine->accounts,
-		.errands = c->errands,
+	conn->requester = (struct npf_requester){.accounts = c->engine->accounts,
+		.tasks = c->tasks,
 		.uid = conn->peer.uid,
 		.ready = request_ready};
-	conn->opener.errands = c->errands;
-	conn->opener.uid = conn->peer.uid;
-	return watch(c, conn->fd, conn);
+	conn->passed_file.tasks = c->tasks;
+	conn->passed_file.uid = conn->peer.uid;
+	return epoll_add(c, conn->fd, conn);
 }
 
-static void come(struct npf_control *c, int fd)
+static void add_client(struct npf_control *c, int fd)
 {
 	struct npf_conn *conn = calloc(1, sizeof(*conn));
 
@@ -174,14 +174,14 @@ static void come(struct npf_control *c, int fd)
 		npf_err("out of memory: a client's socket stays open");
 		return;
 	}
-	conn->home = c;
+	conn->control = c;
 	conn->fd = fd;
-	conn->opener.fd = -1;
+	conn->passed_file.fd = -1;
 	conn->since_ns = npf_clock_monotonic();
 	c->n_conns++;
-	if (admit(c, conn) < 0) {
+	if (accept_client(c, conn) < 0) {
 		shutdown(fd, SHUT_RDWR);
-		dispose(c, conn);
+		free_on_task(c, conn);
 		return;
 	}
 	conn->next = c->conns;
@@ -194,7 +194,7 @@ static void accept_all(struct npf_control *c)
 		int fd = accept4(c->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			come(c, fd);
+			add_client(c, fd);
 			continue;
 		}
 		if (errno == EINTR || errno == ECONNABORTED)
@@ -202,7 +202,7 @@ static void accept_all(struct npf_control *c)
 		if (errno == EMFILE || errno == ENFILE) {
 			npf_warn("out of file descriptors: new clients wait until one goes; raise "
 				 "the limit (ulimit -n)");
-			watch_listen(c, false);
+			set_accepting(c, false);
 		}
 		return;
 	}
@@ -210,8 +210,8 @@ static void accept_all(struct npf_control *c)
 
 /* ---- requests ---- */
 
-/* Put the request aside: its body outlives the buffer, and what else the client has sent waits. */
-static int hold(struct npf_control *c, struct npf_conn *conn)
+/* Hold the request: its body outlives the buffer, and what else the client has sent waits. */
+static int hold_request(struct npf_control *c, struct npf_conn *conn)
 {
 	struct epoll_event ev = {.events = EPOLLRDHUP, .data.ptr = conn};
 
@@ -225,7 +225,7 @@ static int hold(struct npf_control *c, struct npf_conn *conn)
 	return epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, conn->fd, &ev) < 0 ? -errno : 0;
 }
 
-static int release(struct npf_control *c, struct npf_conn *conn)
+static int release_request(struct npf_control *c, struct npf_conn *conn)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = conn};
 
@@ -235,24 +235,24 @@ static int release(struct npf_control *c, struct npf_conn *conn)
 	return epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, conn->fd, &ev) < 0 ? -errno : 0;
 }
 
-static void carry_out(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
+static void handle_request(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
 {
 	int rc = npf_request(e, conn, &conn->msg);
 
 	if (rc == NPF_REQUEST_LATER)
-		rc = hold(c, conn);
+		rc = hold_request(c, conn);
 	else if (rc == 0)
-		rc = release(c, conn);
+		rc = release_request(c, conn);
 	if (rc < 0)
-		hang_up(c, e, conn);
+		close_conn(c, e, conn);
 }
 
-static void request_ready(struct npf_asker *asker)
+static void request_ready(struct npf_requester *requester)
 {
 	struct npf_conn *conn =
-		(struct npf_conn *)((char *)asker - offsetof(struct npf_conn, asker));
+		(struct npf_conn *)((char *)requester - offsetof(struct npf_conn, requester));
 
-	carry_out(conn->home, conn->home->engine, conn);
+	handle_request(conn->control, conn->control->engine, conn);
 }
 
 /* One message of a client. */
@@ -261,22 +261,22 @@ static void serve(struct npf_control *c, struct npf_engine *e, struct npf_conn *
 	int rc;
 
 	if (conn->held != NULL) {
-		hang_up(c, e, conn); /* it does not wait for the reply */
+		close_conn(c, e, conn); /* it does not wait for the reply */
 		return;
 	}
 	rc = npf_wire_recv_msg(conn->fd, c->buf, NPF_WIRE_BUFLEN, &conn->msg);
 	if (rc == -EAGAIN)
 		return;
 	if (rc <= 0) {
-		hang_up(c, e, conn);
+		close_conn(c, e, conn);
 		return;
 	}
-	/* Answers know what an interface is like now. */
+	/* Replies have the present state of interfaces. */
 	npf_links_serve(e);
-	carry_out(c, e, conn);
+	handle_request(c, e, conn);
 }
 
-static void hang_up_on_liars(struct npf_control *c, struct npf_engine *e)
+static void close_faulted(struct npf_control *c, struct npf_engine *e)
 {
 	for (struct npf_conn *conn = c->conns, *next; conn != NULL; conn = next) {
 		next = conn->next;
@@ -286,33 +286,33 @@ static void hang_up_on_liars(struct npf_control *c, struct npf_engine *e)
 			 "sense; ended",
 			(unsigned long long)conn->session->id, conn->peer.program,
 			(int)conn->peer.pid, (unsigned int)conn->peer.uid);
-		hang_up(c, e, conn);
+		close_conn(c, e, conn);
 	}
 }
 
-static void hang_up_on_silent(struct npf_control *c, struct npf_engine *e)
+static void close_silent(struct npf_control *c, struct npf_engine *e)
 {
 	uint64_t now = npf_clock_monotonic();
 
 	for (struct npf_conn *conn = c->conns, *next; conn != NULL; conn = next) {
 		next = conn->next;
 		if (!conn->greeted && now - conn->since_ns > HELLO_NS)
-			hang_up(c, e, conn);
+			close_conn(c, e, conn);
 	}
 }
 
-static void every_while(struct npf_control *c, struct npf_engine *e)
+static void on_timer(struct npf_control *c, struct npf_engine *e)
 {
 	uint64_t expirations;
 
 	if (read(c->timer_fd, &expirations, sizeof(expirations)) < 0)
 		return;
-	hang_up_on_liars(c, e);
-	hang_up_on_silent(c, e);
+	close_faulted(c, e);
+	close_silent(c, e);
 	npf_sessions_tick(e);
 	npf_links_tick(e);
 	npf_dumps_tick(e);
-	npf_ports_forget(e);
+	npf_ports_reap(e);
 }
 
 /* ---- life ---- */
@@ -351,9 +351,9 @@ int npf_control_listen(
 	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (c->signal_fd < 0 || c->epoll_fd < 0 || c->timer_fd < 0 ||
 		timerfd_settime(c->timer_fd, 0, &every, NULL) < 0 ||
-		watch(c, c->listen.fd, &c->listen) < 0 ||
-		watch(c, c->signal_fd, &c->signal_fd) < 0 ||
-		watch(c, c->timer_fd, &c->timer_fd) < 0) {
+		epoll_add(c, c->listen.fd, &c->listen) < 0 ||
+		epoll_add(c, c->signal_fd, &c->signal_fd) < 0 ||
+		epoll_add(c, c->timer_fd, &c->timer_fd) < 0) {
 		rc = -errno;
 		npf_error_set(err, rc, "can't wait for clients: %s", strerror(-rc));
 		npf_control_free(c);
@@ -376,14 +376,14 @@ static bool serve_shadow(struct npf_engine *e, const void *tag)
 }
 
 /* Wait for the shadows that have come since. One that is closed leaves by itself. */
-static void watch_shadows(struct npf_control *c, struct npf_engine *e)
+static void add_shadows(struct npf_control *c, struct npf_engine *e)
 {
 	for (unsigned int i = 0; i < e->n_ports; i++) {
 		struct npf_engine_port *p = e->ports[i];
 
 		if (p->shadow == NULL || p->shadow_served)
 			continue;
-		if (watch(c, npf_shadow_fd(p->shadow), p->shadow) < 0)
+		if (epoll_add(c, npf_shadow_fd(p->shadow), p->shadow) < 0)
 			npf_err("port %s: its shadow interface can't be waited for: %s",
 				p->port.conf->name, strerror(errno));
 		p->shadow_served = true;
@@ -392,7 +392,7 @@ static void watch_shadows(struct npf_control *c, struct npf_engine *e)
 
 static int loop(struct npf_control *c, struct npf_engine *e)
 {
-	int rc = watch(c, e->links_fd, &e->links_fd);
+	int rc = epoll_add(c, e->links_fd, &e->links_fd);
 
 	if (rc < 0)
 		return rc;
@@ -402,7 +402,7 @@ static int loop(struct npf_control *c, struct npf_engine *e)
 		struct epoll_event ev;
 		int n;
 
-		watch_shadows(c, e);
+		add_shadows(c, e);
 		n = epoll_wait(c->epoll_fd, &ev, 1, -1);
 
 		if (n < 0 && errno != EINTR)
@@ -414,31 +414,30 @@ static int loop(struct npf_control *c, struct npf_engine *e)
 		if (ev.data.ptr == &c->listen)
 			accept_all(c);
 		else if (ev.data.ptr == &c->timer_fd)
-			every_while(c, e);
+			on_timer(c, e);
 		else if (ev.data.ptr == &e->links_fd)
 			npf_links_serve(e);
-		else if (ev.data.ptr == c->errands)
-			npf_errands_reap(c->errands);
+		else if (ev.data.ptr == c->tasks)
+			npf_tasks_reap(c->tasks);
 		else if (!serve_shadow(e, ev.data.ptr))
 			serve(c, e, ev.data.ptr);
 	}
 }
 
-/* Everybody is hung up on, and what is on errands comes back or is left. */
+/* Close all connections, and wait a while for the tasks. */
 static void end(struct npf_control *c, struct npf_engine *e)
 {
 	unsigned int left;
 
-	c->accepting = true; /* whoever goes makes room for nobody */
+	c->accepting = true; /* a connection that closes makes room for no other */
 	while (c->conns != NULL)
-		hang_up(c, e, c->conns);
-	left = npf_errands_free(c->errands, LEAVE_MS);
+		close_conn(c, e, c->conns);
+	left = npf_tasks_free(c->tasks, LEAVE_MS);
 	if (left > 0)
-		npf_warn(
-			"%u errands for clients have not come back (descriptors that do not close, "
-			"or memory being cleared): left alone",
+		npf_warn("%u tasks for clients have not ended (descriptors that do not close, "
+			 "or memory being cleared): left alone",
 			left);
-	c->errands = e->errands = NULL;
+	c->tasks = e->tasks = NULL;
 }
 
 int npf_control_run(struct npf_control *c, struct npf_engine *e)
@@ -446,10 +445,10 @@ int npf_control_run(struct npf_control *c, struct npf_engine *e)
 	int rc;
 
 	c->engine = e;
-	c->errands = e->errands = npf_errands_new();
-	if (c->errands == NULL)
+	c->tasks = e->tasks = npf_tasks_new();
+	if (c->tasks == NULL)
 		return -ENOMEM;
-	rc = watch(c, npf_errands_fd(c->errands), c->errands);
+	rc = epoll_add(c, npf_tasks_fd(c->tasks), c->tasks);
 	if (rc == 0)
 		rc = loop(c, e);
 	end(c, e);

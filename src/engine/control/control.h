@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * control.h - the control socket: clients come, ask, go. One thread, one epoll, no waiting for any
- * client.
+ * control.h - the control socket: connections of clients and their requests. One thread, one epoll;
+ * it waits for no client.
  */
 #ifndef NPF_ENGINE_CONTROL_CONTROL_H
 #define NPF_ENGINE_CONTROL_CONTROL_H
@@ -25,7 +25,7 @@ int npf_control_listen(
 /* Serve clients until SIGTERM or SIGINT. Return: 0, or -errno when it can't go on. */
 int npf_control_run(struct npf_control *c, struct npf_engine *e);
 
-/* Hangs up on every client and removes the socket. */
+/* Closes all connections and removes the socket. */
 struct npf_control *npf_control_free(struct npf_control *c);
 
 #endif

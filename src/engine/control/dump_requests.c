@@ -3,7 +3,7 @@
  * dump_requests.c - dumps on request.
  *
  * Rights: whoever may capture from a port may dump it into a file that he has opened himself and
- * handed over (opened.h). Files
+ * handed over (passed_file.h). Files
  * that the daemon makes are made with the daemon's rights, which are nobody else's to use: root and
  * the daemon's own user only. A dump is stopped and triggered by who started it, and by these.
  */
@@ -30,12 +30,12 @@ static_assert((int)NPF_WIRE_DUMP_PCAP == (int)NPF_WRITER_PCAP &&
 static int check_file(
 	const struct npf_conn *conn, const struct npf_wire_dump *req, struct npf_error *err)
 {
-	bool has_opened = conn->opener.fd >= 0;
+	bool has_opened = conn->passed_file.fd >= 0;
 
 	if (req->file[0] != '\0' && has_opened)
 		return npf_error_set(
 			err, -EINVAL, "either a file's name or an opened file, not both");
-	if (req->file[0] != '\0' && !npf_access_owner(&conn->peer))
+	if (req->file[0] != '\0' && !npf_access_is_privileged(&conn->peer))
 		return npf_error_set(err, -EPERM,
 			"only root and the daemon's own user can let the daemon make files; a dump "
 			"into one file, without rotation, is everybody's");
@@ -45,7 +45,7 @@ static int check_file(
 }
 
 /* *is_newp: the descriptor is the caller's. Return: 0 or -errno: it can't be had. */
-static int answer(
+static int fill_reply(
 	const struct npf_dump *d, struct npf_wire_dump_reply *reply, int *fdp, bool *is_newp)
 {
 	struct npf_doorbell over;
@@ -78,9 +78,9 @@ static int check_source(struct npf_engine *e, const struct npf_conn *conn,
 		if (s == NULL || (s->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
 			return npf_error_set(
 				err, -EINVAL, "no session is open that could be dumped");
-		return s->port->gone ? npf_error_set(err, -ENODEV, NPF_PORT_REMOVED,
-					       s->port->port.conf->name)
-				     : 0;
+		return s->port->removed ? npf_error_set(err, -ENODEV, NPF_PORT_REMOVED,
+						  s->port->port.conf->name)
+					: 0;
 	}
 	port = npf_engine_find_port(e, req->port);
 	if (port != NULL && !npf_access_port(port->port.conf, &conn->peer))
@@ -99,7 +99,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 		.filter = req->filter,
 		.comment = req->comment,
 		.file = req->file[0] != '\0' ? req->file : NULL,
-		.fd = conn->opener.fd,
+		.fd = conn->passed_file.fd,
 		.params =
 			{
 				.format = (enum npf_writer_format)req->format,
@@ -117,7 +117,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 			},
 		.insns = npf_wire_tail(msg),
 		.n_insns = req->n_insns,
-		.asker = &conn->asker,
+		.requester = &conn->requester,
 		.uid = conn->peer.uid,
 	};
 	struct npf_dump *d;
@@ -135,8 +135,8 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 		rc = npf_dump_start(e, &spec, &d, err);
 	if (rc < 0)
 		return rc;
-	npf_opened_end(&conn->opener);
-	return answer(d, reply, fdp, &is_new);
+	npf_passed_file_end(&conn->passed_file);
+	return fill_reply(d, reply, fdp, &is_new);
 }
 
 int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
@@ -156,14 +156,14 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 	if (!npf_access_user(&conn->peer, d->uid))
 		return npf_error_set(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
 			(unsigned int)d->uid);
-	rc = answer(d, reply, fdp, is_newp);
+	rc = fill_reply(d, reply, fdp, is_newp);
 	if (rc < 0)
 		return npf_error_set(
 			err, rc, "no descriptor to tell of the end by: %s", strerror(-rc));
 	if (req->op == NPF_WIRE_DUMP_STOP) {
 		rc = npf_dump_stop(e, d);
 		if (rc == 0 && conn->session != NULL && conn->session->dump == d)
-			npf_session_drop_dump(conn->session);
+			npf_session_detach_dump(conn->session);
 		if (rc == 0)
 			rc = npf_engine_replan(e);
 		return rc < 0 ? npf_error_set(err, rc, "the daemon is out of memory") : 0;

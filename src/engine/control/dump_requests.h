@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dump_requests.h - what clients may ask of dumps, and who may ask it.
+ * dump_requests.h - the requests about dumps, and who may make them.
  *
- * Each returns 0, or -errno with a text in err. *fdp is what tells of the end, to be passed on: the
- * dump's own, or, when *is_newp, the caller's to close.
+ * Each returns 0, or -errno with a text in err. *fdp is readable once the dump has ended, and is
+ * passed on: the dump's own, or, when *is_newp, the caller's to close.
  */
 #ifndef NPF_ENGINE_CONTROL_DUMP_REQUESTS_H
 #define NPF_ENGINE_CONTROL_DUMP_REQUESTS_H

@@ -17,7 +17,7 @@
 
 static int check_right(const struct npf_conn *conn, struct npf_error *err)
 {
-	if (npf_access_owner(&conn->peer))
+	if (npf_access_is_privileged(&conn->peer))
 		return 0;
 	return npf_error_set(err, -EPERM,
 		"only root and the daemon's own user can add and remove ports; this is user %u",

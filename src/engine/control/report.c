@@ -66,7 +66,7 @@ static json_t *status(const struct npf_engine *e, const struct npf_peer *peer)
 		e->conf->npf.socket, "poll",
 		e->conf->npf.poll == NPF_POLL_BUSY ? "busy" : "adaptive", "hugepages", e->hugepages,
 		"ports", (int)count_ports(e, peer), "sessions", (int)count_sessions(e, peer),
-		"lcores", npf_access_owner(peer) ? lcores(e) : json_array());
+		"lcores", npf_access_is_privileged(peer) ? lcores(e) : json_array());
 }
 
 static json_t *port_counters(const struct npf_port *p)
@@ -80,7 +80,7 @@ static json_t *port_counters(const struct npf_port *p)
 		npf_json_u64(st.ierrors), "rx_nombuf", npf_json_u64(st.rx_nombuf), "tx_packets",
 		npf_json_u64(st.opackets), "tx_bytes", npf_json_u64(st.obytes), "tx_errors",
 		npf_json_u64(st.oerrors), "tx_unseen",
-		npf_json_u64(atomic_load_explicit(&p->unseen, memory_order_relaxed)));
+		npf_json_u64(atomic_load_explicit(&p->mirror_drops, memory_order_relaxed)));
 }
 
 /* As libpcap names it, or its number where it has no name. */
@@ -164,12 +164,12 @@ static json_t *session(const struct npf_session *s)
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
 	json_object_set_new(j, "filter_in_reader", json_boolean(npf_session_screens(s)));
 	json_object_set_new(j, "reads", json_boolean(s->consumer.reads));
-	json_object_set_new(j, "port_removed", json_boolean(s->port->gone));
-	json_object_set_new(j, "mode", json_string(s->watch != NULL ? "monitor" : "capture"));
+	json_object_set_new(j, "port_removed", json_boolean(s->port->removed));
+	json_object_set_new(j, "mode", json_string(s->monitor != NULL ? "monitor" : "capture"));
 	if (s->tx != NULL)
 		json_object_set_new(j, "send_lane", send_lane(s));
-	if (s->watch != NULL)
-		json_object_set_new(j, "monitor", npf_watch_describe(s->watch));
+	if (s->monitor != NULL)
+		json_object_set_new(j, "monitor", npf_monitor_describe(s->monitor));
 	if (s->buffer != NULL) {
 		struct npf_buffer_info info;
 
@@ -215,18 +215,19 @@ static json_t *stats(const struct npf_engine *e, const struct npf_peer *peer)
 	return json_pack("{s:o, s:o, s:o, s:o}", "time_ns", npf_json_u64(npf_clock_realtime()),
 		"ports", list_ports(e, peer, counters_of_port), "sessions",
 		list_sessions(e, peer, session_counters), "sends",
-		npf_access_owner(peer) ? npf_sends_counters(e) : json_array());
+		npf_access_is_privileged(peer) ? npf_sends_counters(e) : json_array());
 }
 
-/* What the configuration watches and sends is the administrator's: an empty report. */
-static json_t *nothing(const char *what)
+/* What the configuration monitors and sends is for the administrator only: others get an empty
+ * report. */
+static json_t *empty_report(const char *what)
 {
 	return json_pack("{s:o, s:[]}", "time_ns", npf_json_u64(npf_clock_realtime()), what);
 }
 
 json_t *npf_report(struct npf_engine *e, const char *what, const struct npf_peer *peer)
 {
-	bool owner = npf_access_owner(peer);
+	bool privileged = npf_access_is_privileged(peer);
 
 	if (strcmp(what, "status") == 0)
 		return status(e, peer);
@@ -239,8 +240,8 @@ json_t *npf_report(struct npf_engine *e, const char *what, const struct npf_peer
 	if (strcmp(what, "dumps") == 0)
 		return npf_dumps_report(e, peer);
 	if (strcmp(what, "monitors") == 0)
-		return owner ? npf_watch_report(e) : nothing("monitors");
+		return privileged ? npf_monitors_report(e) : empty_report("monitors");
 	if (strcmp(what, "sends") == 0)
-		return owner ? npf_sends_report(e) : nothing("sends");
+		return privileged ? npf_sends_report(e) : empty_report("sends");
 	return NULL;
 }

@@ -9,9 +9,9 @@
 
 /*
  * npf_report - "status", "ports", "sessions", "stats", "monitors", "dumps" or "sends".
- * @peer: who asks. Root and the daemon's own user see all. Others see the ports that they may use,
+ * @peer: for whom. Root and the daemon's own user see all. Others see the ports that they may use,
  *        and their own sessions and dumps; nothing of the load, nor of what the configuration
- *        watches and sends.
+ *        monitors and sends.
  * Return: a new reference, or NULL: no such report, or out of memory.
  */
 json_t *npf_report(struct npf_engine *e, const char *what, const struct npf_peer *peer);

@@ -4,7 +4,7 @@
  *
  * By the time a handler runs, npf_wire_check_request() has vouched for the body's shape. A handler
  * returns 0 with its reply filled in, or -errno with a text; either way exactly one reply goes out.
- * A handler that needs memory first returns -EINPROGRESS (engine/supply.h), and runs once more
+ * A handler that needs memory first returns -EINPROGRESS (core/memory.h), and runs once more
  * later.
  */
 #include "engine/control/requests.h"
@@ -115,7 +115,7 @@ static int handle_open(struct npf_engine *e, struct npf_conn *conn, const struct
 		return npf_error_set(&r->u.error, -EBUSY,
 			"this connection has a session already; connect once more for another");
 	rc = npf_session_open(
-		e, &conn->asker, &conn->peer, msg->body, npf_wire_tail(msg), &s, &r->u.error);
+		e, &conn->requester, &conn->peer, msg->body, npf_wire_tail(msg), &s, &r->u.error);
 	if (rc < 0)
 		return rc;
 	conn->session = s;
@@ -162,7 +162,7 @@ static int handle_set_params(struct npf_engine *e, struct npf_conn *conn,
 	return npf_session_set_params(e, conn->session, msg->body);
 }
 
-/* Tells of the session's new buffer. */
+/* Fills in the reply with the session's new buffer. */
 static void reply_buffer(const struct npf_session *s, struct reply *r)
 {
 	struct npf_buffer_info info;
@@ -181,7 +181,7 @@ static int handle_set_buffer(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
 	const struct npf_wire_set_buffer *req = msg->body;
-	int rc = npf_session_set_buffer(e, &conn->asker, conn->session, req->size, &r->u.error);
+	int rc = npf_session_set_buffer(e, &conn->requester, conn->session, req->size, &r->u.error);
 
 	if (rc == 0)
 		reply_buffer(conn->session, r);
@@ -192,7 +192,7 @@ static int handle_set_mode(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
 	int rc = npf_session_set_mode(
-		e, &conn->asker, conn->session, msg->body, npf_wire_tail(msg), &r->u.error);
+		e, &conn->requester, conn->session, msg->body, npf_wire_tail(msg), &r->u.error);
 
 	if (rc == 0)
 		reply_buffer(conn->session, r);
@@ -228,7 +228,7 @@ static int handle_send_lane(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_send_lane *req = msg->body;
 	uint64_t size;
 	int rc = npf_session_send_lane(
-		e, &conn->asker, conn->session, req->size, r->fds, &size, &r->u.error);
+		e, &conn->requester, conn->session, req->size, r->fds, &size, &r->u.error);
 
 	if (rc < 0)
 		return rc;
@@ -272,7 +272,7 @@ static int handle_dump(struct npf_engine *e, struct npf_conn *conn, const struct
 static int handle_file(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
 	struct reply *r)
 {
-	int rc = npf_opened_begin(&conn->opener, &r->own_fd, &r->u.error);
+	int rc = npf_passed_file_begin(&conn->passed_file, &r->own_fd, &r->u.error);
 
 	(void)e;
 	(void)msg;
@@ -373,7 +373,7 @@ static const struct handler handlers[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_FILE] = {handle_file, NEEDS_NOTHING},
 };
 
-static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+static int dispatch(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
 	struct reply *r, bool *hang_up)
 {
 	const struct handler *h;
@@ -396,7 +396,7 @@ static int carry_out(struct npf_engine *e, struct npf_conn *conn, const struct n
 	if (h->needs != NEEDS_NOTHING && conn->session == NULL)
 		return npf_error_set(
 			&r->u.error, -EPROTO, "bad request: no session is open on this connection");
-	if (h->needs == NEEDS_PORT && conn->session->port->gone)
+	if (h->needs == NEEDS_PORT && conn->session->port->removed)
 		return npf_error_set(&r->u.error, -ENODEV, NPF_PORT_REMOVED,
 			conn->session->port->port.conf->name);
 	if (h->needs == NEEDS_PORT && conn->session->ended)
@@ -414,11 +414,11 @@ int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wi
 		.seq = msg->hdr.seq,
 	};
 	bool hang_up = false;
-	int rc = carry_out(e, conn, msg, &r, &hang_up);
+	int rc = dispatch(e, conn, msg, &r, &hang_up);
 
 	if (rc == -EINPROGRESS)
 		return NPF_REQUEST_LATER;
-	npf_asker_settle(&conn->asker);
+	npf_requester_discard(&conn->requester);
 	if (rc < 0) {
 		hdr.status = rc;
 		r.len = sizeof(r.u.error);

@@ -4,24 +4,24 @@
 #define NPF_ENGINE_CONTROL_REQUESTS_H
 
 #include "base/error.h"
-#include "engine/control/opened.h"
+#include "engine/control/passed_file.h"
 #include "engine/session/session.h"
 
 struct npf_control;
 
 struct npf_conn {
-	struct npf_errand errand; /* first: what closes its descriptors, at the end */
+	struct npf_task task; /* first: closes its descriptors at the end */
 	struct npf_conn *next;
-	struct npf_control *home;
+	struct npf_control *control;
 	int fd;
 	bool greeted;              /* HELLO has come */
-	struct npf_error *refusal; /* it is only to hear this; or NULL */
+	struct npf_error *refusal; /* the only reply it gets; or NULL */
 	uint64_t since_ns;         /* CLOCK_MONOTONIC */
 	struct npf_peer peer;
 	struct npf_session *session; /* or NULL */
 	struct npf_charge charge;    /* until its socket has been closed */
-	struct npf_asker asker;
-	struct npf_opener opener;
+	struct npf_requester requester;
+	struct npf_passed_file passed_file;
 	struct npf_wire_msg msg; /* the last that was received, with its descriptors */
 	void *held;              /* its body, while the request is put aside; else NULL */
 };
@@ -31,7 +31,7 @@ struct npf_conn {
 /*
  * npf_request - carry one request out and reply.
  * Return: 0; NPF_REQUEST_LATER: there is no reply yet, call again with the same message once the
- *         asker is ready; anything else: hang up.
+ *         requester is ready; anything else: hang up.
  */
 int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg);
 

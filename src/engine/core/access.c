@@ -62,19 +62,19 @@ static bool admits(const char *rule, const struct npf_peer *peer)
 	return false;
 }
 
-bool npf_access_owner(const struct npf_peer *peer)
+bool npf_access_is_privileged(const struct npf_peer *peer)
 {
 	return peer->uid == 0 || peer->uid == geteuid();
 }
 
 bool npf_access_user(const struct npf_peer *peer, uid_t uid)
 {
-	return npf_access_owner(peer) || peer->uid == uid;
+	return npf_access_is_privileged(peer) || peer->uid == uid;
 }
 
 bool npf_access_port(const struct npf_config_port *port, const struct npf_peer *peer)
 {
-	if (npf_access_owner(peer) || port->n_allow == 0)
+	if (npf_access_is_privileged(peer) || port->n_allow == 0)
 		return true;
 	for (unsigned int i = 0; i < port->n_allow; i++)
 		if (admits(port->allow[i], peer))

@@ -11,22 +11,22 @@
 
 #include <sys/types.h>
 
-/* Who is at the other end of a connection, as the kernel says. */
+/* The process at the other end of a connection, by the kernel's credentials. */
 struct npf_peer {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
 	gid_t *groups; /* supplementary */
 	unsigned int n_groups;
-	char program[NPF_WIRE_NAMELEN]; /* as the client says: for people only */
+	char program[NPF_WIRE_NAMELEN]; /* as the client names itself: for reports only */
 };
 
 /* Fill in *peer from a connected socket. Return: 0 or -errno. Owns: peer->groups is the caller's to
  * free. */
 int npf_access_peer(int fd, struct npf_peer *peer);
 
-/* Root, or the daemon's own user? */
-bool npf_access_owner(const struct npf_peer *peer);
+/* Is the peer root or the daemon's own user? */
+bool npf_access_is_privileged(const struct npf_peer *peer);
 
 /* May the peer see, and end, what user @uid has? Its own; root and the daemon's own user anybody's.
  */

@@ -19,7 +19,7 @@ struct npf_account {
 	unsigned int n_users; /* that npf_account_get() returned it to */
 	struct npf_doorbell_budget wakes;
 	uint64_t held[NPF_N_RESOURCES];
-	uint64_t leaving[NPF_N_RESOURCES]; /* of these */
+	uint64_t releasing[NPF_N_RESOURCES]; /* of these */
 };
 
 struct npf_accounts {
@@ -112,8 +112,8 @@ static uint64_t limit_of(const struct npf_accounts *a, enum npf_resource what)
 	return 0;
 }
 
-static int refuse(const struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t held,
-	uint64_t n, struct npf_error *err)
+static int over_limit(const struct npf_accounts *a, uid_t uid, enum npf_resource what,
+	uint64_t held, uint64_t n, struct npf_error *err)
 {
 	unsigned int user = (unsigned int)uid;
 	unsigned long long has = held;
@@ -149,8 +149,8 @@ int npf_charge(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64
 
 	assert(c->account == NULL);
 	if (n > limit || held > limit - n) {
-		bool will_fit = n <= limit && of != NULL && held - of->leaving[what] <= limit - n;
-		int rc = refuse(a, uid, what, held, n, err);
+		bool will_fit = n <= limit && of != NULL && held - of->releasing[what] <= limit - n;
+		int rc = over_limit(a, uid, what, held, n, err);
 
 		return will_fit ? -EAGAIN : rc;
 	}
@@ -164,11 +164,11 @@ int npf_charge(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64
 	return 0;
 }
 
-void npf_charge_settle(struct npf_charge *c, uint64_t n)
+void npf_charge_adjust(struct npf_charge *c, uint64_t n)
 {
 	if (c->account == NULL)
 		return;
-	assert(!c->is_leaving);
+	assert(!c->is_releasing);
 	c->account->held[c->what] += n - c->n;
 	c->n = n;
 }
@@ -181,12 +181,12 @@ struct npf_charge npf_charge_steal(struct npf_charge *c)
 	return taken;
 }
 
-void npf_charge_leave(struct npf_charge *c)
+void npf_charge_begin_release(struct npf_charge *c)
 {
-	if (c->account == NULL || c->is_leaving)
+	if (c->account == NULL || c->is_releasing)
 		return;
-	c->account->leaving[c->what] += c->n;
-	c->is_leaving = true;
+	c->account->releasing[c->what] += c->n;
+	c->is_releasing = true;
 }
 
 void npf_discharge(struct npf_charge *c)
@@ -197,8 +197,8 @@ void npf_discharge(struct npf_charge *c)
 		return;
 	assert(gone.account->held[gone.what] >= gone.n);
 	gone.account->held[gone.what] -= gone.n;
-	if (gone.is_leaving)
-		gone.account->leaving[gone.what] -= gone.n;
+	if (gone.is_releasing)
+		gone.account->releasing[gone.what] -= gone.n;
 	if (--gone.account->n_charges == 0)
 		sweep(gone.account->home);
 }

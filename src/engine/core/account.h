@@ -3,8 +3,8 @@
  * account.h - one account for each user: what a user holds of the daemon, and how much of it he
  * may.
  *
- * Whoever takes something for a client charges it first and discharges it when it has gone. A
- * charge is a small structure beside the thing that it pays for, so a thing and its charge are
+ * Code that takes something for a client charges it first and discharges it when it is free again.
+ * A charge is a small structure beside the thing that it pays for, so a thing and its charge are
  * made, moved and freed together. An empty charge ({0}) pays for nothing, and may be discharged.
  *
  * Every function belongs to the control thread.
@@ -21,7 +21,7 @@
 
 enum npf_resource {
 	NPF_RES_CONNECTIONS, /* npf.limits.connections */
-	NPF_RES_REFUSALS,    /* connections that are only to be told that they are too many */
+	NPF_RES_REFUSALS,    /* connections that only get the error that there are too many */
 	NPF_RES_SESSIONS,    /* npf.limits.sessions */
 	NPF_RES_DUMPS,       /* npf.limits.sessions */
 	NPF_RES_MEMORY,      /* bytes that clients' packets are kept in: npf.limits.memory */
@@ -37,7 +37,7 @@ struct npf_charge {
 	struct npf_account *account; /* NULL: it pays for nothing */
 	enum npf_resource what;
 	uint64_t n;
-	bool is_leaving;
+	bool is_releasing;
 };
 
 /* @limits: must outlive the accounts. Return: NULL: no memory. */
@@ -49,22 +49,22 @@ struct npf_accounts *npf_accounts_free(struct npf_accounts *a);
 /*
  * npf_charge - let user @uid hold @n more.
  * @c:   an empty charge, filled in
- * Return: 0; -EDQUOT: more than the limit; -EAGAIN: more than the limit, but not when what is
- *         leaving has gone; -ENOMEM; with a text for the client in err.
+ * Return: 0; -EDQUOT: more than the limit; -EAGAIN: more than the limit until what is being
+ * released is free; -ENOMEM; with a text for the client in err.
  */
 int npf_charge(struct npf_accounts *a, uid_t uid, enum npf_resource what, uint64_t n,
 	struct npf_charge *c, struct npf_error *err);
 
-/* What was charged for turned out to be @n. It is there, so no limit is asked. */
-void npf_charge_settle(struct npf_charge *c, uint64_t n);
+/* Correct a charge to @n, what was really taken. No limit is checked. */
+void npf_charge_adjust(struct npf_charge *c, uint64_t n);
 
 /* Take a charge out of its place, for another one. */
 struct npf_charge npf_charge_steal(struct npf_charge *c);
 
-/* What it pays for is being freed, which takes a while. It counts until it is discharged. */
-void npf_charge_leave(struct npf_charge *c);
+/* What it pays for is being freed, which takes a while. It still counts until it is discharged. */
+void npf_charge_begin_release(struct npf_charge *c);
 
-/* What it paid for has gone. */
+/* What it paid for is free. */
 void npf_discharge(struct npf_charge *c);
 
 /*

@@ -85,7 +85,7 @@ static int start_port(struct npf_engine_port *p, struct npf_error *err)
 
 int npf_consumer_use(struct npf_consumer *c, struct npf_error *err)
 {
-	int rc = c->uses || c->port->gone ? 0 : start_port(c->port, err);
+	int rc = c->uses || c->port->removed ? 0 : start_port(c->port, err);
 
 	if (rc >= 0)
 		c->uses = true;
@@ -127,7 +127,7 @@ bool npf_engine_port_has_demand(const struct npf_engine_port *p)
 
 bool npf_engine_port_is_polled(const struct npf_engine_port *p)
 {
-	return !p->gone && p->port.running &&
+	return !p->removed && p->port.running &&
 	       !(attaches(p) && waits(p) && npf_engine_port_n_readers(p) == 0);
 }
 

@@ -4,8 +4,7 @@
  * from it (plan.h).
  *
  * A session and a dump each have a npf_consumer, a monitor has a npf_meter_consumer. An owner
- * changes its consumer, asks for new plans (npf_engine_replan()), and frees what the old ones used
- * only then.
+ * changes its consumer, calls npf_engine_replan(), and only then frees what the old plans used.
  *
  * The consumers of a port also say for whom it runs: for those who read or send, not for those who
  * only look. Programs open a port more often than they read from it: to learn its link type, to
@@ -34,11 +33,10 @@ struct npf_consumer {
 	bool looks;                   /* does not read yet */
 	bool reads;                   /* its port delivers to it, and waits for it */
 	bool uses;                    /* its port runs for it */
-	/* What its taps see of it, but for lane, lane_size, feed and is_merged, which each queue
-	 * has of its own. */
+	/* What its taps see of it. Each queue fills in lane, lane_size, counters and is_merged. */
 	struct npf_tap_client form;
 	struct npf_buffer *buffer; /* one lane a tap; NULL: form.dump, or it captures nothing */
-	struct npf_feed *feeds;    /* one a tap */
+	struct npf_tap_counters *tap_counters; /* one a tap */
 	/* Whose filter, direction and owner hold in place of form's: a session's, for its dump; or
 	 * NULL */
 	const struct npf_consumer *model;
@@ -48,8 +46,9 @@ struct npf_meter_consumer {
 	struct npf_meter_consumer *next; /* on its port */
 	uint64_t session;                /* id; 0: nobody's */
 	struct npf_meter *const *meters;
-	struct npf_feed *feeds; /* or NULL; like meters: one a tap, and one for what is sent */
-	unsigned int n_rows;    /* filters of its own; 0: one row, the model's filter */
+	struct npf_tap_counters
+		*tap_counters; /* or NULL; like meters: one a tap, and one for what is sent */
+	unsigned int n_rows;   /* filters of its own; 0: one row, the model's filter */
 	const struct npf_tap_row *rows;
 	const struct npf_consumer *model; /* whose direction holds; NULL: received packets only */
 };

@@ -52,8 +52,8 @@ int npf_engine_replan(struct npf_engine *e)
 		return rc;
 	}
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		atomic_store_explicit(&e->ports[i]->port.shown, npf_plan_shown(e->ports[i]),
-			memory_order_relaxed);
+		atomic_store_explicit(&e->ports[i]->port.mirror_policy,
+			npf_plan_mirror_policy(e->ports[i]), memory_order_relaxed);
 	call_hooks(e, true);
 	for (unsigned int t = 0; t < e->n_taps; t++)
 		free(npf_tap_publish(e->taps[t], plans[t]));
@@ -73,13 +73,13 @@ int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_erro
 	return rc < 0 ? npf_error_set(err, rc, "the daemon is out of memory") : 0;
 }
 
-int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p)
+int npf_engine_release_port(struct npf_engine *e, struct npf_engine_port *p)
 {
 	bool pause = p->port.running && p->port.conf->start == NPF_START_ATTACH &&
 		     npf_engine_port_n_users(p) == 0;
 	int rc;
 
-	if (p->gone)
+	if (p->removed)
 		return 0;
 	if (pause)
 		p->port.running = false; /* takes it out of the plans; really stopped below */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * engine.h - the engine's state: ports, taps and who wants something of them.
+ * engine.h - the engine's state: ports, taps and their users.
  *
  * Every function here belongs to the control thread (the EAL's main lcore). What changes
  * for the taps reaches them as a new plan: npf_engine_replan().
@@ -18,15 +18,15 @@
 #define NPF_TAPS_MAX NPF_LANES_MAX
 
 struct npf_accounts;
-struct npf_errands;
+struct npf_tasks;
 struct npf_session;
 struct npf_dump;
 struct npf_shadow;
 struct npf_tap;
-struct npf_watch;
-struct npf_monitors;
+struct npf_monitor;
+struct npf_collector_worker;
 struct npf_sender;
-struct npf_standing;
+struct npf_configured_send;
 
 #define NPF_PORT_REMOVED "port %s was removed"
 
@@ -34,13 +34,13 @@ struct npf_consumer;
 struct npf_meter_consumer;
 struct npf_plan_hook;
 
-/* A port, who wants something of it, and which tap polls which of its queues. Lifetime: it is freed
- * when it is gone and nobody holds a reference. */
+/* A port, its users, and which tap polls which of its queues. Lifetime: freed when the port is
+ * removed and no reference to it is left. */
 struct npf_engine_port {
-	struct npf_engine_port *next;     /* among those that are gone */
+	struct npf_engine_port *next;     /* among the removed ones */
 	struct npf_config_port *own_conf; /* of a port added at run time, else NULL */
 	unsigned int n_refs;              /* npf_engine_port_get() */
-	bool gone;                        /* removed: in no plan, its device is closed */
+	bool removed;                     /* in no plan, and its device is closed */
 	bool shadow_served;               /* the control loop waits for the shadow */
 	struct npf_port port;
 	uint8_t queue_tap[NPF_TAPS_MAX]; /* tap of each rx queue */
@@ -58,32 +58,32 @@ struct npf_engine {
 	const struct npf_config *conf;
 	struct npf_engine_port *ports[NPF_WIRE_MAXPORTS];
 	unsigned int n_ports;
-	struct npf_engine_port *gone; /* removed ports to which somebody still points */
-	uint16_t next_index;          /* of the next port, if it is free */
-	unsigned int next_tap;        /* that gets the next queue */
+	struct npf_engine_port *removed; /* removed ports that are still referred to */
+	uint16_t next_index;             /* of the next port, if it is free */
+	unsigned int next_tap;           /* that gets the next queue */
 	struct npf_tap *taps[NPF_TAPS_MAX];
 	unsigned int n_taps;
 	struct npf_session *sessions; /* in ascending order of id */
 	struct npf_session *leaving;  /* closed, and still in plans: there was no memory */
-	struct npf_watch *watches;    /* sessions' and standing monitors */
-	struct npf_monitors *monitors;
+	struct npf_monitor *monitors; /* of sessions and of the configuration */
+	struct npf_collector_worker *collector_worker;
 	struct npf_dump *dumps; /* in ascending order of id */
 	uint64_t next_session;  /* id of the next session or dump */
 	uint64_t started_ns;    /* CLOCK_REALTIME */
 	bool hugepages;         /* the EAL has them; sessions' buffers try for them then */
 	struct npf_accounts *accounts;
-	struct npf_errands *errands; /* NULL while no clients are served */
-	struct npf_sender *sender;   /* NULL until somebody has a send lane */
-	int links_fd;                /* where the kernel tells of its interfaces; -1 */
-	bool links_asked;            /* for all of them; the answer has not ended */
-	bool links_again;            /* it must be asked again then */
-	struct npf_standing *sends;  /* of the configuration, in its order */
+	struct npf_tasks *tasks;   /* NULL while no clients are served */
+	struct npf_sender *sender; /* NULL until there is a send lane */
+	int links_fd;              /* netlink socket for the kernel's interfaces; -1: none */
+	bool links_requested;      /* a list of all interfaces; its end has not come yet */
+	bool links_stale;          /* the list must be requested again then */
+	struct npf_configured_send *sends; /* of the configuration, in its order */
 	unsigned int n_sends;
 };
 
 /*
  * npf_engine_replan - bring the taps' plans in line with ports and their consumers.
- * Return: 0: no tap uses anything that is in none of them; -ENOMEM: the old plans stand.
+ * Return: 0: no tap uses anything that is in none of them; -ENOMEM: the old plans stay in force.
  */
 int npf_engine_replan(struct npf_engine *e);
 
@@ -94,15 +94,15 @@ int npf_engine_replan(struct npf_engine *e);
 int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_error *err);
 
 /*
- * npf_engine_leave - replan after a consumer has left a port (its list says so already); a port
- * with `start: attach` that nobody uses any more is stopped. One that is gone is in no plan anyway.
- * Return: 0, or -ENOMEM: the old plans stand.
+ * npf_engine_release_port - replan after a consumer was removed from a port's list. A port with
+ * `start: attach` and no user left is stopped. A removed port is in no plan anyway. Return: 0, or
+ * -ENOMEM: the old plans stay in force.
  */
-int npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p);
+int npf_engine_release_port(struct npf_engine *e, struct npf_engine_port *p);
 
 struct npf_engine_port *npf_engine_find_port(struct npf_engine *e, const char *name);
 
-/* Whoever points to a port, gone or not, holds a reference. */
+/* Who keeps a pointer to a port, removed or not, holds a reference. */
 static inline struct npf_engine_port *npf_engine_port_get(struct npf_engine_port *p)
 {
 	p->n_refs++;

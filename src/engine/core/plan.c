@@ -52,7 +52,7 @@ static void plan_consumer(
 	to->want_in = form->want_in;
 	to->want_out = form->want_out;
 	to->want_own = form->want_own;
-	to->feed = &c->feeds[lane];
+	to->counters = &c->tap_counters[lane];
 	if (c->buffer != NULL) {
 		struct npf_buffer_info info;
 
@@ -86,7 +86,7 @@ static void plan_meter(const struct npf_meter_consumer *m, unsigned int lane,
 	*to = (struct npf_tap_meter){
 		.session = m->session,
 		.meter = m->meters[lane],
-		.feed = m->feeds != NULL ? &m->feeds[lane] : NULL,
+		.counters = m->tap_counters != NULL ? &m->tap_counters[lane] : NULL,
 		.n_rows = n_rows_of(m),
 		.rows = rows,
 		.want_in = form == NULL || form->want_in,
@@ -185,7 +185,7 @@ int npf_plan_sent_meters(const struct npf_engine_port *p, struct npf_sent_meters
 	struct npf_tap_row *rows;
 
 	*smp = NULL;
-	if (!p->gone)
+	if (!p->removed)
 		count_meters(p, &n_meters, &n_rows);
 	if (n_meters == 0)
 		return 0;
@@ -196,18 +196,18 @@ int npf_plan_sent_meters(const struct npf_engine_port *p, struct npf_sent_meters
 	return 0;
 }
 
-uint64_t npf_plan_shown(const struct npf_engine_port *p)
+uint64_t npf_plan_mirror_policy(const struct npf_engine_port *p)
 {
-	uint64_t shown = NPF_SHOWN_NONE;
+	uint64_t policy = NPF_MIRROR_NONE;
 
 	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next) {
 		const struct npf_tap_client *form = form_of(c);
 
 		if (!is_planned(c) || !form->want_out)
 			continue;
-		if (shown != NPF_SHOWN_NONE || form->want_own || form->owner == 0)
-			return NPF_SHOWN_ALL;
-		shown = form->owner;
+		if (policy != NPF_MIRROR_NONE || form->want_own || form->owner == 0)
+			return NPF_MIRROR_ALL;
+		policy = form->owner;
 	}
-	return shown;
+	return policy;
 }

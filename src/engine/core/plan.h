@@ -16,13 +16,13 @@ struct npf_sent_meters;
 struct npf_plan *npf_plan_make(const struct npf_engine *e, unsigned int t);
 
 /*
- * npf_plan_sent_meters - who counts what is sent on a port.
- * Return: 0; *smp is NULL when nobody does; or -ENOMEM.
+ * npf_plan_sent_meters - the meters of those who count what is sent on a port.
+ * Return: 0, and *smp is NULL when there are none; or -ENOMEM.
  */
 int npf_plan_sent_meters(const struct npf_engine_port *p, struct npf_sent_meters **smp);
 
-/* Whose sent packets are to be shown to captures of the port: NPF_SHOWN_*, or the id of the only
- * session that wants to see what others send. */
-uint64_t npf_plan_shown(const struct npf_engine_port *p);
+/* Whose sent packets are copied to the port's tx mirror: NPF_MIRROR_*, or the id of the only
+ * session that captures what others send. */
+uint64_t npf_plan_mirror_policy(const struct npf_engine_port *p);
 
 #endif

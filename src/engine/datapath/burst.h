@@ -17,8 +17,8 @@ struct npf_burst {
 	uint32_t caplen[NPF_TAP_BURST]; /* bytes at data; less than len only beyond NPF_TAP_SLOT */
 	uint64_t sender[NPF_TAP_BURST]; /* copies of sent packets: session that sent it */
 	struct npf_rec hdr[NPF_TAP_BURST]; /* ts_ns, len, flags, port and queue are filled in */
-	uint32_t keep[NPF_TAP_BURST];      /* scratch: what a filter said */
-	uint32_t rows[NPF_BURST_ROWS][NPF_TAP_BURST]; /* scratch: what a monitor's filters said */
+	uint32_t keep[NPF_TAP_BURST];      /* scratch: a filter's verdicts */
+	uint32_t rows[NPF_BURST_ROWS][NPF_TAP_BURST]; /* scratch: verdicts of a monitor's filters */
 	uint8_t *slots; /* NPF_TAP_BURST slots of NPF_TAP_SLOT bytes */
 };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * count.c - what is done for monitors: by the tap for what is received, by the sender for what is
- * sent.
+ * count.c - counts for monitors: the tap counts received packets, the sender counts sent ones.
  */
 #include "engine/datapath/count.h"
 
@@ -9,20 +8,20 @@
 
 static_assert(NPF_TAP_BURST <= NPF_METER_BURST, "a burst can be counted at once");
 
-/* What a part of a burst weighs, reckoned when it is first asked for. */
-struct weights {
+/* The counts of a range of a burst, made when they are first needed. */
+struct range_cache {
 	unsigned int from, end;
-	struct npf_meter_burst of;
+	struct npf_meter_burst burst;
 };
 
-static const struct npf_meter_burst *weigh(
-	struct weights *w, const struct npf_burst *b, unsigned int from, unsigned int end)
+static const struct npf_meter_burst *load_range(
+	struct range_cache *cache, const struct npf_burst *b, unsigned int from, unsigned int end)
 {
-	if (w->from != from || w->end != end)
-		npf_meter_weigh(&w->of, b->len + from, end - from);
-	w->from = from;
-	w->end = end;
-	return &w->of;
+	if (cache->from != from || cache->end != end)
+		npf_meter_burst_load(&cache->burst, b->len + from, end - from);
+	cache->from = from;
+	cache->end = end;
+	return &cache->burst;
 }
 
 static inline const struct npf_filter *filter_of(
@@ -37,11 +36,11 @@ static inline const struct npf_filter *filter_of(
  * Return: how many the first row accepted.
  */
 static uint32_t count_rows(const struct npf_tap_meter *m, struct npf_burst *b, unsigned int from,
-	unsigned int end, struct weights *w, uint64_t now_ns, uint64_t mono_ns)
+	unsigned int end, struct range_cache *cache, uint64_t now_ns, uint64_t mono_ns)
 {
 	uint32_t accepted = 0;
 
-	npf_meter_roll(m->meter, mono_ns);
+	npf_meter_advance(m->meter, mono_ns);
 	for (unsigned int first = 0; first < m->n_rows; first += NPF_BURST_ROWS) {
 		unsigned int n = NPF_MIN(m->n_rows - first, (unsigned int)NPF_BURST_ROWS);
 
@@ -55,7 +54,8 @@ static uint32_t count_rows(const struct npf_tap_meter *m, struct npf_burst *b, u
 				no_filter ? end - from : npf_meter_kept(b->rows[i], end - from);
 
 			if (kept > 0)
-				npf_meter_count(m->meter, first + i, weigh(w, b, from, end),
+				npf_meter_count(m->meter, first + i,
+					load_range(cache, b, from, end),
 					kept == end - from ? NULL : b->rows[i], now_ns);
 			if (first + i == 0)
 				accepted = kept;
@@ -65,50 +65,51 @@ static uint32_t count_rows(const struct npf_tap_meter *m, struct npf_burst *b, u
 }
 
 /* One writer: no locked instruction is needed, only that readers see no torn value. */
-static void count_feed(struct npf_feed *feed, uint64_t received, uint64_t accepted)
+static void add_counts(struct npf_tap_counters *counters, uint64_t received, uint64_t accepted)
 {
-	if (feed == NULL)
+	if (counters == NULL)
 		return;
-	npf_feed_add(feed, &received, &accepted);
-	atomic_store_explicit(&feed->received, received, memory_order_relaxed);
-	atomic_store_explicit(&feed->accepted, accepted, memory_order_relaxed);
+	npf_tap_counters_add(counters, &received, &accepted);
+	atomic_store_explicit(&counters->received, received, memory_order_relaxed);
+	atomic_store_explicit(&counters->accepted, accepted, memory_order_relaxed);
 }
 
 void npf_count(
 	const struct npf_tap_queue *q, struct npf_burst *b, uint64_t now_ns, uint64_t mono_ns)
 {
-	npf_count_part(q, b, (struct npf_count_place){0}, (struct npf_count_place){.n = b->n},
-		now_ns, mono_ns);
+	npf_count_range(q, b, (struct npf_burst_position){0},
+		(struct npf_burst_position){.n = b->n}, now_ns, mono_ns);
 }
 
-static unsigned int place_of(const struct npf_tap_meter *m, const struct npf_count_place *at)
+static unsigned int first_of(const struct npf_tap_meter *m, const struct npf_burst_position *at)
 {
 	return at->n + (m->session < at->session);
 }
 
-void npf_count_part(const struct npf_tap_queue *q, struct npf_burst *b, struct npf_count_place from,
-	struct npf_count_place to, uint64_t now_ns, uint64_t mono_ns)
+void npf_count_range(const struct npf_tap_queue *q, struct npf_burst *b,
+	struct npf_burst_position from, struct npf_burst_position to, uint64_t now_ns,
+	uint64_t mono_ns)
 {
-	struct weights w;
+	struct range_cache cache;
 
-	w.from = w.end = 0;
+	cache.from = cache.end = 0;
 	for (unsigned int i = 0; i < q->n_meters; i++) {
 		const struct npf_tap_meter *m = &q->meters[i];
-		unsigned int a = place_of(m, &from), z = place_of(m, &to);
+		unsigned int a = first_of(m, &from), z = first_of(m, &to);
 		uint32_t accepted = 0;
 
 		if (a >= z)
 			continue;
 		if (b->sent ? m->want_out : m->want_in)
-			accepted = count_rows(m, b, a, z, &w, now_ns, mono_ns);
-		count_feed(m->feed, z - a, accepted);
+			accepted = count_rows(m, b, a, z, &cache, now_ns, mono_ns);
+		add_counts(m->counters, z - a, accepted);
 	}
 }
 
 void npf_count_tick(const struct npf_tap_queue *q, uint64_t mono_ns)
 {
 	for (unsigned int i = 0; i < q->n_meters; i++)
-		npf_meter_roll(q->meters[i].meter, mono_ns);
+		npf_meter_advance(q->meters[i].meter, mono_ns);
 }
 
 /* ---- Sent packets ---- */
@@ -142,17 +143,17 @@ static void count_sent_burst(struct npf_sent_meters *sm, struct rte_mbuf *const 
 	unsigned int n, uint64_t sender, uint64_t now_ns, uint64_t mono_ns)
 {
 	struct npf_burst *b = &sm->burst;
-	struct weights w;
+	struct range_cache cache;
 
 	npf_burst_load(b, true, mbufs, n);
-	w.from = w.end = 0;
+	cache.from = cache.end = 0;
 	for (unsigned int i = 0; i < sm->n_meters; i++) {
 		const struct npf_tap_meter *m = &sm->meters[i];
 		uint32_t accepted = 0;
 
 		if (m->want_out && (m->want_own || m->session != sender))
-			accepted = count_rows(m, b, 0, n, &w, now_ns, mono_ns);
-		count_feed(m->feed, n, accepted);
+			accepted = count_rows(m, b, 0, n, &cache, now_ns, mono_ns);
+		add_counts(m->counters, n, accepted);
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* count.h - packets through the meters of those who monitor a port: filters and counters, no copy.
+/* count.h - counts packets in the meters of the monitors of a port: filters and counters, no copy.
  */
 #ifndef NPF_ENGINE_DATAPATH_COUNT_H
 #define NPF_ENGINE_DATAPATH_COUNT_H
@@ -16,28 +16,29 @@ void npf_count(
 	const struct npf_tap_queue *q, struct npf_burst *b, uint64_t now_ns, uint64_t mono_ns);
 
 /*
- * How far a port that waits has come with a burst: packets below n are done, and packet n for
+ * A position in a burst on a port that waits: packets below n are done, and packet n is done for
  * sessions below `session` (0: for none).
  */
-struct npf_count_place {
+struct npf_burst_position {
 	unsigned int n;
 	uint64_t session;
 };
 
 /*
- * npf_count_part - count what lies between two places of a burst, so that a session which changes
- * between capture and monitor has each packet in one of them.
+ * npf_count_range - count the packets between two positions of a burst. A session that changes
+ * between capture and monitor has each packet in exactly one of them.
  */
-void npf_count_part(const struct npf_tap_queue *q, struct npf_burst *b, struct npf_count_place from,
-	struct npf_count_place to, uint64_t now_ns, uint64_t mono_ns);
+void npf_count_range(const struct npf_tap_queue *q, struct npf_burst *b,
+	struct npf_burst_position from, struct npf_burst_position to, uint64_t now_ns,
+	uint64_t mono_ns);
 
 /* Time has passed, with or without packets. */
 void npf_count_tick(const struct npf_tap_queue *q, uint64_t mono_ns);
 
 /*
- * Who counts what is sent through a port, where it is sent: what it takes to show a packet
- * to a capture might fail. Made and freed by the control thread, used by whoever holds the port's
- * tx lock.
+ * The meters that count what is sent through a port. They count where it is sent, since the copy of
+ * a packet for captures may fail. The control thread makes and frees them; the holder of the port's
+ * tx lock uses them.
  */
 struct npf_sent_meters {
 	unsigned int n_meters;
@@ -45,7 +46,7 @@ struct npf_sent_meters {
 	struct npf_burst burst;
 };
 
-/* Room for so many. NULL: no memory. */
+/* Allocate room for so many. Return: NULL: no memory. */
 struct npf_sent_meters *npf_sent_meters_new(
 	size_t n_meters, size_t n_rows, struct npf_tap_row **rowsp);
 struct npf_sent_meters *npf_sent_meters_free(struct npf_sent_meters *sm); /* NULL is fine */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * meter.c - counting under a mask, and the turn of intervals and windows.
+ * meter.c - counts under a mask, and rotates intervals and windows.
  *
  * Slots are a ring by interval number: interval k is in slot k mod n_slots, if anything was
  * counted in it at all; the slot says so. M1 (closed): release by the lcore, acquire by the worker:
@@ -71,7 +71,7 @@ static void open_slot(struct npf_meter *m, uint64_t number)
 	m->end_ns = m->conf.start_ns + (number + 1) * m->conf.interval_ns;
 }
 
-void npf_meter_turn(struct npf_meter *m, uint64_t mono_ns)
+void npf_meter_rotate(struct npf_meter *m, uint64_t mono_ns)
 {
 	uint64_t since = mono_ns - m->conf.start_ns, number, taken;
 
@@ -101,14 +101,14 @@ void npf_meter_turn(struct npf_meter *m, uint64_t mono_ns)
 #	define BY_CPU
 #endif
 
-/* 0..7: bounds as the wire protocol tells them. */
+/* 0..7: bounds as in struct npf_wire_tally. */
 static inline unsigned int class_of(uint32_t len)
 {
 	return (len > 64) + (len > 127) + (len > 255) + (len > 511) + (len > 1023) + (len > 1518) +
 	       (len > 9018);
 }
 
-BY_CPU static void weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned int n)
+BY_CPU static void load_burst(struct npf_meter_burst *b, const uint32_t *len, unsigned int n)
 {
 	uint32_t padded[NPF_METER_BURST] = {0};
 	uint64_t all_weight = 0, all_size = 0;
@@ -129,9 +129,9 @@ BY_CPU static void weigh(struct npf_meter_burst *b, const uint32_t *len, unsigne
 	b->all_size = all_size;
 }
 
-void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned int n)
+void npf_meter_burst_load(struct npf_meter_burst *b, const uint32_t *len, unsigned int n)
 {
-	weigh(b, len, n);
+	load_burst(b, len, n);
 }
 
 BY_CPU static uint32_t count_kept(const uint32_t *keep, unsigned int n)
@@ -204,7 +204,7 @@ void npf_meter_add(struct npf_wire_tally *sum, const struct npf_wire_tally *t)
 	sum->peak_bytes += t->peak_bytes;
 }
 
-void npf_meter_extend(struct npf_wire_tally *sum, const struct npf_wire_tally *t)
+void npf_meter_merge_max(struct npf_wire_tally *sum, const struct npf_wire_tally *t)
 {
 	add_counts(sum, t);
 	sum->peak_packets = NPF_MAX(sum->peak_packets, t->peak_packets);

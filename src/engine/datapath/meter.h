@@ -5,8 +5,8 @@
  * Time is cut into intervals on an absolute schedule: number k lasts from start + k * interval to
  * start + (k + 1) * interval. The lcore counts into the slot of the current interval; when the time
  * has come it closes that and goes on with the next one's. A worker collects closed intervals. When
- * it lags by all slots the lcore goes on counting where it is: such packets are told of late
- * (in an earlier interval than their own), but none is lost or counted twice.
+ * the worker lags by all slots, the lcore goes on counting in the slot it has: such packets are
+ * reported in an earlier interval than their own, but none is lost or counted twice.
  */
 #ifndef NPF_ENGINE_DATAPATH_METER_H
 #define NPF_ENGINE_DATAPATH_METER_H
@@ -49,25 +49,25 @@ struct npf_meter {
 struct npf_meter *npf_meter_new(const struct npf_meter_conf *conf);
 struct npf_meter *npf_meter_free(struct npf_meter *m); /* NULL is fine; returns NULL */
 
-/* npf_meter_roll() once there is something to do. */
-void npf_meter_turn(struct npf_meter *m, uint64_t mono_ns);
+/* npf_meter_advance(), when a window or an interval has ended. */
+void npf_meter_rotate(struct npf_meter *m, uint64_t mono_ns);
 
 /*
- * npf_meter_roll - close what the time has ended. Before each burst, and at least every
- * millisecond.
+ * npf_meter_advance - close the windows and intervals that have ended. Call it before each burst,
+ * and at least every millisecond.
  * @mono_ns: CLOCK_MONOTONIC; may go back a little
  * Context: the lcore; wait-free.
  */
-static inline void npf_meter_roll(struct npf_meter *m, uint64_t mono_ns)
+static inline void npf_meter_advance(struct npf_meter *m, uint64_t mono_ns)
 {
 	if (NPF_UNLIKELY(mono_ns >= m->window_end_ns))
-		npf_meter_turn(m, mono_ns);
+		npf_meter_rotate(m, mono_ns);
 }
 
 /*
- * What a burst weighs, ready to be added up under a mask: of each packet 1, what NPF
- * counts and its length in one word (6, 29 and 29 bits: 32 packets of up to 16 MiB fit), and a 1
- * in the byte of its size class in the other.
+ * A burst, ready to be added up under a mask. Each packet has two words: a 1, the length that NPF
+ * counts, and its length (6, 29 and 29 bits: 32 packets of up to 16 MiB fit); and a 1 in the byte
+ * of its size class.
  */
 struct npf_meter_burst {
 	_Alignas(NPF_CACHELINE) uint64_t weight[NPF_METER_BURST]; /* 0 beyond the burst's end */
@@ -75,16 +75,16 @@ struct npf_meter_burst {
 	uint64_t all_weight, all_size; /* sums */
 };
 
-/* Of n packets, so many were kept: words that are not 0. @keep: NPF_METER_BURST words, anything
- * from the n-th on. Mostly none or all of a burst are, and then there is less to do. */
+/* How many of n packets were kept: words that are not 0. @keep: NPF_METER_BURST words, anything
+ * from the n-th on. With none or all of a burst there is less to count. */
 uint32_t npf_meter_kept(const uint32_t *keep, unsigned int n);
 
-void npf_meter_weigh(struct npf_meter_burst *b, const uint32_t *len, unsigned int n);
+void npf_meter_burst_load(struct npf_meter_burst *b, const uint32_t *len, unsigned int n);
 
 /*
  * npf_meter_count - count a burst in one row.
- * @keep:   NPF_METER_BURST words: what the filter said of each packet, 0: rejected, and anything
- *          beyond the burst's end; NULL: all accepted
+ * @keep:   NPF_METER_BURST words: the filter's verdict on each packet, 0: rejected; anything beyond
+ *          the burst's end. NULL: all accepted
  * @now_ns: CLOCK_REALTIME
  * Return:  how many packets were accepted.
  */
@@ -107,7 +107,7 @@ void npf_meter_collect(struct npf_meter *m, uint64_t number, struct npf_wire_tal
 /* Add tally t to *sum; peaks are added up, see npf_wire_tally. */
 void npf_meter_add(struct npf_wire_tally *sum, const struct npf_wire_tally *t);
 
-/* The same for tallies of successive intervals: the greater peak counts. */
-void npf_meter_extend(struct npf_wire_tally *sum, const struct npf_wire_tally *t);
+/* The same for tallies of successive intervals: of the peaks the greater one is kept. */
+void npf_meter_merge_max(struct npf_wire_tally *sum, const struct npf_wire_tally *t);
 
 #endif

@@ -24,27 +24,28 @@ struct rte_mbuf;
 
 /* Counters of one client on one tap lcore: written by that lcore only, read by the control thread.
  */
-struct npf_feed {
+struct npf_tap_counters {
 	_Atomic uint64_t received; /* packets handled, whatever the filter said */
 	_Atomic uint64_t accepted; /* passed filter and direction, delivered or not */
 	_Atomic uint64_t screened; /* rejected by the half of a filter that is run here, when the
 				      reader runs the other */
 } __attribute__((aligned(NPF_CACHELINE)));
 
-/* Add a feed to sums of what a client was shown. Context: any. */
-static inline void npf_feed_add(const struct npf_feed *f, uint64_t *receivedp, uint64_t *acceptedp)
+/* Add the counters of one tap to sums. Context: any. */
+static inline void npf_tap_counters_add(
+	const struct npf_tap_counters *c, uint64_t *receivedp, uint64_t *acceptedp)
 {
-	*receivedp += atomic_load_explicit(&f->received, memory_order_relaxed);
-	*acceptedp += atomic_load_explicit(&f->accepted, memory_order_relaxed);
+	*receivedp += atomic_load_explicit(&c->received, memory_order_relaxed);
+	*acceptedp += atomic_load_explicit(&c->accepted, memory_order_relaxed);
 }
 
 /* A session or a dump, as one lcore sees it. Immutable. */
 struct npf_tap_client {
-	uint64_t session; /* id of session or dump; clients of a queue stand in ascending order */
+	uint64_t session; /* id of session or dump; clients of a queue are in ascending order */
 	uint64_t owner;   /* id of the session whose sends are its own; 0: nobody's are */
 	struct npf_lane *lane;
 	struct npf_writer_producer *dump; /* in place of a lane: straight into a dump's ring */
-	struct npf_feed *feed;
+	struct npf_tap_counters *counters;
 	const struct npf_filter *filter_in;  /* for received packets; NULL: accept all */
 	const struct npf_filter *filter_out; /* for sent ones */
 	uint64_t lane_size;                  /* bytes that the lane can hold */
@@ -63,11 +64,11 @@ struct npf_tap_row {
 	const struct npf_filter *in, *out;
 };
 
-/* One monitor as one lcore sees it. Immutable, but for what meter and feed count. */
+/* One monitor as one lcore sees it. Immutable, but for what meter and counters count. */
 struct npf_tap_meter {
 	uint64_t session; /* id; 0: nobody's */
 	struct npf_meter *meter;
-	struct npf_feed *feed; /* or NULL */
+	struct npf_tap_counters *counters; /* or NULL */
 	unsigned int n_rows;
 	const struct npf_tap_row *rows;
 	bool want_in, want_out, want_own;

@@ -65,7 +65,7 @@ static void commit(const struct npf_tap_client *c, uint64_t now_ns)
 		wake(c);
 }
 
-/* Is this packet, whatever its filter says, one that the client wants to see? */
+/* Does the client capture packets of this direction and sender? The filter is not considered. */
 static inline bool is_wanted(
 	const struct npf_tap_client *c, const struct npf_burst *b, unsigned int i)
 {
@@ -80,8 +80,8 @@ static inline const struct npf_filter *filter_for(
 	return b->sent ? c->filter_out : c->filter_in;
 }
 
-/* What the filter says of the burst, in b->keep. */
-static inline void judge(
+/* Runs the filter over the burst; the verdicts are in b->keep. */
+static inline void run_filter(
 	const struct npf_tap_client *c, const struct npf_filter *filter, struct npf_burst *b)
 {
 	if (NPF_UNLIKELY(c->screens))
@@ -98,7 +98,7 @@ static void count_screened(
 
 	for (unsigned int i = 0; i < b->n; i++)
 		wanted += is_wanted(c, b, i);
-	count(&c->feed->screened, wanted - accepted);
+	count(&c->counters->screened, wanted - accepted);
 }
 
 static inline uint32_t keep_bytes(
@@ -123,7 +123,7 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 	if (c->dump != NULL)
 		npf_writer_burst_begin(c->dump, b->n);
 	if (filter != NULL)
-		judge(c, filter, b);
+		run_filter(c, filter, b);
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct npf_rec hdr;
 
@@ -141,11 +141,11 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 		if (!npf_writer_put(c->dump, &hdr, b->data[i]))
 			npf_writer_drop(c->dump, 1);
 	}
-	count(&c->feed->received, b->n);
+	count(&c->counters->received, b->n);
 	if (NPF_UNLIKELY(c->screens))
 		count_screened(c, b, accepted);
 	if (accepted > 0)
-		count(&c->feed->accepted, accepted);
+		count(&c->counters->accepted, accepted);
 	if (accepted > 0 || c->is_merged)
 		commit(c, now_ns);
 }
@@ -168,7 +168,7 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 		verdict = (c->screens ? npf_filter_screen : npf_filter_run)(
 			filter, b->data[i], b->len[i], b->caplen[i]);
 	if (verdict == 0 && c->screens && is_wanted(c, b, i))
-		count(&c->feed->screened, 1);
+		count(&c->counters->screened, 1);
 	if (verdict != 0) {
 		hdr.caplen = keep_bytes(c, b, i, verdict);
 		hdr.filter_gen = c->filter_gen;
@@ -178,15 +178,16 @@ static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b,
 				return false;
 			}
 		} else if (!npf_lane_try(c->lane, &hdr, b->data[i])) {
-			/* Neither a liar nor a packet larger than the lane will ever find room. */
+			/* There is never room in a lane with a fault, nor for a packet larger than
+			 * the lane. */
 			if (npf_lane_fault(c->lane) == 0 &&
 				npf_rec_space(hdr.caplen) <= c->lane_size)
 				return false;
 			npf_lane_drop(c->lane, NPF_DROP_OVERSIZE, 1);
 		}
-		count(&c->feed->accepted, 1);
+		count(&c->counters->accepted, 1);
 	}
-	count(&c->feed->received, 1);
+	count(&c->counters->received, 1);
 	return true;
 }
 
@@ -195,7 +196,7 @@ static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
 {
 	struct npf_tap_stall *s = q->stall;
 	struct npf_burst *b = &t->burst;
-	const struct npf_count_place from = {.session = s->next_session};
+	const struct npf_burst_position from = {.session = s->next_session};
 	unsigned int first = s->next, c = 0;
 
 	npf_burst_load(b, q->port->rx_sent, s->mbufs + first, s->n - first);
@@ -213,8 +214,8 @@ static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
 	}
 out:
 	if (q->n_meters > 0)
-		npf_count_part(q, b, from,
-			(struct npf_count_place){s->next - first, s->next_session}, s->ts_ns,
+		npf_count_range(q, b, from,
+			(struct npf_burst_position){s->next - first, s->next_session}, s->ts_ns,
 			npf_tsc_now(&t->tsc) - t->to_mono);
 	if (s->next > first)
 		rte_pktmbuf_free_bulk(&s->mbufs[first], s->next - first);
@@ -244,13 +245,13 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 		deliver_dropping(&q->clients[i], &t->burst, now);
 }
 
-/* What was sent through the port, for those who want to see it. */
-static unsigned int poll_sent(struct npf_tap *t, const struct npf_tap_queue *q)
+/* The tx mirror: copies of what was sent through the port, for captures. */
+static unsigned int poll_mirror(struct npf_tap *t, const struct npf_tap_queue *q)
 {
 	struct rte_mbuf *mbufs[NPF_TAP_BURST];
 	unsigned int n;
 
-	n = rte_ring_dequeue_burst(q->port->sent, (void **)mbufs, NPF_TAP_BURST, NULL);
+	n = rte_ring_dequeue_burst(q->port->mirror_ring, (void **)mbufs, NPF_TAP_BURST, NULL);
 	if (n == 0)
 		return 0;
 	serve(t, q, true, true, mbufs, n);
@@ -351,7 +352,7 @@ static int tap_main(void *arg)
 		for (unsigned int i = 0; i < plan->n_queues; i++) {
 			work += poll_queue(t, &plan->queues[i]);
 			if (plan->queues[i].queue == 0)
-				work += poll_sent(t, &plan->queues[i]);
+				work += poll_mirror(t, &plan->queues[i]);
 		}
 		tsc = __rdtsc();
 		if (tsc >= next_tick) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * port_tx.c - frames into mbufs, mbufs to the port, copies to those who watch.
+ * tx.c - puts frames into mbufs, sends these on the port, and mirrors them to captures.
  *
- * Copies are made before the port gets the originals, which may be gone afterwards, and
- * only of what it took and did not lose are they shown. One that finds no mbuf or no room is
- * counted. Monitors need no copy: the originals are held until they are counted.
+ * Copies are made before the port gets the originals, which may be freed afterwards. Only copies of
+ * packets that the port took and did not lose go to the mirror ring. A packet for whose copy there
+ * is no mbuf or no room counts as a mirror drop. Monitors need no copy: the originals are kept
+ * until they are counted.
  */
 #include "engine/datapath/tx.h"
 
@@ -41,7 +42,7 @@ struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t 
 	return head;
 }
 
-static struct rte_mbuf *copy_for_viewers(
+static struct rte_mbuf *copy_for_mirror(
 	struct npf_port *p, const struct rte_mbuf *m, uint64_t sender)
 {
 	struct rte_mbuf *copy = rte_pktmbuf_copy(m, p->pool, 0, UINT32_MAX);
@@ -51,44 +52,46 @@ static struct rte_mbuf *copy_for_viewers(
 	return copy;
 }
 
-/* Shows the first n_sent of n copies, and drops the rest. */
-static void show(struct npf_port *p, struct rte_mbuf **copies, unsigned int n, unsigned int n_sent)
+/* Puts the first n_sent of n copies into the mirror ring, and frees the rest. */
+static void mirror(
+	struct npf_port *p, struct rte_mbuf **copies, unsigned int n, unsigned int n_sent)
 {
-	uint64_t unseen = 0;
+	uint64_t drops = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		if (i < n_sent && copies[i] != NULL && rte_ring_enqueue(p->sent, copies[i]) == 0)
+		if (i < n_sent && copies[i] != NULL &&
+			rte_ring_enqueue(p->mirror_ring, copies[i]) == 0)
 			continue;
-		unseen += i < n_sent;
+		drops += i < n_sent;
 		rte_pktmbuf_free(copies[i]);
 	}
-	if (unseen > 0)
-		atomic_fetch_add_explicit(&p->unseen, unseen, memory_order_relaxed);
+	if (drops > 0)
+		atomic_fetch_add_explicit(&p->mirror_drops, drops, memory_order_relaxed);
 }
 
-/* Does anybody want to see what this session sends? */
-static bool is_shown(const struct npf_port *p, uint64_t sender)
+/* Is what this session sends to be mirrored? */
+static bool is_mirrored(const struct npf_port *p, uint64_t sender)
 {
-	uint64_t shown = atomic_load_explicit(&p->shown, memory_order_relaxed);
+	uint64_t policy = atomic_load_explicit(&p->mirror_policy, memory_order_relaxed);
 
-	return shown != NPF_SHOWN_NONE && shown != sender;
+	return policy != NPF_MIRROR_NONE && policy != sender;
 }
 
-/* One reference to each segment more, or less. */
-static void hold(struct rte_mbuf *m, int16_t n)
+/* Adds n references to each segment of a packet. */
+static void ref_segments(struct rte_mbuf *m, int16_t n)
 {
 	for (; m != NULL; m = m->next)
 		rte_mbuf_refcnt_update(m, n);
 }
 
-static uint64_t sent_so_far(const struct npf_port *p)
+static uint64_t read_opackets(const struct npf_port *p)
 {
 	struct rte_eth_stats st;
 
 	return rte_eth_stats_get(p->id, &st) == 0 ? st.opackets : 0;
 }
 
-static int hand_over(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n)
+static int tx_device(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n)
 {
 	if (NPF_LIKELY(p->device->tx == NULL))
 		return rte_eth_tx_burst(p->id, 0, mbufs, (uint16_t)n);
@@ -97,10 +100,10 @@ static int hand_over(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n
 
 /*
  * Sends a burst. net_af_packet takes frames into its ring, calls sendto() then, and counts none of
- * them when that fails: so its counter is asked. Nobody else sends there meanwhile. The other
- * drivers of kernel interfaces leave to us what the kernel does not take; net_pcap, if asked so
- * often, would lose count of what it missed, and a NIC's counters cost more than the burst. Devices
- * of our own take only what goes.
+ * them when that fails, so its counter is read before and after. No other thread sends there
+ * meanwhile. The other drivers of kernel interfaces leave to us what the kernel does not take;
+ * net_pcap, if asked so often, would lose count of what it missed, and a NIC's counters cost more
+ * than the burst. Devices of our own take only what goes.
  */
 static int tx_burst(
 	struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, unsigned int *lostp)
@@ -109,16 +112,16 @@ static int tx_burst(
 	int taken;
 
 	*lostp = 0;
-	if (!p->tx_asked)
-		return hand_over(p, mbufs, n);
-	before = sent_so_far(p);
-	taken = hand_over(p, mbufs, n);
-	went = sent_so_far(p) - before;
+	if (!p->tx_recount)
+		return tx_device(p, mbufs, n);
+	before = read_opackets(p);
+	taken = tx_device(p, mbufs, n);
+	went = read_opackets(p) - before;
 	*lostp = taken > 0 && went < (unsigned int)taken ? (unsigned int)(taken - (int)went) : 0;
 	return taken;
 }
 
-/* ..., for monitors as well. */
+/* Sends a burst and counts it for monitors. */
 static int tx_counted(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
 	unsigned int *lostp)
 {
@@ -130,14 +133,14 @@ static int tx_counted(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int 
 		return tx_burst(p, mbufs, n, lostp);
 	for (unsigned int i = 0; i < n; i++) {
 		held[i] = mbufs[i];
-		hold(held[i], 1);
+		ref_segments(held[i], 1);
 	}
 	rc = tx_burst(p, mbufs, n, lostp);
 	taken = rc > 0 ? (unsigned int)rc : 0;
 	npf_count_sent(p->sent_meters, held, taken - *lostp, sender);
 	rte_pktmbuf_free_bulk(held, taken);
 	for (unsigned int i = taken; i < n; i++)
-		hold(held[i], -1);
+		ref_segments(held[i], -1);
 	return rc;
 }
 
@@ -147,12 +150,12 @@ static int tx_locked(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n
 	struct rte_mbuf *copies[NPF_PORT_TX_BURST];
 	int taken;
 
-	if (!is_shown(p, sender))
+	if (!is_mirrored(p, sender))
 		return tx_counted(p, mbufs, n, sender, lostp);
 	for (unsigned int i = 0; i < n; i++)
-		copies[i] = copy_for_viewers(p, mbufs[i], sender);
+		copies[i] = copy_for_mirror(p, mbufs[i], sender);
 	taken = tx_counted(p, mbufs, n, sender, lostp);
-	show(p, copies, n, taken > 0 ? (unsigned int)taken - *lostp : 0);
+	mirror(p, copies, n, taken > 0 ? (unsigned int)taken - *lostp : 0);
 	return taken;
 }
 
@@ -181,9 +184,9 @@ int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uin
 	return taken;
 }
 
-bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_t sender)
+bool npf_port_mirror_has_room(const struct npf_port *p, unsigned int n, uint64_t sender)
 {
-	return !is_shown(p, sender) || rte_ring_free_count(p->sent) >= n;
+	return !is_mirrored(p, sender) || rte_ring_free_count(p->mirror_ring) >= n;
 }
 
 int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * port_tx.h - sending on a port, from the control thread and from the send worker.
+ * tx.h - sending on a port, from the control thread and from the send worker.
  *
- * A port has one tx queue and one ring of copies for those who watch what is sent; a lock makes the
- * two threads take turns at both. No tap ever takes it.
+ * A port has one tx queue and one mirror ring, for copies of sent packets. A lock makes the two
+ * threads take turns at both. No tap takes the lock.
  */
 #ifndef NPF_ENGINE_DATAPATH_TX_H
 #define NPF_ENGINE_DATAPATH_TX_H
@@ -78,9 +78,9 @@ static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *fra
 
 /*
  * npf_port_tx - send a burst.
- * @sender: id of the session; sessions that watch what is sent get copies
- * @lostp:  how many of those taken the driver then lost, by its own count (of net_af_packet, see
- *          port_tx.c). Which ones it does not say: the last ones count as lost.
+ * @sender: id of the session that sends; its packets are mirrored by the port's mirror policy
+ * @lostp:  how many of those taken the driver then lost, by its own counter (net_af_packet's, see
+ *          tx.c). It does not report which: the last ones count as lost.
  * Return:  how many were taken from mbufs[]; -ENETDOWN: the port is stopped, or the interface
  *          behind it down; another -errno: the first one can't be sent there. The rest stays the
  *          caller's.
@@ -88,12 +88,13 @@ static inline struct rte_mbuf *npf_port_fill(struct rte_mbuf *m, const void *fra
 int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
 	unsigned int *lostp);
 
-/* Who counts what is sent from now on; NULL: nobody. Return: who did, to be freed by the caller. */
+/* Set the meters of what is sent from now on; NULL: none. Return: those before. Owns: the caller
+ * frees them. */
 struct npf_sent_meters *npf_port_swap_sent_meters(
 	struct npf_port *p, struct npf_sent_meters *fresh);
 
-/* Would copies of n packets of this sender for those who watch find room? True when nobody does. */
-bool npf_port_has_viewers_room(const struct npf_port *p, unsigned int n, uint64_t sender);
+/* Has the mirror ring room for n packets of this sender? True when they are not mirrored. */
+bool npf_port_mirror_has_room(const struct npf_port *p, unsigned int n, uint64_t sender);
 
 /*
  * npf_port_send - send one frame now.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dumps.c - the life of a dump: made whole or not at all, put into the plans, taken out, reaped.
+ * dump.c - the life of a dump: made whole or not at all, put into the plans, taken out, reaped.
  *
  * The producer changes hands: the creator's until the first plan, then the tap's (or, with several
- * taps, the worker's, in feed_merged()), then, once no plan has the dump, ours again to end it.
+ * taps, the worker's, in merge_taps()), then, once no plan has the dump, ours again to end it.
  */
 #include "engine/dump/dump.h"
 
@@ -21,8 +21,8 @@
 #define GRACE_NS   (10 * NPF_NS_PER_S) /* for a disk that is busy, when the daemon ends ... */
 #define REFUSED_NS (2 * NPF_NS_PER_S)  /* ... and for one that refuses */
 
-/* What the plans know of it. Like a session it counts among those who read from its port. */
-static void link_client(struct npf_dump *d)
+/* Add its consumer to the port's list. Like a session it counts among the readers of its port. */
+static void link_consumer(struct npf_dump *d)
 {
 	d->consumer.takes = d->consumer.reads = d->consumer.uses = true;
 	npf_consumer_add(&d->consumer);
@@ -38,7 +38,7 @@ static void append(struct npf_engine *e, struct npf_dump *d, const struct npf_co
 	d->consumer = (struct npf_consumer){
 		.port = d->port,
 		.buffer = d->buffer,
-		.feeds = d->feeds,
+		.tap_counters = d->tap_counters,
 		.model = model,
 		.form = {.session = d->id,
 			.dump = d->buffer == NULL ? &d->producer : NULL,
@@ -49,7 +49,7 @@ static void append(struct npf_engine *e, struct npf_dump *d, const struct npf_co
 			.want_out = true,
 			.want_own = true},
 	};
-	link_client(d);
+	link_consumer(d);
 }
 
 static bool is_taken(const struct npf_engine *e, const char *name)
@@ -102,10 +102,10 @@ static int start_port(const struct npf_dump *d, struct npf_error *err)
 		      : 0;
 }
 
-/* Stop it whatever happens: its model may be gone when there is memory again. */
-static void leave(struct npf_engine *e, struct npf_dump *d)
+/* Stop it, now or later: its model may be freed before there is memory for new plans. */
+static void force_stop(struct npf_engine *e, struct npf_dump *d)
 {
-	d->leaving = true;
+	d->must_stop = true;
 	npf_dump_stop(e, d);
 	d->consumer.model = NULL;
 }
@@ -120,7 +120,7 @@ int npf_dump_run(struct npf_engine *e, struct npf_dump *d, struct npf_error *err
 			npf_error_set(err, rc, "the daemon is out of memory");
 	}
 	if (rc < 0)
-		leave(e, d);
+		force_stop(e, d);
 	return rc;
 }
 
@@ -132,20 +132,20 @@ int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struc
 	return rc == 0 ? npf_dump_run(e, *dp, err) : rc;
 }
 
-struct npf_dump *npf_dump_hold(struct npf_dump *d)
+struct npf_dump *npf_dump_get(struct npf_dump *d)
 {
 	d->n_refs++;
 	return d;
 }
 
-struct npf_dump *npf_dump_release(struct npf_dump *d)
+struct npf_dump *npf_dump_put(struct npf_dump *d)
 {
 	if (d != NULL)
 		d->n_refs--;
 	return NULL;
 }
 
-static int prepare_standing(
+static int prepare_configured(
 	struct npf_engine *e, const struct npf_config_dump *c, struct npf_error *err)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
@@ -171,7 +171,7 @@ static int prepare_standing(
 	return rc == 0 ? npf_dump_new(e, &spec, &d, err) : rc;
 }
 
-int npf_dumps_standing(
+int npf_dumps_start_configured(
 	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err)
 {
 	int rc = 0;
@@ -179,7 +179,7 @@ int npf_dumps_standing(
 	for (unsigned int i = 0; i < e->conf->n_dumps; i++) {
 		if (only != NULL && strcmp(e->conf->dumps[i].port, only->port.conf->name) != 0)
 			continue;
-		rc = prepare_standing(e, &e->conf->dumps[i], err);
+		rc = prepare_configured(e, &e->conf->dumps[i], err);
 		if (rc < 0)
 			return npf_error_set(
 				err, rc, "dump %s: %s", e->conf->dumps[i].name, err->text);
@@ -201,11 +201,11 @@ int npf_dump_stop(struct npf_engine *e, struct npf_dump *d)
 		return 0;
 	d->life = NPF_DUMP_ENDING;
 	npf_consumer_remove(&d->consumer);
-	rc = npf_engine_leave(e, d->port);
+	rc = npf_engine_release_port(e, d->port);
 	if (rc < 0) {
-		/* No memory for a plan without it: it goes on, and is asked again. */
-		if (!d->leaving)
-			link_client(d);
+		/* No memory for a plan without it: it goes on, and is stopped by a later call. */
+		if (!d->must_stop)
+			link_consumer(d);
 		d->life = NPF_DUMP_RUNNING;
 		return rc;
 	}
@@ -218,11 +218,11 @@ int npf_dump_stop(struct npf_engine *e, struct npf_dump *d)
 	return 0;
 }
 
-void npf_dump_stop_of(struct npf_engine *e, const struct npf_consumer *model)
+void npf_dumps_stop_model(struct npf_engine *e, const struct npf_consumer *model)
 {
 	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next)
 		if (d->consumer.model == model)
-			leave(e, d);
+			force_stop(e, d);
 }
 
 bool npf_dump_is_over(const struct npf_dump *d)
@@ -290,12 +290,12 @@ static void reap(struct npf_dump *d)
 	d->life = NPF_DUMP_DONE;
 	d->port = npf_engine_port_put(d->port);
 	npf_dump_release_resources(d);
-	npf_doorbell_ring(&d->done); /* whoever waits has the other end */
+	npf_doorbell_ring(&d->done); /* the clients that wait have the other end */
 	npf_doorbell_fini(&d->done);
 }
 
-/* Forget the oldest of those that are only remembered. */
-static void forget(struct npf_engine *e)
+/* Free the oldest of those that are only remembered. */
+static void trim_history(struct npf_engine *e)
 {
 	unsigned int n_done = 0;
 
@@ -321,12 +321,13 @@ void npf_dumps_tick(struct npf_engine *e)
 			continue;
 		npf_dump_refresh(d);
 		if (d->life == NPF_DUMP_RUNNING &&
-			(d->leaving || atomic_load_explicit(&d->ring->over, memory_order_acquire)))
+			(d->must_stop ||
+				atomic_load_explicit(&d->ring->over, memory_order_acquire)))
 			npf_dump_stop(e, d);
 		if (d->life == NPF_DUMP_ENDING && has_exited(d, 0))
 			reap(d);
 	}
-	forget(e);
+	trim_history(e);
 }
 
 /* Is all on disk? Not waited for longer than there is hope. */
@@ -350,7 +351,8 @@ static uint64_t unmerged(const struct npf_dump *d)
 	uint64_t accepted = 0;
 
 	for (unsigned int i = 0; d->buffer != NULL && i < d->port->n_taps; i++)
-		accepted += atomic_load_explicit(&d->feeds[i].accepted, memory_order_relaxed);
+		accepted +=
+			atomic_load_explicit(&d->tap_counters[i].accepted, memory_order_relaxed);
 	return accepted > merged ? accepted - merged : 0;
 }
 

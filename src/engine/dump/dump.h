@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dumps.h - dumps as the control thread sees them: started, watched, triggered, ended.
+ * dump.h - dumps for the control thread: started, polled, triggered, ended.
  *
  * A dump is fed like a session. With one tap lcore on its port, that lcore writes files into the
  * dump's ring; with several, each fills a lane of an ordinary buffer, and the dump's worker merges
@@ -18,7 +18,7 @@
 #include "writer/disk/worker.h"
 #include "engine/core/consumer.h"
 #include "engine/core/engine.h"
-#include "engine/core/supply.h"
+#include "engine/core/memory.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -37,8 +37,8 @@ struct npf_dump_spec {
 	struct npf_writer_params params;
 	const struct npf_bpf_insn *insns; /* NULL: all packets */
 	uint32_t n_insns;
-	struct npf_asker *asker; /* is charged; NULL: the daemon itself */
-	uid_t uid;               /* who asks */
+	struct npf_requester *requester; /* is charged; NULL: the daemon itself */
+	uid_t uid;                       /* who asks */
 	const struct npf_consumer
 		*model; /* a session's, whose filter and direction hold; or NULL */
 };
@@ -54,10 +54,11 @@ struct npf_dump {
 	uint64_t id; /* its place among the clients of a queue */
 	enum npf_dump_life life;
 	struct npf_engine *engine;
-	bool leaving; /* in no new plan; npf_dumps_tick() ends it as soon as there is memory */
+	bool must_stop; /* to be in no new plan; npf_dumps_tick() stops it as soon as there is
+			   memory */
 	struct npf_consumer consumer; /* linked to the port while it is to be in plans */
 	struct npf_engine_port *port; /* Owns: a reference, until it is done */
-	unsigned int n_refs;          /* npf_dump_hold(): who still wants its counters */
+	unsigned int n_refs;          /* npf_dump_get(): those who still read its counters */
 	uid_t uid;
 	char *name, *filter, *file, *index;
 	char port_name[NPF_WIRE_NAMELEN];
@@ -81,7 +82,7 @@ struct npf_dump {
 	/* several taps; else NULL */
 	struct npf_buffer *buffer;
 	struct npf_reader *reader; /* the worker's */
-	struct npf_feed *feeds;
+	struct npf_tap_counters *tap_counters;
 
 	int fd;                   /* an opened file, until the worker has it; -1 */
 	struct npf_doorbell done; /* rung, then closed, once all is on disk */
@@ -93,7 +94,7 @@ struct npf_dump {
 
 /*
  * npf_dump_start - begin a dump: npf_dump_new() and npf_dump_run().
- * Return: 0; -EINPROGRESS: see core/supply.h; -errno with a text in err: -EINVAL, -ENODEV (no
+ * Return: 0; -EINPROGRESS: see core/memory.h; -errno with a text in err: -EINVAL, -ENODEV (no
  * such port), -EEXIST (name taken), ... Owns: the dump is the engine's.
  */
 int npf_dump_start(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,
@@ -105,22 +106,22 @@ int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *spec, struct 
 	struct npf_error *err);
 int npf_dump_run(struct npf_engine *e, struct npf_dump *d, struct npf_error *err);
 
-/* Who holds a reference may ask for its counters, however long ago it ended. NULL is fine for the
- * second, which returns NULL. */
-struct npf_dump *npf_dump_hold(struct npf_dump *d);
-struct npf_dump *npf_dump_release(struct npf_dump *d);
+/* The holder of a reference may read the dump's counters, however long ago it ended. NULL is fine
+ * for the second, which returns NULL. */
+struct npf_dump *npf_dump_get(struct npf_dump *d);
+struct npf_dump *npf_dump_put(struct npf_dump *d);
 
-/* Begin the dumps of the configuration, or only those of one port. Return: 0 or -errno with a text
+/* Start the dumps of the configuration, or only those of one port. Return: 0 or -errno with a text
  * in err. */
-int npf_dumps_standing(
+int npf_dumps_start_configured(
 	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err);
 
 /* End it: what was accepted so far is still written. Return: 0 or -ENOMEM. */
 int npf_dump_stop(struct npf_engine *e, struct npf_dump *d);
 
-/* End those whose model goes away, at the latest when there is memory for new plans; the model is
- * not used any more. */
-void npf_dump_stop_of(struct npf_engine *e, const struct npf_consumer *model);
+/* Stop the dumps of a model that is about to be freed. On return they do not use it; a dump that
+ * can't be stopped for want of memory is stopped by npf_dumps_tick(). */
+void npf_dumps_stop_model(struct npf_engine *e, const struct npf_consumer *model);
 
 /* Will nothing more be put into its files? */
 bool npf_dump_is_over(const struct npf_dump *d);

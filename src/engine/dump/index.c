@@ -4,7 +4,7 @@
 #include "engine/dump/index.h"
 
 #include "engine/base/json_text.h"
-#include "engine/base/lines.h"
+#include "engine/base/jsonl.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ static json_t *describe(const struct npf_dump *d, const struct npf_writer_summar
 
 int npf_dump_index_check(const char *path, struct npf_error *err)
 {
-	npf_autofd int fd = npf_lines_open(path, INDEX_MODE);
+	npf_autofd int fd = npf_jsonl_open(path, INDEX_MODE);
 
 	return fd < 0 ? npf_error_set(err, fd,
 				"index: the daemon (user %u) can't append to %.100s: %s",
@@ -38,9 +38,9 @@ int npf_dump_index_check(const char *path, struct npf_error *err)
 
 static int append_line(const char *path, const char *line)
 {
-	npf_autofd int fd = npf_lines_open(path, INDEX_MODE);
+	npf_autofd int fd = npf_jsonl_open(path, INDEX_MODE);
 
-	return fd < 0 ? fd : npf_lines_append(fd, line);
+	return fd < 0 ? fd : npf_jsonl_append(fd, line);
 }
 
 void npf_dump_index_append(struct npf_dump *d, const struct npf_writer_summary *s)

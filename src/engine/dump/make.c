@@ -28,7 +28,7 @@ static void update_counts(struct npf_dump *d)
 	uint64_t received = 0, accepted = 0;
 
 	for (unsigned int i = 0; i < d->port->n_taps; i++)
-		npf_feed_add(&d->feeds[i], &received, &accepted);
+		npf_tap_counters_add(&d->tap_counters[i], &received, &accepted);
 	npf_writer_merge_counts(&d->producer, received, accepted);
 }
 
@@ -119,17 +119,17 @@ static void finished(void *ctx, const struct npf_writer_summary *s)
 void npf_dump_release_resources(struct npf_dump *d)
 {
 	d->reader = npf_reader_free(d->reader);
-	npf_memory_free(d->engine->errands, &d->memory);
+	npf_memory_free(d->engine->tasks, &d->memory);
 	npf_discharge(&d->charge);
 	d->ring = NULL;
 	d->buffer = NULL;
 	d->filter_in = npf_filter_free(d->filter_in);
 	d->filter_out = npf_filter_free(d->filter_out);
-	free(d->feeds);
+	free(d->tap_counters);
 	free(d->head);
 	npf_writer_producer_fini(&d->producer);
 	npf_writer_timezone_free(d->timezone);
-	d->feeds = NULL;
+	d->tap_counters = NULL;
 	d->head = NULL;
 	d->timezone = NULL;
 }
@@ -331,10 +331,10 @@ static int describe(struct npf_engine *e, struct npf_dump *d, const struct npf_d
 	d->filter = copy(spec->filter);
 	d->file = copy(spec->file);
 	d->index = copy(spec->index);
-	d->feeds = aligned_alloc(NPF_CACHELINE, d->port->n_taps * sizeof(*d->feeds));
-	if (d->feeds == NULL)
+	d->tap_counters = aligned_alloc(NPF_CACHELINE, d->port->n_taps * sizeof(*d->tap_counters));
+	if (d->tap_counters == NULL)
 		return -ENOMEM;
-	memset(d->feeds, 0, d->port->n_taps * sizeof(*d->feeds));
+	memset(d->tap_counters, 0, d->port->n_taps * sizeof(*d->tap_counters));
 	d->name = copy(spec->name);
 	if (rc < 0 || (spec->fd >= 0 && d->fd < 0) || d->name == NULL ||
 		(spec->file != NULL && d->file == NULL))
@@ -358,23 +358,24 @@ struct resources {
 
 static void release_resources(struct npf_engine *e, struct resources *m)
 {
-	npf_memory_free(e->errands, &m->memory);
+	npf_memory_free(e->tasks, &m->memory);
 	npf_discharge(&m->charge);
 }
 
 static int get_resources(struct npf_engine *e, const struct npf_dump_spec *spec,
 	unsigned int n_taps, struct resources *m, struct npf_error *err)
 {
-	struct npf_asker *asker = spec->asker;
+	struct npf_requester *requester = spec->requester;
 	struct npf_memory_conf conf;
 	int rc = 0;
 
 	*m = (struct resources){0};
 	describe_memory(e, spec, n_taps, &conf);
-	if (asker != NULL)
-		rc = npf_charge(asker->accounts, asker->uid, NPF_RES_DUMPS, 1, &m->charge, err);
+	if (requester != NULL)
+		rc = npf_charge(
+			requester->accounts, requester->uid, NPF_RES_DUMPS, 1, &m->charge, err);
 	if (rc == 0)
-		rc = npf_memory_get(asker, &conf, &m->memory, err);
+		rc = npf_memory_get(requester, &conf, &m->memory, err);
 	if (rc < 0)
 		npf_discharge(&m->charge);
 	return rc;

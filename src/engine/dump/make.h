@@ -14,7 +14,7 @@
 /*
  * npf_dump_make - everything but its place among the dumps, the start of the port and new plans.
  * @spec: has a name; its params are complete and without a conflict
- * Return: 0; -EINPROGRESS: see engine/supply.h; -errno with a text in err. From then on it has a
+ * Return: 0; -EINPROGRESS: see core/memory.h; -errno with a text in err. From then on it has a
  * thread, so it is ended like any other before it is freed.
  */
 int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct npf_dump **dp,

@@ -52,9 +52,9 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 	e->next_session = 1;
 	e->started_ns = npf_clock_realtime();
 	e->accounts = npf_accounts_new(&conf->npf.limits);
-	e->monitors = npf_monitors_new();
-	if (e->monitors == NULL || e->accounts == NULL) {
-		npf_monitors_free(e->monitors);
+	e->collector_worker = npf_collector_worker_new();
+	if (e->collector_worker == NULL || e->accounts == NULL) {
+		npf_collector_worker_free(e->collector_worker);
 		npf_accounts_free(e->accounts);
 		free(e);
 		return -ENOMEM;
@@ -74,7 +74,7 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 		rc = NPF_MIN(rc, 0);
 	}
 	if (rc == 0)
-		rc = npf_watch_standing(e, NULL, err);
+		rc = npf_monitors_start_configured(e, NULL, err);
 	if (rc == 0)
 		rc = npf_sends_load(e, err);
 	if (rc < 0) {
@@ -100,8 +100,8 @@ struct npf_engine *npf_engine_free(struct npf_engine *e)
 		free(npf_tap_publish(e->taps[t], NULL));
 		npf_tap_stop(e->taps[t]);
 	}
-	npf_watch_end_all(e);
-	npf_monitors_free(e->monitors);
+	npf_monitors_end_all(e);
+	npf_collector_worker_free(e->collector_worker);
 	npf_ports_close(e);
 	npf_accounts_free(e->accounts);
 	npf_close(e->links_fd);

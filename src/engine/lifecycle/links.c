@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * links.c - from the kernel's messages to ports.
+ * links.c - applies the kernel's messages about interfaces to ports.
  *
  * A port is bound to an interface's index and waits for its name: an interface that is renamed
- * stays the port's. When messages were lost, all interfaces are asked for again; what is not among
- * them is gone.
+ * stays the port's. When messages were lost, a list of all interfaces is requested; an interface
+ * that is not in it has disappeared.
  */
 #include "engine/lifecycle/links.h"
 
@@ -21,7 +21,7 @@
 
 #define MESSAGES (64 << 10) /* bytes: more than the kernel puts into one datagram */
 
-static void ask(struct npf_engine *e)
+static void request_all(struct npf_engine *e)
 {
 	struct {
 		struct nlmsghdr h;
@@ -32,14 +32,14 @@ static void ask(struct npf_engine *e)
 			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
 	};
 
-	/* The kernel answers one such question at a time. */
-	e->links_again = e->links_asked;
-	if (e->links_asked)
+	/* The kernel serves one such request at a time. */
+	e->links_stale = e->links_requested;
+	if (e->links_requested)
 		return;
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		e->ports[i]->port.iface.is_told = false;
-	e->links_asked = send(e->links_fd, &req, sizeof(req), 0) >= 0;
-	if (!e->links_asked)
+		e->ports[i]->port.iface.is_listed = false;
+	e->links_requested = send(e->links_fd, &req, sizeof(req), 0) >= 0;
+	if (!e->links_requested)
 		npf_warn("interfaces can't be asked for: %s", strerror(errno));
 }
 
@@ -57,7 +57,7 @@ int npf_links_open(struct npf_engine *e)
 		e->links_fd = -1;
 		return rc;
 	}
-	ask(e);
+	request_all(e);
 	return e->links_fd;
 }
 
@@ -79,9 +79,9 @@ static void end_captures(struct npf_engine *e, struct npf_engine_port *p)
 			npf_session_end(s);
 }
 
-static void vanish(struct npf_engine_port *p)
+static void set_absent(struct npf_engine_port *p)
 {
-	npf_port_iface_gone(&p->port);
+	npf_port_iface_set_absent(&p->port);
 	/* A little later: what had come until now is on its way through the tap. */
 	p->port.iface.is_ending = true;
 	npf_warn("port %s: interface %s has disappeared; captures end, and the port goes on when "
@@ -96,7 +96,7 @@ void npf_links_tick(struct npf_engine *e)
 			end_captures(e, e->ports[i]);
 }
 
-static void come_back(struct npf_engine *e, struct npf_engine_port *p, const struct npf_link *l)
+static void reattach(struct npf_engine *e, struct npf_engine_port *p, const struct npf_link *l)
 {
 	struct npf_error err = {"out of memory"};
 	int rc;
@@ -108,7 +108,7 @@ static void come_back(struct npf_engine *e, struct npf_engine_port *p, const str
 	p->port.iface.index = l->index;
 	if (rc == 0) {
 		npf_info("port %s: interface %s is back", p->port.conf->name, p->port.iface.name);
-		npf_port_iface_is(&p->port, l);
+		npf_port_iface_update(&p->port, l);
 		return;
 	}
 	npf_err("port %s: interface %s is back, but can't be used: %s%s", p->port.conf->name,
@@ -118,7 +118,7 @@ static void come_back(struct npf_engine *e, struct npf_engine_port *p, const str
 					  : "");
 }
 
-static void tell(const struct npf_port *p, enum npf_iface_state before)
+static void log_state(const struct npf_port *p, enum npf_iface_state before)
 {
 	static const char *const words[] = {
 		[NPF_IFACE_UP] = "is up",
@@ -131,7 +131,8 @@ static void tell(const struct npf_port *p, enum npf_iface_state before)
 			words[p->iface.state]);
 }
 
-static void is(struct npf_engine *e, struct npf_engine_port *p, const struct npf_link *l)
+static void handle_present(
+	struct npf_engine *e, struct npf_engine_port *p, const struct npf_link *l)
 {
 	struct npf_port *port = &p->port;
 	bool is_mine = port->iface.index == l->index;
@@ -139,37 +140,37 @@ static void is(struct npf_engine *e, struct npf_engine_port *p, const struct npf
 
 	if (!is_mine && strcmp(port->iface.name, l->name) != 0)
 		return;
-	port->iface.is_told = true;
+	port->iface.is_listed = true;
 	if (!is_mine) {
-		if (port->iface.state != NPF_IFACE_GONE)
-			vanish(p);
-		come_back(e, p, l);
+		if (port->iface.state != NPF_IFACE_ABSENT)
+			set_absent(p);
+		reattach(e, p, l);
 	}
-	if (port->iface.state == NPF_IFACE_GONE)
+	if (port->iface.state == NPF_IFACE_ABSENT)
 		return;
 	before = port->iface.state;
-	npf_port_iface_is(port, l);
-	tell(port, before);
+	npf_port_iface_update(port, l);
+	log_state(port, before);
 }
 
-/* It is gone from here. */
-static void go(struct npf_engine_port *p, bool maybe_moved)
+/* The interface is not in this namespace any more. */
+static void handle_absent(struct npf_engine_port *p, bool maybe_moved)
 {
 	if (!p->port.iface.is_held || !maybe_moved) {
-		vanish(p);
+		set_absent(p);
 		return;
 	}
 	npf_info("port %s: interface %s is in another network namespace now: its link is not known",
 		p->port.conf->name, p->port.iface.name);
-	npf_port_iface_forget(&p->port);
+	npf_port_iface_untrack(&p->port);
 }
 
 static void handle(struct npf_engine *e, enum npf_link_event event, const struct npf_link *l)
 {
-	if (event == NPF_LINK_DUMPED) {
-		e->links_asked = false;
-		if (e->links_again) {
-			ask(e);
+	if (event == NPF_LINK_ALL_LISTED) {
+		e->links_requested = false;
+		if (e->links_stale) {
+			request_all(e);
 			return;
 		}
 	}
@@ -179,11 +180,11 @@ static void handle(struct npf_engine *e, enum npf_link_event event, const struct
 
 		if (iface->state == NPF_IFACE_NONE)
 			continue;
-		if (event == NPF_LINK_IS)
-			is(e, p, l);
-		else if (iface->state != NPF_IFACE_GONE &&
-			 (event == NPF_LINK_GONE ? iface->index == l->index : !iface->is_told))
-			go(p, event == NPF_LINK_DUMPED || l->moved);
+		if (event == NPF_LINK_PRESENT)
+			handle_present(e, p, l);
+		else if (iface->state != NPF_IFACE_ABSENT &&
+			 (event == NPF_LINK_ABSENT ? iface->index == l->index : !iface->is_listed))
+			handle_absent(p, event == NPF_LINK_ALL_LISTED || l->moved);
 	}
 }
 
@@ -202,9 +203,9 @@ void npf_links_serve(struct npf_engine *e)
 		if (n < 0 && errno != ENOBUFS)
 			return;
 		if (n < 0) /* messages were lost */
-			ask(e);
+			request_all(e);
 		while ((event = npf_link_next(&r, &l)) != NPF_LINK_NONE) {
-			e->links_again |= r.interrupted;
+			e->links_stale |= r.interrupted;
 			handle(e, event, &l);
 		}
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * links.h - the kernel's interfaces are watched for the ports that stand on one.
+ * links.h - follows the state of the kernel's interfaces below ports.
  *
- * An interface that goes down and comes up is told of: the port's link, the log, sends that fail
- * with -ENETDOWN. One that is deleted ends captures, as libpcap ends them; monitors and dumps stay,
- * and when an interface of that name comes, the port goes on with it.
+ * An interface that goes down or comes up shows in the port's link and in the log, and sends on it
+ * fail with -ENETDOWN while it is down. An interface that is deleted ends captures, as libpcap ends
+ * them. Monitors and dumps stay, and the port goes on when an interface of that name appears.
  *
  * Context: the control thread.
  */
@@ -13,11 +13,11 @@
 
 #include "engine/core/engine.h"
 
-/* npf_links_open - begin to watch. Return: a descriptor that is readable when there is news, the
- * engine's own; or -errno. */
+/* npf_links_open - open the netlink socket. Return: a descriptor that is readable when there are
+ * messages, the engine's own; or -errno. */
 int npf_links_open(struct npf_engine *e);
 
-/* Take the news in; what there is none of costs one system call. */
+/* Handle all messages; without any it costs one system call. */
 void npf_links_serve(struct npf_engine *e);
 
 /* End captures whose interface has disappeared. To be called now and then. */

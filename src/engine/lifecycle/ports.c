@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ports.c - the life of ports, from the device's probing to the last pointer to one that is gone.
+ * ports.c - the life of ports, from the probing of the device to the last reference to a removed
+ * port.
  *
  * Removal goes from the fast threads outwards: out of the taps' plans, so that no lcore polls the
  * port; out of the sender's hands; then whatever has read from it is ended, each after all that it
  * was given; then the device is closed. Other ports' taps meanwhile go on, but for the exchange of
  * a plan. What is left is a name and counters for the sessions whose clients have not gone yet.
  *
- * Queues are dealt to the taps in turn.
+ * Queues are assigned to the taps in turn.
  */
 #include "engine/lifecycle/ports.h"
 
@@ -22,7 +23,7 @@
 
 #include <string.h>
 
-static void deal_queues(struct npf_engine *e, struct npf_engine_port *p)
+static void assign_queues(struct npf_engine *e, struct npf_engine_port *p)
 {
 	bool seen[NPF_TAPS_MAX] = {false};
 
@@ -41,14 +42,14 @@ static bool has_index(const struct npf_engine *e, uint16_t index)
 	for (unsigned int i = 0; i < e->n_ports; i++)
 		if (e->ports[i]->port.index == index)
 			return true;
-	for (const struct npf_engine_port *p = e->gone; p != NULL; p = p->next)
+	for (const struct npf_engine_port *p = e->removed; p != NULL; p = p->next)
 		if (p->port.index == index)
 			return true;
 	return false;
 }
 
-/* An index that no port has, nor one of which somebody may still read. */
-static uint16_t take_index(struct npf_engine *e)
+/* An index that no port has, nor a removed port that is still referred to. */
+static uint16_t alloc_index(struct npf_engine *e)
 {
 	while (has_index(e, e->next_index))
 		e->next_index++;
@@ -81,7 +82,7 @@ static int open_port(struct npf_engine *e, const struct npf_config_port *conf,
 		return -ENOMEM;
 	}
 	p->own_conf = own_conf;
-	rc = npf_port_open(&p->port, conf, take_index(e), err);
+	rc = npf_port_open(&p->port, conf, alloc_index(e), err);
 	if (rc == 0 && conf->start != NPF_START_ATTACH) {
 		rc = npf_port_start(&p->port);
 		if (rc < 0)
@@ -93,7 +94,7 @@ static int open_port(struct npf_engine *e, const struct npf_config_port *conf,
 		free_port(p);
 		return rc;
 	}
-	deal_queues(e, p);
+	assign_queues(e, p);
 	e->ports[e->n_ports++] = p;
 	*pp = p;
 	return 0;
@@ -128,7 +129,7 @@ void npf_ports_close(struct npf_engine *e)
 		close_device(p);
 		free_port(p);
 	}
-	npf_ports_forget(e);
+	npf_ports_reap(e);
 }
 
 /* ---- coming ---- */
@@ -176,11 +177,11 @@ int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf
 	if (rc == 0)
 		rc = open_shadow(e, p, err);
 	if (rc == 0)
-		rc = npf_watch_standing(e, p, err);
+		rc = npf_monitors_start_configured(e, p, err);
 	if (rc == 0)
-		rc = npf_dumps_standing(e, p, err);
+		rc = npf_dumps_start_configured(e, p, err);
 	if (rc == 0)
-		rc = npf_sends_standing(e, p, err);
+		rc = npf_sends_start_configured(e, p, err);
 	if (rc == 0)
 		*pp = p;
 	else if (npf_ports_del(e, p, &ended) < 0)
@@ -202,9 +203,9 @@ int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, struct npf
 				rc == -EPROTOTYPE ? "its link type is another one" : strerror(-rc));
 		return rc;
 	}
-	p->gone = true; /* out of the plans */
+	p->removed = true; /* out of the plans */
 	rc = npf_engine_replan(e);
-	p->gone = false;
+	p->removed = false;
 	if (rc < 0)
 		return rc;
 	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
@@ -216,7 +217,7 @@ int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, struct npf
 
 /* ---- going ---- */
 
-static void take_out(struct npf_engine *e, const struct npf_engine_port *p)
+static void unlink_port(struct npf_engine *e, const struct npf_engine_port *p)
 {
 	unsigned int i = 0;
 
@@ -245,18 +246,18 @@ int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_po
 	int rc;
 
 	*ended = (struct npf_ports_ended){0};
-	p->gone = true;
+	p->removed = true;
 	rc = npf_engine_replan(e);
 	if (rc < 0) {
-		p->gone = false;
+		p->removed = false;
 		return rc;
 	}
-	take_out(e, p);
+	unlink_port(e, p);
 	p->shadow = npf_shadow_close(p->shadow);
-	ended->n_sends = npf_sends_leave_port(e, p);
-	npf_session_cut_sends(e, p);
+	ended->n_sends = npf_sends_end_port(e, p);
+	npf_sessions_cancel_sends(e, p);
 	end_dumps(e, p, ended);
-	ended->n_monitors = npf_watch_leave_port(e, p);
+	ended->n_monitors = npf_monitors_end_port(e, p);
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next) {
 		if (s->port != p)
 			continue;
@@ -264,14 +265,14 @@ int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_po
 		npf_session_end(s);
 	}
 	close_device(p);
-	p->next = e->gone;
-	e->gone = p;
+	p->next = e->removed;
+	e->removed = p;
 	return 0;
 }
 
-void npf_ports_forget(struct npf_engine *e)
+void npf_ports_reap(struct npf_engine *e)
 {
-	for (struct npf_engine_port **at = &e->gone; *at != NULL;) {
+	for (struct npf_engine_port **at = &e->removed; *at != NULL;) {
 		struct npf_engine_port *p = *at;
 
 		if (p->n_refs > 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ports.h - ports come and go: those of the configuration at start, others at run time.
+ * ports.h - opens and removes ports: those of the configuration at start, others at run time.
  *
  * All belongs to the control thread.
  */
@@ -29,9 +29,9 @@ int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf
 /* What has ended with a port. */
 struct npf_ports_ended {
 	unsigned int n_sessions;
-	unsigned int n_monitors; /* standing ones */
+	unsigned int n_monitors; /* configured ones */
 	unsigned int n_dumps;
-	unsigned int n_sends; /* standing ones */
+	unsigned int n_sends; /* configured ones */
 	unsigned int n_done;
 	int done[NPF_WIRE_MAXFDS]; /* readable once a dump is on disk; Lifetime: the dumps' */
 };
@@ -45,11 +45,11 @@ int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_po
 
 /*
  * npf_ports_reopen - a port goes on with the interface that bears its name now; what uses the port
- * stays. Return: 0; -errno, with a text in err: it stands still.
+ * stays. Return: 0; -errno, with a text in err: the port does not run.
  */
 int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, struct npf_error *err);
 
-/* Free what removed ports have left, once nobody refers to it. To be called now and then. */
-void npf_ports_forget(struct npf_engine *e);
+/* Free the removed ports that have no reference left. To be called now and then. */
+void npf_ports_reap(struct npf_engine *e);
 
 #endif

@@ -10,7 +10,7 @@
 #include "engine/base/json_text.h"
 #include "expression/expression.h"
 #include "engine/core/filter_pair.h"
-#include "engine/base/lines.h"
+#include "engine/base/jsonl.h"
 #include "base/log.h"
 #include "engine/config/replayed.h"
 
@@ -33,143 +33,143 @@ static json_t *describe_tally(const struct npf_wire_tally *t)
 		"peak_bytes", npf_json_u64(t->peak_bytes), "sizes", sizes);
 }
 
-static bool tell_file(void *arg, const struct npf_wire_interval *iv, uint64_t end_ns)
+static bool append_interval(void *arg, const struct npf_wire_interval *iv, uint64_t end_ns)
 {
-	const struct npf_watch *w = arg;
+	const struct npf_monitor *m = arg;
 	json_t *j = NULL;
 	npf_autofree char *line = NULL;
 
-	if (w->file < 0)
+	if (m->file < 0)
 		return true;
-	j = json_pack("{s:s, s:o, s:o, s:i}", "name", w->conf->name, "start_ns",
+	j = json_pack("{s:s, s:o, s:o, s:i}", "name", m->conf->name, "start_ns",
 		npf_json_u64(iv->start_ns), "end_ns", npf_json_u64(end_ns), "intervals",
 		(int)iv->covers);
 	json_object_update_new(j, describe_tally(&iv->rows[0]));
 	line = json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(j);
 	/* On a full disk the same counts are in the next line that can be written. */
-	return line != NULL && npf_lines_append(w->file, line) == 0;
+	return line != NULL && npf_jsonl_append(m->file, line) == 0;
 }
 
 /* ---- Plans ---- */
 
-static void go_live(struct npf_plan_hook *h, const struct npf_engine_port *p)
+static void set_live(struct npf_plan_hook *h, const struct npf_engine_port *p)
 {
-	struct npf_watch *w = NPF_CONTAINER_OF(h, struct npf_watch, hook);
+	struct npf_monitor *m = NPF_CONTAINER_OF(h, struct npf_monitor, hook);
 
 	if (npf_engine_port_is_polled(p))
-		npf_monitor_set_live(w->monitors, w->monitor, true);
+		npf_collector_set_live(m->worker, m->collector, true);
 }
 
-static void go_quiet(struct npf_plan_hook *h, const struct npf_engine_port *p)
+static void unset_live(struct npf_plan_hook *h, const struct npf_engine_port *p)
 {
-	struct npf_watch *w = NPF_CONTAINER_OF(h, struct npf_watch, hook);
+	struct npf_monitor *m = NPF_CONTAINER_OF(h, struct npf_monitor, hook);
 
 	if (!npf_engine_port_is_polled(p))
-		npf_monitor_set_live(w->monitors, w->monitor, false);
+		npf_collector_set_live(m->worker, m->collector, false);
 }
 
 /* ---- Life ---- */
 
-struct npf_watch *npf_watch_new(struct npf_engine *e, const struct npf_watch_conf *conf)
+struct npf_monitor *npf_monitor_new(struct npf_engine *e, const struct npf_monitor_conf *conf)
 {
-	struct npf_watch *w = calloc(1, sizeof(*w));
+	struct npf_monitor *m = calloc(1, sizeof(*m));
 
-	if (w == NULL)
+	if (m == NULL)
 		return NULL;
-	w->port = conf->port;
-	w->monitors = e->monitors;
-	w->interval_ns = conf->interval_ns;
-	w->sink = conf->sink;
-	w->arg = conf->arg;
-	w->file = -1;
-	w->meter = (struct npf_meter_consumer){
+	m->port = conf->port;
+	m->worker = e->collector_worker;
+	m->interval_ns = conf->interval_ns;
+	m->sink = conf->sink;
+	m->arg = conf->arg;
+	m->file = -1;
+	m->meter = (struct npf_meter_consumer){
 		.session = conf->model != NULL ? conf->model->form.session : 0,
-		.feeds = conf->model != NULL ? conf->model->feeds : NULL,
+		.tap_counters = conf->model != NULL ? conf->model->tap_counters : NULL,
 		.model = conf->model,
-		.rows = w->rows,
+		.rows = m->rows,
 	};
-	w->hook = (struct npf_plan_hook){.before = go_live, .after = go_quiet};
-	return w;
+	m->hook = (struct npf_plan_hook){.before = set_live, .after = unset_live};
+	return m;
 }
 
-static void free_watch(struct npf_watch *w)
+static void free_monitor(struct npf_monitor *m)
 {
-	npf_monitor_free(w->monitor);
-	for (unsigned int i = 0; i < w->meter.n_rows; i++)
-		npf_filter_pair_free(&w->filters[i]);
-	npf_close(w->file);
-	free(w->arg);
-	free(w);
+	npf_collector_free(m->collector);
+	for (unsigned int i = 0; i < m->meter.n_rows; i++)
+		npf_filter_pair_free(&m->filters[i]);
+	npf_close(m->file);
+	free(m->arg);
+	free(m);
 }
 
-void npf_watch_link(struct npf_engine *e, struct npf_watch *w)
+void npf_monitor_link(struct npf_engine *e, struct npf_monitor *m)
 {
-	if (w == NULL)
+	if (m == NULL)
 		return;
-	w->next = e->watches;
-	e->watches = w;
-	npf_meter_consumer_add(w->port, &w->meter);
-	npf_plan_hook_add(w->port, &w->hook);
+	m->next = e->monitors;
+	e->monitors = m;
+	npf_meter_consumer_add(m->port, &m->meter);
+	npf_plan_hook_add(m->port, &m->hook);
 }
 
-void npf_watch_unlink(struct npf_engine *e, struct npf_watch *w)
+void npf_monitor_unlink(struct npf_engine *e, struct npf_monitor *m)
 {
-	struct npf_watch **at = &e->watches;
+	struct npf_monitor **at = &e->monitors;
 
-	while (*at != NULL && *at != w)
+	while (*at != NULL && *at != m)
 		at = &(*at)->next;
 	if (*at == NULL)
 		return;
-	*at = w->next;
-	npf_meter_consumer_remove(w->port, &w->meter);
-	npf_plan_hook_remove(w->port, &w->hook);
+	*at = m->next;
+	npf_meter_consumer_remove(m->port, &m->meter);
+	npf_plan_hook_remove(m->port, &m->hook);
 }
 
-int npf_watch_add_row(struct npf_engine *e, struct npf_watch *w, const struct npf_bpf_insn *insns,
-	uint32_t n_insns, struct npf_error *err)
+int npf_monitor_add_row(struct npf_engine *e, struct npf_monitor *m,
+	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_error *err)
 {
-	unsigned int i = w->meter.n_rows;
+	unsigned int i = m->meter.n_rows;
 	int rc = npf_filter_pair_compile(
-		&e->conf->npf.limits, w->port->port.index, insns, n_insns, &w->filters[i], err);
+		&e->conf->npf.limits, m->port->port.index, insns, n_insns, &m->filters[i], err);
 
 	if (rc < 0)
 		return rc;
-	w->rows[i] = (struct npf_tap_row){w->filters[i].in, w->filters[i].out};
-	w->meter.n_rows++;
+	m->rows[i] = (struct npf_tap_row){m->filters[i].in, m->filters[i].out};
+	m->meter.n_rows++;
 	return 0;
 }
 
-int npf_watch_begin(struct npf_watch *w)
+int npf_monitor_start(struct npf_monitor *m)
 {
-	struct npf_monitor_conf conf = {
-		.interval_ns = w->interval_ns,
-		.n_rows = NPF_MAX(w->meter.n_rows, 1u),
-		.n_lcores = w->port->n_taps,
-		.sent_lock = &w->port->port.tx_lock,
-		.sink = w->sink,
-		.arg = w->arg != NULL ? w->arg : w,
+	struct npf_collector_conf conf = {
+		.interval_ns = m->interval_ns,
+		.n_rows = NPF_MAX(m->meter.n_rows, 1u),
+		.n_lcores = m->port->n_taps,
+		.sent_lock = &m->port->port.tx_lock,
+		.sink = m->sink,
+		.arg = m->arg != NULL ? m->arg : m,
 	};
 
-	w->monitor = npf_monitor_new(&conf);
-	if (w->monitor == NULL)
+	m->collector = npf_collector_new(&conf);
+	if (m->collector == NULL)
 		return -ENOMEM;
-	w->meter.meters = npf_monitor_meters(w->monitor);
-	return npf_monitor_start(w->monitors, w->monitor);
+	m->meter.meters = npf_collector_meters(m->collector);
+	return npf_collector_start(m->worker, m->collector);
 }
 
-void npf_watch_stop(struct npf_watch *w)
+void npf_monitor_stop(struct npf_monitor *m)
 {
-	if (w != NULL && w->monitor != NULL)
-		npf_monitor_stop(w->monitors, w->monitor);
+	if (m != NULL && m->collector != NULL)
+		npf_collector_stop(m->worker, m->collector);
 }
 
-struct npf_watch *npf_watch_end(struct npf_watch *w)
+struct npf_monitor *npf_monitor_free(struct npf_monitor *m)
 {
-	if (w == NULL)
+	if (m == NULL)
 		return NULL;
-	npf_watch_stop(w);
-	free_watch(w);
+	npf_monitor_stop(m);
+	free_monitor(m);
 	return NULL;
 }
 
@@ -195,7 +195,7 @@ static int linktype_of(const struct npf_config *conf, const char *port)
 	return npf_replayed_linktype(&conf->ports[i]);
 }
 
-int npf_watch_check(const struct npf_config *conf, struct npf_error *err)
+int npf_monitors_check(const struct npf_config *conf, struct npf_error *err)
 {
 	for (unsigned int i = 0; i < conf->n_monitors; i++) {
 		const struct npf_config_monitor *m = &conf->monitors[i];
@@ -209,52 +209,53 @@ int npf_watch_check(const struct npf_config *conf, struct npf_error *err)
 	return 0;
 }
 
-static int prepare_standing(struct npf_engine *e, struct npf_watch *w, struct npf_error *err)
+static int prepare_configured(struct npf_engine *e, struct npf_monitor *m, struct npf_error *err)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
 	uint32_t n_insns;
-	int rc = compile_conf(w->conf, w->port->port.linktype, &insns, &n_insns, err);
+	int rc = compile_conf(m->conf, m->port->port.linktype, &insns, &n_insns, err);
 
 	if (rc < 0)
 		return rc;
-	rc = npf_watch_add_row(e, w, insns, n_insns, err);
+	rc = npf_monitor_add_row(e, m, insns, n_insns, err);
 	if (rc < 0)
-		return npf_error_set(err, rc, "monitor %s: %s", w->conf->name, err->text);
-	if (w->conf->file != NULL) {
-		w->file = npf_lines_open(w->conf->file, 0644);
-		if (w->file < 0)
-			return npf_error_set(err, w->file, "monitor %s: can't write to %.150s: %s",
-				w->conf->name, w->conf->file,
-				w->file == -ENOTSUP ? "it is no regular file" : strerror(-w->file));
+		return npf_error_set(err, rc, "monitor %s: %s", m->conf->name, err->text);
+	if (m->conf->file != NULL) {
+		m->file = npf_jsonl_open(m->conf->file, 0644);
+		if (m->file < 0)
+			return npf_error_set(err, m->file, "monitor %s: can't write to %.150s: %s",
+				m->conf->name, m->conf->file,
+				m->file == -ENOTSUP ? "it is no regular file" : strerror(-m->file));
 	}
-	rc = npf_watch_begin(w);
+	rc = npf_monitor_start(m);
 	if (rc < 0)
-		npf_error_set(err, rc, "monitor %s: %s", w->conf->name, strerror(-rc));
+		npf_error_set(err, rc, "monitor %s: %s", m->conf->name, strerror(-rc));
 	return rc;
 }
 
-static int stand(struct npf_engine *e, const struct npf_config_monitor *conf, struct npf_error *err)
+static int start_configured(
+	struct npf_engine *e, const struct npf_config_monitor *conf, struct npf_error *err)
 {
-	struct npf_watch_conf how = {
+	struct npf_monitor_conf how = {
 		.port = npf_engine_find_port(e, conf->port),
 		.interval_ns = conf->interval_ns,
-		.sink = tell_file,
+		.sink = append_interval,
 	};
-	struct npf_watch *w = npf_watch_new(e, &how);
+	struct npf_monitor *m = npf_monitor_new(e, &how);
 	int rc;
 
-	if (w == NULL)
+	if (m == NULL)
 		return -ENOMEM;
-	w->conf = conf;
-	rc = prepare_standing(e, w, err);
+	m->conf = conf;
+	rc = prepare_configured(e, m, err);
 	if (rc == 0)
-		npf_watch_link(e, w);
+		npf_monitor_link(e, m);
 	else
-		npf_watch_end(w);
+		npf_monitor_free(m);
 	return rc;
 }
 
-int npf_watch_standing(
+int npf_monitors_start_configured(
 	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err)
 {
 	for (unsigned int i = 0; i < e->conf->n_monitors; i++) {
@@ -263,67 +264,67 @@ int npf_watch_standing(
 
 		if (only != NULL && strcmp(conf->port, only->port.conf->name) != 0)
 			continue;
-		rc = stand(e, conf, err);
+		rc = start_configured(e, conf, err);
 		if (rc < 0)
 			return rc;
 	}
 	return npf_engine_replan(e);
 }
 
-unsigned int npf_watch_leave_port(struct npf_engine *e, const struct npf_engine_port *p)
+unsigned int npf_monitors_end_port(struct npf_engine *e, const struct npf_engine_port *p)
 {
-	unsigned int n_standing = 0;
+	unsigned int n_configured = 0;
 
-	for (struct npf_watch *w = e->watches, *next; w != NULL; w = next) {
-		next = w->next;
-		if (w->port != p)
+	for (struct npf_monitor *m = e->monitors, *next; m != NULL; m = next) {
+		next = m->next;
+		if (m->port != p)
 			continue;
-		npf_watch_unlink(e, w);
-		npf_watch_stop(w);
-		npf_monitor_finish(w->monitor);
+		npf_monitor_unlink(e, m);
+		npf_monitor_stop(m);
+		npf_collector_finish(m->collector);
 		/* A session's is freed with the session. */
-		if (w->conf == NULL)
+		if (m->conf == NULL)
 			continue;
-		n_standing++;
-		npf_watch_end(w);
+		n_configured++;
+		npf_monitor_free(m);
 	}
-	return n_standing;
+	return n_configured;
 }
 
-void npf_watch_end_all(struct npf_engine *e)
+void npf_monitors_end_all(struct npf_engine *e)
 {
-	while (e->watches != NULL) {
-		struct npf_watch *w = e->watches;
+	while (e->monitors != NULL) {
+		struct npf_monitor *m = e->monitors;
 
-		npf_watch_unlink(e, w);
-		npf_watch_stop(w);
-		if (w->conf != NULL)
-			npf_monitor_finish(w->monitor);
-		npf_watch_end(w);
+		npf_monitor_unlink(e, m);
+		npf_monitor_stop(m);
+		if (m->conf != NULL)
+			npf_collector_finish(m->collector);
+		npf_monitor_free(m);
 	}
 }
 
 /* ---- Reports ---- */
 
-json_t *npf_watch_describe(const struct npf_watch *w)
+json_t *npf_monitor_describe(const struct npf_monitor *m)
 {
 	return json_pack("{s:o, s:i, s:o}", "interval_ms",
-		npf_json_u64(w->interval_ns / NPF_NS_PER_MS), "rows",
-		(int)NPF_MAX(w->meter.n_rows, 1u), "memory",
-		npf_json_u64(npf_monitor_memory(w->monitor)));
+		npf_json_u64(m->interval_ns / NPF_NS_PER_MS), "rows",
+		(int)NPF_MAX(m->meter.n_rows, 1u), "memory",
+		npf_json_u64(npf_collector_memory(m->collector)));
 }
 
-static json_t *describe_standing(const struct npf_engine *e, const struct npf_watch *w)
+static json_t *describe_configured(const struct npf_engine *e, const struct npf_monitor *m)
 {
-	json_t *j = npf_watch_describe(w);
-	struct npf_monitor_view v;
+	json_t *j = npf_monitor_describe(m);
+	struct npf_collector_view v;
 
 	json_object_update_new(
-		j, json_pack("{s:s, s:s, s:s}", "name", w->conf->name, "port", w->conf->port,
-			   "filter", w->conf->filter != NULL ? w->conf->filter : ""));
-	if (w->conf->file != NULL)
-		json_object_set_new(j, "file", json_string(w->conf->file));
-	if (npf_monitor_view(e->monitors, w->monitor, &v) < 0)
+		j, json_pack("{s:s, s:s, s:s}", "name", m->conf->name, "port", m->conf->port,
+			   "filter", m->conf->filter != NULL ? m->conf->filter : ""));
+	if (m->conf->file != NULL)
+		json_object_set_new(j, "file", json_string(m->conf->file));
+	if (npf_collector_view(e->collector_worker, m->collector, &v) < 0)
 		return j;
 	json_object_update_new(
 		j, json_pack("{s:o, s:o, s:o, s:o}", "intervals", npf_json_u64(v.n_intervals),
@@ -334,14 +335,14 @@ static json_t *describe_standing(const struct npf_engine *e, const struct npf_wa
 	return j;
 }
 
-json_t *npf_watch_report(const struct npf_engine *e)
+json_t *npf_monitors_report(const struct npf_engine *e)
 {
 	json_t *list = json_array();
 
 	/* The list is in reverse order. */
-	for (const struct npf_watch *w = e->watches; w != NULL; w = w->next)
-		if (w->conf != NULL)
-			json_array_insert_new(list, 0, describe_standing(e, w));
+	for (const struct npf_monitor *m = e->monitors; m != NULL; m = m->next)
+		if (m->conf != NULL)
+			json_array_insert_new(list, 0, describe_configured(e, m));
 	return json_pack(
 		"{s:o, s:o}", "time_ns", npf_json_u64(npf_clock_realtime()), "monitors", list);
 }

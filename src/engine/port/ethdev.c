@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * port_ethdev.c - ethdev by its pleasant side: every step that a PMD may refuse is asked for first,
- * and what is not there is done without, with one warning.
+ * ethdev.c - an ethdev with what its PMD can do: each optional step is checked first, and what
+ * the PMD lacks is left out with one warning.
  *
  * A port has n rx queues and one tx queue, all fed from the port's pool.
  */
 #include "device/devargs.h"
-#include "engine/port/dpdk_words.h"
+#include "engine/port/dpdk_log_capture.h"
 #include "base/log.h"
 #include "engine/port/port.h"
 #include "device/kernel_link.h"
@@ -80,10 +80,9 @@ static int configure(struct npf_port *p, const struct rte_eth_dev_info *info)
 }
 
 /*
- * Virtual devices tend to support one queue pair only; asked for more than the device
- * has, take what there is.
+ * Limits what was configured to what the device has: most virtual devices have one queue pair only.
  */
-static void settle(struct npf_port *p, const struct rte_eth_dev_info *info)
+static void apply_limits(struct npf_port *p, const struct rte_eth_dev_info *info)
 {
 	uint16_t wanted = p->n_queues, mtu = RTE_ETHER_MTU;
 
@@ -153,12 +152,12 @@ static int keep_file(struct npf_port *p, const char *path, uint32_t *longest, st
 	return 0;
 }
 
-/* What net_pcap says nothing of: its savefiles' link type, and, with infinite_rx, that all their
- * packets stay in memory. Return: 0 or -errno with a text in err. */
-static int look_at_savefiles(struct npf_port *p, uint32_t *longest, struct npf_error *err)
+/* What net_pcap does not report: the link type of its savefiles, and the memory of their packets,
+ * which infinite_rx keeps. Return: 0 or -errno with a text in err. */
+static int probe_savefiles(struct npf_port *p, uint32_t *longest, struct npf_error *err)
 {
 	struct npf_replayed r;
-	int rc = npf_replayed_look(p->conf, &p->linktype, err);
+	int rc = npf_replayed_probe(p->conf, &p->linktype, err);
 
 	if (rc < 0)
 		return rc;
@@ -181,7 +180,7 @@ int npf_ethdev_open(struct npf_port *p, const char *device, struct npf_error *er
 	rc = npf_devargs_complete(device, devargs, sizeof(devargs), &data_room);
 	if (rc < 0)
 		return fail(err, conf, rc, "the device's arguments are too long");
-	rc = look_at_savefiles(p, &longest, err);
+	rc = probe_savefiles(p, &longest, err);
 	if (rc < 0)
 		return rc;
 	data_room = (uint16_t)NPF_MAX((uint32_t)data_room, longest + RTE_PKTMBUF_HEADROOM);
@@ -190,9 +189,9 @@ int npf_ethdev_open(struct npf_port *p, const char *device, struct npf_error *er
 			"port %s: the daemon was started without PCI devices, as its configuration "
 			"had none or eal.args says --no-pci: restart it with this one",
 			conf->name);
-	npf_dpdk_words_begin();
+	npf_dpdk_log_capture_begin();
 	rc = find_device(p, devargs);
-	words = npf_dpdk_words_end();
+	words = npf_dpdk_log_capture_end();
 	if (rc < 0)
 		return npf_error_set(err, rc,
 			"port %s: no such device: \"%.80s\" (does what it names exist, and may "
@@ -202,9 +201,9 @@ int npf_ethdev_open(struct npf_port *p, const char *device, struct npf_error *er
 	rc = rte_eth_dev_info_get(p->id, &info);
 	if (rc < 0)
 		return fail(err, conf, rc, "can't read the device's properties");
-	settle(p, &info);
+	apply_limits(p, &info);
 	p->tx_ifindex = npf_devargs_tx_ifindex(devargs, info.if_index);
-	p->tx_asked = strcmp(p->driver, "net_af_packet") == 0;
+	p->tx_recount = strcmp(p->driver, "net_af_packet") == 0;
 	/* net_tap hands frames to the kernel as received ones. */
 	p->tx_socket = p->tx_ifindex != 0 && strcmp(p->driver, "net_tap") != 0;
 	warn_of_losses(p);

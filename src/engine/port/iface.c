@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * port_iface.c - a port on an interface of the kernel's, "iface:NAME": frames from the ring of a
+ * iface.c - a port on an interface of the kernel's, "iface:NAME": frames from the ring of a
  * packet socket into mbufs, tags back in their place, the kernel's own sends told from what came.
  *
  * One queue. A burst ends where the direction changes. A frame for which there is no mbuf stays in
@@ -51,8 +51,8 @@ static bool is_iface(const char *device)
 	return strncmp(device, NPF_DEVARGS_IFACE, strlen(NPF_DEVARGS_IFACE)) == 0;
 }
 
-/* What an interface that has just come says of itself. */
-static void settle(struct npf_port *p, const struct npf_iface_info *info)
+/* Takes over the properties of an interface that has just appeared. */
+static void apply_info(struct npf_port *p, const struct npf_iface_info *info)
 {
 	p->linktype = npf_iface_linktype(info->arphrd);
 	p->mtu = (uint16_t)NPF_MIN(info->mtu, (uint32_t)UINT16_MAX);
@@ -64,7 +64,7 @@ static int iface_open(struct npf_port *p, struct npf_error *err)
 	const char *name = p->conf->device + strlen(NPF_DEVARGS_IFACE);
 	struct npf_iface_info info;
 	struct iface *i;
-	int rc = npf_iface_look(name, &info);
+	int rc = npf_iface_get_info(name, &info);
 
 	if (rc < 0)
 		return npf_error_set(err, rc,
@@ -87,7 +87,7 @@ static int iface_open(struct npf_port *p, struct npf_error *err)
 	p->stamp = NPF_STAMP_NS;
 	p->tx_socket = true;
 	snprintf(p->driver, sizeof(p->driver), "iface");
-	settle(p, &info);
+	apply_info(p, &info);
 	rc = npf_port_make_pool(p, DATA_ROOM, (int)rte_socket_id(), err);
 	if (rc < 0)
 		return rc;
@@ -117,13 +117,13 @@ static int attach(struct npf_port *p)
 {
 	struct iface *i = p->state;
 	struct npf_iface_info info;
-	int rc = npf_iface_look(p->conf->device + strlen(NPF_DEVARGS_IFACE), &info);
+	int rc = npf_iface_get_info(p->conf->device + strlen(NPF_DEVARGS_IFACE), &info);
 
 	if (rc < 0)
 		return rc;
 	if (npf_iface_linktype(info.arphrd) != p->linktype)
 		return -EPROTOTYPE;
-	settle(p, &info);
+	apply_info(p, &info);
 	rc = npf_iface_ring_bind(&i->ring, &info, p->conf->promiscuous == NPF_SWITCH_ON);
 	p->promiscuous = rc == 0 && p->conf->promiscuous == NPF_SWITCH_ON;
 	if (rc == 1)
@@ -169,7 +169,7 @@ static bool iface_link(const struct npf_port *p, uint32_t *mbps)
 	struct npf_iface_info info;
 
 	*mbps = npf_iface_speed(name);
-	return npf_iface_look(name, &info) == 0 && info.up;
+	return npf_iface_get_info(name, &info) == 0 && info.up;
 }
 
 /* ---- frames that came ---- */

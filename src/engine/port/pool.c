@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * pool.c - what every kind of device needs for its packets: the place of time stamps in them, a
- * pool, a ring of copies of sent ones.
+ * mempool, a mirror ring.
  *
  * The mempool is a port's own, kept small so that the mbufs in flight stay in the cache.
  */
@@ -14,8 +14,8 @@
 
 #define POOL_CACHE 256
 #define POOL_SPARE                                                                                 \
-	2560           /* tx descriptors, bursts in work, packets held back by a full ring, sends */
-#define SENT_RING 1024 /* copies of sent packets under way to the tap */
+	2560 /* tx descriptors, bursts in work, packets held back by a full ring, sends */
+#define MIRROR_RING 1024 /* copies of sent packets that the tap has not taken yet */
 
 int npf_port_stamp_offset = -1;
 uint64_t npf_port_stamp_flag;
@@ -29,7 +29,7 @@ int npf_port_setup_stamps(void)
 
 static unsigned int pool_size(const struct npf_port *p)
 {
-	return (unsigned int)p->conf->rx_desc * p->n_queues + p->n_kept + SENT_RING + POOL_SPARE;
+	return (unsigned int)p->conf->rx_desc * p->n_queues + p->n_kept + MIRROR_RING + POOL_SPARE;
 }
 
 static int make_pool(struct npf_port *p, uint16_t data_room, int socket_id)
@@ -42,13 +42,14 @@ static int make_pool(struct npf_port *p, uint16_t data_room, int socket_id)
 	if (p->pool == NULL)
 		return -rte_errno;
 	snprintf(name, sizeof(name), "npf_sent_%u", p->index);
-	p->sent = rte_ring_create(name, SENT_RING, socket_id, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	return p->sent != NULL ? 0 : -rte_errno;
+	p->mirror_ring =
+		rte_ring_create(name, MIRROR_RING, socket_id, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	return p->mirror_ring != NULL ? 0 : -rte_errno;
 }
 
 int npf_port_make_pool(struct npf_port *p, uint16_t data_room, int socket_id, struct npf_error *err)
 {
-	/* Of a device that is opened again: somebody may have packets of it. */
+	/* A device that is opened again keeps its pool: its packets may still be in use. */
 	int rc = p->pool != NULL ? 0 : make_pool(p, data_room, socket_id);
 
 	if (rc < 0)

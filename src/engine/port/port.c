@@ -33,7 +33,7 @@ int npf_port_open(struct npf_port *p, const struct npf_config_port *conf, uint16
 	pthread_mutex_init(&p->tx_lock, NULL);
 	rc = p->device->open(p, err);
 	if (rc == 0)
-		npf_port_iface_look(p);
+		npf_port_iface_init(p);
 	return rc;
 }
 
@@ -68,9 +68,9 @@ void npf_port_close(struct npf_port *p)
 		return;
 	npf_port_stop(p);
 	p->device->close(p);
-	rte_ring_free(p->sent);
+	rte_ring_free(p->mirror_ring);
 	rte_mempool_free(p->pool);
-	p->sent = NULL;
+	p->mirror_ring = NULL;
 	p->pool = NULL;
 }
 
@@ -105,7 +105,7 @@ void npf_port_stop(struct npf_port *p)
 	p->running = false;
 	set_tx_open(p, false);
 	p->device->stop(p);
-	while (rte_ring_dequeue(p->sent, (void **)&m) == 0)
+	while (rte_ring_dequeue(p->mirror_ring, (void **)&m) == 0)
 		rte_pktmbuf_free(m);
 }
 
@@ -119,7 +119,7 @@ bool npf_port_link(const struct npf_port *p, uint32_t *mbps)
 	bool up;
 
 	*mbps = 0;
-	if (p->iface.state == NPF_IFACE_GONE)
+	if (p->iface.state == NPF_IFACE_ABSENT)
 		return false;
 	up = p->device->link(p, mbps);
 	return p->iface.state == NPF_IFACE_NONE ? up : p->iface.state == NPF_IFACE_UP;

@@ -2,10 +2,10 @@
 /*
  * port.h - one port under its configured name: found, configured, started, sent on, stopped.
  *
- * What stands behind a port is a kind of device: an ethdev of DPDK (port_ethdev.c), or one of our
- * own where no PMD brings packets truthfully. A port belongs to the control thread; the tap lcores
- * only call npf_port_rx() on its queues, by the numbers that stand in their plan; sending is
- * port_tx.h's business. What a PMD lacks degrades with one warning.
+ * What stands behind a port is a kind of device: an ethdev of DPDK (ethdev.c), or one of our own
+ * where no PMD delivers packets unchanged. A port belongs to the control thread; the tap lcores
+ * only call npf_port_rx() on its queues, by the numbers in their plan; datapath/tx.h sends. What a
+ * PMD lacks degrades with one warning.
  */
 #ifndef NPF_ENGINE_PORT_PORT_H
 #define NPF_ENGINE_PORT_PORT_H
@@ -39,7 +39,7 @@ enum npf_iface_state {
 	NPF_IFACE_UP,
 	NPF_IFACE_NO_CARRIER,
 	NPF_IFACE_DOWN,
-	NPF_IFACE_GONE, /* deleted, or in another network namespace */
+	NPF_IFACE_ABSENT, /* deleted, or in another network namespace */
 };
 
 struct npf_iface_of {
@@ -47,14 +47,14 @@ struct npf_iface_of {
 	int index;
 	enum npf_iface_state state;
 	bool is_held;   /* by the device (net_tap), in whichever namespace it is */
-	bool is_ending; /* it has gone; captures have not ended yet */
-	bool is_told;   /* by the kernel, since it was asked for all */
+	bool is_ending; /* it has disappeared; captures have not ended yet */
+	bool is_listed; /* by the kernel, since the last request for all interfaces */
 };
 
-/* Whose packets somebody wants to see when they are sent; else the id of the only session whose own
- * ones nobody wants to see. */
-#define NPF_SHOWN_NONE 0
-#define NPF_SHOWN_ALL  UINT64_MAX
+/* Mirror policy: whose sent packets are copied for captures. Any other value is the id of the only
+ * session whose packets are not. */
+#define NPF_MIRROR_NONE 0
+#define NPF_MIRROR_ALL  UINT64_MAX
 
 struct json_t;
 struct npf_sent_meters;
@@ -89,7 +89,7 @@ struct npf_port_device {
 	 * tx may also return -errno: the first packet can't be sent there. */
 	uint16_t (*rx)(struct npf_port *p, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n);
 	int (*tx)(struct npf_port *p, struct rte_mbuf **mbufs, uint16_t n);
-	/* Adds to the port's report what only this kind has to say; NULL: nothing. */
+	/* Adds to the port's report what only this kind has; NULL: nothing. */
 	void (*describe)(const struct npf_port *p, struct json_t *report);
 };
 
@@ -115,9 +115,9 @@ struct npf_port {
 	 * Belongs to the lcore that polls its only queue. */
 	bool rx_sent;
 	unsigned int tx_ifindex; /* of the kernel's interface that it sends through; 0: none */
-	bool tx_asked;  /* its driver takes frames before it knows whether they go, and counts those
-			 */
-	bool tx_socket; /* it sends by a socket bound to that interface: all but net_tap */
+	bool tx_recount; /* its driver counts only the frames that are sent, and may take others
+			  */
+	bool tx_socket;  /* it sends by a socket bound to that interface: all but net_tap */
 	_Atomic bool link_down; /* nothing can be sent */
 	struct npf_iface_of iface;
 	bool running;
@@ -128,16 +128,16 @@ struct npf_port {
 	struct rte_ether_addr mac;
 	uint32_t n_kept; /* mbufs that the device keeps, beside those on their way */
 	struct rte_mempool *pool;
-	/* The control thread and the send worker take turns at the tx queue and at putting into
-	 * sent. */
+	/* The control thread and the send worker take turns at the tx queue and at the mirror
+	 * ring. */
 	pthread_mutex_t tx_lock;
 	bool tx_open;                        /* under the lock: the port is started */
 	struct npf_sent_meters *sent_meters; /* under the lock: they count what is sent; or NULL */
-	_Atomic uint64_t shown;              /* whose sent packets are to be shown: NPF_SHOWN_* */
-	_Atomic uint64_t unseen;             /* sent packets for whose copy there was no room */
-	/* Copies of what was sent, for sessions that want to see it; the lcore that polls queue 0
-	 * takes them out. */
-	struct rte_ring *sent;
+	_Atomic uint64_t mirror_policy;      /* NPF_MIRROR_* or a session's id */
+	_Atomic uint64_t mirror_drops; /* sent packets that were not copied: no mbuf or no room */
+	/* The tx mirror: copies of sent packets for captures. The lcore that polls queue 0 takes
+	 * them out. */
+	struct rte_ring *mirror_ring;
 	struct rte_eth_stats base; /* counters carried over stops and the close */
 };
 
@@ -158,7 +158,7 @@ extern int npf_port_stamp_offset;
 extern uint64_t npf_port_stamp_flag;
 
 /*
- * npf_port_make_pool - the port's packets, and the ring of copies of sent ones.
+ * npf_port_make_pool - make the port's mempool and its mirror ring.
  * @data_room: bytes of one mbuf, headroom included
  * Return: 0, or -errno with a text in err.
  */
@@ -186,11 +186,12 @@ static inline bool npf_port_is_ethernet(const struct npf_port *p)
 void npf_port_stats(const struct npf_port *p, struct rte_eth_stats *st);
 bool npf_port_link(const struct npf_port *p, uint32_t *mbps);
 
-/* What is known of the interface that the port stands on: at the open, and by the kernel's word. */
-void npf_port_iface_look(struct npf_port *p);
-void npf_port_iface_is(struct npf_port *p, const struct npf_link *l);
-void npf_port_iface_gone(struct npf_port *p);
-void npf_port_iface_forget(struct npf_port *p); /* it can't be known from here any more */
+/* The state of the kernel's interface below the port: read at the open, updated by the kernel's
+ * messages. */
+void npf_port_iface_init(struct npf_port *p);
+void npf_port_iface_update(struct npf_port *p, const struct npf_link *l);
+void npf_port_iface_set_absent(struct npf_port *p);
+void npf_port_iface_untrack(struct npf_port *p); /* its state can't be read from here any more */
 
 /*
  * npf_port_reopen - close the device and open it again; the packets, counters and whoever uses the

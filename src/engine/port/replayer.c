@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * replayer.c - from what was read ahead to mbufs, and what is told of the end.
+ * replayer.c - makes mbufs of what was read ahead, and reports the end of a replay.
  *
  * The lcore that polls makes the mbufs, out of its own cache of the pool: no mbuf waits anywhere,
  * so that a port's memory does not depend on how far a file was read ahead.
@@ -50,9 +50,9 @@ static void count(_Atomic uint64_t *c, uint64_t n)
 		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-/* ---- The end, told by the reading thread ---- */
+/* ---- The end: the reading thread's ---- */
 
-static void tell_too_long(const struct npf_replayer *r, uint64_t n)
+static void warn_too_long(const struct npf_replayer *r, uint64_t n)
 {
 	if (n > 0)
 		npf_warn("port %s: %llu packets of %s have more than %u bytes: of those, the "
@@ -61,7 +61,7 @@ static void tell_too_long(const struct npf_replayer *r, uint64_t n)
 			NPF_REC_MAXCAP);
 }
 
-static void over(void *arg, const struct npf_trace *trace, int rc)
+static void replay_ended(void *arg, const struct npf_trace *trace, int rc)
 {
 	struct npf_replayer *r = arg;
 	unsigned long long n = npf_trace_packets(trace);
@@ -138,7 +138,8 @@ struct npf_replayer *npf_replayer_free(struct npf_replayer *r)
 
 int npf_replayer_start(struct npf_replayer *r)
 {
-	const struct npf_ahead_conf conf = {.longest = NPF_REC_MAXCAP, .over = over, .arg = r};
+	const struct npf_ahead_conf conf = {
+		.longest = NPF_REC_MAXCAP, .over = replay_ended, .arg = r};
 	struct npf_error err;
 	struct npf_trace *t;
 	int rc = open_trace(r, &t, &err);
@@ -170,14 +171,14 @@ void npf_replayer_stop(struct npf_replayer *r)
 	r->ahead = npf_ahead_stop(r->ahead);
 	rte_pktmbuf_free_bulk(r->stock, r->n_stock);
 	r->n_stock = 0;
-	tell_too_long(r, r->too_long);
+	warn_too_long(r, r->too_long);
 	atomic_compare_exchange_strong(&r->state, &running, NPF_REPLAYER_STOPPED);
 }
 
 /* ---- The tap ---- */
 
 /* Return: NULL: the pool is empty. */
-static struct rte_mbuf *take_mbuf(struct npf_replayer *r)
+static struct rte_mbuf *alloc_mbuf(struct npf_replayer *r)
 {
 	if (r->n_stock == 0) {
 		if (rte_pktmbuf_alloc_bulk(r->conf.pool, r->stock, STOCK) != 0)
@@ -193,7 +194,7 @@ static struct rte_mbuf *fill(struct npf_replayer *r, const uint8_t *data, uint32
 	struct rte_mbuf *head = NULL, *last = NULL;
 
 	while (len > 0 || head == NULL) {
-		struct rte_mbuf *m = take_mbuf(r);
+		struct rte_mbuf *m = alloc_mbuf(r);
 
 		if (m == NULL) {
 			rte_pktmbuf_free(head);
@@ -255,7 +256,7 @@ uint16_t npf_replayer_rx(struct npf_replayer *r, struct rte_mbuf **mbufs, uint16
 
 void npf_replayer_report(const struct npf_replayer *r, struct npf_replayer_report *report)
 {
-	/* F1: acquire, pairs with the release in finish(). */
+	/* F1: acquire, pairs with the release in replay_ended(). */
 	int state = atomic_load_explicit(&r->state, memory_order_acquire);
 
 	*report = (struct npf_replayer_report){

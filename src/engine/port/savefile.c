@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * port_savefile.c - the device kind of `net_pcap0,rx_pcap=FILE`: what stands in savefiles is
+ * savefile.c - the device kind of `net_pcap0,rx_pcap=FILE`: what stands in savefiles is
  * received as it stands there, one file a queue.
  *
  * DPDK's net_pcap would replay every link type as Ethernet, cut stamps to microseconds and packets
@@ -97,7 +97,7 @@ static int savefile_open(struct npf_port *p, struct npf_error *err)
 		return -ENOMEM;
 	p->state = s;
 	npf_replayed_parse(p->conf->device, &s->args);
-	rc = npf_replayed_look(p->conf, &p->linktype, err);
+	rc = npf_replayed_probe(p->conf, &p->linktype, err);
 	if (rc < 0)
 		return rc;
 	n_queues = settle_queues(p, s);

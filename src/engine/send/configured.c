@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * sends.c - standing sends: a file in memory, a lane like a session's, and a feeder in the place of
- * the client.
+ * configured.c - the sends of the configuration: a file in memory, a lane like a session's, and a
+ * playback thread in place of the client.
  *
- * So the worker, the port and those who watch it can't tell it from a session: it has an id of its
- * own, and what it sends is seen as what others send is. Files are read once; what happens to
- * them later does not matter.
+ * To the worker, the port and captures a send is like a session: it has an id of its own, and what
+ * it sends is mirrored like what sessions send. Files are read once; what happens to them later
+ * does not matter.
  */
 #include "engine/send/configured.h"
 
 #include "engine/base/json_text.h"
 #include "base/clock.h"
 #include "engine/core/consumer.h"
-#include "engine/send/feeder.h"
+#include "engine/send/playback.h"
 #include "base/log.h"
 #include "engine/datapath/tx.h"
 #include "replay/replay.h"
@@ -23,13 +23,13 @@
 #define LARGEST_MTU (NPF_TX_MAXFRAME - NPF_WIRE_FRAME_MIN)
 
 /* One of the configuration. */
-struct npf_standing {
+struct npf_configured_send {
 	const struct npf_config_send *conf;
 	struct npf_replay replay;
 	struct npf_savefile *file;
 	struct npf_engine_port *port; /* NULL: there is none of that name now */
-	struct npf_send_lane lane;    /* with a port, as is the feeder */
-	struct npf_feeder *feeder;
+	struct npf_send_lane lane;    /* with a port only, like playback */
+	struct npf_playback *playback;
 	struct npf_plan_hook hook; /* linked to the port */
 	struct npf_tx_state last;  /* without a port: how far it came */
 	uint64_t started_ns;       /* CLOCK_REALTIME */
@@ -37,7 +37,7 @@ struct npf_standing {
 
 /* ---- Lanes ---- */
 
-int npf_sends_serve(struct npf_engine *e, struct npf_send_lane *lane)
+int npf_sender_add_lane(struct npf_engine *e, struct npf_send_lane *lane)
 {
 	struct npf_send_plan *old, *plan;
 	unsigned int n;
@@ -62,7 +62,7 @@ int npf_sends_serve(struct npf_engine *e, struct npf_send_lane *lane)
 	return 0;
 }
 
-void npf_sends_drop(struct npf_engine *e, const struct npf_send_lane *lane)
+void npf_sender_remove_lane(struct npf_engine *e, const struct npf_send_lane *lane)
 {
 	/* Needs no memory: the plan is ours to change while the worker has none. */
 	struct npf_send_plan *plan = npf_sender_publish(e->sender, NULL);
@@ -130,7 +130,7 @@ int npf_sends_load(struct npf_engine *e, struct npf_error *err)
 		return -ENOMEM;
 	for (unsigned int i = 0; rc == 0 && i < e->conf->n_sends; i++) {
 		const struct npf_config_send *conf = &e->conf->sends[i];
-		struct npf_standing *s = &e->sends[i];
+		struct npf_configured_send *s = &e->sends[i];
 
 		s->conf = conf;
 		rc = load(conf, &s->file, err);
@@ -156,11 +156,11 @@ static void free_lane(struct npf_send_lane *s)
 /* After new plans: does the port run? */
 static void set_live(struct npf_plan_hook *h, const struct npf_engine_port *p)
 {
-	npf_feeder_set_live(
-		NPF_CONTAINER_OF(h, struct npf_standing, hook)->feeder, p->port.running);
+	npf_playback_set_live(
+		NPF_CONTAINER_OF(h, struct npf_configured_send, hook)->playback, p->port.running);
 }
 
-static int begin(struct npf_engine *e, struct npf_standing *s)
+static int begin(struct npf_engine *e, struct npf_configured_send *s)
 {
 	struct npf_tx_lane *lane;
 	int rc = npf_tx_lane_new(NPF_TX_DEFAULT, NULL, &lane);
@@ -169,18 +169,19 @@ static int begin(struct npf_engine *e, struct npf_standing *s)
 		return rc;
 	rc = npf_send_lane_init(&s->lane, &s->port->port, e->next_session++, lane);
 	if (rc == 0)
-		rc = npf_sends_serve(e, &s->lane);
+		rc = npf_sender_add_lane(e, &s->lane);
 	if (rc == 0) {
-		rc = npf_feeder_start(&s->replay, s->lane.lane, &s->feeder);
+		rc = npf_playback_start(&s->replay, s->lane.lane, &s->playback);
 		if (rc < 0)
-			npf_sends_drop(e, &s->lane);
+			npf_sender_remove_lane(e, &s->lane);
 	}
 	if (rc < 0)
 		free_lane(&s->lane);
 	return rc;
 }
 
-static int stand(struct npf_engine *e, struct npf_standing *s, struct npf_error *err)
+static int start_configured(
+	struct npf_engine *e, struct npf_configured_send *s, struct npf_error *err)
 {
 	struct npf_engine_port *p = npf_engine_find_port(e, s->conf->port);
 	int rc;
@@ -207,30 +208,30 @@ static int stand(struct npf_engine *e, struct npf_standing *s, struct npf_error 
 	return 0;
 }
 
-int npf_sends_standing(
+int npf_sends_start_configured(
 	struct npf_engine *e, const struct npf_engine_port *only, struct npf_error *err)
 {
 	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < e->n_sends; i++)
 		if (only == NULL || strcmp(e->sends[i].conf->port, only->port.conf->name) == 0)
-			rc = stand(e, &e->sends[i], err);
+			rc = start_configured(e, &e->sends[i], err);
 	return rc;
 }
 
-static void end(struct npf_engine *e, struct npf_standing *s)
+static void end(struct npf_engine *e, struct npf_configured_send *s)
 {
 	npf_plan_hook_remove(s->port, &s->hook);
-	s->feeder = npf_feeder_stop(s->feeder);
-	npf_sends_drop(e, &s->lane);
-	/* What the worker has in its hands is counted, too. */
-	npf_send_lane_orphan(&s->lane);
+	s->playback = npf_playback_stop(s->playback);
+	npf_sender_remove_lane(e, &s->lane);
+	/* What the worker had in work is counted, too. */
+	npf_send_lane_detach_port(&s->lane);
 	npf_tx_lane_state(s->lane.lane, &s->last);
 	free_lane(&s->lane);
 	s->port = NULL;
 }
 
-unsigned int npf_sends_leave_port(struct npf_engine *e, const struct npf_engine_port *p)
+unsigned int npf_sends_end_port(struct npf_engine *e, const struct npf_engine_port *p)
 {
 	unsigned int n = 0;
 
@@ -264,14 +265,14 @@ static const char *explain(int error)
 				    : strerror(-error);
 }
 
-static json_t *counters(const struct npf_standing *s)
+static json_t *counters(const struct npf_configured_send *s)
 {
 	struct npf_tx_state st = s->last;
-	struct npf_feeder_view v = {0};
+	struct npf_playback_view v = {0};
 
 	if (s->port != NULL) {
 		npf_tx_lane_state(s->lane.lane, &st);
-		npf_feeder_view(s->feeder, &v);
+		npf_playback_view(s->playback, &v);
 	}
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 		s->conf->name, "port", s->conf->port, "packets", npf_json_u64(st.sent), "bytes",
@@ -283,19 +284,19 @@ static json_t *counters(const struct npf_standing *s)
 		npf_json_u64(st.late_max_ns));
 }
 
-static json_t *describe(const struct npf_standing *s)
+static json_t *describe(const struct npf_configured_send *s)
 {
 	static const char *const states[] = {
-		[NPF_FEEDER_WAITING] = "waiting",
-		[NPF_FEEDER_SENDING] = "sending",
-		[NPF_FEEDER_STALLED] = "stalled",
-		[NPF_FEEDER_DONE] = "done",
+		[NPF_PLAYBACK_WAITING] = "waiting",
+		[NPF_PLAYBACK_SENDING] = "sending",
+		[NPF_PLAYBACK_STALLED] = "stalled",
+		[NPF_PLAYBACK_DONE] = "done",
 	};
-	struct npf_feeder_view v = {0};
+	struct npf_playback_view v = {0};
 	json_t *j = counters(s);
 
 	if (s->port != NULL)
-		npf_feeder_view(s->feeder, &v);
+		npf_playback_view(s->playback, &v);
 	json_object_update_new(
 		j, json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:o}", "file", s->conf->file, "rate",
 			   s->conf->rate != NULL ? s->conf->rate : "original", "loop",
@@ -310,7 +311,7 @@ static json_t *describe(const struct npf_standing *s)
 	return j;
 }
 
-static json_t *list(const struct npf_engine *e, json_t *(*one)(const struct npf_standing *))
+static json_t *list(const struct npf_engine *e, json_t *(*one)(const struct npf_configured_send *))
 {
 	json_t *all = json_array();
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * send_lane.c - one lane's frames: taken, copied into mbufs, held until due, sent, counted.
+ * lane.c - one lane's frames: taken, copied into mbufs, held until due, sent, counted.
  *
- * What is settled in the lane is a beginning of it: a frame that fails waits until those before it
- * are gone. Frames with a schedule go one at a time, and their mbuf is ready before their time.
- * A repeated frame is copied into a few mbufs, each of which is sent again whenever the port has
- * let go of it: every descriptor in flight has an mbuf of its own, and no packet costs a copy.
+ * Frames are settled in the order of the lane, so a frame that fails waits until those before it
+ * are sent. Frames with a schedule go one at a time, and their mbuf is ready before their time. A
+ * repeated frame is copied into a few mbufs, each of which is sent again whenever the port has let
+ * go of it: every descriptor in flight has an mbuf of its own, and no packet costs a copy.
  *
  * A port that takes nothing for STALL_NS is given up: the batch fails.
  *
- * The client spins on the words that tell it how far its lane is, so while there is more to send
- * they are written every few bursts only: each time their line goes from one core to the other and
- * back.
+ * The client spins on the words that have the lane's progress. While there is more to send they are
+ * written every few bursts only, since each write moves their cache line from one core to the other
+ * and back.
  */
 #include "engine/send/sender.h"
 
@@ -19,11 +19,11 @@
 
 #include <string.h>
 
-#define STALL_NS   NPF_NS_PER_S
-#define RETRY_NS   (20 * NPF_NS_PER_US)
-#define TELL_BYTES (16u << 10)         /* of the lane, after which the client is told ... */
-#define TELL_DONE  256u                /* ... or so many packets */
-#define VIEWERS_NS (2 * NPF_NS_PER_MS) /* how long a burst waits for those who watch */
+#define STALL_NS      NPF_NS_PER_S
+#define RETRY_NS      (20 * NPF_NS_PER_US)
+#define PUBLISH_BYTES (16u << 10)         /* of the lane, after which progress is published ... */
+#define PUBLISH_DONE  256u                /* ... or so many packets */
+#define MIRROR_NS     (2 * NPF_NS_PER_MS) /* how long a burst waits for room in the mirror ring */
 
 int npf_send_lane_init(
 	struct npf_send_lane *s, struct npf_port *port, uint64_t session, struct npf_tx_lane *lane)
@@ -57,8 +57,8 @@ void npf_send_lane_fini(struct npf_send_lane *s)
 	free(s->copies);
 }
 
-/* Tells the client what has been sent. */
-static void tell(struct npf_send_lane *s)
+/* Publishes to the client what has been sent. */
+static void publish(struct npf_send_lane *s)
 {
 	if (s->done == 0)
 		return;
@@ -67,18 +67,19 @@ static void tell(struct npf_send_lane *s)
 	if (s->done_end == 0)
 		return;
 	npf_tx_lane_settle(s->lane, s->done_end);
-	s->told_end = s->done_end;
+	s->published_end = s->done_end;
 	s->done_end = 0;
 }
 
 /* n packets were sent, and with them all of the lane up to end, unless that is 0. */
-static void note_sent(struct npf_send_lane *s, unsigned int n, uint64_t end)
+static void count_sent(struct npf_send_lane *s, unsigned int n, uint64_t end)
 {
 	s->done += n;
 	if (end > 0)
 		s->done_end = end;
-	if (s->done >= TELL_DONE || s->timed || (end > 0 && end - s->told_end >= TELL_BYTES))
-		tell(s);
+	if (s->done >= PUBLISH_DONE || s->timed ||
+		(end > 0 && end - s->published_end >= PUBLISH_BYTES))
+		publish(s);
 }
 
 /* All that is in work fails, and what comes after it in its batch. */
@@ -100,7 +101,7 @@ static unsigned int fail(struct npf_send_lane *s, int error)
 		s->has_item = false;
 		free_copies(s);
 	}
-	tell(s);
+	publish(s);
 	npf_tx_lane_count(s->lane, 0, failed, error);
 	npf_tx_lane_settle(s->lane, end);
 	s->skipping = error;
@@ -108,11 +109,11 @@ static unsigned int fail(struct npf_send_lane *s, int error)
 	return (unsigned int)NPF_MIN(failed, (uint64_t)UINT32_MAX);
 }
 
-void npf_send_lane_orphan(struct npf_send_lane *s)
+void npf_send_lane_detach_port(struct npf_send_lane *s)
 {
 	if (s->next < s->n || s->has_item)
 		fail(s, -ENODEV);
-	tell(s);
+	publish(s);
 	free_spares(s);
 	s->timed = false;
 	s->port = NULL;
@@ -124,17 +125,17 @@ static void fail_item(struct npf_send_lane *s, int error)
 	const struct npf_tx_item *it = &s->item;
 
 	s->has_item = false;
-	tell(s);
+	publish(s);
 	npf_tx_lane_count(s->lane, 0, it->repeat, error);
 	npf_tx_lane_settle(s->lane, it->end);
 	s->skipping = error;
 }
 
-/* What must be said of a frame before it is sent. Return: 0, or the error with which it fails. */
-static inline int judge(struct npf_send_lane *s, const struct npf_tx_item *it)
+/* Can the frame be sent? Return: 0, or the error with which it fails. */
+static inline int check_frame(struct npf_send_lane *s, const struct npf_tx_item *it)
 {
-	/* The first of a burst speaks for all. */
-	if (s->n == 0 && npf_tx_lane_is_cut(s->lane, it->end))
+	/* The first of a burst stands for all. */
+	if (s->n == 0 && npf_tx_lane_is_canceled(s->lane, it->end))
 		return -ECANCELED;
 	if ((it->flags & NPF_TX_START) != 0) {
 		s->skipping = 0;
@@ -188,7 +189,7 @@ static struct rte_mbuf *next_copy(struct npf_send_lane *s, const struct npf_tx_i
 }
 
 /* As many repetitions of the item as there is room for, into the burst. Return: false: no mbuf. */
-static bool build_copies(struct npf_send_lane *s, const struct npf_tx_item *it)
+static bool add_copies(struct npf_send_lane *s, const struct npf_tx_item *it)
 {
 	if (s->left == 0)
 		s->left = it->repeat;
@@ -208,12 +209,12 @@ static bool build_copies(struct npf_send_lane *s, const struct npf_tx_item *it)
 }
 
 /* Puts the item into the burst. Return: false: no mbuf. */
-static inline bool build(struct npf_send_lane *s, const struct npf_tx_item *it)
+static inline bool add_item(struct npf_send_lane *s, const struct npf_tx_item *it)
 {
 	struct rte_mbuf *m;
 
 	if (it->repeat != 1)
-		return build_copies(s, it);
+		return add_copies(s, it);
 	m = frame_of(s, it);
 	if (m == NULL)
 		return false;
@@ -224,10 +225,10 @@ static inline bool build(struct npf_send_lane *s, const struct npf_tx_item *it)
 }
 
 /*
- * The frames that follow, up to one of which there is more to say than that it is to be sent: most
- * of what a burst consists of.
+ * Adds the frames that follow, up to one with a flag, a repetition or another length than the port
+ * sends. Most bursts consist of such frames.
  */
-static void build_run(struct npf_send_lane *s)
+static void add_plain_frames(struct npf_send_lane *s)
 {
 	const uint32_t longest = NPF_MIN(s->room, NPF_WIRE_FRAME_MAX(s->port->mtu));
 	unsigned int n = s->n, spare = s->n_spare;
@@ -253,12 +254,12 @@ static void build_run(struct npf_send_lane *s)
 	s->n_spare = spare;
 }
 
-/* Has the client taken back what is in work? */
-static bool is_cut(const struct npf_send_lane *s)
+/* Has the client canceled what is in work? */
+static bool is_canceled(const struct npf_send_lane *s)
 {
 	if (s->left > 0)
-		return npf_tx_lane_is_cut(s->lane, s->item.end);
-	return s->next < s->n && npf_tx_lane_is_cut(s->lane, s->end[s->n - 1]);
+		return npf_tx_lane_is_canceled(s->lane, s->item.end);
+	return s->next < s->n && npf_tx_lane_is_canceled(s->lane, s->end[s->n - 1]);
 }
 
 /* Return: the next item; NULL: there is none. */
@@ -270,15 +271,15 @@ static inline const struct npf_tx_item *next_item(struct npf_send_lane *s)
 }
 
 /* Makes a burst of what the lane has. */
-static void fill(struct npf_send_lane *s, uint64_t now_ns)
+static void build_burst(struct npf_send_lane *s, uint64_t now_ns)
 {
 	const struct npf_tx_item *it;
 
 	s->n = s->next = 0;
 	s->timed = s->nowait = false;
 	while (s->n < NPF_SEND_BURST && (it = next_item(s)) != NULL) {
-		/* A repeated frame was judged when it began. */
-		int error = s->left == 0 ? judge(s, it) : 0;
+		/* A repeated frame was checked when it began. */
+		int error = s->left == 0 ? check_frame(s, it) : 0;
 
 		/* A burst is of one batch; what fails waits until those before it have gone. */
 		if (s->n > 0 && (error < 0 || (it->flags & (NPF_TX_TIMED | NPF_TX_START)) != 0))
@@ -294,10 +295,10 @@ static void fill(struct npf_send_lane *s, uint64_t now_ns)
 			s->time_ns = npf_pace_time(&s->pace, it->at_ns, now_ns);
 		}
 		s->nowait |= (it->flags & NPF_TX_NOWAIT) != 0;
-		if (!build(s, it) || s->timed)
+		if (!add_item(s, it) || s->timed)
 			return;
 		if (s->left == 0)
-			build_run(s);
+			add_plain_frames(s);
 	}
 }
 
@@ -308,7 +309,7 @@ static unsigned int wait_or_fail(struct npf_send_lane *s, uint64_t now_ns, uint6
 		return fail(s, -EAGAIN);
 	if (now_ns - s->active_ns > STALL_NS)
 		return fail(s, -ENOBUFS);
-	tell(s);
+	publish(s);
 	*againp = now_ns + RETRY_NS;
 	return 0;
 }
@@ -329,8 +330,8 @@ static unsigned int transmit(struct npf_send_lane *s, uint64_t now_ns, uint64_t 
 	unsigned int went;
 	int n;
 
-	if (!s->timed && now_ns - s->active_ns < VIEWERS_NS &&
-		!npf_port_has_viewers_room(s->port, s->n - s->next, s->session)) {
+	if (!s->timed && now_ns - s->active_ns < MIRROR_NS &&
+		!npf_port_mirror_has_room(s->port, s->n - s->next, s->session)) {
 		*againp = now_ns + RETRY_NS;
 		return 0;
 	}
@@ -344,7 +345,7 @@ static unsigned int transmit(struct npf_send_lane *s, uint64_t now_ns, uint64_t 
 		npf_pace_sent(&s->pace, s->at_ns, now_ns);
 	}
 	went = (unsigned int)n - s->n_lost;
-	note_sent(s, went, end_of(s, went));
+	count_sent(s, went, end_of(s, went));
 	s->next += (unsigned int)n;
 	s->active_ns = now_ns;
 	*againp = now_ns;
@@ -361,9 +362,9 @@ unsigned int npf_send_lane_serve(struct npf_send_lane *s, uint64_t now_ns, uint6
 
 	*againp = 0;
 	if (s->next == s->n) {
-		fill(s, now_ns);
+		build_burst(s, now_ns);
 		if (s->n == 0 && !s->has_item) {
-			tell(s);
+			publish(s);
 			free_spares(s);
 			s->active_ns = 0;
 			return 0;
@@ -371,7 +372,7 @@ unsigned int npf_send_lane_serve(struct npf_send_lane *s, uint64_t now_ns, uint6
 	}
 	if (s->active_ns == 0 || (s->timed && now_ns < s->due_ns))
 		s->active_ns = now_ns;
-	if (is_cut(s))
+	if (is_canceled(s))
 		return fail(s, -ECANCELED);
 	/* No mbuf for the first frame: as when the port has no room. */
 	if (s->n == 0)

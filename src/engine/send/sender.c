@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * send.c - the send worker's thread: serve all lanes in turn, be there when a schedule wants it,
+ * sender.c - the send worker's thread: serve all lanes in turn, be there when a schedule wants it,
  * sleep when nothing does.
  *
- * Before it sleeps it says so in every lane, so that a client wakes it. Up to SPIN_NS before a
+ * Before it sleeps it sets a flag in every lane, so that a client wakes it. Up to SPIN_NS before a
  * frame is due it sleeps; then it spins, and leaves lanes without a schedule alone for the last
  * QUIET_NS.
  */
@@ -27,8 +27,8 @@
 
 #define SPIN_NS  (80 * NPF_NS_PER_US)
 #define QUIET_NS (5 * NPF_NS_PER_US)
-#define NICE     -10 /* a schedule is worth more than what else runs on this CPU, if we may say so */
-#define IDLE_NS  (30 * NPF_NS_PER_US) /* how long to look again before sleeping */
+#define NICE     -10 /* a schedule comes before what else runs on this CPU, if we have the right */
+#define IDLE_NS  (30 * NPF_NS_PER_US) /* how long to poll before sleeping */
 #define EVENTS   16
 
 struct npf_sender {
@@ -41,8 +41,8 @@ struct npf_sender {
 
 static struct npf_send_plan empty_plan;
 
-/* One turn. Return: what was sent or failed; *againp: when to look again, UINT64_MAX: when told;
- * *nowp: the time of the last look, unless there was none. */
+/* Serve each lane once. Return: how many packets were sent or failed; *againp: when to serve again,
+ * UINT64_MAX: when woken; *nowp: the time of the last lane's turn, unchanged without lanes. */
 static unsigned int serve_all(const struct npf_send_plan *plan, uint64_t *againp, uint64_t *nowp)
 {
 	static _Thread_local uint64_t next_due; /* of any schedule, as of the last turn */
@@ -90,7 +90,7 @@ static void sleep_until(struct npf_sender *s, const struct npf_send_plan *plan, 
 
 	for (unsigned int i = 0; i < plan->n_lanes; i++) {
 		struct npf_tx_lane *l = plan->lanes[i]->lane;
-		uint64_t later = npf_tx_lane_remind(l);
+		uint64_t later = npf_tx_lane_wake_due(l);
 
 		may_sleep &= npf_tx_lane_sleep(l);
 		if (later > 0)
@@ -212,7 +212,7 @@ struct npf_send_plan *npf_sender_publish(struct npf_sender *s, struct npf_send_p
 		if (!has_lane(plan, old->lanes[i]))
 			epoll_ctl(s->epfd, EPOLL_CTL_DEL, npf_tx_lane_kick(old->lanes[i]->lane),
 				NULL);
-	/* One that can't be watched is still served whenever the worker is awake, so that its
+	/* A lane that can't be added to epoll is still served whenever the worker is awake: its
 	 * client's frames are late, not lost. */
 	for (unsigned int i = 0; i < plan->n_lanes; i++)
 		if (!has_lane(old, plan->lanes[i]))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * send.h - the send worker: one thread that moves frames from tx lanes to ports.
+ * sender.h - the send worker: one thread that moves frames from tx lanes to ports.
  *
- * It runs on the main lcore's CPU, or on one of its own (npf.send_cpu). Which lanes it serves
- * stands in a plan, as with the taps: npf_sender_publish() returns when the old plan is not in use
- * any more.
+ * It runs on the main lcore's CPU, or on one of its own (npf.send_cpu). Its plan has the lanes that
+ * it serves, as with the taps: npf_sender_publish() returns when the old plan is not in use any
+ * more.
  */
 #ifndef NPF_ENGINE_SEND_SENDER_H
 #define NPF_ENGINE_SEND_SENDER_H
@@ -16,8 +16,8 @@
 #define NPF_SEND_BURST  NPF_PORT_TX_BURST
 #define NPF_SEND_COPIES 1024 /* most mbufs that one repeated frame is spread over */
 
-/* One session's lane and what the worker has in work of it. The constant part is the control
- * thread's, the rest the worker's. */
+/* One session's lane and what the worker has in work of it. The control thread writes the constant
+ * part, the worker the rest. */
 struct npf_send_lane {
 	/* Constant. */
 	struct npf_tx_lane *lane;
@@ -38,10 +38,10 @@ struct npf_send_lane {
 	bool nowait;         /* what the port has no room for fails */
 	uint64_t active_ns;  /* since when the port has taken nothing; 0: nothing is in work */
 
-	/* Sent, but not told to the client yet: so many packets, up to done_end (0: in the middle
-	 * of a repeated frame). */
+	/* Sent, but not published to the client yet: so many packets, up to done_end (0: in the
+	 * middle of a repeated frame). */
 	unsigned int done;
-	uint64_t done_end, told_end;
+	uint64_t done_end, published_end;
 
 	/* mbufs at hand, while there is something to send. */
 	struct rte_mbuf *spare[NPF_SEND_BURST];
@@ -61,16 +61,17 @@ struct npf_send_lane {
 /* @lane: stays the caller's, also when this fails, and must outlive s. */
 int npf_send_lane_init(
 	struct npf_send_lane *s, struct npf_port *port, uint64_t session, struct npf_tx_lane *lane);
-/* The port is removed, and the worker does not serve the lane now: what is in work fails, and so
- * will, once it is served again, all that comes. Lets go of the port and its memory. */
-void npf_send_lane_orphan(struct npf_send_lane *s);
+/* The port is removed. The worker does not serve the lane now. What is in work fails, and so does
+ * all that comes once the lane is served again. Frees the port's mbufs and drops the pointer to the
+ * port. */
+void npf_send_lane_detach_port(struct npf_send_lane *s);
 /* The worker does not serve it. What was not sent counts as failed. */
 void npf_send_lane_fini(struct npf_send_lane *s);
 
 /*
  * npf_send_lane_serve - send a burst, if there is one and its time has come.
  * @now_ns: CLOCK_MONOTONIC
- * @againp: 0: it has nothing to do; else when to look again
+ * @againp: 0: the lane has nothing to send; else when to serve it again
  * Context: the worker.
  * Return:  packets that were sent or failed.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * session_send.c - what a session sends: a frame in a request, or a lane full of them.
+ * send.c - what a session sends: a frame in a request, or a lane full of them.
  *
  * The right to send is checked when a lane is made; from then on the worker serves it until
  * the session ends.
@@ -65,7 +65,7 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 	struct npf_port *port = &s->port->port;
 	int rc;
 
-	if (s->port->gone) {
+	if (s->port->removed) {
 		s->send_failed++;
 		return npf_error_set(err, -ENODEV, NPF_PORT_REMOVED, port->conf->name);
 	}
@@ -101,8 +101,9 @@ static uint64_t round_up(uint64_t size)
 	return p;
 }
 
-int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_error *err)
+int npf_session_send_lane(struct npf_engine *e, struct npf_requester *requester,
+	struct npf_session *s, uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep,
+	struct npf_error *err)
 {
 	struct npf_memory_conf conf = {.lane = round_up(size != 0 ? size : NPF_TX_DEFAULT)};
 	struct npf_port *port = &s->port->port;
@@ -115,27 +116,27 @@ int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct 
 	if (s->tx != NULL)
 		return npf_error_set(err, -EBUSY, "this session has a send lane on port %s already",
 			port->conf->name);
-	rc = npf_memory_get(asker, &conf, &mem, err);
+	rc = npf_memory_get(requester, &conf, &mem, err);
 	if (rc < 0)
 		return rc;
 	rc = use_port(e, s, err);
 	if (rc < 0) {
-		npf_memory_free(e->errands, &mem);
+		npf_memory_free(e->tasks, &mem);
 		return rc;
 	}
 	tx = calloc(1, sizeof(*tx));
 	rc = tx != NULL ? npf_send_lane_init(tx, port, s->id, mem.lane) : -ENOMEM;
 	if (rc == 0)
-		rc = npf_sends_serve(e, tx);
+		rc = npf_sender_add_lane(e, tx);
 	if (rc < 0) {
 		free_tx(tx);
-		npf_memory_free(e->errands, &mem);
+		npf_memory_free(e->tasks, &mem);
 		return npf_error_set(err, rc, "a send lane can't be had: %s", strerror(-rc));
 	}
 	s->tx_charge = mem.charge;
 	s->tx = tx;
 	npf_tx_lane_fds(tx->lane, fds);
-	npf_tx_lane_give(tx->lane);
+	npf_tx_lane_steal_done_fd(tx->lane);
 	*sizep = conf.lane;
 	return 0;
 }
@@ -148,14 +149,14 @@ void npf_session_end_send(struct npf_engine *e, struct npf_session *s)
 	if (tx == NULL)
 		return;
 	s->tx = NULL;
-	npf_sends_drop(e, tx);
+	npf_sender_remove_lane(e, tx);
 	mem.lane = tx->lane;
 	mem.charge = npf_charge_steal(&s->tx_charge);
 	free_tx(tx);
-	npf_memory_free(e->errands, &mem);
+	npf_memory_free(e->tasks, &mem);
 }
 
-void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p)
+void npf_sessions_cancel_sends(struct npf_engine *e, const struct npf_engine_port *p)
 {
 	struct npf_send_plan *plan;
 
@@ -165,7 +166,7 @@ void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p
 	plan = npf_sender_publish(e->sender, NULL);
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
 		if (s->port == p && s->tx != NULL)
-			npf_send_lane_orphan(s->tx);
+			npf_send_lane_detach_port(s->tx);
 	npf_sender_publish(e->sender, plan);
 }
 

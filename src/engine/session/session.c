@@ -19,7 +19,7 @@
 
 #define KIB 1024ull
 
-int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
+int npf_session_make_buffer(const struct npf_engine *e, struct npf_requester *requester,
 	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
 	struct npf_error *err)
 {
@@ -31,7 +31,7 @@ int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
 	};
 	int rc = npf_memory_check_size(&e->conf->npf.limits, size, err);
 
-	return rc == 0 ? npf_memory_get(asker, &conf, mem, err) : rc;
+	return rc == 0 ? npf_memory_get(requester, &conf, mem, err) : rc;
 }
 
 /* The wake-up rules of params; a buffer that is half full wakes its reader in any case. */
@@ -44,7 +44,7 @@ static void apply_wake(struct npf_session *s)
 		return;
 	npf_buffer_info(s->buffer, &info);
 	/* Counts are not held back: there is one record an interval. */
-	if ((s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0 || s->watch != NULL)
+	if ((s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0 || s->monitor != NULL)
 		mintocopy = 0;
 	npf_buffer_set_wake(
 		s->buffer, NPF_MIN(mintocopy, info.size / 2), s->params.timeout_ms * NPF_NS_PER_MS);
@@ -63,8 +63,8 @@ void npf_session_update(struct npf_session *s)
 	bool screens = npf_session_screens(s);
 
 	s->consumer.buffer = s->buffer;
-	s->consumer.feeds = s->feeds;
-	s->consumer.takes = s->buffer != NULL && s->watch == NULL && s->dump == NULL && !s->ended;
+	s->consumer.tap_counters = s->tap_counters;
+	s->consumer.takes = s->buffer != NULL && s->monitor == NULL && s->dump == NULL && !s->ended;
 	s->consumer.form = (struct npf_tap_client){
 		.session = s->id,
 		.owner = s->id,
@@ -114,40 +114,41 @@ static void free_session(struct npf_engine *e, struct npf_session *s)
 {
 	if (s == NULL)
 		return;
-	npf_memory_free(e->errands, &s->memory);
+	npf_memory_free(e->tasks, &s->memory);
 	npf_discharge(&s->charge);
 	npf_filter_free(s->filter_in);
 	npf_filter_free(s->filter_out);
 	npf_doorbell_fini(&s->bell);
 	npf_account_put(s->account);
-	npf_dump_release(s->dump);
+	npf_dump_put(s->dump);
 	npf_engine_port_put(s->port);
-	free(s->feeds);
+	free(s->tap_counters);
 	free(s);
 }
 
-static unsigned int n_feeds(const struct npf_engine_port *p)
+static unsigned int n_tap_counters(const struct npf_engine_port *p)
 {
 	return p->n_taps + 1u;
 }
 
-static int prepare_capture(
-	struct npf_engine *e, struct npf_asker *asker, struct npf_session *s, struct npf_error *err)
+static int prepare_capture(struct npf_engine *e, struct npf_requester *requester,
+	struct npf_session *s, struct npf_error *err)
 {
 	int rc;
 
 	rc = npf_memory_check_size(&e->conf->npf.limits, s->packet_buffer, err);
 	if (rc == 0 && (s->flags & NPF_WIRE_OPEN_IDLE) == 0)
 		rc = npf_session_make_buffer(
-			e, asker, s, s->packet_buffer, s->port->n_taps, &s->memory, err);
+			e, requester, s, s->packet_buffer, s->port->n_taps, &s->memory, err);
 	if (rc < 0)
 		return rc;
 	s->buffer = s->memory.buffer;
 	rc = npf_doorbell_init(&s->bell, npf_account_wakes(s->account));
-	s->feeds = aligned_alloc(NPF_CACHELINE, n_feeds(s->port) * sizeof(*s->feeds));
-	if (rc < 0 || s->feeds == NULL)
+	s->tap_counters =
+		aligned_alloc(NPF_CACHELINE, n_tap_counters(s->port) * sizeof(*s->tap_counters));
+	if (rc < 0 || s->tap_counters == NULL)
 		return npf_error_set(err, -ENOMEM, "the daemon is out of memory or descriptors");
-	memset(s->feeds, 0, n_feeds(s->port) * sizeof(*s->feeds));
+	memset(s->tap_counters, 0, n_tap_counters(s->port) * sizeof(*s->tap_counters));
 	apply_wake(s);
 	return 0;
 }
@@ -158,7 +159,7 @@ static int check_iface(
 {
 	const uint32_t no_capture = NPF_WIRE_OPEN_IDLE | NPF_WIRE_OPEN_SEND_ONLY;
 
-	if (port->iface.state == NPF_IFACE_GONE)
+	if (port->iface.state == NPF_IFACE_ABSENT)
 		return npf_error_set(err, -ENODEV,
 			"port %s: its interface %s has disappeared; the port goes on when it comes "
 			"back",
@@ -171,7 +172,7 @@ static int check_iface(
 }
 
 /* Memory comes first: what is before it is done twice. */
-static int prepare(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
+static int prepare(struct npf_engine *e, struct npf_requester *requester, struct npf_session *s,
 	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_error *err)
 {
 	uint64_t size = req->buffer_size != 0 ? req->buffer_size : e->conf->npf.buffer * KIB;
@@ -179,10 +180,11 @@ static int prepare(struct npf_engine *e, struct npf_asker *asker, struct npf_ses
 	int rc = 0;
 
 	s->packet_buffer = NPF_MAX(size, (uint64_t)NPF_BUFFER_MIN);
-	if (asker != NULL)
-		rc = npf_charge(asker->accounts, asker->uid, NPF_RES_SESSIONS, 1, &s->charge, err);
+	if (requester != NULL)
+		rc = npf_charge(
+			requester->accounts, requester->uid, NPF_RES_SESSIONS, 1, &s->charge, err);
 	if (rc == 0 && (req->flags & NPF_WIRE_OPEN_SEND_ONLY) == 0)
-		rc = prepare_capture(e, asker, s, err);
+		rc = prepare_capture(e, requester, s, err);
 	if (rc == 0)
 		rc = compile(e, s, insns, req->n_insns, &filters, err);
 	if (rc < 0)
@@ -193,9 +195,9 @@ static int prepare(struct npf_engine *e, struct npf_asker *asker, struct npf_ses
 	return 0;
 }
 
-int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct npf_peer *peer,
-	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
-	struct npf_error *err)
+int npf_session_open(struct npf_engine *e, struct npf_requester *requester,
+	const struct npf_peer *peer, const struct npf_wire_open *req,
+	const struct npf_bpf_insn *insns, struct npf_session **sp, struct npf_error *err)
 {
 	struct npf_engine_port *port = npf_engine_find_port(e, req->port);
 	struct npf_session *s;
@@ -229,7 +231,7 @@ int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct
 	s->bell = NPF_DOORBELL_NONE;
 	s->opened_ns = npf_clock_realtime();
 	s->account = npf_account_get(e->accounts, peer->uid);
-	rc = s->account != NULL ? prepare(e, asker, s, req, insns, err) : -ENOMEM;
+	rc = s->account != NULL ? prepare(e, requester, s, req, insns, err) : -ENOMEM;
 	if (rc < 0) {
 		free_session(e, s);
 		return rc;
@@ -248,25 +250,25 @@ int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct
 	return 0;
 }
 
-/* Out of the plans, and free. Return: 0, or -ENOMEM: the plans have it still. */
-static int leave(struct npf_engine *e, struct npf_session *s)
+/* Remove it from the plans and free it. Return: 0, or -ENOMEM: plans still have it. */
+static int try_free(struct npf_engine *e, struct npf_session *s)
 {
-	int rc = npf_engine_leave(e, s->port);
+	int rc = npf_engine_release_port(e, s->port);
 
 	if (rc < 0)
 		return rc;
-	s->watch = npf_watch_end(s->watch);
+	s->monitor = npf_monitor_free(s->monitor);
 	free_session(e, s);
 	return 0;
 }
 
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s)
 {
-	npf_dump_stop_of(e, &s->consumer);
+	npf_dumps_stop_model(e, &s->consumer);
 	unlink_session(e, s);
 	npf_session_end_send(e, s);
-	npf_watch_unlink(e, s->watch);
-	if (leave(e, s) < 0) {
+	npf_monitor_unlink(e, s->monitor);
+	if (try_free(e, s) < 0) {
 		/* It stays whole until there is memory for plans without it. */
 		npf_err("out of memory: session %llu is freed later", (unsigned long long)s->id);
 		s->next = e->leaving;
@@ -374,7 +376,7 @@ static void close_lanes(struct npf_session *s, struct npf_buffer *b)
 
 void npf_sessions_tick(struct npf_engine *e)
 {
-	/* First taken back, so that what a monitor's worker says meanwhile is not lost. */
+	/* Cleared first, so that what a monitor's worker sets meanwhile is not lost. */
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
 		if (atomic_exchange(&s->owes_ring, false) && npf_doorbell_ring(&s->bell) > 0)
 			s->owes_ring = true;
@@ -382,7 +384,7 @@ void npf_sessions_tick(struct npf_engine *e)
 		struct npf_session *s = e->leaving;
 
 		e->leaving = s->next;
-		if (leave(e, s) == 0)
+		if (try_free(e, s) == 0)
 			continue;
 		e->leaving = s;
 		break;
@@ -402,11 +404,11 @@ void npf_session_end(struct npf_session *s)
 }
 
 int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
-	struct npf_watch *watch, struct npf_error *err)
+	struct npf_monitor *monitor, struct npf_error *err)
 {
 	struct npf_buffer *old = s->buffer;
 	struct npf_memory old_memory = s->memory;
-	struct npf_watch *old_watch = s->watch;
+	struct npf_monitor *old_monitor = s->monitor;
 	int rc;
 
 	s->buffer = s->consumer.buffer = memory->buffer;
@@ -415,18 +417,18 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_m
 		s->buffer = s->consumer.buffer = old;
 		return rc;
 	}
-	s->watch = watch;
-	npf_watch_unlink(e, old_watch);
-	npf_watch_link(e, watch);
+	s->monitor = monitor;
+	npf_monitor_unlink(e, old_monitor);
+	npf_monitor_link(e, monitor);
 	apply_wake(s);
 	rc = replan(e, s);
 	if (rc < 0) {
 		if (old == NULL)
 			npf_consumer_release(&s->consumer);
-		npf_watch_unlink(e, watch);
-		npf_watch_link(e, old_watch);
+		npf_monitor_unlink(e, monitor);
+		npf_monitor_link(e, old_monitor);
 		s->buffer = old;
-		s->watch = old_watch;
+		s->monitor = old_monitor;
 		npf_session_update(s);
 		return npf_error_set(err, rc, "the daemon is out of memory; all stays as it was");
 	}
@@ -434,19 +436,19 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_m
 	*memory = (struct npf_memory){0};
 	/* The reader has the old buffer mapped: it drains that to its end, then goes on with the
 	 * new one. */
-	npf_watch_stop(old_watch);
+	npf_monitor_stop(old_monitor);
 	if (old == NULL)
 		return 0;
 	close_lanes(s, old);
-	if (old_watch == NULL)
+	if (old_monitor == NULL)
 		add_counters(&s->retired, old);
-	npf_watch_end(old_watch);
-	npf_memory_free(e->errands, &old_memory);
+	npf_monitor_free(old_monitor);
+	npf_memory_free(e->tasks, &old_memory);
 	return 0;
 }
 
-int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	uint64_t size, struct npf_error *err)
+int npf_session_set_buffer(struct npf_engine *e, struct npf_requester *requester,
+	struct npf_session *s, uint64_t size, struct npf_error *err)
 {
 	struct npf_memory fresh;
 	int rc;
@@ -454,18 +456,18 @@ int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct
 	if (s->buffer == NULL)
 		return npf_error_set(
 			err, -EINVAL, "this session captures nothing: it has no buffer");
-	if (s->watch != NULL)
+	if (s->monitor != NULL)
 		return npf_error_set(err, -EBUSY,
 			"a session that monitors has no buffer for packets: set it when it "
 			"captures again");
 	if (size < NPF_BUFFER_MIN)
 		size = NPF_BUFFER_MIN;
-	rc = npf_session_make_buffer(e, asker, s, size, s->port->n_taps, &fresh, err);
+	rc = npf_session_make_buffer(e, requester, s, size, s->port->n_taps, &fresh, err);
 	if (rc < 0)
 		return rc;
 	rc = npf_session_switch(e, s, &fresh, NULL, err);
 	if (rc < 0)
-		npf_memory_free(e->errands, &fresh);
+		npf_memory_free(e->tasks, &fresh);
 	else
 		s->packet_buffer = size;
 	return rc;
@@ -501,17 +503,17 @@ int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct n
 	npf_session_update(s);
 	if (rc < 0)
 		return rc;
-	npf_session_drop_dump(s);
-	s->dump = npf_dump_hold(d);
+	npf_session_detach_dump(s);
+	s->dump = npf_dump_get(d);
 	npf_session_update(s);
 	*dp = d;
 	return 0;
 }
 
-void npf_session_drop_dump(struct npf_session *s)
+void npf_session_detach_dump(struct npf_session *s)
 {
 	npf_dump_add_stats(s->dump, &s->dumped);
-	s->dump = npf_dump_release(s->dump);
+	s->dump = npf_dump_put(s->dump);
 	npf_session_update(s);
 }
 
@@ -538,11 +540,12 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 	if (s->buffer == NULL)
 		return;
 	/* Records of a monitor are no packets. */
-	if (s->watch == NULL)
+	if (s->monitor == NULL)
 		add_counters(&c, s->buffer);
-	for (unsigned int i = 0; i < n_feeds(s->port); i++) {
-		npf_feed_add(&s->feeds[i], &st->received, &st->accepted);
-		st->screened += atomic_load_explicit(&s->feeds[i].screened, memory_order_relaxed);
+	for (unsigned int i = 0; i < n_tap_counters(s->port); i++) {
+		npf_tap_counters_add(&s->tap_counters[i], &st->received, &st->accepted);
+		st->screened +=
+			atomic_load_explicit(&s->tap_counters[i].screened, memory_order_relaxed);
 	}
 	st->captured += c.packets;
 	st->captured_bytes += c.bytes;

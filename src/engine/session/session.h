@@ -11,7 +11,7 @@
 #include "engine/core/access.h"
 #include "engine/core/consumer.h"
 #include "engine/core/engine.h"
-#include "engine/core/supply.h"
+#include "engine/core/memory.h"
 #include "jit/bpf.h"
 #include "ringbuf/tx/tx.h"
 
@@ -29,18 +29,18 @@ struct npf_session {
 	uint32_t n_insns;
 	_Atomic uint16_t filter_gen; /* a monitor's worker reads it, too */
 	struct npf_filter *filter_in, *filter_out;
-	struct npf_buffer *buffer;        /* NULL: send only */
-	struct npf_memory memory;         /* the buffer, and what is charged for it */
-	struct npf_charge charge;         /* for the session */
-	uint64_t packet_buffer;           /* bytes asked for, for packets */
-	struct npf_watch *watch;          /* MONITOR mode, else NULL */
-	struct npf_feed *feeds;           /* one a lane, and one for a monitor's sent packets */
-	struct npf_account *account;      /* its user's */
-	struct npf_doorbell bell;         /* the reader's; the client has its wait_fd */
-	_Atomic bool owes_ring;           /* the reader is due to be woken, and was not yet */
-	struct npf_ring_counters retired; /* of buffers that were replaced */
-	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
-	bool ended;                       /* its interface has disappeared: nothing more comes */
+	struct npf_buffer *buffer;             /* NULL: send only */
+	struct npf_memory memory;              /* the buffer, and what is charged for it */
+	struct npf_charge charge;              /* for the session */
+	uint64_t packet_buffer;                /* bytes asked for, for packets */
+	struct npf_monitor *monitor;           /* in MONITOR mode; else NULL */
+	struct npf_tap_counters *tap_counters; /* one a tap, and one for a monitor's sent packets */
+	struct npf_account *account;           /* its user's */
+	struct npf_doorbell bell;              /* the reader's; the client has its wait_fd */
+	_Atomic bool owes_ring;                /* the reader is due to be woken, and was not yet */
+	struct npf_ring_counters retired;      /* of buffers that were replaced */
+	struct rte_eth_stats port_base;        /* the port's counters when the session was opened */
+	bool ended;            /* its interface has disappeared: nothing more comes */
 	struct npf_dump *dump; /* what it accepts goes there, and what that counts is the session's;
 				  NULL: it has none. Owns: a reference */
 	struct npf_wire_stats dumped; /* what its dumps before that counted */
@@ -50,16 +50,16 @@ struct npf_session {
 	uint64_t opened_ns; /* CLOCK_REALTIME */
 };
 
-/* @asker: NULL: the daemon itself. Return: -EINPROGRESS and the like: see engine/supply.h. */
-int npf_session_open(struct npf_engine *e, struct npf_asker *asker, const struct npf_peer *peer,
-	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_session **sp,
-	struct npf_error *err);
+/* @requester: NULL: the daemon itself. Return: -EINPROGRESS and the like: see core/memory.h. */
+int npf_session_open(struct npf_engine *e, struct npf_requester *requester,
+	const struct npf_peer *peer, const struct npf_wire_open *req,
+	const struct npf_bpf_insn *insns, struct npf_session **sp, struct npf_error *err);
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s);
 
 /* Its client begins to read: from the next packet on, of the first one when it starts the port. */
 int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_error *err);
 
-/* Its client says what the session wants now; new plans are the caller's to make. */
+/* Bring the session's consumer in line with the session. The caller makes new plans. */
 void npf_session_update(struct npf_session *s);
 
 /* It captures nothing more from the next plans on, if it captures. */
@@ -76,29 +76,30 @@ int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_error *err);
 int npf_session_set_params(
 	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params);
-int npf_session_set_buffer(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	uint64_t size, struct npf_error *err);
+int npf_session_set_buffer(struct npf_engine *e, struct npf_requester *requester,
+	struct npf_session *s, uint64_t size, struct npf_error *err);
 
 /*
  * npf_session_set_mode - what the ring brings from now on: packets, or counts.
  * On success the session has a new buffer, and the old one is closed after its last record.
  * @tail: the rows, and the instructions of their filters
- * Return: 0; -EINPROGRESS: see core/supply.h; or -errno with a text in err: all is as it was.
+ * Return: 0; -EINPROGRESS: see core/memory.h; or -errno with a text in err: all is as it was.
  */
-int npf_session_set_mode(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	const struct npf_wire_set_mode *req, const void *tail, struct npf_error *err);
+int npf_session_set_mode(struct npf_engine *e, struct npf_requester *requester,
+	struct npf_session *s, const struct npf_wire_set_mode *req, const void *tail,
+	struct npf_error *err);
 
 /* Make a buffer for a session, within the limits. Return: as npf_memory_get(). */
-int npf_session_make_buffer(const struct npf_engine *e, struct npf_asker *asker,
+int npf_session_make_buffer(const struct npf_engine *e, struct npf_requester *requester,
 	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
 	struct npf_error *err);
 /*
- * npf_session_switch - another buffer and watch (NULL: packets) take the place of the old ones,
- * which are ended.
+ * npf_session_switch - replace the session's buffer and monitor (NULL: it captures packets); the
+ * old ones are freed.
  * Return: 0; or -errno with a text in err: all is as it was, and the new ones stay the caller's.
  */
 int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
-	struct npf_watch *watch, struct npf_error *err);
+	struct npf_monitor *monitor, struct npf_error *err);
 
 struct npf_dump_spec;
 
@@ -110,20 +111,21 @@ struct npf_dump_spec;
 int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct npf_dump_spec *spec,
 	struct npf_dump **dp, struct npf_error *err);
 /* Its dump has been stopped: it captures again. What the dump counted stays the session's. */
-void npf_session_drop_dump(struct npf_session *s);
+void npf_session_detach_dump(struct npf_session *s);
 
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_error *err);
 
 /* Make the session's send lane. @size: bytes, 0: the default. The last descriptor is the caller's
  * to close, the others stay the lane's. */
-int npf_session_send_lane(struct npf_engine *e, struct npf_asker *asker, struct npf_session *s,
-	uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep, struct npf_error *err);
+int npf_session_send_lane(struct npf_engine *e, struct npf_requester *requester,
+	struct npf_session *s, uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep,
+	struct npf_error *err);
 /* The session sends nothing more. */
 void npf_session_end_send(struct npf_engine *e, struct npf_session *s);
-/* The port is being removed: its sessions send nothing more there, and what is in their lanes, now
- * and later, fails. */
-void npf_session_cut_sends(struct npf_engine *e, const struct npf_engine_port *p);
+/* The port is being removed: its sessions send nothing more there. What is in their lanes, now or
+ * later, fails. */
+void npf_sessions_cancel_sends(struct npf_engine *e, const struct npf_engine_port *p);
 /* What it has sent, by requests and by its lane. */
 void npf_session_send_state(const struct npf_session *s, struct npf_tx_state *st);
 uint64_t npf_session_send_memory(const struct npf_session *s);
@@ -134,7 +136,7 @@ bool npf_session_screens(const struct npf_session *s);
 
 void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st);
 
-/* 0, or -EPROTO once its client was caught lying in shared memory. */
+/* Return: 0, or -EPROTO once its client has put values into shared memory that can't be. */
 int npf_session_fault(const struct npf_session *s);
 
 #endif

@@ -32,7 +32,7 @@ struct npf_shadow {
 	int tap_fd, epoll_fd;
 };
 
-static int complain(
+static int shadow_error(
 	struct npf_error *err, const struct npf_engine_port *port, int rc, const char *what)
 {
 	return npf_error_set(err, rc, "port %s: shadow interface: %s: %s", port->port.conf->name,
@@ -52,8 +52,8 @@ static int make_tap(const struct npf_port *port)
 	return npf_steal_fd(&fd);
 }
 
-/* No link-local address of its own accord: the interface says nothing unless somebody uses it. */
-static void keep_quiet(const char *name)
+/* Disable the automatic link-local address: the interface sends nothing unless it is used. */
+static void disable_link_local(const char *name)
 {
 	npf_autofd int fd = -1;
 	char path[128];
@@ -80,7 +80,7 @@ static int bring_up(const struct npf_port *port)
 	ifr.ifr_mtu = port->mtu;
 	if (ioctl(fd, SIOCSIFMTU, &ifr) < 0)
 		return -errno;
-	keep_quiet(port->conf->name);
+	disable_link_local(port->conf->name);
 	if (ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
 		return -errno;
 	ifr.ifr_flags |= IFF_UP | IFF_RUNNING;
@@ -141,18 +141,18 @@ int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct n
 	s->epoll_fd = -1;
 	s->tap_fd = make_tap(&port->port);
 	if (s->tap_fd < 0) {
-		rc = complain(
+		rc = shadow_error(
 			err, port, s->tap_fd, "can't make it (is its name free, and may we?)");
 		goto fail;
 	}
 	rc = bring_up(&port->port);
 	if (rc < 0) {
-		complain(err, port, rc, "can't bring it up");
+		shadow_error(err, port, rc, "can't bring it up");
 		goto fail;
 	}
 	rc = open_session(s, port, err);
 	if (rc < 0) {
-		complain(err, port, rc, err->text);
+		shadow_error(err, port, rc, err->text);
 		goto fail;
 	}
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -160,7 +160,7 @@ int npf_shadow_open(struct npf_engine *e, struct npf_engine_port *port, struct n
 	if (rc == 0)
 		rc = npf_epoll_add(s->epoll_fd, s->session->bell.wait_fd, EPOLLIN, NULL);
 	if (rc < 0) {
-		complain(err, port, rc, "can't wait for it");
+		shadow_error(err, port, rc, "can't wait for it");
 		goto fail;
 	}
 	*sp = s;

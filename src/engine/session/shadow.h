@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * shadow.h - a kernel interface (TAP) of the port's name, for tools that also ask the kernel about
- * an interface.
+ * shadow.h - a kernel interface (TAP) of the port's name, for tools that also need the kernel's
+ * view of an interface.
  *
  * What the kernel sends there is sent on the port; what the port receives for its own address, and
  * broadcast and multicast, goes to the kernel. It is a session like any other, so its packets show

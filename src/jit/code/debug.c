@@ -80,7 +80,7 @@ struct debug_entry {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned int n_announced;
 
-static bool is_asked_for(const char *what)
+static bool is_enabled(const char *what)
 {
 	const char *list = secure_getenv("NPF_JIT_DEBUG");
 	const size_t len = strlen(what);
@@ -164,7 +164,8 @@ static void fill_object(struct object *o, const struct code *code, size_t n_code
 	memcpy(o->shstrtab, secs, sizeof(secs));
 }
 
-static struct debug_entry *tell_gdb(const struct code *code, size_t n_code, const char *name)
+static struct debug_entry *register_with_gdb(
+	const struct code *code, size_t n_code, const char *name)
 {
 	struct debug_entry *e = calloc(1, sizeof(*e));
 
@@ -185,8 +186,8 @@ static struct debug_entry *tell_gdb(const struct code *code, size_t n_code, cons
 
 struct debug_entry *debug_announce(const struct code *code, size_t n_code)
 {
-	const bool perf = is_asked_for("perf");
-	const bool gdb = is_asked_for("gdb");
+	const bool perf = is_enabled("perf");
+	const bool gdb = is_enabled("gdb");
 	struct debug_entry *e = NULL;
 	char name[32];
 
@@ -197,7 +198,7 @@ struct debug_entry *debug_announce(const struct code *code, size_t n_code)
 	if (perf)
 		write_perf_map(code, n_code, name);
 	if (gdb)
-		e = tell_gdb(code, n_code, name);
+		e = register_with_gdb(code, n_code, name);
 	pthread_mutex_unlock(&lock);
 	return e;
 }

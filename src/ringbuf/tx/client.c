@@ -139,7 +139,7 @@ void npf_tx_flush(struct npf_tx *tx)
 		publish(tx);
 }
 
-void npf_tx_cut(struct npf_tx *tx)
+void npf_tx_cancel(struct npf_tx *tx)
 {
 	atomic_store_explicit(&tx->c->cut, tx->published, memory_order_relaxed);
 	/* The worker may be asleep until a time in the schedule. */

@@ -118,7 +118,7 @@ void npf_tx_lane_fds(const struct npf_tx_lane *l, int fds[NPF_TX_NFDS])
 	fds[4] = l->done.wait_fd;
 }
 
-int npf_tx_lane_give(struct npf_tx_lane *l)
+int npf_tx_lane_steal_done_fd(struct npf_tx_lane *l)
 {
 	return npf_steal_fd(&l->done.wait_fd);
 }
@@ -187,7 +187,7 @@ int npf_tx_lane_take(struct npf_tx_lane *l, struct npf_tx_item *it)
 	return 1;
 }
 
-bool npf_tx_lane_is_cut(const struct npf_tx_lane *l, uint64_t end)
+bool npf_tx_lane_is_canceled(const struct npf_tx_lane *l, uint64_t end)
 {
 	uint64_t cut = atomic_load_explicit(&l->c->cut, memory_order_relaxed);
 
@@ -255,7 +255,7 @@ void npf_tx_lane_awake(struct npf_tx_lane *l)
 		atomic_store_explicit(&l->e->asleep, 0, memory_order_relaxed);
 }
 
-uint64_t npf_tx_lane_remind(struct npf_tx_lane *l)
+uint64_t npf_tx_lane_wake_due(struct npf_tx_lane *l)
 {
 	uint64_t later = l->owes_ring ? npf_doorbell_ring(&l->done) : 0;
 

@@ -95,7 +95,7 @@ struct npf_tx_lane *npf_tx_lane_free(struct npf_tx_lane *l); /* NULL is fine; re
 void npf_tx_lane_fds(const struct npf_tx_lane *l, int fds[NPF_TX_NFDS]);
 /* Return: the done descriptor, which is the caller's now: to be closed once it is passed. Only the
  * client uses it. */
-int npf_tx_lane_give(struct npf_tx_lane *l);
+int npf_tx_lane_steal_done_fd(struct npf_tx_lane *l);
 /*
  * npf_tx_lane_kick - the descriptor to wait on for frames in a lane that sleeps: an epoll set, to
  * be watched with EPOLLET, since it stays readable once it was.
@@ -171,7 +171,7 @@ static inline int npf_tx_walk_next(struct npf_tx_walk *w, struct npf_tx_item *it
 
 /* Has the client cancelled the frames up to end? Then they must not be sent. To be called once a
  * burst, with the end of its first frame. */
-bool npf_tx_lane_is_cut(const struct npf_tx_lane *l, uint64_t end);
+bool npf_tx_lane_is_canceled(const struct npf_tx_lane *l, uint64_t end);
 
 /* Count packets, and why they failed. */
 void npf_tx_lane_count(struct npf_tx_lane *l, uint64_t sent, uint64_t failed, int error);
@@ -189,7 +189,7 @@ void npf_tx_lane_awake(struct npf_tx_lane *l);
 
 /* Wake a client whose wake-up had no budget. Return: 0; else there is still none: nanoseconds after
  * which to try again. */
-uint64_t npf_tx_lane_remind(struct npf_tx_lane *l);
+uint64_t npf_tx_lane_wake_due(struct npf_tx_lane *l);
 
 void npf_tx_lane_state(const struct npf_tx_lane *l, struct npf_tx_state *st);
 /* 0, or -EPROTO. Context: any thread. */
@@ -215,7 +215,7 @@ int npf_tx_put(struct npf_tx *tx, const void *frame, uint32_t len, uint32_t repe
 void npf_tx_flush(struct npf_tx *tx);
 
 /* Cancel all frames that are not sent yet: they count as failed (-ECANCELED). Async-signal-safe. */
-void npf_tx_cut(struct npf_tx *tx);
+void npf_tx_cancel(struct npf_tx *tx);
 
 /*
  * npf_tx_wait - flush, and wait until no more than @pending bytes are unsettled.

@@ -263,7 +263,7 @@ static int finish(struct attached *a)
 	if (rc == 0 && is_stopped()) {
 		/* Only what was shown can be taken back. */
 		npf_tx_flush(a->tx);
-		npf_tx_cut(a->tx);
+		npf_tx_cancel(a->tx);
 		rc = wait_lane(a, 0, STOP_MS);
 	}
 	return rc;

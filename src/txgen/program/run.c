@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * program_run.c - run a program over a burst.
+ * run.c - run a program over a burst.
  *
  * It goes field by field over the whole burst, not packet by packet, and each field in three
  * passes: the values (an array, which the compiler makes vector code of), their part in the

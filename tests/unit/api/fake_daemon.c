@@ -251,7 +251,7 @@ static void await_time(struct conn *c, const struct npf_tx_item *it)
 {
 	uint64_t due = c->tx_start + it->at_ns, now;
 
-	while (!npf_tx_lane_is_cut(c->tx, it->end) && (now = npf_clock_monotonic()) < due)
+	while (!npf_tx_lane_is_canceled(c->tx, it->end) && (now = npf_clock_monotonic()) < due)
 		usleep((useconds_t)(NPF_MIN(due - now, NPF_NS_PER_MS) / 1000 + 1));
 }
 
@@ -262,7 +262,7 @@ static void send_item(struct fake_daemon *d, struct conn *c, const struct npf_tx
 
 	d->sent_len = it->len;
 	memcpy(d->sent, it->frame, it->len);
-	while (left > 0 && !npf_tx_lane_is_cut(c->tx, it->end)) {
+	while (left > 0 && !npf_tx_lane_is_canceled(c->tx, it->end)) {
 		uint32_t n = NPF_MIN(left, 1000u);
 
 		if (it->repeat > n)
@@ -285,7 +285,7 @@ static void pump(struct fake_daemon *d, struct conn *c)
 			c->tx_start = npf_clock_monotonic();
 		if ((it.flags & NPF_TX_TIMED) != 0)
 			await_time(c, &it);
-		if (npf_tx_lane_is_cut(c->tx, it.end)) {
+		if (npf_tx_lane_is_canceled(c->tx, it.end)) {
 			npf_tx_lane_count(c->tx, 0, it.repeat, -ECANCELED);
 		} else if (d->n_sent >= d->tx_limit) {
 			/* ... and what follows in the batch, since the limit stays. */

@@ -99,9 +99,9 @@ static void a_charge_settles_on_what_was_made(void **state)
 	struct npf_charge c = {0};
 
 	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 4 * MIB, &c, ""), 0);
-	npf_charge_settle(&c, 3 * MIB);
+	npf_charge_adjust(&c, 3 * MIB);
 	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_MEMORY), 3 * MIB);
-	npf_charge_settle(&c, 11 * MIB); /* it is there already */
+	npf_charge_adjust(&c, 11 * MIB); /* it is there already */
 	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_MEMORY), 11 * MIB);
 	npf_discharge(&c);
 	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_MEMORY), 0);
@@ -114,7 +114,7 @@ static void a_charge_moves_with_its_thing_and_is_given_back_once(void **state)
 	assert_int_equal(take(*state, 7, NPF_RES_DUMPS, 1, &c, ""), 0);
 	other = npf_charge_steal(&c);
 	npf_discharge(&c);
-	npf_charge_settle(&c, 5);
+	npf_charge_adjust(&c, 5);
 	assert_int_equal(npf_accounts_held(*state, 7, NPF_RES_DUMPS), 1);
 	npf_discharge(&other);
 	npf_discharge(&other);
@@ -128,8 +128,8 @@ static void what_is_leaving_counts_but_is_worth_waiting_for(void **state)
 	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 4 * MIB, &stays, ""), 0);
 	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 6 * MIB, &leaves, ""), 0);
 	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 6 * MIB, &c, "would hold 16"), -EDQUOT);
-	npf_charge_leave(&leaves);
-	npf_charge_leave(&leaves);
+	npf_charge_begin_release(&leaves);
+	npf_charge_begin_release(&leaves);
 	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 6 * MIB, &c, "would hold 16"), -EAGAIN);
 	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, 7 * MIB, &c, "would hold 17"), -EDQUOT);
 	npf_discharge(&leaves);

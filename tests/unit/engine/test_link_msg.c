@@ -59,7 +59,7 @@ static void an_interface_is_read_whole(void **state)
 	attribute(h, IFLA_MTU, &mtu, sizeof(mtu));
 	attribute(h, IFLA_ADDRESS, "\2\0\0\0\0\1", 6);
 	r.left = used;
-	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_IS);
+	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_PRESENT);
 	assert_int_equal(l.index, 7);
 	assert_string_equal(l.name, "eth1");
 	assert_int_equal(l.arphrd, 1);
@@ -81,11 +81,11 @@ static void messages_are_read_in_order_and_others_passed_over(void **state)
 	message(RTM_DELLINK, AF_UNSPEC, 0);
 	message(NLMSG_DONE, AF_UNSPEC, 0);
 	r.left = used;
-	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_IS);
+	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_PRESENT);
 	assert_true(l.up && !l.carrier && !l.has_mac);
-	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_GONE);
+	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_ABSENT);
 	assert_int_equal(l.index, 7);
-	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_DUMPED);
+	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_ALL_LISTED);
 	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_NONE);
 	assert_false(r.interrupted);
 }
@@ -100,9 +100,9 @@ static void a_move_is_told_from_a_deletion(void **state)
 	attribute(message(RTM_DELLINK, AF_UNSPEC, 0), IFLA_NEW_NETNSID, &ns, sizeof(ns));
 	message(RTM_DELLINK, AF_UNSPEC, 0);
 	r.left = used;
-	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_GONE);
+	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_ABSENT);
 	assert_true(l.moved);
-	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_GONE);
+	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_ABSENT);
 	assert_false(l.moved);
 }
 
@@ -114,7 +114,7 @@ static void an_answer_that_was_overtaken_is_marked(void **state)
 	(void)state;
 	message(RTM_NEWLINK, AF_UNSPEC, 0)->nlmsg_flags = NLM_F_MULTI | NLM_F_DUMP_INTR;
 	r.left = used;
-	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_IS);
+	assert_int_equal(npf_link_next(&r, &l), NPF_LINK_PRESENT);
 	assert_true(r.interrupted);
 }
 
@@ -140,7 +140,7 @@ static void no_length_is_believed(void **state)
 		struct npf_link_reader r = {.at = buf, .left = whole};
 
 		a->rta_len = (uint16_t)len;
-		assert_int_equal(npf_link_next(&r, &l), NPF_LINK_IS);
+		assert_int_equal(npf_link_next(&r, &l), NPF_LINK_PRESENT);
 		assert_true(strlen(l.name) < sizeof(l.name));
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Monitors: whatever the lcores and the worker do when, what is told adds up to what was counted,
  * interval by interval, on the schedule. */
-#include "engine/monitor/worker.h"
+#include "engine/monitor/collector.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,8 +27,8 @@ static void count_one(struct npf_meter *m, uint64_t mono_ns, uint32_t len)
 {
 	struct npf_meter_burst b;
 
-	npf_meter_roll(m, mono_ns);
-	npf_meter_weigh(&b, &len, 1);
+	npf_meter_advance(m, mono_ns);
+	npf_meter_burst_load(&b, &len, 1);
 	assert_int_equal(npf_meter_count(m, 0, &b, NULL, mono_ns), 1);
 }
 
@@ -52,7 +52,7 @@ static void a_packet_counts_in_the_interval_of_its_burst(void **state)
 	count_one(m, 1001 * MS, 100);
 	assert_int_equal(collect_packets(m, 0), 2);
 	assert_false(npf_meter_is_closed(m, 1));
-	npf_meter_roll(m, 1004 * MS + MS / 2);
+	npf_meter_advance(m, 1004 * MS + MS / 2);
 	assert_int_equal(collect_packets(m, 1), 1);
 	assert_int_equal(collect_packets(m, 2), 0);
 	assert_int_equal(collect_packets(m, 3), 0);
@@ -74,9 +74,9 @@ static void bytes_are_counted_plainly_and_as_npf_did(void **state)
 		bytes += lens[i];
 		npf_bytes += (lens[i] < 60 ? 60 : lens[i]) + 12;
 	}
-	npf_meter_weigh(&b, lens, NPF_ARRAY_LEN(lens));
+	npf_meter_burst_load(&b, lens, NPF_ARRAY_LEN(lens));
 	assert_int_equal(npf_meter_count(m, 0, &b, NULL, 5), NPF_ARRAY_LEN(lens));
-	npf_meter_roll(m, 1001 * MS);
+	npf_meter_advance(m, 1001 * MS);
 	npf_meter_collect(m, 0, &sum);
 	assert_int_equal(sum.packets, NPF_ARRAY_LEN(lens));
 	assert_int_equal(sum.bytes, bytes);
@@ -95,9 +95,9 @@ static void a_full_burst_of_giants_does_not_overflow(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < NPF_METER_BURST; i++)
 		lens[i] = (1u << 24) - 1;
-	npf_meter_weigh(&b, lens, NPF_METER_BURST);
+	npf_meter_burst_load(&b, lens, NPF_METER_BURST);
 	npf_meter_count(m, 0, &b, NULL, 5);
-	npf_meter_roll(m, 1001 * MS);
+	npf_meter_advance(m, 1001 * MS);
 	npf_meter_collect(m, 0, &sum);
 	assert_int_equal(sum.packets, NPF_METER_BURST);
 	assert_int_equal(sum.bytes, NPF_METER_BURST * ((1ull << 24) - 1));
@@ -116,11 +116,11 @@ static void only_what_the_filter_keeps_is_counted(void **state)
 	struct npf_meter_burst b;
 
 	(void)state;
-	npf_meter_weigh(&b, lens, 4);
+	npf_meter_burst_load(&b, lens, 4);
 	assert_int_equal(npf_meter_count(m, 0, &b, NULL, 7), 4);
 	assert_int_equal(npf_meter_count(m, 1, &b, keep, 7), 2);
 	assert_int_equal(npf_meter_kept(keep, 4), 2);
-	npf_meter_roll(m, 1001 * MS);
+	npf_meter_advance(m, 1001 * MS);
 	npf_meter_collect(m, 0, sum);
 	assert_int_equal(sum[0].bytes, 1000);
 	assert_int_equal(sum[1].packets, 2);
@@ -140,7 +140,7 @@ static void the_peak_is_that_of_the_busiest_window(void **state)
 		count_one(m, at + 3 * NPF_METER_WINDOW_NS + (uint64_t)i, 200);
 	count_one(m, at + 4 * NPF_METER_WINDOW_NS, 900);
 	count_one(m, at + 9 * NPF_METER_WINDOW_NS, 300);
-	npf_meter_roll(m, at + MS);
+	npf_meter_advance(m, at + MS);
 	npf_meter_collect(m, 0, &sum);
 	assert_int_equal(sum.peak_packets, 5);
 	assert_int_equal(sum.peak_bytes, 1000);
@@ -165,7 +165,7 @@ static void a_worker_that_lags_loses_and_doubles_nothing(void **state)
 				sum += collect_packets(m, next++);
 	}
 	for (int i = 0; i < 6000; i++) {
-		npf_meter_roll(m, (7000 + (uint64_t)i) * MS);
+		npf_meter_advance(m, (7000 + (uint64_t)i) * MS);
 		while (npf_meter_is_closed(m, next))
 			sum += collect_packets(m, next++);
 	}
@@ -181,7 +181,7 @@ static void a_clock_that_steps_back_a_little_does_no_harm(void **state)
 	(void)state;
 	count_one(m, 1001 * MS + 5, 60);
 	count_one(m, 1001 * MS - 5, 60);
-	npf_meter_roll(m, 1002 * MS);
+	npf_meter_advance(m, 1002 * MS);
 	assert_int_equal(collect_packets(m, 0), 0);
 	assert_int_equal(collect_packets(m, 1), 2);
 	npf_meter_free(m);
@@ -231,10 +231,10 @@ static void *lcore_main(void *arg)
 	while (!atomic_load(&l->stop)) {
 		unsigned int n = 1 + rand_r(&seed) % NPF_METER_BURST;
 
-		npf_meter_weigh(&b, lens, n);
+		npf_meter_burst_load(&b, lens, n);
 		if (l->lock != NULL)
 			pthread_mutex_lock(l->lock);
-		npf_meter_roll(l->meter, npf_clock_monotonic());
+		npf_meter_advance(l->meter, npf_clock_monotonic());
 		l->n += npf_meter_count(l->meter, 0, &b, NULL, 1);
 		if (l->lock != NULL)
 			pthread_mutex_unlock(l->lock);
@@ -247,25 +247,25 @@ static void *lcore_main(void *arg)
 /* @finish: the end comes while an interval lasts. */
 static void run_monitor(unsigned int refuse, bool finish, struct told *t)
 {
-	struct npf_monitors *ms = npf_monitors_new();
+	struct npf_collector_worker *ms = npf_collector_worker_new();
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	struct npf_monitor_conf conf = {.interval_ns = MS,
+	struct npf_collector_conf conf = {.interval_ns = MS,
 		.n_rows = 1,
 		.n_lcores = 2,
 		.sent_lock = &lock,
 		.sink = tell,
 		.arg = t};
-	struct npf_monitor *m = npf_monitor_new(&conf);
+	struct npf_collector *m = npf_collector_new(&conf);
 	struct lcore lcores[3] = {{0}}; /* and one that sends */
 	uint64_t n = 0, seen = 0;
-	struct npf_monitor_view v;
+	struct npf_collector_view v;
 
 	*t = (struct told){.refuse = refuse};
 	assert_non_null(m);
-	npf_monitor_set_live(ms, m, true);
-	assert_int_equal(npf_monitor_start(ms, m), 0);
+	npf_collector_set_live(ms, m, true);
+	assert_int_equal(npf_collector_start(ms, m), 0);
 	for (int i = 0; i < 3; i++) {
-		lcores[i].meter = npf_monitor_meters(m)[i];
+		lcores[i].meter = npf_collector_meters(m)[i];
 		lcores[i].lock = i == 2 ? &lock : NULL;
 		pthread_create(&lcores[i].thread, NULL, lcore_main, &lcores[i]);
 	}
@@ -276,29 +276,29 @@ static void run_monitor(unsigned int refuse, bool finish, struct told *t)
 		n += lcores[i].n;
 	}
 	if (finish) {
-		npf_monitor_stop(ms, m);
-		npf_monitor_finish(m);
+		npf_collector_stop(ms, m);
+		npf_collector_finish(m);
 		seen = n;
 	}
 	/* Nobody looks after the meters any more: the worker does. */
-	npf_monitor_set_live(ms, m, false);
+	npf_collector_set_live(ms, m, false);
 	for (int i = 0; i < 500 && seen < n; i++) {
 		nanosleep(&(struct timespec){.tv_nsec = 10 * MS}, NULL);
-		assert_int_equal(npf_monitor_view(ms, m, &v), 0);
+		assert_int_equal(npf_collector_view(ms, m, &v), 0);
 		seen = v.total[0].packets;
 		free(v.last);
 		free(v.total);
 	}
 	nanosleep(&(struct timespec){.tv_nsec = 50 * MS}, NULL);
 	if (!finish)
-		npf_monitor_stop(ms, m);
+		npf_collector_stop(ms, m);
 	assert_true(n > 0);
 	assert_int_equal(t->packets, n);
 	assert_int_equal(t->bytes, n * 72);
 	/* The last interval is cut short. */
 	assert_true(t->uneven <= finish);
-	npf_monitor_free(m);
-	npf_monitors_free(ms);
+	npf_collector_free(m);
+	npf_collector_worker_free(ms);
 }
 
 static void the_sum_over_all_intervals_is_what_all_lcores_counted(void **state)

@@ -10,13 +10,13 @@
 #include <cmocka.h>
 #include <string.h>
 
-#define N_FEEDS 4
+#define N_TAP_COUNTERS 4
 
 static struct fixture {
 	struct npf_engine e;
 	struct npf_config_port conf;
 	struct npf_engine_port p;
-	struct npf_feed feeds[N_FEEDS];
+	struct npf_tap_counters tap_counters[N_TAP_COUNTERS];
 	struct npf_error err;
 } f;
 
@@ -54,7 +54,7 @@ static void add(struct npf_consumer *c, uint64_t id)
 		.reads = true,
 		.uses = true,
 		.buffer = new_buffer(),
-		.feeds = f.feeds,
+		.tap_counters = f.tap_counters,
 		.form = {.session = id, .owner = id, .want_in = true},
 	};
 	npf_consumer_add(c);
@@ -123,7 +123,7 @@ static void each_tap_has_a_lane_of_its_own(void **state)
 		const struct npf_tap_client *client = plan->queues[0].clients;
 
 		assert_ptr_equal(client->lane, npf_buffer_lane(c.buffer, lane));
-		assert_ptr_equal(client->feed, &f.feeds[lane]);
+		assert_ptr_equal(client->counters, &f.tap_counters[lane]);
 		assert_true(client->is_merged);
 		assert_int_equal(client->lane_size, NPF_BUFFER_MIN);
 		free(plan);
@@ -180,7 +180,7 @@ static void a_port_is_polled_while_it_runs_for_somebody(void **state)
 	f.p.port.running = false;
 	assert_false(npf_engine_port_is_polled(&f.p));
 	f.p.port.running = true;
-	f.p.gone = true;
+	f.p.removed = true;
 	assert_false(npf_engine_port_is_polled(&f.p));
 	assert_int_equal(n_planned(1), 0);
 	drop(&c);
@@ -204,7 +204,7 @@ static void a_dump_takes_what_its_session_accepts(void **state)
 		.port = &f.p,
 		.takes = true,
 		.reads = true,
-		.feeds = f.feeds,
+		.tap_counters = f.tap_counters,
 		.model = &s,
 		.form = {.session = 6,
 			.snaplen = 1500,
@@ -237,7 +237,8 @@ static void counters_have_rows_of_their_own_or_the_sessions_filter(void **state)
 	struct npf_meter *const meters[] = {
 		(struct npf_meter *)0x10, (struct npf_meter *)0x20, (struct npf_meter *)0x30};
 	struct npf_meter_consumer own = {.meters = meters, .n_rows = 2, .rows = rows};
-	struct npf_meter_consumer follows = {.session = 5, .meters = meters, .feeds = f.feeds};
+	struct npf_meter_consumer follows = {
+		.session = 5, .meters = meters, .tap_counters = f.tap_counters};
 	struct npf_sent_meters *sent;
 	struct npf_consumer s;
 	struct npf_plan *plan;
@@ -259,12 +260,12 @@ static void counters_have_rows_of_their_own_or_the_sessions_filter(void **state)
 		if (m->session == 5) {
 			assert_int_equal(m->n_rows, 1);
 			assert_ptr_equal(m->rows[0].in, &filters[2]);
-			assert_ptr_equal(m->feed, &f.feeds[1]);
+			assert_ptr_equal(m->counters, &f.tap_counters[1]);
 			assert_true(m->want_out);
 		} else {
 			assert_int_equal(m->n_rows, 2);
 			assert_ptr_equal(m->rows[1].in, &filters[1]);
-			assert_null(m->feed);
+			assert_null(m->counters);
 			assert_false(m->want_out);
 		}
 	}
@@ -286,22 +287,22 @@ static void sent_packets_are_shown_to_who_wants_them(void **state)
 	struct npf_consumer a, b;
 
 	(void)state;
-	assert_int_equal(npf_plan_shown(&f.p), NPF_SHOWN_NONE);
+	assert_int_equal(npf_plan_mirror_policy(&f.p), NPF_MIRROR_NONE);
 	add(&a, 5); /* received ones only */
-	assert_int_equal(npf_plan_shown(&f.p), NPF_SHOWN_NONE);
+	assert_int_equal(npf_plan_mirror_policy(&f.p), NPF_MIRROR_NONE);
 	a.form.want_out = true; /* others' */
-	assert_int_equal(npf_plan_shown(&f.p), 5);
+	assert_int_equal(npf_plan_mirror_policy(&f.p), 5);
 	a.form.want_own = true;
-	assert_int_equal(npf_plan_shown(&f.p), NPF_SHOWN_ALL);
+	assert_int_equal(npf_plan_mirror_policy(&f.p), NPF_MIRROR_ALL);
 	a.form.want_own = false;
 	add(&b, 6);
 	b.form.want_out = true; /* each wants what the other sends */
-	assert_int_equal(npf_plan_shown(&f.p), NPF_SHOWN_ALL);
+	assert_int_equal(npf_plan_mirror_policy(&f.p), NPF_MIRROR_ALL);
 	b.takes = false;
-	assert_int_equal(npf_plan_shown(&f.p), 5);
+	assert_int_equal(npf_plan_mirror_policy(&f.p), 5);
 	drop(&b);
 	drop(&a);
-	assert_int_equal(npf_plan_shown(&f.p), NPF_SHOWN_NONE);
+	assert_int_equal(npf_plan_mirror_policy(&f.p), NPF_MIRROR_NONE);
 }
 
 static void who_leaves_neither_reads_nor_uses(void **state)

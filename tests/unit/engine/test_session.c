@@ -25,7 +25,7 @@ static struct fixture {
 	struct npf_config_port port_conf;
 	struct npf_engine e;
 	struct npf_engine_port p;
-	struct npf_asker asker;
+	struct npf_requester requester;
 	struct npf_error err;
 	bool port_starts;       /* its device does */
 	unsigned int n_good;    /* exchanges of plans that succeed before one fails; ~0: all do */
@@ -34,7 +34,7 @@ static struct fixture {
 
 int __real_npf_engine_replan(struct npf_engine *e);
 int __wrap_npf_engine_replan(struct npf_engine *e);
-int __wrap_npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p);
+int __wrap_npf_engine_release_port(struct npf_engine *e, struct npf_engine_port *p);
 
 int __wrap_npf_engine_replan(struct npf_engine *e)
 {
@@ -47,7 +47,7 @@ int __wrap_npf_engine_replan(struct npf_engine *e)
 	return __real_npf_engine_replan(e);
 }
 
-int __wrap_npf_engine_leave(struct npf_engine *e, struct npf_engine_port *p)
+int __wrap_npf_engine_release_port(struct npf_engine *e, struct npf_engine_port *p)
 {
 	(void)p;
 	return __wrap_npf_engine_replan(e);
@@ -94,9 +94,9 @@ static int set_up(void **state)
 	f.e.ports[f.e.n_ports++] = &f.p;
 	f.e.next_session = 1;
 	f.e.accounts = npf_accounts_new(&f.conf.npf.limits);
-	f.e.monitors = npf_monitors_new();
-	f.asker = (struct npf_asker){.accounts = f.e.accounts, .uid = UID};
-	return f.e.accounts == NULL || f.e.monitors == NULL;
+	f.e.collector_worker = npf_collector_worker_new();
+	f.requester = (struct npf_requester){.accounts = f.e.accounts, .uid = UID};
+	return f.e.accounts == NULL || f.e.collector_worker == NULL;
 }
 
 /* Nobody holds anything any more. */
@@ -112,7 +112,7 @@ static int tear_down(void **state)
 		assert_int_equal(npf_accounts_held(f.e.accounts, UID, (enum npf_resource)r), 0);
 	npf_dumps_end_all(&f.e);
 	assert_int_equal(f.p.n_refs, 0);
-	npf_monitors_free(f.e.monitors);
+	npf_collector_worker_free(f.e.collector_worker);
 	npf_accounts_free(f.e.accounts);
 	return 0;
 }
@@ -124,7 +124,7 @@ static int try_open(uint32_t flags, struct npf_session **sp)
 		.port = "npf0", .buffer_size = NPF_BUFFER_MIN, .snaplen = 96, .flags = flags};
 
 	f.err.text[0] = '\0';
-	return npf_session_open(&f.e, &f.asker, &peer, &req, NULL, sp, &f.err);
+	return npf_session_open(&f.e, &f.requester, &peer, &req, NULL, sp, &f.err);
 }
 
 static struct npf_session *open_session(uint32_t flags)
@@ -146,7 +146,7 @@ static int set_mode(struct npf_session *s, enum npf_wire_mode mode)
 {
 	const struct npf_wire_set_mode req = {.mode = mode, .interval_ms = 1000};
 
-	return npf_session_set_mode(&f.e, &f.asker, s, &req, NULL, &f.err);
+	return npf_session_set_mode(&f.e, &f.requester, s, &req, NULL, &f.err);
 }
 
 static void an_open_session_takes_packets(void **state)
@@ -186,7 +186,7 @@ static void one_that_can_not_be_taken_out_is_freed_later(void **state)
 	npf_sessions_tick(&f.e);
 	/* Plans may point to it: it is whole, and its user pays for it. */
 	assert_ptr_equal(f.e.leaving, s);
-	assert_non_null(s->watch);
+	assert_non_null(s->monitor);
 	assert_int_equal(npf_accounts_held(f.e.accounts, UID, NPF_RES_SESSIONS), 1);
 	f.n_good = ~0u;
 	npf_sessions_tick(&f.e);
@@ -263,13 +263,13 @@ static void so_does_a_buffer(void **state)
 
 	(void)state;
 	f.n_good = 0;
-	assert_int_equal(npf_session_set_buffer(&f.e, &f.asker, s, 1 << 20, &f.err), -ENOMEM);
+	assert_int_equal(npf_session_set_buffer(&f.e, &f.requester, s, 1 << 20, &f.err), -ENOMEM);
 	assert_ptr_equal(s->buffer, old);
 	assert_ptr_equal(s->consumer.buffer, old);
 	assert_int_equal(memory_held(), held);
-	assert_int_equal(npf_session_set_buffer(&f.e, &f.asker, s, 17 << 20, &f.err), -E2BIG);
+	assert_int_equal(npf_session_set_buffer(&f.e, &f.requester, s, 17 << 20, &f.err), -E2BIG);
 	f.n_good = ~0u;
-	assert_int_equal(npf_session_set_buffer(&f.e, &f.asker, s, 1 << 20, &f.err), 0);
+	assert_int_equal(npf_session_set_buffer(&f.e, &f.requester, s, 1 << 20, &f.err), 0);
 	assert_ptr_equal(s->consumer.buffer, s->buffer);
 	assert_true(memory_held() >= 1 << 20);
 	close_session(s);
@@ -282,18 +282,18 @@ static void a_session_counts_or_captures(void **state)
 	(void)state;
 	f.n_good = 0;
 	assert_int_equal(set_mode(s, NPF_WIRE_MONITOR), -ENOMEM);
-	assert_null(s->watch);
+	assert_null(s->monitor);
 	assert_null(f.p.meters);
 	f.n_good = ~0u;
 	assert_int_equal(set_mode(s, NPF_WIRE_MONITOR), 0);
 	assert_int_equal(f.n_planned, 0);
-	assert_ptr_equal(f.p.meters, &s->watch->meter);
+	assert_ptr_equal(f.p.meters, &s->monitor->meter);
 	assert_int_equal(f.p.meters->session, s->id);
 	/* It still reads from its port. */
 	assert_int_equal(npf_engine_port_n_readers(&f.p), 1);
 	f.n_good = 0;
 	assert_int_equal(set_mode(s, NPF_WIRE_CAPTURE), -ENOMEM);
-	assert_ptr_equal(f.p.meters, &s->watch->meter);
+	assert_ptr_equal(f.p.meters, &s->monitor->meter);
 	f.n_good = ~0u;
 	assert_int_equal(set_mode(s, NPF_WIRE_CAPTURE), 0);
 	assert_null(f.p.meters);
@@ -345,7 +345,7 @@ static void one_exchange_of_plans_makes_a_dump_of_a_capture(void **state)
 	assert_ptr_equal(d->consumer.model, &s->consumer);
 	assert_int_equal(start_dump(s, fd, &second), -EBUSY);
 	assert_int_equal(npf_dump_stop(&f.e, d), 0);
-	npf_session_drop_dump(s);
+	npf_session_detach_dump(s);
 	assert_int_equal(npf_engine_replan(&f.e), 0);
 	assert_int_equal(f.n_planned, 1);
 	assert_true(s->consumer.takes);
@@ -388,7 +388,7 @@ static void a_gone_port_stays_while_somebody_holds_it(void **state)
 	struct npf_session *s = open_session(0);
 
 	(void)state;
-	f.p.gone = true;
+	f.p.removed = true;
 	f.e.n_ports = 0;
 	assert_int_equal(f.p.n_refs, 1);
 	close_session(s);

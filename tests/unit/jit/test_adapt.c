@@ -55,7 +55,7 @@ static void run(struct thread *t, const struct traffic *traffic, uint64_t n)
 
 		t->drawn = t->drawn * 1664525u + 1013904223u;
 		if (!t->trying && t->drawn < UINT32_MAX / ADAPT_LOOK) {
-			length = adapt_look(&t->adapt);
+			length = adapt_poll(&t->adapt);
 			t->trying = length > 0;
 			if (t->trying)
 				adapt_begin(&t->trial, form, length);

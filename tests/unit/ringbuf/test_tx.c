@@ -239,15 +239,15 @@ static void what_was_taken_back_is_cut_and_nothing_else(void **state)
 
 	npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, NPF_TX_START);
 	npf_tx_flush(p->tx);
-	npf_tx_cut(p->tx);
+	npf_tx_cancel(p->tx);
 	npf_tx_put(p->tx, frame, sizeof(frame), 1, 0, NPF_TX_START);
 	npf_tx_flush(p->tx);
 	assert_int_equal(npf_tx_lane_take(p->lane, &first), 1);
 	assert_int_equal(npf_tx_lane_take(p->lane, &second), 1);
-	assert_true(npf_tx_lane_is_cut(p->lane, first.end));
-	assert_false(npf_tx_lane_is_cut(p->lane, second.end));
+	assert_true(npf_tx_lane_is_canceled(p->lane, first.end));
+	assert_false(npf_tx_lane_is_canceled(p->lane, second.end));
 	npf_tx_lane_settle(p->lane, first.end);
-	assert_false(npf_tx_lane_is_cut(p->lane, second.end));
+	assert_false(npf_tx_lane_is_canceled(p->lane, second.end));
 }
 
 static void counts_and_errors_reach_the_client(void **state)
@@ -348,7 +348,7 @@ static void what_a_client_does_to_descriptors_keeps_the_engine_from_nothing(void
 		assert_int_equal(npf_tx_lane_take(p->lane, &it), 1);
 		npf_tx_lane_count(p->lane, 1, 0, 0);
 		npf_tx_lane_settle(p->lane, it.end);
-		npf_tx_lane_remind(p->lane);
+		npf_tx_lane_wake_due(p->lane);
 	}
 	alarm(0);
 	munmap(words, 4096);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The feeder of a standing send, against a lane whose worker is the test: whatever the port takes
- * and when, each packet goes exactly once a round. */
-#include "engine/send/feeder.h"
+/* The playback thread of a configured send, against a lane whose worker is the test: whatever the
+ * port takes and when, each packet goes exactly once a round. */
+#include "engine/send/playback.h"
 
 #include "base/clock.h"
 
@@ -21,7 +21,7 @@ static struct npf_savefile file = {
 
 struct bench {
 	struct npf_tx_lane *lane;
-	struct npf_feeder *feeder;
+	struct npf_playback *playback;
 	uint64_t taken; /* packets, repetitions counted */
 	int skipping;
 	uint32_t flags; /* of the frame taken last */
@@ -45,7 +45,7 @@ static int tear_down(void **state)
 {
 	struct bench *b = *state;
 
-	b->feeder = npf_feeder_stop(b->feeder);
+	b->playback = npf_playback_stop(b->playback);
 	npf_tx_lane_free(b->lane);
 	return 0;
 }
@@ -54,7 +54,7 @@ static void start(struct bench *b, uint64_t loops, uint32_t repeat)
 {
 	const struct npf_replay r = {.file = &file, .loops = loops, .repeat = repeat};
 
-	assert_int_equal(npf_feeder_start(&r, b->lane, &b->feeder), 0);
+	assert_int_equal(npf_playback_start(&r, b->lane, &b->playback), 0);
 }
 
 /* As the send worker: takes up to max frames; the last max_sent.. of these fail, as does the rest
@@ -83,16 +83,16 @@ static unsigned int work(struct bench *b, unsigned int max, unsigned int max_sen
 	return n;
 }
 
-static struct npf_feeder_view look(const struct bench *b)
+static struct npf_playback_view look(const struct bench *b)
 {
-	struct npf_feeder_view v;
+	struct npf_playback_view v;
 
-	npf_feeder_view(b->feeder, &v);
+	npf_playback_view(b->playback, &v);
 	return v;
 }
 
-/* Works until the feeder is in that state, for at most five seconds. */
-static void work_until(struct bench *b, enum npf_feeder_state state, uint32_t repeat)
+/* Works until the playback is in that state, for at most five seconds. */
+static void work_until(struct bench *b, enum npf_playback_state state, uint32_t repeat)
 {
 	uint64_t end = npf_clock_monotonic() + 5 * NPF_NS_PER_S;
 
@@ -109,9 +109,9 @@ static void nothing_is_put_before_the_port_runs(void **state)
 	start(b, 1, 1);
 	usleep(20000);
 	assert_int_equal(work(b, UINT32_MAX, UINT32_MAX, 1), 0);
-	assert_int_equal(look(b).state, NPF_FEEDER_WAITING);
-	npf_feeder_set_live(b->feeder, true);
-	work_until(b, NPF_FEEDER_DONE, 1);
+	assert_int_equal(look(b).state, NPF_PLAYBACK_WAITING);
+	npf_playback_set_live(b->playback, true);
+	work_until(b, NPF_PLAYBACK_DONE, 1);
 	assert_int_equal(b->taken, N);
 }
 
@@ -120,8 +120,8 @@ static void rounds_and_repetitions_are_put_as_asked_for(void **state)
 	struct bench *b = *state;
 
 	start(b, 70, 3);
-	npf_feeder_set_live(b->feeder, true);
-	work_until(b, NPF_FEEDER_DONE, 3);
+	npf_playback_set_live(b->playback, true);
+	work_until(b, NPF_PLAYBACK_DONE, 3);
 	assert_int_equal(b->taken, 70 * 3 * N);
 	assert_int_equal(look(b).stalls, 0);
 }
@@ -132,14 +132,14 @@ static void a_stalled_port_gets_one_packet_at_a_time_and_loses_none(void **state
 	uint64_t sent;
 
 	start(b, 50, 1);
-	npf_feeder_set_live(b->feeder, true);
+	npf_playback_set_live(b->playback, true);
 	while (work(b, 1, 1, 1) == 0)
 		usleep(100);
 	/* The first went; now 17 more do, and then none. */
-	for (int i = 0; look(b).state != NPF_FEEDER_STALLED && i < 50000; i++)
+	for (int i = 0; look(b).state != NPF_PLAYBACK_STALLED && i < 50000; i++)
 		if (work(b, UINT32_MAX, b->taken < 18 ? 17 : 0, 1) == 0)
 			usleep(100);
-	assert_int_equal(look(b).state, NPF_FEEDER_STALLED);
+	assert_int_equal(look(b).state, NPF_PLAYBACK_STALLED);
 	assert_int_equal(look(b).error, -ENOBUFS);
 	sent = b->taken;
 	assert_in_range(sent, 1, 18);
@@ -148,7 +148,7 @@ static void a_stalled_port_gets_one_packet_at_a_time_and_loses_none(void **state
 	assert_int_equal(work(b, UINT32_MAX, 0, 1), 1);
 	assert_int_equal(b->flags, NPF_TX_START | NPF_TX_NOWAIT);
 	assert_int_equal(b->taken, sent);
-	work_until(b, NPF_FEEDER_DONE, 1);
+	work_until(b, NPF_PLAYBACK_DONE, 1);
 	assert_int_equal(b->taken, 50 * N);
 	assert_int_equal(look(b).stalls, 1);
 	assert_int_equal(look(b).error, -ENOBUFS);
@@ -160,20 +160,20 @@ static void a_port_that_stops_pauses_it(void **state)
 	uint64_t sent;
 
 	start(b, 0, 1);
-	npf_feeder_set_live(b->feeder, true);
+	npf_playback_set_live(b->playback, true);
 	while (b->taken < 1000)
 		work(b, UINT32_MAX, UINT32_MAX, 1);
-	npf_feeder_set_live(b->feeder, false);
+	npf_playback_set_live(b->playback, false);
 	/* As the worker does on a port that is stopped. */
-	for (int i = 0; look(b).state != NPF_FEEDER_WAITING && i < 50000; i++)
+	for (int i = 0; look(b).state != NPF_PLAYBACK_WAITING && i < 50000; i++)
 		if (work(b, UINT32_MAX, 0, 1) == 0)
 			usleep(100);
-	assert_int_equal(look(b).state, NPF_FEEDER_WAITING);
+	assert_int_equal(look(b).state, NPF_PLAYBACK_WAITING);
 	assert_int_equal(look(b).stalls, 0);
 	sent = b->taken;
 	usleep(20000);
 	assert_int_equal(work(b, UINT32_MAX, UINT32_MAX, 1), 0);
-	npf_feeder_set_live(b->feeder, true);
+	npf_playback_set_live(b->playback, true);
 	while (b->taken < sent + 1000)
 		work(b, UINT32_MAX, UINT32_MAX, 1);
 }
@@ -187,11 +187,11 @@ static void it_can_be_stopped_at_any_time(void **state)
 	for (unsigned int i = 0; i < 30; i++) {
 		start(b, 0, 1);
 		if (i % 3 != 0)
-			npf_feeder_set_live(b->feeder, true);
+			npf_playback_set_live(b->playback, true);
 		for (unsigned int k = 0; i % 3 == 2 && k < 200; k++)
 			if (work(b, 50, 50, 1) == 0)
 				usleep(10);
-		b->feeder = npf_feeder_stop(b->feeder);
+		b->playback = npf_playback_stop(b->playback);
 		npf_tx_lane_free(b->lane);
 		assert_int_equal(npf_tx_lane_new(NPF_TX_MIN, NULL, &b->lane), 0);
 		b->taken = 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * feeder.c - the thread of a standing send.
+ * playback.c - the thread that plays a replay into a lane.
  *
  * It sleeps whenever the lane is full, the port does not run or a stall lasts; a pipe whose other
- * end is closed ends each of these sleeps. Where it is in the replay is told by the lane's count of
- * sent packets alone, which is exact once all of a batch is settled.
+ * end is closed ends each of these sleeps. Its position in the replay is the lane's count of sent
+ * packets, which is exact once all of a batch is settled.
  */
-#include "engine/send/feeder.h"
+#include "engine/send/playback.h"
 
 #include "base/clock.h"
 #include "base/eventfd.h"
@@ -20,7 +20,7 @@
 
 #define RETRY_MS 1000 /* how often a port that takes nothing is tried */
 
-struct npf_feeder {
+struct npf_playback {
 	struct npf_replay replay;
 	struct npf_tx *tx;
 	pthread_t thread;
@@ -31,13 +31,13 @@ struct npf_feeder {
 	_Atomic uint64_t stalls;
 };
 
-static void set_state(struct npf_feeder *f, enum npf_feeder_state state)
+static void set_state(struct npf_playback *f, enum npf_playback_state state)
 {
 	atomic_store_explicit(&f->state, (int)state, memory_order_relaxed);
 }
 
 /* Sleeps until live changes or the time is over (-1: never). Return: false: end. */
-static bool doze(struct npf_feeder *f, int timeout_ms)
+static bool wait_live(struct npf_playback *f, int timeout_ms)
 {
 	struct pollfd pfds[2] = {
 		{.fd = f->wake, .events = POLLIN}, {.fd = f->ending[0], .events = POLLRDHUP}};
@@ -47,18 +47,18 @@ static bool doze(struct npf_feeder *f, int timeout_ms)
 	if (pfds[1].revents != 0)
 		return false;
 	if (pfds[0].revents != 0 && read(f->wake, &n, sizeof(n)) < 0)
-		return true; /* somebody has changed it back and forth: look at it again */
+		return true; /* it has changed twice since: the caller checks it */
 	return true;
 }
 
-static bool is_ending(const struct npf_feeder *f)
+static bool is_ending(const struct npf_playback *f)
 {
 	return atomic_load_explicit(&f->end, memory_order_relaxed);
 }
 
 /* Waits until no more than pending bytes are unsettled. Return: 0; -EPIPE: end; or why a packet has
  * failed since there were that many. */
-static int settle(struct npf_feeder *f, uint64_t pending, uint64_t failed)
+static int wait_settled(struct npf_playback *f, uint64_t pending, uint64_t failed)
 {
 	struct npf_tx_state st;
 	int rc;
@@ -73,7 +73,7 @@ static int settle(struct npf_feeder *f, uint64_t pending, uint64_t failed)
 }
 
 static int put(
-	struct npf_feeder *f, const struct npf_replay_item *it, uint32_t flags, uint64_t failed)
+	struct npf_playback *f, const struct npf_replay_item *it, uint32_t flags, uint64_t failed)
 {
 	int rc;
 
@@ -81,7 +81,7 @@ static int put(
 		flags |= NPF_TX_TIMED;
 	while ((rc = npf_tx_put(f->tx, it->frame, it->len, it->repeat, it->at_ns, flags)) ==
 		-EAGAIN) {
-		rc = settle(f, npf_tx_size(f->tx) / 2, failed);
+		rc = wait_settled(f, npf_tx_size(f->tx) / 2, failed);
 		if (rc < 0)
 			break;
 	}
@@ -90,7 +90,7 @@ static int put(
 
 /* One batch: all that is left, or up to where the port takes nothing. Return: 0: all was sent;
  * -EPIPE: end; else why the next packet failed. */
-static int run(struct npf_feeder *f, bool stalled)
+static int play_batch(struct npf_playback *f, bool stalled)
 {
 	/* A port that has kept the worker waiting for a second is not to do so again and again. */
 	const uint32_t start = NPF_TX_START | (stalled ? NPF_TX_NOWAIT : 0);
@@ -106,19 +106,19 @@ static int run(struct npf_feeder *f, bool stalled)
 		npf_replay_advance(&f->replay);
 		/* The first one shows whether the port takes any. */
 		if (rc == 0 && first)
-			rc = settle(f, 0, st.failed);
+			rc = wait_settled(f, 0, st.failed);
 		if (rc == 0 && first)
-			set_state(f, NPF_FEEDER_SENDING);
+			set_state(f, NPF_PLAYBACK_SENDING);
 		first = false;
 	}
 	/* Once all of the batch is settled the count is final, also when a packet has failed. */
-	end = settle(f, 0, st.failed);
+	end = wait_settled(f, 0, st.failed);
 	return end != 0 ? end : rc;
 }
 
-static void *feed(void *arg)
+static void *play(void *arg)
 {
-	struct npf_feeder *f = arg;
+	struct npf_playback *f = arg;
 	bool stalled = false;
 
 	prctl(PR_SET_NAME, "npf-feed");
@@ -126,34 +126,34 @@ static void *feed(void *arg)
 		int rc;
 
 		if (!atomic_load_explicit(&f->live, memory_order_relaxed)) {
-			set_state(f, NPF_FEEDER_WAITING);
+			set_state(f, NPF_PLAYBACK_WAITING);
 			stalled = false;
-			if (!doze(f, -1))
+			if (!wait_live(f, -1))
 				return NULL;
 			continue;
 		}
-		rc = run(f, stalled);
+		rc = play_batch(f, stalled);
 		if (rc == 0)
-			set_state(f, NPF_FEEDER_DONE);
+			set_state(f, NPF_PLAYBACK_DONE);
 		if (rc == 0 || rc == -EPIPE)
 			return NULL;
-		/* A port that has just been stopped is no news. */
+		/* A port that has just been stopped is not a stall. */
 		if (!atomic_load_explicit(&f->live, memory_order_relaxed))
 			continue;
-		/* One that was tried without waiting says nothing new. */
+		/* A try without waiting is part of the same stall. */
 		stalled = stalled && rc == -EAGAIN;
 		if (!stalled) {
 			atomic_store_explicit(&f->error, rc, memory_order_relaxed);
 			atomic_fetch_add_explicit(&f->stalls, 1, memory_order_relaxed);
 		}
 		stalled = true;
-		set_state(f, NPF_FEEDER_STALLED);
-		if (!doze(f, RETRY_MS))
+		set_state(f, NPF_PLAYBACK_STALLED);
+		if (!wait_live(f, RETRY_MS))
 			return NULL;
 	}
 }
 
-static int map(const struct npf_tx_lane *lane, struct npf_tx **txp)
+static int map_lane(const struct npf_tx_lane *lane, struct npf_tx **txp)
 {
 	int fds[NPF_TX_NFDS], rc = 0;
 
@@ -170,7 +170,7 @@ static int map(const struct npf_tx_lane *lane, struct npf_tx **txp)
 	return rc;
 }
 
-static void free_feeder(struct npf_feeder *f)
+static void free_playback(struct npf_playback *f)
 {
 	npf_tx_unmap(f->tx);
 	npf_close(f->ending[0]);
@@ -179,10 +179,10 @@ static void free_feeder(struct npf_feeder *f)
 	free(f);
 }
 
-int npf_feeder_start(
-	const struct npf_replay *replay, const struct npf_tx_lane *lane, struct npf_feeder **fp)
+int npf_playback_start(
+	const struct npf_replay *replay, const struct npf_tx_lane *lane, struct npf_playback **fp)
 {
-	struct npf_feeder *f = calloc(1, sizeof(*f));
+	struct npf_playback *f = calloc(1, sizeof(*f));
 	int rc;
 
 	if (f == NULL)
@@ -190,18 +190,18 @@ int npf_feeder_start(
 	f->replay = *replay;
 	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->ending[0] = f->ending[1] = -1;
-	rc = f->wake >= 0 && pipe2(f->ending, O_CLOEXEC) == 0 ? map(lane, &f->tx) : -errno;
+	rc = f->wake >= 0 && pipe2(f->ending, O_CLOEXEC) == 0 ? map_lane(lane, &f->tx) : -errno;
 	if (rc == 0)
-		rc = -pthread_create(&f->thread, NULL, feed, f);
+		rc = -pthread_create(&f->thread, NULL, play, f);
 	if (rc < 0) {
-		free_feeder(f);
+		free_playback(f);
 		return rc;
 	}
 	*fp = f;
 	return 0;
 }
 
-struct npf_feeder *npf_feeder_stop(struct npf_feeder *f)
+struct npf_playback *npf_playback_stop(struct npf_playback *f)
 {
 	if (f == NULL)
 		return NULL;
@@ -209,19 +209,19 @@ struct npf_feeder *npf_feeder_stop(struct npf_feeder *f)
 	npf_close(f->ending[1]);
 	f->ending[1] = -1;
 	pthread_join(f->thread, NULL);
-	free_feeder(f);
+	free_playback(f);
 	return NULL;
 }
 
-void npf_feeder_set_live(struct npf_feeder *f, bool live)
+void npf_playback_set_live(struct npf_playback *f, bool live)
 {
 	if (atomic_exchange_explicit(&f->live, live, memory_order_relaxed) != live)
 		npf_eventfd_signal(f->wake);
 }
 
-void npf_feeder_view(const struct npf_feeder *f, struct npf_feeder_view *v)
+void npf_playback_view(const struct npf_playback *f, struct npf_playback_view *v)
 {
-	v->state = (enum npf_feeder_state)atomic_load_explicit(&f->state, memory_order_relaxed);
+	v->state = (enum npf_playback_state)atomic_load_explicit(&f->state, memory_order_relaxed);
 	v->error = atomic_load_explicit(&f->error, memory_order_relaxed);
 	v->stalls = atomic_load_explicit(&f->stalls, memory_order_relaxed);
 }

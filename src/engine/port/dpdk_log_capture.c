@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dpdk_words.c - a log stream that passes on to standard error and keeps the first line.
+ * dpdk_log_capture.c - a log stream that passes on to standard error and keeps the first line.
  *
  * The stream is made once and never closed: another thread of DPDK may be writing to it at any
  * time.
  */
-#include "engine/port/dpdk_words.h"
+#include "engine/port/dpdk_log_capture.h"
 
 #include <pthread.h>
 #include <rte_log.h>
@@ -14,9 +14,9 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char first[160];
-static bool whole; /* first[] has a line, and listening is over */
+static bool whole; /* first[] has a line, and the capture is over */
 
-static ssize_t hear(void *cookie, const char *text, size_t n)
+static ssize_t capture_write(void *cookie, const char *text, size_t n)
 {
 	size_t used, take;
 
@@ -31,7 +31,7 @@ static ssize_t hear(void *cookie, const char *text, size_t n)
 	return fwrite(text, 1, n, stderr) == n ? (ssize_t)n : -1;
 }
 
-void npf_dpdk_words_begin(void)
+void npf_dpdk_log_capture_begin(void)
 {
 	static FILE *stream;
 
@@ -40,7 +40,7 @@ void npf_dpdk_words_begin(void)
 	whole = false;
 	pthread_mutex_unlock(&lock);
 	if (stream == NULL) {
-		stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = hear});
+		stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = capture_write});
 		if (stream == NULL)
 			return;
 		setvbuf(stream, NULL, _IOLBF, 0);
@@ -48,7 +48,7 @@ void npf_dpdk_words_begin(void)
 	rte_openlog_stream(stream);
 }
 
-const char *npf_dpdk_words_end(void)
+const char *npf_dpdk_log_capture_end(void)
 {
 	rte_openlog_stream(NULL);
 	pthread_mutex_lock(&lock);

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * supply.c - orders for memory, and what is thrown away.
+ * memory.c - allocates memory, and frees it, in tasks.
  *
- * An order is an errand twice in its life at most: to make the memory, and, when nobody wants it
- * any more, to free it. It is charged for from the moment it is accepted until the memory is
- * really free.
+ * An allocation is a task twice at most: to allocate the memory, and to free it when it is not
+ * wanted any more. The user is charged from the moment it is accepted until the memory is really
+ * free.
  */
-#include "engine/core/supply.h"
+#include "engine/core/memory.h"
 
 #include <string.h>
 #include <time.h>
 
 #define KIB      1024ull
 #define MIB      (1024 * KIB)
-#define AT_ONCE  MIB /* so little is made and freed in less time than an errand takes */
+#define AT_ONCE  MIB /* up to this it takes less time to allocate and free it than to run a task */
 #define HUGEPAGE (2 * MIB)
-#define PAUSE_NS 5000000l /* until it is looked again whether memory that leaves has gone */
+#define PAUSE_NS                                                                                   \
+	5000000l /* until it is checked again whether memory that is being released is free */
 
-struct npf_order {
-	struct npf_errand errand;
-	struct npf_asker *asker; /* NULL: nobody wants it any more */
-	struct npf_errands *errands;
+struct npf_allocation {
+	struct npf_task task;
+	struct npf_requester *requester; /* NULL: the memory is not wanted any more */
+	struct npf_tasks *tasks;
 	struct npf_memory_conf conf;
 	struct npf_memory mem;
 	bool is_ready;
@@ -28,7 +29,7 @@ struct npf_order {
 	int rc;
 };
 
-/* ---- what an errand does ---- */
+/* ---- what a task does ---- */
 
 static void release(struct npf_memory *mem)
 {
@@ -37,7 +38,7 @@ static void release(struct npf_memory *mem)
 	mem->lane = npf_tx_lane_free(mem->lane);
 }
 
-/* Who is charged also pays for being woken. */
+/* The user who is charged also pays for wake-ups. */
 static int make(const struct npf_memory_conf *conf, struct npf_memory *mem)
 {
 	struct npf_account *payer = mem->charge.account;
@@ -55,24 +56,24 @@ static int make(const struct npf_memory_conf *conf, struct npf_memory *mem)
 	return rc;
 }
 
-static void run_make(struct npf_errand *errand)
+static void run_make(struct npf_task *task)
 {
-	struct npf_order *o = (struct npf_order *)errand;
+	struct npf_allocation *o = (struct npf_allocation *)task;
 
 	o->rc = make(&o->conf, &o->mem);
 }
 
-static void run_pause(struct npf_errand *errand)
+static void run_pause(struct npf_task *task)
 {
 	const struct timespec a_while = {.tv_nsec = PAUSE_NS};
 
-	(void)errand;
+	(void)task;
 	nanosleep(&a_while, NULL);
 }
 
-static void run_release(struct npf_errand *errand)
+static void run_release(struct npf_task *task)
 {
-	release(&((struct npf_order *)errand)->mem);
+	release(&((struct npf_allocation *)task)->mem);
 }
 
 /* ---- sums ---- */
@@ -120,73 +121,74 @@ static uint64_t size_of(const struct npf_memory *mem)
 	       (mem->lane != NULL ? npf_tx_lane_memory(mem->lane) : 0);
 }
 
-/* ---- orders ---- */
+/* ---- allocations ---- */
 
-static void forget(struct npf_errand *errand)
+static void free_allocation(struct npf_task *task)
 {
-	struct npf_order *o = (struct npf_order *)errand;
+	struct npf_allocation *o = (struct npf_allocation *)task;
 
 	npf_discharge(&o->mem.charge);
 	free(o);
 }
 
-static void throw_away(struct npf_order *o)
+static void discard(struct npf_allocation *o)
 {
-	npf_charge_leave(&o->mem.charge);
-	o->errand.run = run_release;
-	o->errand.done = forget;
-	npf_errands_send(o->errands, &o->errand);
+	npf_charge_begin_release(&o->mem.charge);
+	o->task.run = run_release;
+	o->task.done = free_allocation;
+	npf_tasks_submit(o->tasks, &o->task);
 }
 
-static void made(struct npf_errand *errand)
+static void allocated(struct npf_task *task)
 {
-	struct npf_order *o = (struct npf_order *)errand;
+	struct npf_allocation *o = (struct npf_allocation *)task;
 
 	o->is_ready = true;
-	if (o->asker == NULL)
-		throw_away(o);
+	if (o->requester == NULL)
+		discard(o);
 	else
-		o->asker->ready(o->asker);
+		o->requester->ready(o->requester);
 }
 
-static struct npf_order *place(struct npf_asker *asker, void (*run)(struct npf_errand *))
+static struct npf_allocation *new_allocation(
+	struct npf_requester *requester, void (*run)(struct npf_task *))
 {
-	struct npf_order *o = calloc(1, sizeof(*o));
+	struct npf_allocation *o = calloc(1, sizeof(*o));
 
 	if (o == NULL)
 		return NULL;
-	o->errand = (struct npf_errand){.uid = asker->uid, .run = run, .done = made};
-	o->errands = asker->errands;
-	o->asker = asker;
-	asker->order = o;
+	o->task = (struct npf_task){.uid = requester->uid, .run = run, .done = allocated};
+	o->tasks = requester->tasks;
+	o->requester = requester;
+	requester->allocation = o;
 	return o;
 }
 
-static int order(
-	struct npf_asker *asker, const struct npf_memory_conf *conf, struct npf_charge *charge)
+static int start_allocation(struct npf_requester *requester, const struct npf_memory_conf *conf,
+	struct npf_charge *charge)
 {
-	struct npf_order *o = place(asker, run_make);
+	struct npf_allocation *o = new_allocation(requester, run_make);
 
 	if (o == NULL) {
 		npf_discharge(charge);
 		return -ENOMEM;
 	}
 	o->conf = *conf;
-	o->mem.uid = asker->uid;
+	o->mem.uid = requester->uid;
 	o->mem.charge = npf_charge_steal(charge);
-	npf_errands_send(o->errands, &o->errand);
+	npf_tasks_submit(o->tasks, &o->task);
 	return -EINPROGRESS;
 }
 
-/* What the user has given back is not free yet. He would rather wait than be refused. */
-static int order_pause(struct npf_asker *asker)
+/* What the user has given back is not free yet: the request waits. */
+static int start_pause(struct npf_requester *requester)
 {
-	struct npf_order *o = place(asker, run_pause);
+	struct npf_allocation *o = new_allocation(requester, run_pause);
 
 	if (o == NULL)
 		return -ENOMEM;
 	o->is_pause = true;
-	npf_errands_send(o->errands, &o->errand);
+	npf_tasks_submit(o->tasks, &o->task);
 	return -EINPROGRESS;
 }
 
@@ -199,17 +201,17 @@ static bool is_same(const struct npf_memory_conf *a, const struct npf_memory_con
 	       a->buffer.mintocopy == b->buffer.mintocopy;
 }
 
-/* Takes what the asker's order has brought. Return: is it what is wanted? */
-static bool take(struct npf_asker *asker, const struct npf_memory_conf *conf,
+/* Takes the memory that is ready. Return: false: none is, or another size was allocated. */
+static bool take_ready(struct npf_requester *requester, const struct npf_memory_conf *conf,
 	struct npf_memory *mem, int *rcp)
 {
-	struct npf_order *o = asker->order;
+	struct npf_allocation *o = requester->allocation;
 
 	if (o == NULL || !o->is_ready)
 		return false;
-	asker->order = NULL;
+	requester->allocation = NULL;
 	if (o->is_pause || !is_same(conf, &o->conf)) {
-		throw_away(o); /* a port has changed in between */
+		discard(o); /* a port has changed in between */
 		return false;
 	}
 	*mem = o->mem;
@@ -220,7 +222,7 @@ static bool take(struct npf_asker *asker, const struct npf_memory_conf *conf,
 
 /* ---- for requests ---- */
 
-static int say(int rc, const struct npf_memory_conf *conf, struct npf_error *err)
+static int report_failure(int rc, const struct npf_memory_conf *conf, struct npf_error *err)
 {
 	if (rc == 0 || rc == -EINPROGRESS)
 		return rc;
@@ -246,70 +248,71 @@ static int make_now(const struct npf_memory_conf *conf, struct npf_memory *mem)
 	if (rc < 0)
 		npf_discharge(&mem->charge);
 	else
-		npf_charge_settle(&mem->charge, size_of(mem));
+		npf_charge_adjust(&mem->charge, size_of(mem));
 	return rc;
 }
 
-int npf_memory_get(struct npf_asker *asker, const struct npf_memory_conf *conf,
+int npf_memory_get(struct npf_requester *requester, const struct npf_memory_conf *conf,
 	struct npf_memory *mem, struct npf_error *err)
 {
 	uint64_t needed = npf_memory_needed(conf);
 	int rc;
 
 	*mem = (struct npf_memory){0};
-	if (asker == NULL)
-		return say(make_now(conf, mem), conf, err);
-	if (take(asker, conf, mem, &rc)) {
+	if (requester == NULL)
+		return report_failure(make_now(conf, mem), conf, err);
+	if (take_ready(requester, conf, mem, &rc)) {
 		if (rc < 0)
 			npf_discharge(&mem->charge);
 		else
-			npf_charge_settle(&mem->charge, size_of(mem));
-		return say(rc, conf, err);
+			npf_charge_adjust(&mem->charge, size_of(mem));
+		return report_failure(rc, conf, err);
 	}
-	mem->uid = asker->uid;
-	rc = npf_charge(asker->accounts, asker->uid, NPF_RES_MEMORY, needed, &mem->charge, err);
+	mem->uid = requester->uid;
+	rc = npf_charge(
+		requester->accounts, requester->uid, NPF_RES_MEMORY, needed, &mem->charge, err);
 	if (rc == -EAGAIN)
-		return say(order_pause(asker), conf, err);
+		return report_failure(start_pause(requester), conf, err);
 	if (rc < 0)
 		return rc;
 	if (needed <= AT_ONCE)
-		return say(make_now(conf, mem), conf, err);
-	return say(order(asker, conf, &mem->charge), conf, err);
+		return report_failure(make_now(conf, mem), conf, err);
+	return report_failure(start_allocation(requester, conf, &mem->charge), conf, err);
 }
 
-void npf_memory_free(struct npf_errands *errands, struct npf_memory *mem)
+void npf_memory_free(struct npf_tasks *tasks, struct npf_memory *mem)
 {
 	struct npf_memory gone = *mem;
-	struct npf_order *o = NULL;
+	struct npf_allocation *o = NULL;
 
 	*mem = (struct npf_memory){0};
-	if (errands != NULL && size_of(&gone) > AT_ONCE)
+	if (tasks != NULL && size_of(&gone) > AT_ONCE)
 		o = calloc(1, sizeof(*o));
 	if (o == NULL) {
 		release(&gone);
 		npf_discharge(&gone.charge);
 		return;
 	}
-	o->errand.uid = gone.uid;
-	o->errands = errands;
+	o->task.uid = gone.uid;
+	o->tasks = tasks;
 	o->mem = gone;
-	throw_away(o);
+	discard(o);
 }
 
-void npf_asker_settle(struct npf_asker *asker)
+void npf_requester_discard(struct npf_requester *requester)
 {
-	struct npf_order *o = asker->order;
+	struct npf_allocation *o = requester->allocation;
 
 	if (o == NULL || !o->is_ready)
 		return;
-	asker->order = NULL;
-	throw_away(o);
+	requester->allocation = NULL;
+	discard(o);
 }
 
-void npf_asker_leave(struct npf_asker *asker)
+void npf_requester_detach(struct npf_requester *requester)
 {
-	npf_asker_settle(asker);
-	if (asker->order != NULL)
-		asker->order->asker = NULL;
-	asker->order = NULL;
+	npf_requester_discard(requester);
+	if (requester->allocation != NULL)
+		requester->allocation->requester = NULL;
+	requester->allocation = NULL;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * errands.c - a pool of threads that grows while its threads are busy, and shrinks when they are
+ * tasks.c - a pool of threads that grows while its threads are busy, and shrinks when they are
  * not.
  *
  * One lock guards two lists: what waits, in the order in which it came, and what is done. A thread
- * takes the first errand whose user may have another thread. A thread that finds nothing ends,
+ * takes the first task whose user may have another thread. A thread that finds nothing ends,
  * unless it would be the last one that is idle.
  */
-#include "engine/core/errands.h"
+#include "engine/core/tasks.h"
 
 #include "base/clock.h"
 #include "base/eventfd.h"
@@ -17,10 +17,10 @@
 #include <sys/eventfd.h>
 
 struct list {
-	struct npf_errand *first, **end;
+	struct npf_task *first, **end;
 };
 
-struct npf_errands {
+struct npf_tasks {
 	pthread_mutex_t lock;
 	pthread_cond_t come;
 	struct list waiting, done;
@@ -29,17 +29,17 @@ struct npf_errands {
 		uid_t uid;
 	} * running; /* one for each thread at work, on its stack */
 	unsigned int n_threads;
-	unsigned int n_idle, n_called; /* threads that wait; those of them that were sent for */
-	unsigned int n_out;            /* sent and not reaped: the control thread's */
+	unsigned int n_idle, n_called; /* threads that wait; those of them that were woken */
+	unsigned int n_out;            /* submitted and not reaped: the control thread's */
 	bool stop;
 	int fd; /* eventfd, private to the daemon */
 };
 
-static void append(struct list *l, struct npf_errand *errand)
+static void append(struct list *l, struct npf_task *task)
 {
-	errand->next = NULL;
-	*l->end = errand;
-	l->end = &errand->next;
+	task->next = NULL;
+	*l->end = task;
+	l->end = &task->next;
 }
 
 static void empty(struct list *l)
@@ -50,12 +50,12 @@ static void empty(struct list *l)
 
 static unsigned int threads_for(uid_t uid)
 {
-	bool owner = uid == 0 || uid == geteuid();
+	bool privileged = uid == 0 || uid == geteuid();
 
-	return NPF_ERRANDS_THREADS + (owner ? NPF_ERRANDS_RESERVE : 0);
+	return NPF_TASKS_THREADS + (privileged ? NPF_TASKS_RESERVE : 0);
 }
 
-static bool may_run(const struct npf_errands *p, uid_t uid)
+static bool may_run(const struct npf_tasks *p, uid_t uid)
 {
 	unsigned int n_all = 0, n = 0;
 
@@ -63,52 +63,52 @@ static bool may_run(const struct npf_errands *p, uid_t uid)
 		n_all++;
 		n += r->uid == uid;
 	}
-	return n < NPF_ERRANDS_PER_USER && n_all < threads_for(uid);
+	return n < NPF_TASKS_PER_USER && n_all < threads_for(uid);
 }
 
 /* The first whose user may have another thread, or NULL. */
-static struct npf_errand *take(struct npf_errands *p)
+static struct npf_task *take(struct npf_tasks *p)
 {
-	for (struct npf_errand **at = &p->waiting.first; *at != NULL; at = &(*at)->next) {
-		struct npf_errand *errand = *at;
+	for (struct npf_task **at = &p->waiting.first; *at != NULL; at = &(*at)->next) {
+		struct npf_task *task = *at;
 
-		if (!may_run(p, errand->uid))
+		if (!may_run(p, task->uid))
 			continue;
-		*at = errand->next;
-		if (errand->next == NULL)
+		*at = task->next;
+		if (task->next == NULL)
 			p->waiting.end = at;
-		return errand;
+		return task;
 	}
 	return NULL;
 }
 
 /* The lock is held, but for run(). */
-static void do_one(struct npf_errands *p, struct npf_errand *errand)
+static void run_one(struct npf_tasks *p, struct npf_task *task)
 {
-	struct running me = {.next = p->running, .uid = errand->uid};
+	struct running me = {.next = p->running, .uid = task->uid};
 	struct running **at = &p->running;
 
 	p->running = &me;
 	pthread_mutex_unlock(&p->lock);
-	errand->run(errand);
+	task->run(task);
 	pthread_mutex_lock(&p->lock);
 	while (*at != &me)
 		at = &(*at)->next;
 	*at = me.next;
-	append(&p->done, errand);
+	append(&p->done, task);
 	npf_eventfd_signal(p->fd);
 }
 
 static void *work(void *arg)
 {
-	struct npf_errands *p = arg;
+	struct npf_tasks *p = arg;
 
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
-		struct npf_errand *errand = take(p);
+		struct npf_task *task = take(p);
 
-		if (errand != NULL) {
-			do_one(p, errand);
+		if (task != NULL) {
+			run_one(p, task);
 			continue;
 		}
 		if (p->stop || p->n_idle > 0)
@@ -126,7 +126,7 @@ static void *work(void *arg)
 }
 
 /* The lock is held. */
-static int start_thread(struct npf_errands *p)
+static int start_thread(struct npf_tasks *p)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -141,9 +141,9 @@ static int start_thread(struct npf_errands *p)
 	return -rc;
 }
 
-struct npf_errands *npf_errands_new(void)
+struct npf_tasks *npf_tasks_new(void)
 {
-	struct npf_errands *p = calloc(1, sizeof(*p));
+	struct npf_tasks *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
@@ -160,48 +160,48 @@ struct npf_errands *npf_errands_new(void)
 	return p;
 }
 
-void npf_errands_send(struct npf_errands *p, struct npf_errand *errand)
+void npf_tasks_submit(struct npf_tasks *p, struct npf_task *task)
 {
 	p->n_out++;
 	pthread_mutex_lock(&p->lock);
-	append(&p->waiting, errand);
+	append(&p->waiting, task);
 	if (p->n_idle > 0) {
-		/* It is not idle from now on: the next errand needs another thread. */
+		/* It is not idle from now on: the next task needs another thread. */
 		p->n_idle--;
 		p->n_called++;
 		pthread_cond_signal(&p->come);
-	} else if (may_run(p, errand->uid) && p->n_threads < threads_for(errand->uid)) {
-		start_thread(p); /* without one, those at work come to it */
+	} else if (may_run(p, task->uid) && p->n_threads < threads_for(task->uid)) {
+		start_thread(p); /* without one, a thread that is at work takes it later */
 	}
 	pthread_mutex_unlock(&p->lock);
 }
 
-int npf_errands_fd(const struct npf_errands *p)
+int npf_tasks_fd(const struct npf_tasks *p)
 {
 	return p->fd;
 }
 
-void npf_errands_reap(struct npf_errands *p)
+void npf_tasks_reap(struct npf_tasks *p)
 {
-	struct npf_errand *errand;
+	struct npf_task *task;
 	uint64_t n;
 
 	if (read(p->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		return;
 	pthread_mutex_lock(&p->lock);
-	errand = p->done.first;
+	task = p->done.first;
 	empty(&p->done);
 	pthread_mutex_unlock(&p->lock);
-	while (errand != NULL) {
-		struct npf_errand *next = errand->next;
+	while (task != NULL) {
+		struct npf_task *next = task->next;
 
 		p->n_out--;
-		errand->done(errand);
-		errand = next;
+		task->done(task);
+		task = next;
 	}
 }
 
-unsigned int npf_errands_free(struct npf_errands *p, int timeout_ms)
+unsigned int npf_tasks_free(struct npf_tasks *p, int timeout_ms)
 {
 	uint64_t end = npf_clock_monotonic() + (uint64_t)timeout_ms * NPF_NS_PER_MS;
 	unsigned int left;
@@ -212,13 +212,13 @@ unsigned int npf_errands_free(struct npf_errands *p, int timeout_ms)
 		struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
 
 		poll(&pfd, 1, 10);
-		npf_errands_reap(p);
+		npf_tasks_reap(p);
 	}
 	left = p->n_out;
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
 	pthread_cond_broadcast(&p->come);
-	/* Whoever is at work may never come back; then all stays where it is. */
+	/* A thread that is at work may never return; then nothing is freed. */
 	while (left == 0 && p->n_threads > 0)
 		pthread_cond_wait(&p->come, &p->lock);
 	pthread_mutex_unlock(&p->lock);

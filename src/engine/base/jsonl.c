@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* lines.c - whole lines, in one write each. */
-#include "engine/base/lines.h"
+/* jsonl.c - whole lines, in one write each. */
+#include "engine/base/jsonl.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-int npf_lines_open(const char *path, int mode)
+int npf_jsonl_open(const char *path, int mode)
 {
 	npf_autofd int fd = open(path,
 		O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, (mode_t)mode);
@@ -21,7 +21,7 @@ int npf_lines_open(const char *path, int mode)
 	return S_ISREG(st.st_mode) ? npf_steal_fd(&fd) : -ENOTSUP;
 }
 
-int npf_lines_append(int fd, const char *line)
+int npf_jsonl_append(int fd, const char *line)
 {
 	struct iovec iov[2] = {{npf_unconst(line), strlen(line)}, {npf_unconst("\n"), 1}};
 	struct stat st;
@@ -34,6 +34,6 @@ int npf_lines_append(int fd, const char *line)
 		return -errno;
 	if ((size_t)n == iov[0].iov_len + 1)
 		return 0;
-	/* Half a line that can't be taken back is better than to tell the same twice. */
+	/* Half a line that can't be removed is better than the same line twice. */
 	return n == 0 || ftruncate(fd, st.st_size) == 0 ? -ENOSPC : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * supply.h - memory for clients' packets: charged to who asks, made and freed by an errand.
+ * memory.h - memory for clients' packets: charged to the requester, allocated and freed by a task.
  *
  * Pages are cleared when they are made, which takes seconds for the largest buffers. So a request
  * that needs memory is carried out in two goes: in the first one npf_memory_get() returns
@@ -10,13 +10,13 @@
  *
  * Context: the control thread.
  */
-#ifndef NPF_ENGINE_CORE_SUPPLY_H
-#define NPF_ENGINE_CORE_SUPPLY_H
+#ifndef NPF_ENGINE_CORE_MEMORY_H
+#define NPF_ENGINE_CORE_MEMORY_H
 
 #include "base/error.h"
 #include "engine/core/account.h"
 #include "writer/feed/ring.h"
-#include "engine/core/errands.h"
+#include "engine/core/tasks.h"
 #include "ringbuf/ring.h"
 #include "ringbuf/tx/tx.h"
 
@@ -36,16 +36,16 @@ struct npf_memory {
 	uid_t uid;
 };
 
-struct npf_order;
+struct npf_allocation;
 
-/* Who asks for memory: a connection. In place of one, NULL stands for the daemon itself, which is
- * charged nothing and waits. */
-struct npf_asker {
+/* A requester of memory: a connection. NULL stands for the daemon itself, which is charged nothing
+ * and waits. */
+struct npf_requester {
 	struct npf_accounts *accounts;
-	struct npf_errands *errands;
+	struct npf_tasks *tasks;
 	uid_t uid;
-	struct npf_order *order;           /* in work, or ready to be taken */
-	void (*ready)(struct npf_asker *); /* the request can be carried out now */
+	struct npf_allocation *allocation;     /* in work or ready; NULL: none */
+	void (*ready)(struct npf_requester *); /* the request can be carried out now */
 };
 
 /* Is one buffer of that many bytes allowed at all? Return: 0, or -E2BIG with a text in err. */
@@ -60,17 +60,17 @@ uint64_t npf_memory_needed(const struct npf_memory_conf *conf);
  * Return: 0; -EINPROGRESS: see above; or -errno with a text in err.
  * Owns:   *mem is the caller's, for npf_memory_free().
  */
-int npf_memory_get(struct npf_asker *asker, const struct npf_memory_conf *conf,
+int npf_memory_get(struct npf_requester *requester, const struct npf_memory_conf *conf,
 	struct npf_memory *mem, struct npf_error *err);
 
-/* Free it, and discharge it when it is free. @errands: NULL: now. Empties *mem; what is empty
+/* Free it, and discharge it when it is free. @tasks: NULL: now. Empties *mem; what is empty
  * already is fine. */
-void npf_memory_free(struct npf_errands *errands, struct npf_memory *mem);
+void npf_memory_free(struct npf_tasks *tasks, struct npf_memory *mem);
 
-/* The memory for the request that is being carried out, if the request did not take it. */
-void npf_asker_settle(struct npf_asker *asker);
+/* Free the memory that was allocated for the request, if the request did not take it. */
+void npf_requester_discard(struct npf_requester *requester);
 
-/* The asker goes away; an order in work is freed when it has been made. */
-void npf_asker_leave(struct npf_asker *asker);
+/* The requester goes away. An allocation in work is freed when it is done. */
+void npf_requester_detach(struct npf_requester *requester);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * opened.c - descriptors of clients: received, looked at, closed, all of it by errands.
+ * passed_file.c - tasks receive, check and close the descriptors of clients.
  *
- * An opening is an errand twice: to receive and look, and, after the client has its answer, to
- * close what is left. It outlives its connection when that goes first.
+ * A transfer is a task twice: to receive and check, and, after the client has its answer, to close
+ * what is left. It may outlive its connection.
  */
-#include "engine/control/opened.h"
+#include "engine/control/passed_file.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -18,11 +18,11 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 
-struct npf_opening {
-	struct npf_errand errand;
-	struct npf_opener *opener; /* NULL: it is gone */
-	struct npf_errands *errands;
-	bool is_answered; /* the reply is to be sent, by who closes */
+struct npf_file_transfer {
+	struct npf_task task;
+	struct npf_passed_file *file; /* NULL: the connection is closed */
+	struct npf_tasks *tasks;
+	bool is_answered; /* run_close() sends the reply */
 	int sock;
 	int fd;
 	struct npf_wire_file_reply reply;
@@ -70,7 +70,7 @@ static bool is_mounted(dev_t dev)
 	return found;
 }
 
-int npf_opened_check(int fd, struct npf_error *err)
+int npf_passed_file_check(int fd, struct npf_error *err)
 {
 	int flags = fcntl(fd, F_GETFL), access = flags & O_ACCMODE;
 	struct statfs fs;
@@ -96,10 +96,10 @@ int npf_opened_check(int fd, struct npf_error *err)
 	return 0;
 }
 
-/* ---- what the errand does ---- */
+/* ---- what the task does ---- */
 
 /* Keeps the first of what comes. */
-static void keep_one(struct npf_opening *o, struct msghdr *mh)
+static void keep_first(struct npf_file_transfer *o, struct msghdr *mh)
 {
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm != NULL; cm = CMSG_NXTHDR(mh, cm)) {
 		size_t n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -118,7 +118,7 @@ static void keep_one(struct npf_opening *o, struct msghdr *mh)
 	}
 }
 
-static void receive(struct npf_opening *o)
+static void receive(struct npf_file_transfer *o)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(int) * NPF_WIRE_ANYFDS)];
@@ -137,27 +137,27 @@ static void receive(struct npf_opening *o)
 	if (poll(&pfd, 1, NPF_WIRE_TIMEOUT_MS) <= 0)
 		return;
 	if (recvmsg(o->sock, &mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) > 0)
-		keep_one(o, &mh);
+		keep_first(o, &mh);
 }
 
-static void run_receive(struct npf_errand *errand)
+static void run_receive(struct npf_task *task)
 {
-	struct npf_opening *o = (struct npf_opening *)errand;
+	struct npf_file_transfer *o = (struct npf_file_transfer *)task;
 
 	receive(o);
 	if (o->fd < 0)
 		o->reply.status = npf_error_set(&o->reply.error, -EINVAL, "no file came");
 	else
-		o->reply.status = npf_opened_check(o->fd, &o->reply.error);
+		o->reply.status = npf_passed_file_check(o->fd, &o->reply.error);
 	if (o->reply.status < 0)
 		o->fd = npf_close(o->fd);
 }
 
-static void run_close(struct npf_errand *errand)
+static void run_close(struct npf_task *task)
 {
-	struct npf_opening *o = (struct npf_opening *)errand;
+	struct npf_file_transfer *o = (struct npf_file_transfer *)task;
 
-	/* Whoever does not take it goes without. */
+	/* A client that does not take it gets none. */
 	if (o->is_answered)
 		send(o->sock, &o->reply, sizeof(o->reply), MSG_DONTWAIT | MSG_NOSIGNAL);
 	npf_close(o->fd);
@@ -166,85 +166,85 @@ static void run_close(struct npf_errand *errand)
 
 /* ---- the control thread's part ---- */
 
-static void forget(struct npf_errand *errand)
+static void free_transfer(struct npf_task *task)
 {
-	free(errand);
+	free(task);
 }
 
-static void close_on_errand(struct npf_opening *o)
+static void close_on_task(struct npf_file_transfer *o)
 {
-	o->errand.run = run_close;
-	o->errand.done = forget;
-	npf_errands_send(o->errands, &o->errand);
+	o->task.run = run_close;
+	o->task.done = free_transfer;
+	npf_tasks_submit(o->tasks, &o->task);
 }
 
-static struct npf_opening *new_opening(struct npf_opener *opener, int sock, int fd)
+static struct npf_file_transfer *new_transfer(struct npf_passed_file *file, int sock, int fd)
 {
-	struct npf_opening *o = calloc(1, sizeof(*o));
+	struct npf_file_transfer *o = calloc(1, sizeof(*o));
 
 	if (o == NULL)
 		return NULL;
-	o->errand.uid = opener->uid;
-	o->errands = opener->errands;
+	o->task.uid = file->uid;
+	o->tasks = file->tasks;
 	o->sock = sock;
 	o->fd = fd;
 	return o;
 }
 
-/* What was received is the opener's now, or nobody's. */
-static void received(struct npf_errand *errand)
+/* The connection gets the descriptor; without a connection it is closed. */
+static void file_received(struct npf_task *task)
 {
-	struct npf_opening *o = (struct npf_opening *)errand;
-	struct npf_opener *opener = o->opener;
+	struct npf_file_transfer *o = (struct npf_file_transfer *)task;
+	struct npf_passed_file *file = o->file;
 
-	if (opener != NULL) {
-		opener->opening = NULL;
+	if (file != NULL) {
+		file->transfer = NULL;
 		if (o->fd >= 0) {
-			int old = opener->fd;
+			int old = file->fd;
 
-			opener->fd = o->fd;
+			file->fd = o->fd;
 			o->fd = old;
 		}
 		o->is_answered = true;
 	}
-	close_on_errand(o);
+	close_on_task(o);
 }
 
-int npf_opened_begin(struct npf_opener *opener, int *peerp, struct npf_error *err)
+int npf_passed_file_begin(struct npf_passed_file *file, int *peerp, struct npf_error *err)
 {
-	struct npf_opening *o;
+	struct npf_file_transfer *o;
 	int pair[2];
 
-	if (opener->opening != NULL)
+	if (file->transfer != NULL)
 		return npf_error_set(err, -EBUSY, "a file is awaited already");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return npf_error_set(err, -errno, "the daemon is out of descriptors");
-	o = new_opening(opener, pair[0], -1);
+	o = new_transfer(file, pair[0], -1);
 	if (o == NULL) {
 		npf_close(pair[0]);
 		npf_close(pair[1]);
 		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
 	}
-	o->opener = opener;
-	o->errand.run = run_receive;
-	o->errand.done = received;
-	opener->opening = o;
-	npf_errands_send(o->errands, &o->errand);
+	o->file = file;
+	o->task.run = run_receive;
+	o->task.done = file_received;
+	file->transfer = o;
+	npf_tasks_submit(o->tasks, &o->task);
 	*peerp = pair[1];
 	return 0;
 }
 
-void npf_opened_end(struct npf_opener *opener)
+void npf_passed_file_end(struct npf_passed_file *file)
 {
-	struct npf_opening *o = NULL;
+	struct npf_file_transfer *o = NULL;
 
-	if (opener->opening != NULL)
-		opener->opening->opener = NULL;
-	opener->opening = NULL;
-	if (opener->fd >= 0)
-		o = new_opening(opener, -1, opener->fd);
+	if (file->transfer != NULL)
+		file->transfer->file = NULL;
+	file->transfer = NULL;
+	if (file->fd >= 0)
+		o = new_transfer(file, -1, file->fd);
 	/* Without memory it stays open: to close it here might hang. */
-	opener->fd = -1;
+	file->fd = -1;
 	if (o != NULL)
-		close_on_errand(o);
+		close_on_task(o);
 }

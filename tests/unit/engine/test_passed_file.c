@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which files of clients a dump is written into. */
-#include "engine/control/opened.h"
+#include "engine/control/passed_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ static void refuses(int fd, const char *why)
 	struct npf_error err = {""};
 
 	assert_true(fd >= 0);
-	assert_int_equal(npf_opened_check(fd, &err), -EINVAL);
+	assert_int_equal(npf_passed_file_check(fd, &err), -EINVAL);
 	if (strstr(err.text, why) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", err.text, why);
 	close(fd);
@@ -49,7 +49,7 @@ static void a_regular_file_open_for_writing_is_taken(void **state)
 	for (size_t i = 0; i < NPF_ARRAY_LEN(modes); i++) {
 		npf_autofd int fd = open(path, modes[i] | O_CLOEXEC);
 
-		assert_int_equal(npf_opened_check(fd, &err), 0);
+		assert_int_equal(npf_passed_file_check(fd, &err), 0);
 	}
 }
 

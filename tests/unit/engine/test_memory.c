@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory for clients: ordered, taken in a second go, and charged until it is free. */
-#include "engine/core/supply.h"
+#include "engine/core/memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,13 +15,13 @@
 static const struct npf_config_limits limits = {.memory = 64};
 
 static struct fixture {
-	struct npf_asker asker;
+	struct npf_requester requester;
 	unsigned int n_ready;
 } f;
 
-static void ready(struct npf_asker *asker)
+static void ready(struct npf_requester *requester)
 {
-	(void)asker;
+	(void)requester;
 	f.n_ready++;
 }
 
@@ -29,29 +29,29 @@ static int make(void **state)
 {
 	(void)state;
 	f.n_ready = 0;
-	f.asker = (struct npf_asker){.accounts = npf_accounts_new(&limits),
-		.errands = npf_errands_new(),
+	f.requester = (struct npf_requester){.accounts = npf_accounts_new(&limits),
+		.tasks = npf_tasks_new(),
 		.uid = UID,
 		.ready = ready};
-	return f.asker.accounts == NULL || f.asker.errands == NULL;
+	return f.requester.accounts == NULL || f.requester.tasks == NULL;
 }
 
 static int unmake(void **state)
 {
 	(void)state;
-	assert_int_equal(npf_errands_free(f.asker.errands, LONG), 0);
-	assert_int_equal(npf_accounts_held(f.asker.accounts, UID, NPF_RES_MEMORY), 0);
-	npf_accounts_free(f.asker.accounts);
+	assert_int_equal(npf_tasks_free(f.requester.tasks, LONG), 0);
+	assert_int_equal(npf_accounts_held(f.requester.accounts, UID, NPF_RES_MEMORY), 0);
+	npf_accounts_free(f.requester.accounts);
 	return 0;
 }
 
 static void reap_until_ready(unsigned int n)
 {
-	struct pollfd pfd = {.fd = npf_errands_fd(f.asker.errands), .events = POLLIN};
+	struct pollfd pfd = {.fd = npf_tasks_fd(f.requester.tasks), .events = POLLIN};
 
 	while (f.n_ready < n) {
 		assert_int_equal(poll(&pfd, 1, LONG), 1);
-		npf_errands_reap(f.asker.errands);
+		npf_tasks_reap(f.requester.tasks);
 	}
 }
 
@@ -59,7 +59,7 @@ static int get(uint64_t size, struct npf_memory *mem)
 {
 	struct npf_memory_conf conf = {.buffer = {.size = size, .n_lanes = 1}};
 	struct npf_error err = {""};
-	int rc = npf_memory_get(&f.asker, &conf, mem, &err);
+	int rc = npf_memory_get(&f.requester, &conf, mem, &err);
 
 	if (rc < 0 && rc != -EINPROGRESS)
 		assert_int_not_equal(err.text[0], '\0');
@@ -73,9 +73,9 @@ static void little_is_there_at_once(void **state)
 	(void)state;
 	assert_int_equal(get(64 << 10, &mem), 0);
 	assert_non_null(mem.buffer);
-	npf_memory_free(f.asker.errands, &mem);
+	npf_memory_free(f.requester.tasks, &mem);
 	assert_null(mem.buffer);
-	assert_int_equal(npf_accounts_held(f.asker.accounts, UID, NPF_RES_MEMORY), 0);
+	assert_int_equal(npf_accounts_held(f.requester.accounts, UID, NPF_RES_MEMORY), 0);
 }
 
 static void much_is_there_in_the_second_go(void **state)
@@ -84,11 +84,11 @@ static void much_is_there_in_the_second_go(void **state)
 
 	(void)state;
 	assert_int_equal(get(8 * MIB, &mem), -EINPROGRESS);
-	assert_true(npf_accounts_held(f.asker.accounts, UID, NPF_RES_MEMORY) >= 8 * MIB);
+	assert_true(npf_accounts_held(f.requester.accounts, UID, NPF_RES_MEMORY) >= 8 * MIB);
 	reap_until_ready(1);
 	assert_int_equal(get(8 * MIB, &mem), 0);
 	assert_non_null(mem.buffer);
-	npf_memory_free(f.asker.errands, &mem);
+	npf_memory_free(f.requester.tasks, &mem);
 }
 
 static void a_request_that_wants_something_else_by_then_orders_anew(void **state)
@@ -101,7 +101,7 @@ static void a_request_that_wants_something_else_by_then_orders_anew(void **state
 	assert_int_equal(get(16 * MIB, &mem), -EINPROGRESS);
 	reap_until_ready(2);
 	assert_int_equal(get(16 * MIB, &mem), 0);
-	npf_memory_free(f.asker.errands, &mem);
+	npf_memory_free(f.requester.tasks, &mem);
 }
 
 static void memory_for_a_request_that_failed_is_given_back(void **state)
@@ -111,8 +111,8 @@ static void memory_for_a_request_that_failed_is_given_back(void **state)
 	(void)state;
 	assert_int_equal(get(8 * MIB, &mem), -EINPROGRESS);
 	reap_until_ready(1);
-	npf_asker_settle(&f.asker);
-	assert_null(f.asker.order);
+	npf_requester_discard(&f.requester);
+	assert_null(f.requester.allocation);
 }
 
 static void memory_for_a_client_that_left_is_given_back(void **state)
@@ -121,8 +121,8 @@ static void memory_for_a_client_that_left_is_given_back(void **state)
 
 	(void)state;
 	assert_int_equal(get(8 * MIB, &mem), -EINPROGRESS);
-	npf_asker_leave(&f.asker);
-	assert_null(f.asker.order);
+	npf_requester_detach(&f.requester);
+	assert_null(f.requester.allocation);
 }
 
 static void what_is_being_freed_is_waited_for_and_more_is_refused(void **state)
@@ -136,11 +136,11 @@ static void what_is_being_freed_is_waited_for_and_more_is_refused(void **state)
 	reap_until_ready(++n);
 	assert_int_equal(get(40 * MIB, &mem), 0);
 	assert_int_equal(get(40 * MIB, &other), -EDQUOT);
-	npf_memory_free(f.asker.errands, &mem);
+	npf_memory_free(f.requester.tasks, &mem);
 	while ((rc = get(40 * MIB, &other)) == -EINPROGRESS)
 		reap_until_ready(++n);
 	assert_int_equal(rc, 0);
-	npf_memory_free(f.asker.errands, &other);
+	npf_memory_free(f.requester.tasks, &other);
 	assert_int_equal(get(65 * MIB, &other), -EDQUOT);
 }
 
