@@ -126,11 +126,6 @@ static void free_session(struct npf_engine *e, struct npf_session *s)
 	free(s);
 }
 
-static unsigned int n_tap_counters(const struct npf_engine_port *p)
-{
-	return p->n_taps + 1u;
-}
-
 static int prepare_capture(struct npf_engine *e, struct npf_requester *requester,
 	struct npf_session *s, struct npf_error *err)
 {
@@ -144,11 +139,11 @@ static int prepare_capture(struct npf_engine *e, struct npf_requester *requester
 		return rc;
 	s->buffer = s->memory.buffer;
 	rc = npf_doorbell_init(&s->bell, npf_account_wakes(s->account));
-	s->tap_counters =
-		aligned_alloc(NPF_CACHELINE, n_tap_counters(s->port) * sizeof(*s->tap_counters));
+	s->tap_counters = aligned_alloc(
+		NPF_CACHELINE, npf_session_n_counters(s->port) * sizeof(*s->tap_counters));
 	if (rc < 0 || s->tap_counters == NULL)
 		return npf_error_set(err, -ENOMEM, "the daemon is out of memory or descriptors");
-	memset(s->tap_counters, 0, n_tap_counters(s->port) * sizeof(*s->tap_counters));
+	memset(s->tap_counters, 0, npf_session_n_counters(s->port) * sizeof(*s->tap_counters));
 	apply_wake(s);
 	return 0;
 }
@@ -347,17 +342,6 @@ int npf_session_set_params(
 	return 0;
 }
 
-static void add_counters(struct npf_ring_counters *sum, const struct npf_buffer *b)
-{
-	struct npf_ring_counters c;
-
-	npf_buffer_counters(b, &c);
-	sum->packets += c.packets;
-	sum->bytes += c.bytes;
-	for (unsigned int i = 0; i < NPF_N_DROP; i++)
-		sum->drop[i] += c.drop[i];
-}
-
 static unsigned int lanes_of(const struct npf_buffer *b)
 {
 	struct npf_buffer_info info;
@@ -441,7 +425,7 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_m
 		return 0;
 	close_lanes(s, old);
 	if (old_monitor == NULL)
-		add_counters(&s->retired, old);
+		npf_session_count_buffer(old, &s->retired);
 	npf_monitor_free(old_monitor);
 	npf_memory_free(e->tasks, &old_memory);
 	return 0;
@@ -473,85 +457,9 @@ int npf_session_set_buffer(struct npf_engine *e, struct npf_requester *requester
 	return rc;
 }
 
-int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct npf_dump_spec *spec,
-	struct npf_dump **dp, struct npf_error *err)
-{
-	struct npf_dump *last = s->dump, *d;
-	int rc;
-
-	/* One that has reached its limit makes room for the next. */
-	if (last != NULL && !npf_dump_is_over(last))
-		return npf_error_set(err, -EBUSY, "this session has a dump already");
-	rc = last != NULL ? npf_dump_stop(e, last) : 0;
-	if (rc < 0)
-		return npf_error_set(err, rc, "the daemon is out of memory");
-	/* Its port goes on when the dump has ended and the session captures again. */
-	rc = npf_engine_use(e, &s->consumer, err);
-	if (rc < 0)
-		return rc;
-	spec->port = s->port->port.conf->name;
-	spec->params.snaplen = s->snaplen;
-	spec->model = &s->consumer;
-	rc = npf_dump_new(e, spec, &d, err);
-	if (rc < 0)
-		return rc;
-	/* One exchange of plans takes the packets from here to there. */
-	s->dump = d;
-	npf_session_update(s);
-	rc = npf_dump_run(e, d, err);
-	s->dump = last;
-	npf_session_update(s);
-	if (rc < 0)
-		return rc;
-	npf_session_detach_dump(s);
-	s->dump = npf_dump_get(d);
-	npf_session_update(s);
-	*dp = d;
-	return 0;
-}
-
-void npf_session_detach_dump(struct npf_session *s)
-{
-	npf_dump_add_stats(s->dump, &s->dumped);
-	s->dump = npf_dump_put(s->dump);
-	npf_session_update(s);
-}
-
 bool npf_session_screens(const struct npf_session *s)
 {
 	return s->filter_in != NULL && npf_filter_is_loose(s->filter_in);
-}
-
-void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
-{
-	struct npf_ring_counters c = s->retired;
-	struct rte_eth_stats now;
-	struct npf_tx_state tx;
-
-	npf_session_send_state(s, &tx);
-	*st = s->dumped;
-	st->sent = tx.sent;
-	st->send_failed = tx.failed;
-	npf_dump_add_stats(s->dump, st);
-	npf_port_stats(&s->port->port, &now);
-	st->port_missed =
-		now.imissed + now.rx_nombuf - s->port_base.imissed - s->port_base.rx_nombuf;
-	st->port_errors = now.ierrors - s->port_base.ierrors;
-	if (s->buffer == NULL)
-		return;
-	/* Records of a monitor are no packets. */
-	if (s->monitor == NULL)
-		add_counters(&c, s->buffer);
-	for (unsigned int i = 0; i < n_tap_counters(s->port); i++) {
-		npf_tap_counters_add(&s->tap_counters[i], &st->received, &st->accepted);
-		st->screened +=
-			atomic_load_explicit(&s->tap_counters[i].screened, memory_order_relaxed);
-	}
-	st->captured += c.packets;
-	st->captured_bytes += c.bytes;
-	st->drop_full += c.drop[NPF_DROP_FULL];
-	st->drop_overwritten += c.drop[NPF_DROP_OVERWRITTEN];
-	st->drop_other += c.drop[NPF_DROP_OVERSIZE];
 }
 
 int npf_session_fault(const struct npf_session *s)

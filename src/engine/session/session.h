@@ -134,6 +134,14 @@ int npf_session_send_fault(const struct npf_session *s);
 /* Is its filter one that its reader runs? Of a monitor and a dump it is run here all the same. */
 bool npf_session_screens(const struct npf_session *s);
 
+/* One set of counters a tap, and one for a monitor's sent packets. */
+static inline unsigned int npf_session_n_counters(const struct npf_engine_port *p)
+{
+	return p->n_taps + 1u;
+}
+
+/* Add the counters of one of its buffers. */
+void npf_session_count_buffer(const struct npf_buffer *b, struct npf_ring_counters *sum);
 void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st);
 
 /* Return: 0, or -EPROTO once its client has put values into shared memory that can't be. */

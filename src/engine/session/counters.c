@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* counters.c - what a session has counted: in its buffers, on the taps, in its dumps. */
+#include "engine/session/session.h"
+
+#include "engine/dump/dump.h"
+
+void npf_session_count_buffer(const struct npf_buffer *b, struct npf_ring_counters *sum)
+{
+	struct npf_ring_counters c;
+
+	npf_buffer_counters(b, &c);
+	sum->packets += c.packets;
+	sum->bytes += c.bytes;
+	for (unsigned int i = 0; i < NPF_N_DROP; i++)
+		sum->drop[i] += c.drop[i];
+}
+
+void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
+{
+	struct npf_ring_counters c = s->retired;
+	struct rte_eth_stats now;
+	struct npf_tx_state tx;
+
+	npf_session_send_state(s, &tx);
+	*st = s->dumped;
+	st->sent = tx.sent;
+	st->send_failed = tx.failed;
+	npf_dump_add_stats(s->dump, st);
+	npf_port_stats(&s->port->port, &now);
+	st->port_missed =
+		now.imissed + now.rx_nombuf - s->port_base.imissed - s->port_base.rx_nombuf;
+	st->port_errors = now.ierrors - s->port_base.ierrors;
+	if (s->buffer == NULL)
+		return;
+	/* Records of a monitor are no packets. */
+	if (s->monitor == NULL)
+		npf_session_count_buffer(s->buffer, &c);
+	for (unsigned int i = 0; i < npf_session_n_counters(s->port); i++) {
+		npf_tap_counters_add(&s->tap_counters[i], &st->received, &st->accepted);
+		st->screened +=
+			atomic_load_explicit(&s->tap_counters[i].screened, memory_order_relaxed);
+	}
+	st->captured += c.packets;
+	st->captured_bytes += c.bytes;
+	st->drop_full += c.drop[NPF_DROP_FULL];
+	st->drop_overwritten += c.drop[NPF_DROP_OVERWRITTEN];
+	st->drop_other += c.drop[NPF_DROP_OVERSIZE];
+}
