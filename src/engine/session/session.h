@@ -50,13 +50,21 @@ struct npf_session {
 	uint64_t opened_ns; /* CLOCK_REALTIME */
 };
 
-/* @requester: NULL: the daemon itself. Return: -EINPROGRESS and the like: see core/memory.h. */
+/*
+ * npf_session_open - a session on a port, in the plans when this returns.
+ * @requester: who is charged; NULL: the daemon itself
+ * Return: 0; -EINPROGRESS: see core/memory.h; -ENODEV: no such port, or its interface has gone;
+ *         -EACCES: the peer may not use it; -ENETDOWN; -EDQUOT: a limit of the user; -EINVAL,
+ *         -E2BIG: the filter or the size; -ENOMEM. Owns: *sp is the caller's.
+ */
 int npf_session_open(struct npf_engine *e, struct npf_requester *requester,
 	const struct npf_peer *peer, const struct npf_wire_open *req,
 	const struct npf_bpf_insn *insns, struct npf_session **sp, struct npf_error *err);
+/* Its dump and its sends end with it. Returns NULL. */
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s);
 
-/* Its client begins to read: from the next packet on, of the first one when it starts the port. */
+/* Its client begins to read: from the next packet on, of the first one when it starts the port.
+ * Return: 0, or -errno: the port can't be started. */
 int npf_session_read(struct npf_engine *e, struct npf_session *s, struct npf_error *err);
 
 /* Bring the session's consumer in line with the session. The caller makes new plans. */
@@ -72,10 +80,22 @@ void npf_session_end(struct npf_session *s);
  * (those that a tap wakes have its own tick for that), and frees sessions that could not be. */
 void npf_sessions_tick(struct npf_engine *e);
 
+/*
+ * npf_session_set_filter - another filter, from the next packet on; the generation goes up by one.
+ * @n_insns: 0: all packets pass
+ * Return: 0; -EINVAL, -E2BIG: not a valid program, or too long a one; -ENOMEM.
+ */
 int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
 	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_error *err);
+/* Direction, timeout and the like, from the next packet on. Return: 0 or -ENOMEM. */
 int npf_session_set_params(
 	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params);
+/*
+ * npf_session_set_buffer - another buffer, from the next packet on; the old one is closed after its
+ * last record.
+ * @size: bytes; NPF_BUFFER_MIN at least are made
+ * Return: 0; -EINVAL: it captures nothing; -EBUSY: it counts now; -E2BIG; else as npf_memory_get().
+ */
 int npf_session_set_buffer(struct npf_engine *e, struct npf_requester *requester,
 	struct npf_session *s, uint64_t size, struct npf_error *err);
 
@@ -113,6 +133,11 @@ int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct n
 /* Its dump has been stopped: it captures again. What the dump counted stays the session's. */
 void npf_session_detach_dump(struct npf_session *s);
 
+/*
+ * npf_session_send - send one frame now.
+ * Return: 0; -EPERM: the port may not be sent on; -EOPNOTSUPP: it has no Ethernet; -ENODEV: it was
+ *         removed; else as npf_port_send().
+ */
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_error *err);
 
