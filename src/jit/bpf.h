@@ -138,6 +138,12 @@ struct npf_filter *npf_filter_free(struct npf_filter *f); /* NULL is fine; retur
 
 enum npf_backend npf_filter_backend(const struct npf_filter *f);
 
+/*
+ * Was native code made and dropped, since it could not be shown to stay within the packet and its
+ * tables? The interpreter runs the filter then. This means a fault of the compiler: report it.
+ */
+bool npf_filter_is_unproven(const struct npf_filter *f);
+
 /* Is its program a loose one? */
 bool npf_filter_is_loose(const struct npf_filter *f);
 

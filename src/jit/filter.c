@@ -6,9 +6,9 @@
  * keeps no pointer of the caller's. A filter does not change afterwards, except for what adapt.c
  * learns about its speed.
  *
- * AUTO falls back to the interpreter when the system grants no executable memory, and when
- * compiling takes more work than a program of this length may. A back end chosen by name does not
- * fall back.
+ * AUTO falls back to the interpreter when the system grants no executable memory, when compiling
+ * takes more work than a program of this length may, and when the code can't be shown to stay in
+ * bounds. A back end chosen by name does not fall back.
  */
 #include "jit/filter.h"
 #include "jit/x86/emit.h"
@@ -155,6 +155,7 @@ static int compile_by(struct npf_filter *f, enum npf_backend b)
 
 	if (rc == 0)
 		f->backend = b;
+	f->is_unproven |= rc == -EFAULT;
 	return rc;
 }
 
@@ -257,6 +258,11 @@ struct npf_filter *npf_filter_free(struct npf_filter *f)
 enum npf_backend npf_filter_backend(const struct npf_filter *f)
 {
 	return f->backend;
+}
+
+bool npf_filter_is_unproven(const struct npf_filter *f)
+{
+	return f->is_unproven;
 }
 
 bool npf_filter_is_loose(const struct npf_filter *f)

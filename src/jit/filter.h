@@ -27,7 +27,8 @@ int filter_generate(struct generated *g, const struct npf_bpf_insn *insns, uint3
 
 struct npf_filter {
 	npf_burst_fn *form[FORM_MAX];
-	unsigned int n_forms; /* 0: interpreted */
+	unsigned int n_forms; /* 0: interpreted, */
+	bool is_unproven;     /* since check_program() could not show that the code is safe */
 	enum npf_backend backend;
 	struct adapt adapt;
 	/* &adapt, for runs, which have the filter const: what they learn changes no result. */

@@ -36,6 +36,7 @@ struct made_fault {
 /* From here on a crash of generated code is a fault of made_run(). Return: 0, -1. */
 int made_catch_crashes(void);
 
+/* Return: 0 or -errno; -EFAULT: the code can't be shown to stay in bounds. */
 int made_init(struct made *m, const struct npf_bpf_insn *insns, uint32_t n, uint32_t variant);
 void made_fini(struct made *m);
 /* Return: whether each form gave what was expected. */

@@ -111,14 +111,18 @@ static void check_passes(struct gen *g, struct burst *burst, uint64_t seed)
 	struct generated made;
 	struct code code;
 	char who[48];
+	int rc;
 
 	ir_init(&ir, NULL);
 	if (ir_build(&ir, program, n_program, NULL, gen_below(g, 4) != 0) < 0 ||
 		ir_optimise(&ir, 0, ir_n_passes, IR_ALL_PASSES, &watch) < 0)
 		abort();
 	ir_fini(&ir);
-	if (filter_generate(&made, program, n_program, NULL, mask, NULL) < 0 ||
-		code_map(&code, made.x.code, made.x.len) < 0)
+	rc = filter_generate(&made, program, n_program, NULL, mask, NULL);
+	/* Not folded, the base of a check and that of a load may be one value in two shapes. */
+	if (rc == -EFAULT && (mask & 1) == 0)
+		return;
+	if (rc < 0 || code_map(&code, made.x.code, made.x.len) < 0)
 		abort();
 	x86_fini(&made.x);
 	for (unsigned int form = 0; form < made.n_forms; form++) {

@@ -415,6 +415,9 @@ int emit_function(struct x86 *x, struct ir *ir, uint32_t max_steps, struct emit_
 	if (rc < 0)
 		return rc;
 	rc = sched_assign(&e.s, ir, EMIT_N_REGS);
+	e.lookups = calloc(e.s.n_steps, sizeof(*e.lookups));
+	if (rc == 0 && e.lookups == NULL)
+		rc = -ENOMEM;
 	if (rc == 0) {
 		x86_align(x, 16, 0xcc);
 		*startp = x->len;
@@ -422,6 +425,9 @@ int emit_function(struct x86 *x, struct ir *ir, uint32_t max_steps, struct emit_
 		emit_all(&e);
 		rc = e.rc != 0 ? e.rc : x->failed ? -ENOMEM : 0;
 	}
+	if (rc == 0)
+		rc = check_program(ir, &e.s, EMIT_N_REGS, e.lookups);
+	free(e.lookups);
 	sched_fini(&e.s);
 	return rc;
 }

@@ -22,7 +22,8 @@ struct emit_tables {
  * emit_function - append a function for the program.
  * @tables: zeroed before the first function
  * @startp: where it begins
- * Return: 0; -ENOMEM; -E2BIG when the program would take more than max_steps steps.
+ * Return: 0; -ENOMEM; -E2BIG when the program would take more than max_steps steps;
+ * -EFAULT when check_program() can't show that it stays in bounds.
  */
 int emit_function(struct x86 *x, struct ir *ir, uint32_t max_steps, struct emit_tables *tables,
 	size_t *startp);

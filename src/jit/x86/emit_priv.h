@@ -12,9 +12,10 @@
 #ifndef NPF_JIT_X86_EMIT_PRIV_H
 #define NPF_JIT_X86_EMIT_PRIV_H
 
+#include "jit/check/check.h"
+#include "jit/schedule/schedule.h"
 #include "jit/x86/emit.h"
 #include "jit/x86/lookup.h"
-#include "jit/x86/schedule.h"
 
 #define REG_PKTS    RDI
 #define REG_CAPLENS RSI
@@ -48,6 +49,7 @@ struct emit {
 	uint32_t *labels; /* by block */
 	uint32_t loop, done;
 	struct emit_tables *tables;
+	struct check_lookup *lookups; /* by step: what was emitted */
 	bool uses_rdx;
 	uint32_t flags_of; /* the step whose predicate the flags still hold, 0 none */
 	enum x86_cc flags_cc;

@@ -86,6 +86,17 @@ static const struct emit_table *table_for(struct emit *e, const struct ir_val *v
 	return t;
 }
 
+/* What the step looks into, for the check. */
+static struct check_lookup description(const struct lookup *l)
+{
+	static const uint8_t kinds[] = {[LOOKUP_BITS] = CHECK_BITMAP,
+		[LOOKUP_HASH] = CHECK_HASH,
+		[LOOKUP_HASH2] = CHECK_TWO_HASHES};
+
+	return (struct check_lookup){
+		kinds[l->kind], l->n_slots, l->shift, l->n_mults, l->mult_shift};
+}
+
 /* Is v the result of an instruction that gives no more than 16 bits? Of those the mov is free. */
 static bool is_half(const struct emit *e, uint32_t v)
 {
@@ -102,6 +113,7 @@ static enum x86_cc test_in_set(struct emit *e, const struct step *step, const st
 
 	if (t == NULL)
 		return CC_E;
+	e->lookups[step - e->s.steps] = description(&t->lookup);
 	v = emit_use(e, val->a, step->a, RCX);
 	switch (t->lookup.kind) {
 	case LOOKUP_BITS:

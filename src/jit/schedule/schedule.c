@@ -9,7 +9,7 @@
  * Sarkar's linear scan). An interval stays in one place from beginning to end, so joins need no
  * moves.
  */
-#include "jit/x86/schedule.h"
+#include "jit/schedule/schedule.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
  * values that its decision needs and no dominator has computed already, operands first.
  * sched_assign() gives each step a register or a stack slot for its whole life.
  */
-#ifndef NPF_JIT_X86_SCHEDULE_H
-#define NPF_JIT_X86_SCHEDULE_H
+#ifndef NPF_JIT_SCHEDULE_SCHEDULE_H
+#define NPF_JIT_SCHEDULE_SCHEDULE_H
 
 #include "jit/ir/ir.h"
 
