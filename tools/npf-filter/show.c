@@ -174,7 +174,10 @@ static int show_asm(const struct npf_filter *f, FILE *out)
 	csh cs;
 
 	if (!npf_filter_code(f, &view)) {
-		fprintf(out, "(the interpreter runs the program; there is no code)\n");
+		fprintf(out, npf_filter_is_unproven(f)
+				     ? "(the interpreter runs the program: its code could not be "
+				       "shown to stay in bounds)\n"
+				     : "(the interpreter runs the program; there is no code)\n");
 		return 0;
 	}
 	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)

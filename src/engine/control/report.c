@@ -162,6 +162,8 @@ static json_t *session(const struct npf_session *s)
 	if (s->filter_in != NULL)
 		json_object_set_new(j, "backend",
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
+	if (s->filter_in != NULL && npf_filter_is_unproven(s->filter_in))
+		json_object_set_new(j, "unproven", json_true());
 	json_object_set_new(j, "filter_in_reader", json_boolean(npf_session_screens(s)));
 	json_object_set_new(j, "reads", json_boolean(s->consumer.reads));
 	json_object_set_new(j, "port_removed", json_boolean(s->port->removed));
