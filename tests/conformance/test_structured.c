@@ -203,12 +203,16 @@ static uint64_t try_program(struct gen *g, struct program *p, struct program *ol
 	const uint32_t variant = seed % 4 != 0 ? 0 : seed % 8 == 0 ? MADE_UNSHARED : MADE_PASSES;
 	uint64_t accepted = 0;
 	struct made other;
+	int rc;
 
 	p->n = shape_program(g, p->insns);
-	if (made_init(&p->made, p->insns, p->n, 0) < 0 ||
-		(variant != 0 && made_init(&other, p->insns, p->n,
-					 variant | ((uint32_t)gen_next(g) & MADE_MASK)) < 0)) {
-		fprintf(stderr, "program %llu does not compile\n", (unsigned long long)seed);
+	rc = made_init(&p->made, p->insns, p->n, 0);
+	if (rc == 0 && variant != 0)
+		rc = made_init(
+			&other, p->insns, p->n, variant | ((uint32_t)gen_next(g) & MADE_MASK));
+	if (rc < 0) {
+		fprintf(stderr, "program %llu %s\n", (unsigned long long)seed,
+			rc == -EFAULT ? "is not shown to stay in bounds" : "does not compile");
 		print_program(p->insns, p->n);
 		exit(1);
 	}

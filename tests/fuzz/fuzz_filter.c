@@ -53,6 +53,8 @@ static void try_loose(const struct npf_bpf_insn *insns, uint32_t n, struct packe
 
 	if (npf_filter_compile(insns, n, &opts, &f, NULL) < 0)
 		return;
+	if (npf_filter_is_unproven(f))
+		abort();
 	p->expected = npf_bpf_interpret_loose(
 		insns, p->pkt, p->len, p->caplen, NULL, n + NPF_BPF_MAXSTEPS);
 	screened = npf_filter_screen(f, p->pkt, p->len, p->caplen);
@@ -75,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct generated made;
 	uint32_t n, result;
 	uint8_t *at;
-	int how;
+	int how, rc;
 
 	if (size < 1 || size < 1 + 8 * (size_t)data[0] || size > 8192)
 		return 0;
@@ -101,7 +103,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	result = npf_bpf_interpret(insns, at, p->len, p->caplen, NULL);
 	if (result != p->expected)
 		differ("the interpreter", result, p);
-	if (filter_generate(&made, insns, n, NULL, IR_ALL_PASSES, &watch) < 0)
+	rc = filter_generate(&made, insns, n, NULL, IR_ALL_PASSES, &watch);
+	if (rc == -EFAULT)
+		abort();
+	if (rc < 0)
 		return 0;
 	x86_fini(&made.x);
 	if (npf_filter_compile(insns, n, NULL, &f, NULL) < 0)
