@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "engine/core/access.h"
+#include "engine/core/allow.h"
 #include "engine/dump/dump.h"
 #include "engine/lifecycle/links.h"
 #include "engine/control/listen.h"
@@ -108,6 +109,7 @@ static void close_conn(struct npf_control *c, struct npf_engine *e, struct npf_c
 		npf_session_close(e, conn->session);
 	npf_requester_detach(&conn->requester);
 	npf_passed_file_end(&conn->passed_file);
+	conn->allow = npf_allow_free(conn->allow);
 	epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
 	/* The client gets the end of the stream now, though the socket may be closed later. */
 	shutdown(conn->fd, SHUT_RDWR);
@@ -312,7 +314,7 @@ static void on_timer(struct npf_control *c, struct npf_engine *e)
 	npf_sessions_tick(e);
 	npf_links_tick(e);
 	npf_dumps_tick(e);
-	npf_ports_reap(e);
+	npf_ports_tick(e);
 }
 
 /* ---- life ---- */
@@ -435,7 +437,7 @@ static void end(struct npf_control *c, struct npf_engine *e)
 	left = npf_tasks_free(c->tasks, LEAVE_MS);
 	if (left > 0)
 		npf_warn("%u tasks for clients have not ended (descriptors that do not close, "
-			 "or memory being cleared): left alone",
+			 "memory being cleared, or names being looked up): left alone",
 			left);
 	c->tasks = e->tasks = NULL;
 }

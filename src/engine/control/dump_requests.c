@@ -83,7 +83,7 @@ static int check_source(struct npf_engine *e, const struct npf_conn *conn,
 					: 0;
 	}
 	port = npf_engine_find_port(e, req->port);
-	if (port != NULL && !npf_access_port(port->port.conf, &conn->peer))
+	if (port != NULL && !npf_access_port(port->allow, &conn->peer))
 		return npf_error_set(err, -EACCES, "user %u may not use port %s",
 			(unsigned int)conn->peer.uid, req->port);
 	return 0;

@@ -8,6 +8,7 @@
 #include "engine/control/port_requests.h"
 
 #include "engine/core/access.h"
+#include "engine/core/allow.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -75,10 +76,39 @@ static int configure(
 	return rc;
 }
 
-int npf_port_request_add(struct npf_engine *e, const struct npf_conn *conn,
+static void names_ready(void *ctx)
+{
+	struct npf_conn *conn = ctx;
+
+	conn->requester.ready(&conn->requester);
+}
+
+/* The port's list, its names looked up: that is done by a task when the request comes, and the list
+ * is taken when the request is carried out once more. */
+static int get_allow(struct npf_engine *e, struct npf_conn *conn,
+	const struct npf_config_port *conf, struct npf_allow **ap)
+{
+	struct npf_allow *allow = npf_steal_ptr(&conn->allow);
+
+	if (allow == NULL) {
+		allow = npf_allow_new(conf);
+		if (allow == NULL)
+			return -ENOMEM;
+		if (npf_allow_has_names(allow)) {
+			conn->allow = allow;
+			npf_allow_submit(allow, e->tasks, conn->peer.uid, names_ready, conn);
+			return -EINPROGRESS;
+		}
+	}
+	*ap = allow;
+	return 0;
+}
+
+int npf_port_request_add(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_port_add *req, struct npf_engine_port **pp, struct npf_error *err)
 {
 	struct npf_config_port *conf;
+	struct npf_allow *allow = NULL;
 	int rc = check_right(conn, err);
 
 	if (rc < 0)
@@ -87,11 +117,13 @@ int npf_port_request_add(struct npf_engine *e, const struct npf_conn *conn,
 	if (conf == NULL)
 		return -ENOMEM;
 	rc = configure(req, conf, err);
+	if (rc == 0)
+		rc = get_allow(e, conn, conf, &allow);
 	if (rc < 0) {
 		npf_config_port_free(conf);
 		return rc;
 	}
-	rc = npf_ports_add(e, conf, pp, err);
+	rc = npf_ports_add(e, conf, allow, pp, err);
 	if (rc < 0) {
 		npf_warn("no port added: %s", err->text[0] != '\0' ? err->text : strerror(-rc));
 		return rc;

@@ -54,7 +54,7 @@ static unsigned int count_ports(const struct npf_engine *e, const struct npf_pee
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		n += npf_access_port(e->ports[i]->port.conf, peer);
+		n += npf_access_port(e->ports[i]->allow, peer);
 	return n;
 }
 
@@ -191,7 +191,7 @@ static json_t *list_ports(const struct npf_engine *e, const struct npf_peer *pee
 	json_t *list = json_array();
 
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		if (npf_access_port(e->ports[i]->port.conf, peer))
+		if (npf_access_port(e->ports[i]->allow, peer))
 			json_array_append_new(list, describe(e->ports[i]));
 	return list;
 }

@@ -4,12 +4,13 @@
  *
  * By the time a handler runs, npf_wire_check_request() has vouched for the body's shape. A handler
  * returns 0 with its reply filled in, or -errno with a text; either way exactly one reply goes out.
- * A handler that needs memory first returns -EINPROGRESS (core/memory.h), and runs once more
- * later.
+ * A handler that needs memory first, or names looked up, returns -EINPROGRESS (core/memory.h), and
+ * runs once more later.
  */
 #include "engine/control/requests.h"
 
 #include "engine/core/access.h"
+#include "engine/core/allow.h"
 #include "engine/control/dump_requests.h"
 #include "engine/control/port_requests.h"
 #include "engine/control/report.h"
@@ -70,7 +71,7 @@ static void describe_port(
 	out->index = p->index;
 	out->linktype = DLT_EN10MB;
 	/* Whoever may not use it need not know more than that the name is taken. */
-	if (!npf_access_port(p->conf, peer))
+	if (!npf_access_port(ep->allow, peer))
 		return;
 	snprintf(out->device, sizeof(out->device), "%s", p->conf->device);
 	snprintf(out->driver, sizeof(out->driver), "%s", p->driver);
@@ -419,6 +420,7 @@ int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wi
 	if (rc == -EINPROGRESS)
 		return NPF_REQUEST_LATER;
 	npf_requester_discard(&conn->requester);
+	conn->allow = npf_allow_free(conn->allow);
 	if (rc < 0) {
 		hdr.status = rc;
 		r.len = sizeof(r.u.error);

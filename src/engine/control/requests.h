@@ -22,6 +22,7 @@ struct npf_conn {
 	struct npf_charge charge;    /* until its socket has been closed */
 	struct npf_requester requester;
 	struct npf_passed_file passed_file;
+	struct npf_allow *allow; /* of a port that it adds, while the names are looked up */
 	struct npf_wire_msg msg; /* the last that was received, with its descriptors */
 	void *held;              /* its body, while the request is put aside; else NULL */
 };

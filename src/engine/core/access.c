@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* access.c - allow lists against the kernel's credentials of a peer. No DPDK, no state. */
+/* access.c - the kernel's credentials of a peer. No DPDK, no state. */
 #include "engine/core/access.h"
 
-#include <grp.h>
-#include <pwd.h>
-#include <string.h>
+#include "engine/core/allow.h"
+
 #include <sys/socket.h>
 
 int npf_access_peer(int fd, struct npf_peer *peer)
@@ -35,33 +34,6 @@ int npf_access_peer(int fd, struct npf_peer *peer)
 	return 0;
 }
 
-static bool is_in_group(const struct npf_peer *peer, gid_t gid)
-{
-	if (peer->gid == gid)
-		return true;
-	for (unsigned int i = 0; i < peer->n_groups; i++)
-		if (peer->groups[i] == gid)
-			return true;
-	return false;
-}
-
-static bool admits(const char *rule, const struct npf_peer *peer)
-{
-	if (strcmp(rule, "any") == 0)
-		return true;
-	if (strncmp(rule, "user:", 5) == 0) {
-		const struct passwd *pw = getpwnam(rule + 5);
-
-		return pw != NULL && pw->pw_uid == peer->uid;
-	}
-	if (strncmp(rule, "group:", 6) == 0) {
-		const struct group *gr = getgrnam(rule + 6);
-
-		return gr != NULL && is_in_group(peer, gr->gr_gid);
-	}
-	return false;
-}
-
 bool npf_access_is_privileged(const struct npf_peer *peer)
 {
 	return peer->uid == 0 || peer->uid == geteuid();
@@ -72,12 +44,7 @@ bool npf_access_user(const struct npf_peer *peer, uid_t uid)
 	return npf_access_is_privileged(peer) || peer->uid == uid;
 }
 
-bool npf_access_port(const struct npf_config_port *port, const struct npf_peer *peer)
+bool npf_access_port(const struct npf_allow *allow, const struct npf_peer *peer)
 {
-	if (npf_access_is_privileged(peer) || port->n_allow == 0)
-		return true;
-	for (unsigned int i = 0; i < port->n_allow; i++)
-		if (admits(port->allow[i], peer))
-			return true;
-	return false;
+	return npf_access_is_privileged(peer) || npf_allow_admits(allow, peer);
 }

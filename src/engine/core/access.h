@@ -6,10 +6,11 @@
 #ifndef NPF_ENGINE_CORE_ACCESS_H
 #define NPF_ENGINE_CORE_ACCESS_H
 
-#include "engine/config/config.h"
 #include "wire/wire.h"
 
 #include <sys/types.h>
+
+struct npf_allow;
 
 /* The process at the other end of a connection, by the kernel's credentials. */
 struct npf_peer {
@@ -33,7 +34,7 @@ bool npf_access_is_privileged(const struct npf_peer *peer);
 bool npf_access_user(const struct npf_peer *peer, uid_t uid);
 
 /* May the peer use this port at all? root and the daemon's own user always; else the port's allow
- * list; an empty one admits all. */
-bool npf_access_port(const struct npf_config_port *port, const struct npf_peer *peer);
+ * list (core/allow.h); an empty one admits all. */
+bool npf_access_port(const struct npf_allow *allow, const struct npf_peer *peer);
 
 #endif

@@ -18,6 +18,7 @@
 #define NPF_TAPS_MAX NPF_LANES_MAX
 
 struct npf_accounts;
+struct npf_allow;
 struct npf_tasks;
 struct npf_session;
 struct npf_dump;
@@ -39,6 +40,7 @@ struct npf_plan_hook;
 struct npf_engine_port {
 	struct npf_engine_port *next;     /* among the removed ones */
 	struct npf_config_port *own_conf; /* of a port added at run time, else NULL */
+	struct npf_allow *allow;          /* who may use it */
 	unsigned int n_refs;              /* npf_engine_port_get() */
 	bool removed;                     /* in no plan, and its device is closed */
 	bool shadow_served;               /* the control loop waits for the shadow */

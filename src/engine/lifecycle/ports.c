@@ -12,6 +12,7 @@
  */
 #include "engine/lifecycle/ports.h"
 
+#include "engine/core/allow.h"
 #include "engine/datapath/count.h"
 #include "engine/dump/dump.h"
 #include "base/log.h"
@@ -59,6 +60,7 @@ static uint16_t alloc_index(struct npf_engine *e)
 static void free_port(struct npf_engine_port *p)
 {
 	npf_config_port_free(p->own_conf);
+	npf_allow_free(p->allow);
 	free(p);
 }
 
@@ -70,18 +72,36 @@ static void close_device(struct npf_engine_port *p)
 	npf_port_close(&p->port);
 }
 
+/* Free the removed ports that have no reference left. */
+static void reap(struct npf_engine *e)
+{
+	for (struct npf_engine_port **at = &e->removed; *at != NULL;) {
+		struct npf_engine_port *p = *at;
+
+		if (p->n_refs > 0) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		free_port(p);
+	}
+}
+
 /* The device is there, and runs unless it waits for a client; no plan has it yet. */
 static int open_port(struct npf_engine *e, const struct npf_config_port *conf,
-	struct npf_config_port *own_conf, struct npf_engine_port **pp, struct npf_error *err)
+	struct npf_config_port *own_conf, struct npf_allow *allow, struct npf_engine_port **pp,
+	struct npf_error *err)
 {
 	struct npf_engine_port *p = calloc(1, sizeof(*p));
 	int rc;
 
 	if (p == NULL) {
 		npf_config_port_free(own_conf);
+		npf_allow_free(allow);
 		return -ENOMEM;
 	}
 	p->own_conf = own_conf;
+	p->allow = allow;
 	rc = npf_port_open(&p->port, conf, alloc_index(e), err);
 	if (rc == 0 && conf->start != NPF_START_ATTACH) {
 		rc = npf_port_start(&p->port);
@@ -107,13 +127,25 @@ static int open_shadow(struct npf_engine *e, struct npf_engine_port *p, struct n
 	return npf_shadow_open(e, p, &p->shadow, err);
 }
 
+/* The names of its allow list are looked up here: no client is served yet. */
+static int open_configured(
+	struct npf_engine *e, const struct npf_config_port *conf, struct npf_error *err)
+{
+	struct npf_allow *allow = npf_allow_new(conf);
+	struct npf_engine_port *p;
+
+	if (allow == NULL)
+		return -ENOMEM;
+	npf_allow_resolve(allow);
+	return open_port(e, conf, NULL, allow, &p, err);
+}
+
 int npf_ports_open(struct npf_engine *e, struct npf_error *err)
 {
-	struct npf_engine_port *p;
 	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < e->conf->n_ports; i++)
-		rc = open_port(e, &e->conf->ports[i], NULL, &p, err);
+		rc = open_configured(e, &e->conf->ports[i], err);
 	if (rc == 0)
 		rc = npf_engine_replan(e);
 	for (unsigned int i = 0; rc == 0 && i < e->n_ports; i++)
@@ -129,7 +161,7 @@ void npf_ports_close(struct npf_engine *e)
 		close_device(p);
 		free_port(p);
 	}
-	npf_ports_reap(e);
+	reap(e);
 }
 
 /* ---- coming ---- */
@@ -157,8 +189,8 @@ static int check_free(
 	return 0;
 }
 
-int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf_engine_port **pp,
-	struct npf_error *err)
+int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf_allow *allow,
+	struct npf_engine_port **pp, struct npf_error *err)
 {
 	struct npf_ports_ended ended;
 	struct npf_engine_port *p;
@@ -166,11 +198,12 @@ int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf
 
 	if (rc < 0) {
 		npf_config_port_free(conf);
+		npf_allow_free(allow);
 		return rc;
 	}
 	/* What is left of a port of that name must not stand in the way. */
 	npf_dumps_tick(e);
-	rc = open_port(e, conf, conf, &p, err);
+	rc = open_port(e, conf, conf, allow, &p, err);
 	if (rc < 0)
 		return rc;
 	rc = npf_engine_replan(e);
@@ -270,16 +303,11 @@ int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_po
 	return 0;
 }
 
-void npf_ports_reap(struct npf_engine *e)
+void npf_ports_tick(struct npf_engine *e)
 {
-	for (struct npf_engine_port **at = &e->removed; *at != NULL;) {
-		struct npf_engine_port *p = *at;
+	uint64_t now = npf_clock_monotonic();
 
-		if (p->n_refs > 0) {
-			at = &p->next;
-			continue;
-		}
-		*at = p->next;
-		free_port(p);
-	}
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		npf_allow_tick(e->ports[i]->allow, e->tasks, now);
+	reap(e);
 }

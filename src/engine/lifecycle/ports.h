@@ -20,11 +20,13 @@ void npf_ports_close(struct npf_engine *e);
 /*
  * npf_ports_add - one more port, with the monitors, dumps and sends of the configuration that name
  * it.
- * @conf: checked by npf_config_port_check(), and complete. Owns: it is taken, also on failure
+ * @conf:  checked by npf_config_port_check(), and complete
+ * @allow: its list, whose names have been looked up
+ * Owns:   both are taken, also on failure
  * Return: 0; -errno with a text in err, and nothing has changed.
  */
-int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf_engine_port **pp,
-	struct npf_error *err);
+int npf_ports_add(struct npf_engine *e, struct npf_config_port *conf, struct npf_allow *allow,
+	struct npf_engine_port **pp, struct npf_error *err);
 
 /* What has ended with a port. */
 struct npf_ports_ended {
@@ -49,7 +51,8 @@ int npf_ports_del(struct npf_engine *e, struct npf_engine_port *p, struct npf_po
  */
 int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, struct npf_error *err);
 
-/* Free the removed ports that have no reference left. To be called now and then. */
-void npf_ports_reap(struct npf_engine *e);
+/* Look up the names of allow lists where that is due; free the removed ports that have no reference
+ * left. To be called now and then. */
+void npf_ports_tick(struct npf_engine *e);
 
 #endif

@@ -201,7 +201,7 @@ int npf_session_open(struct npf_engine *e, struct npf_requester *requester,
 	if (port == NULL)
 		return npf_error_set(
 			err, -ENODEV, "there is no port %s; `npfctl ports` lists them", req->port);
-	if (!npf_access_port(port->port.conf, peer))
+	if (!npf_access_port(port->allow, peer))
 		return npf_error_set(err, -EACCES,
 			"user %u may not use port %s; its `allow` list in the daemon's "
 			"configuration says who may",

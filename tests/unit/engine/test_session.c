@@ -5,6 +5,7 @@
  * so (the linker puts __wrap_ in its place).
  */
 #include "engine/core/account.h"
+#include "engine/core/allow.h"
 #include "engine/core/engine.h"
 #include "engine/dump/dump.h"
 #include "engine/monitor/monitor.h"
@@ -85,6 +86,7 @@ static int set_up(void **state)
 		.buffer = 16, .memory = 64, .sessions = 8, .filter = 4096};
 	f.port_conf = (struct npf_config_port){.name = name, .device = name};
 	f.p.port.conf = &f.port_conf;
+	f.p.allow = npf_allow_new(&f.port_conf);
 	f.p.port.device = &device;
 	f.p.port.running = true;
 	f.p.port.n_queues = 1;
@@ -96,7 +98,7 @@ static int set_up(void **state)
 	f.e.accounts = npf_accounts_new(&f.conf.npf.limits);
 	f.e.collector_worker = npf_collector_worker_new();
 	f.requester = (struct npf_requester){.accounts = f.e.accounts, .uid = UID};
-	return f.e.accounts == NULL || f.e.collector_worker == NULL;
+	return f.p.allow == NULL || f.e.accounts == NULL || f.e.collector_worker == NULL;
 }
 
 /* Nobody holds anything any more. */
@@ -114,6 +116,7 @@ static int tear_down(void **state)
 	assert_int_equal(f.p.n_refs, 0);
 	npf_collector_worker_free(f.e.collector_worker);
 	npf_accounts_free(f.e.accounts);
+	npf_allow_free(f.p.allow);
 	return 0;
 }
 
