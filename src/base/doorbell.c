@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 
 #define EXPENSIVE_NS (50 * NPF_NS_PER_US)
-#define KEPT_NS      (5 * NPF_NS_PER_MS) /* budget that was not used is kept this long */
 #define SHARE        2u   /* a ring is charged this many times the time that it took */
 #define SHARE_COSTLY 100u /* ... if it is expensive */
 
@@ -75,12 +74,20 @@ uint64_t npf_doorbell_ring(struct npf_doorbell *b)
 	uint64_t now = npf_clock_monotonic();
 	uint64_t used = atomic_load_explicit(&b->budget->used_until_ns, memory_order_relaxed);
 
-	if (NPF_UNLIKELY(used > now + KEPT_NS))
-		return used - now - KEPT_NS;
+	if (NPF_UNLIKELY(used > now + NPF_DOORBELL_BUDGET_NS))
+		return used - now - NPF_DOORBELL_BUDGET_NS;
 	/* Relaxed, and no exchange: of two threads that ring at once one may ring needlessly. */
 	atomic_store_explicit(&b->budget->used_until_ns,
 		NPF_MAX(used, now) + push_and_price(b, now), memory_order_relaxed);
 	return 0;
+}
+
+uint64_t npf_doorbell_budget_used(const struct npf_doorbell_budget *budget)
+{
+	uint64_t now = npf_clock_monotonic();
+	uint64_t until = atomic_load_explicit(&budget->used_until_ns, memory_order_relaxed);
+
+	return until > now ? until - now : 0;
 }
 
 bool npf_doorbell_is_rung(int wait_fd)

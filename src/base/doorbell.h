@@ -17,7 +17,7 @@
  * A client can cause many rings, and make each expensive: the call walks the list of those that
  * wait on the other end, which may be a hundred thousand epoll watches. So all doorbells of a user
  * share a budget: ringing them takes at most half of a CPU's time, and a hundredth where single
- * rings take more than 50 us. Budget that was not used is kept for 5 ms.
+ * rings take more than 50 us. Budget that was not used is kept up to NPF_DOORBELL_BUDGET_NS.
  */
 #ifndef NPF_BASE_DOORBELL_H
 #define NPF_BASE_DOORBELL_H
@@ -25,6 +25,8 @@
 #include "base/base.h"
 
 #include <stdatomic.h>
+
+#define NPF_DOORBELL_BUDGET_NS 5000000ull /* of wake-ups at once */
 
 /* A zeroed one is ready. Lifetime: longer than that of the doorbells that use it. */
 struct npf_doorbell_budget {
@@ -59,6 +61,12 @@ void npf_doorbell_fini(struct npf_doorbell *b);
  * Return:  0; else nothing was done: nanoseconds until the user's budget allows it.
  */
 uint64_t npf_doorbell_ring(struct npf_doorbell *b);
+
+/*
+ * npf_doorbell_budget_used - how much of the budget is used now, ns; above NPF_DOORBELL_BUDGET_NS
+ * nobody is woken. Context: any thread.
+ */
+uint64_t npf_doorbell_budget_used(const struct npf_doorbell_budget *budget);
 
 /* Was it rung since it was last drained? A readable end that was not rung means that the other side
  * has closed it. */

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# npfctl status, ports, sessions and stats tell the truth, for people and as JSON, and do not
+# npfctl status, ports, sessions, users and stats tell the truth, for people and as JSON, and do not
 # disturb a capture that is going on.
 . "$(dirname "$0")/lib.sh"
 need_root
-need tcpdump jq
+need tcpdump jq setpriv
+install_clients
 file=$corpus/web4.pcap
 n=$(packets_of "$file")
 bytes=$("$packets" "$file" | awk '{ sum += $2 } END { print sum }')
@@ -55,12 +56,29 @@ truth sessions "(.sessions | length) == 1 and (.sessions[0] |
 truth stats "(.sessions | length) == 1 and .sessions[0].accepted == $n and .sessions[0].sent == 0" \
 	"stats counts the same"
 
-for c in status ports sessions stats; do
+truth users '(.users | length) == 1 and (.users[0] | .uid == 0 and .connections >= 2 and
+	.sessions == 1 and .dumps == 0 and .memory >= 65536 and .memory_releasing == 0 and
+	.connections_limit == 320 and .sessions_limit == 256 and .dumps_limit == 256 and
+	.memory_limit == 4294967296 and .wakeups_ns >= 0 and .wakeups_limit_ns == 5000000)' \
+	"users accounts for the capture and for npfctl"
+memory=$(jq '.users[0].memory' "$tmp/json")
+[ "$memory" -eq "$(ctl sessions | jq '.sessions[0].buffer.memory')" ] || fail "users: $memory bytes of memory"
+for c in status ports sessions users stats; do
 	"$npfctl" $c >"$tmp/text" || fail "npfctl $c"
 	[ -s "$tmp/text" ] && ! grep -q '[{}]' "$tmp/text" || fail "npfctl $c prints no plain text"
 done
 "$npfctl" sessions >"$tmp/text"
 says "$tmp/text" "npf0.*tcpdump.*$client" "npfctl sessions names program and process"
+"$npfctl" users >"$tmp/text"
+says "$tmp/text" '^ +0 +[0-9]+/320 +1/256 +0/256 +[0-9]+ %  .* of 4 GiB$' "npfctl users shows what is held and the limits"
+"${as_nobody[@]}" "$unpfctl" --json users >"$tmp/json" || fail "npfctl users, for a user"
+jq -e '(.users | length) == 1 and (.users[0] | .uid == 65534 and .connections == 1 and .memory == 0)' \
+	"$tmp/json" >/dev/null || fail "a user is not told of his own account alone: $(cat "$tmp/json")"
+ok "a user sees his own account"
+has_connections() {
+	[ "$(ctl users | jq '.users[0].connections')" -eq "$1" ]
+}
+wait_for 30 has_connections 2 || fail "a connection that is closed goes on counting"
 "$npfctl" ports >"$tmp/text"
 says "$tmp/text" "npf0.*running" "npfctl ports shows the state"
 "$npfctl" stats >"$tmp/text"

@@ -24,6 +24,7 @@ static const char usage_text[] =
 	"  status      the daemon: version, lcores, how busy they are\n"
 	"  ports       its ports\n"
 	"  sessions    who captures what, and how well\n"
+	"  users       what each user holds of the daemon, and may hold\n"
 	"  stats       all counters\n"
 	"  monitor     the monitors that stand in the configuration; or, with\n"
 	"              PORT [FILTER...], what passes there now: see npfctl monitor --help\n"
@@ -171,6 +172,36 @@ static void print_sessions(const json_t *j)
 	}
 }
 
+/* "3/256": what is held, and the limit. */
+static void print_share(const json_t *user, const char *held, const char *limit)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+		npfctl_num(user, held), npfctl_num(user, limit));
+	printf(" %12s", text);
+}
+
+static void print_users(const json_t *j)
+{
+	const json_t *u;
+	size_t i;
+
+	printf("%10s %12s %12s %12s %9s  %s\n", "UID", "CONNECTIONS", "SESSIONS", "DUMPS",
+		"WAKE-UPS", "MEMORY");
+	json_array_foreach(json_object_get(j, "users"), i, u)
+	{
+		printf("%10" JSON_INTEGER_FORMAT, npfctl_num(u, "uid"));
+		print_share(u, "connections", "connections_limit");
+		print_share(u, "sessions", "sessions_limit");
+		print_share(u, "dumps", "dumps_limit");
+		printf(" %7.0f %%  %s of %s\n",
+			100.0 * (double)npfctl_num(u, "wakeups_ns") /
+				(double)NPF_MAX(npfctl_num(u, "wakeups_limit_ns"), (json_int_t)1),
+			bytes(npfctl_num(u, "memory")), bytes(npfctl_num(u, "memory_limit")));
+	}
+}
+
 static void print_counters(const json_t *list, const char *what)
 {
 	json_t *item, *value;
@@ -209,6 +240,7 @@ static const struct command commands[] = {
 	{"status", print_status},
 	{"ports", print_ports},
 	{"sessions", print_sessions},
+	{"users", print_users},
 	{"stats", print_stats},
 };
 

@@ -8,6 +8,7 @@
 #include "engine/base/json_text.h"
 #include "base/clock.h"
 #include "engine/core/access.h"
+#include "engine/core/account.h"
 #include "engine/dump/dump.h"
 #include "engine/send/configured.h"
 #include "engine/datapath/tap.h"
@@ -220,6 +221,40 @@ static json_t *stats(const struct npf_engine *e, const struct npf_peer *peer)
 		npf_access_is_privileged(peer) ? npf_sends_counters(e) : json_array());
 }
 
+static json_t *user(const struct npf_account_info *info)
+{
+	const uint64_t *held = info->held, *limit = info->limit;
+	json_t *j = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "uid", npf_json_u64(info->uid),
+		"connections", npf_json_u64(held[NPF_RES_CONNECTIONS]), "connections_limit",
+		npf_json_u64(limit[NPF_RES_CONNECTIONS]), "sessions",
+		npf_json_u64(held[NPF_RES_SESSIONS]), "sessions_limit",
+		npf_json_u64(limit[NPF_RES_SESSIONS]), "dumps", npf_json_u64(held[NPF_RES_DUMPS]),
+		"dumps_limit", npf_json_u64(limit[NPF_RES_DUMPS]));
+
+	json_object_update_new(j,
+		json_pack("{s:o, s:o, s:o, s:o, s:o}", "memory", npf_json_u64(held[NPF_RES_MEMORY]),
+			"memory_releasing", npf_json_u64(info->releasing[NPF_RES_MEMORY]),
+			"memory_limit", npf_json_u64(limit[NPF_RES_MEMORY]), "wakeups_ns",
+			npf_json_u64(info->wakes_ns), "wakeups_limit_ns",
+			npf_json_u64(NPF_DOORBELL_BUDGET_NS)));
+	return j;
+}
+
+static json_t *users(const struct npf_engine *e, const struct npf_peer *peer)
+{
+	const struct npf_account *of = NULL;
+	json_t *list = json_array();
+
+	while ((of = npf_accounts_next(e->accounts, of)) != NULL) {
+		struct npf_account_info info;
+
+		npf_account_info(of, &info);
+		if (npf_access_user(peer, info.uid))
+			json_array_append_new(list, user(&info));
+	}
+	return json_pack("{s:o}", "users", list);
+}
+
 /* What the configuration monitors and sends is for the administrator only: others get an empty
  * report. */
 static json_t *empty_report(const char *what)
@@ -239,6 +274,8 @@ json_t *npf_report(struct npf_engine *e, const char *what, const struct npf_peer
 		return json_pack("{s:o}", "sessions", list_sessions(e, peer, session));
 	if (strcmp(what, "stats") == 0)
 		return stats(e, peer);
+	if (strcmp(what, "users") == 0)
+		return users(e, peer);
 	if (strcmp(what, "dumps") == 0)
 		return npf_dumps_report(e, peer);
 	if (strcmp(what, "monitors") == 0)

@@ -249,8 +249,8 @@ static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struc
 
 	if (j == NULL)
 		return npf_error_set(&r->u.error, -EINVAL,
-			"there is no report \"%.40s\"; there are status, ports, sessions, stats, "
-			"dumps, monitors, sends",
+			"there is no report \"%.40s\"; there are status, ports, sessions, users, "
+			"stats, dumps, monitors, sends",
 			req->what);
 	r->own_fd = memfd_create("npf-report", MFD_CLOEXEC);
 	rc = r->own_fd >= 0 && json_dumpfd(j, r->own_fd, JSON_INDENT(2)) == 0 ? 0 : -ENOMEM;

@@ -24,7 +24,7 @@ struct npf_account {
 
 struct npf_accounts {
 	const struct npf_config_limits *limits;
-	struct npf_account *first;
+	struct npf_account *first; /* in ascending order of uid */
 };
 
 struct npf_accounts *npf_accounts_new(const struct npf_config_limits *limits)
@@ -81,7 +81,7 @@ static void sweep(struct npf_accounts *a)
 
 static struct npf_account *add(struct npf_accounts *a, uid_t uid)
 {
-	struct npf_account *of;
+	struct npf_account *of, **at = &a->first;
 
 	sweep(a);
 	of = calloc(1, sizeof(*of));
@@ -89,8 +89,10 @@ static struct npf_account *add(struct npf_accounts *a, uid_t uid)
 		return NULL;
 	of->home = a;
 	of->uid = uid;
-	of->next = a->first;
-	a->first = of;
+	while (*at != NULL && (*at)->uid < uid)
+		at = &(*at)->next;
+	of->next = *at;
+	*at = of;
 	return of;
 }
 
@@ -232,4 +234,21 @@ uint64_t npf_accounts_held(const struct npf_accounts *a, uid_t uid, enum npf_res
 	const struct npf_account *of = find(a, uid);
 
 	return of != NULL ? of->held[what] : 0;
+}
+
+const struct npf_account *npf_accounts_next(
+	const struct npf_accounts *a, const struct npf_account *of)
+{
+	return of == NULL ? a->first : of->next;
+}
+
+void npf_account_info(const struct npf_account *of, struct npf_account_info *info)
+{
+	info->uid = of->uid;
+	for (int r = 0; r < NPF_N_RESOURCES; r++) {
+		info->held[r] = of->held[r];
+		info->releasing[r] = of->releasing[r];
+		info->limit[r] = limit_of(of->home, (enum npf_resource)r);
+	}
+	info->wakes_ns = npf_doorbell_budget_used(&of->wakes);
 }

@@ -80,6 +80,25 @@ void npf_account_put(struct npf_account *of); /* NULL is fine */
 /* Lifetime: until the account is given back. Any thread may ring by it. */
 struct npf_doorbell_budget *npf_account_wakes(struct npf_account *of);
 
+/* What one user holds and may hold, by enum npf_resource. */
+struct npf_account_info {
+	uid_t uid;
+	uint64_t held[NPF_N_RESOURCES];
+	uint64_t releasing[NPF_N_RESOURCES]; /* of what is held */
+	uint64_t limit[NPF_N_RESOURCES];
+	uint64_t wakes_ns; /* of NPF_DOORBELL_BUDGET_NS */
+};
+
+/*
+ * npf_accounts_next - the accounts that there are, in ascending order of uid.
+ * @of: NULL: the first
+ * Return: NULL: there are no more.
+ */
+const struct npf_account *npf_accounts_next(
+	const struct npf_accounts *a, const struct npf_account *of);
+
+void npf_account_info(const struct npf_account *of, struct npf_account_info *info);
+
 /* What the user holds now. */
 uint64_t npf_accounts_held(const struct npf_accounts *a, uid_t uid, enum npf_resource what);
 

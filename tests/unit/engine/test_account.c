@@ -139,6 +139,39 @@ static void what_is_leaving_counts_but_is_worth_waiting_for(void **state)
 	npf_discharge(&stays);
 }
 
+static void every_user_is_reported_with_what_he_holds(void **state)
+{
+	struct npf_charge c[3] = {{0}};
+	const struct npf_account *of;
+	struct npf_account_info info;
+
+	assert_null(npf_accounts_next(*state, NULL));
+	assert_int_equal(take(*state, 9, NPF_RES_SESSIONS, 1, &c[0], ""), 0);
+	assert_int_equal(take(*state, 7, NPF_RES_MEMORY, MIB, &c[1], ""), 0);
+	assert_int_equal(take(*state, 8, NPF_RES_DUMPS, 2, &c[2], ""), 0);
+	npf_charge_begin_release(&c[1]);
+	of = npf_accounts_next(*state, NULL);
+	npf_account_info(of, &info);
+	assert_int_equal(info.uid, 7);
+	assert_int_equal(info.held[NPF_RES_MEMORY], MIB);
+	assert_int_equal(info.releasing[NPF_RES_MEMORY], MIB);
+	assert_int_equal(info.limit[NPF_RES_MEMORY], 10 * MIB);
+	assert_int_equal(info.limit[NPF_RES_CONNECTIONS], 3);
+	assert_int_equal(info.wakes_ns, 0);
+	of = npf_accounts_next(*state, of);
+	npf_account_info(of, &info);
+	assert_int_equal(info.uid, 8);
+	assert_int_equal(info.held[NPF_RES_DUMPS], 2);
+	of = npf_accounts_next(*state, of);
+	npf_account_info(of, &info);
+	assert_int_equal(info.uid, 9);
+	assert_int_equal(info.held[NPF_RES_SESSIONS], 1);
+	assert_int_equal(info.held[NPF_RES_MEMORY], 0);
+	assert_null(npf_accounts_next(*state, of));
+	for (unsigned int i = 0; i < 3; i++)
+		npf_discharge(&c[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +186,8 @@ int main(void)
 			a_charge_moves_with_its_thing_and_is_given_back_once, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			what_is_leaving_counts_but_is_worth_waiting_for, make, unmake),
+		cmocka_unit_test_setup_teardown(
+			every_user_is_reported_with_what_he_holds, make, unmake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
