@@ -94,12 +94,33 @@ static int take_lock(const char *path, struct npf_error *err)
 	return rc;
 }
 
+/* Of the socket that was bound, not of what others may have put in its place, or where that leads.
+ * fchmod() would act on the socket, which is not the file, and takes no O_PATH. */
+static int change_access(const struct npf_listen *l, mode_t mode, gid_t gid)
+{
+	npf_autofd int fd = open(l->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char name[64];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_dev != l->dev ||
+		st.st_ino != l->ino)
+		return -ESTALE;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (chmod(name, mode) < 0 ||
+		(gid != (gid_t)-1 && fchownat(fd, "", (uid_t)-1, gid, AT_EMPTY_PATH) < 0))
+		return -errno;
+	return 0;
+}
+
 /* Who may connect: the owner, a group, or everybody. */
-static int set_access(const char *path, const char *group, struct npf_error *err)
+static int set_access(const struct npf_listen *l, const char *group, struct npf_error *err)
 {
 	const struct group *gr;
 	mode_t mode = 0660;
 	gid_t gid = (gid_t)-1;
+	int rc;
 
 	if (group != NULL && strcmp(group, "any") == 0) {
 		mode = 0666;
@@ -116,16 +137,13 @@ static int set_access(const char *path, const char *group, struct npf_error *err
 			mode = 0600;
 			npf_info("there is no group npf: only user %u may use %s; `group:` in the "
 				 "configuration says otherwise",
-				(unsigned int)geteuid(), path);
+				(unsigned int)geteuid(), l->path);
 		}
 	}
-	if (chmod(path, mode) < 0 || (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)) {
-		int rc = -errno;
-
-		return npf_error_set(
-			err, rc, "%s: can't set its group and mode: %s", path, strerror(-rc));
-	}
-	return 0;
+	rc = change_access(l, mode, gid);
+	return rc < 0 ? npf_error_set(err, rc, "%s: can't set its group and mode: %s", l->path,
+				strerror(-rc))
+		      : 0;
 }
 
 /* Nothing that lives is at the path. */
@@ -204,7 +222,7 @@ int npf_listen_open(
 			npf_error_set(err, rc, "%s: can't listen there: %s", path, strerror(-rc));
 	}
 	unlink(lock_path);
-	return rc == 0 ? set_access(path, group, err) : rc;
+	return rc == 0 ? set_access(l, group, err) : rc;
 }
 
 void npf_listen_close(struct npf_listen *l)
