@@ -16,11 +16,12 @@
 #define MAX_VDEVS 256
 
 static const char usage_text[] =
-	"usage: npf-dpdk -c FILE [--check] [--socket PATH]\n"
-	"       npf-dpdk --iface NAME | --vdev SPEC ... [--socket PATH]\n"
+	"usage: npf-dpdk -c FILE [--check] [--dumpable] [--socket PATH]\n"
+	"       npf-dpdk --iface NAME | --vdev SPEC ... [--dumpable] [--socket PATH]\n"
 	"\n"
 	"  -c, --config FILE   read the configuration, see npf-dpdk.yaml(5)\n"
 	"      --check         only say whether the configuration is good\n"
+	"      --dumpable      dump core in a crash, and let a debugger in\n"
 	"      --iface NAME    an interface of the kernel's, such as eth1, as port npf0, npf1, "
 	"...\n"
 	"                      without a configuration\n"
@@ -52,6 +53,7 @@ static int parse(int argc, char **argv, struct npf_daemon_options *o, char **vde
 {
 	enum {
 		OPT_CHECK = 256,
+		OPT_DUMPABLE,
 		OPT_VDEV,
 		OPT_IFACE,
 		OPT_SOCKET
@@ -59,6 +61,7 @@ static int parse(int argc, char **argv, struct npf_daemon_options *o, char **vde
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"check", no_argument, NULL, OPT_CHECK},
+		{"dumpable", no_argument, NULL, OPT_DUMPABLE},
 		{"vdev", required_argument, NULL, OPT_VDEV},
 		{"iface", required_argument, NULL, OPT_IFACE},
 		{"socket", required_argument, NULL, OPT_SOCKET},
@@ -75,6 +78,9 @@ static int parse(int argc, char **argv, struct npf_daemon_options *o, char **vde
 			break;
 		case OPT_CHECK:
 			o->check = true;
+			break;
+		case OPT_DUMPABLE:
+			o->dumpable = true;
 			break;
 		case OPT_VDEV:
 		case OPT_IFACE:

@@ -3,8 +3,8 @@
  * daemon.c - start and stop, in the order in which they must happen.
  *
  * The socket comes first, so that a second daemon fails before it touches a device; signals are
- * blocked with it, before there are other threads; rights are dropped last, when all devices are
- * open.
+ * blocked with it, before there are other threads. Rights that nothing needs are dropped first, the
+ * others last, when all devices are open.
  */
 #include "engine/daemon.h"
 
@@ -96,7 +96,7 @@ static void try_again(
 	npf_eal_begin_anew(argv);
 }
 
-static int serve(const struct npf_config *conf, char **argv)
+static int serve(const struct npf_config *conf, const struct npf_daemon_options *o)
 {
 	struct npf_control *control = NULL;
 	struct npf_engine *engine = NULL;
@@ -107,17 +107,19 @@ static int serve(const struct npf_config *conf, char **argv)
 	raise_limits();
 	rc = npf_privileges_check(conf, &err);
 	if (rc == 0)
+		rc = npf_privileges_confine(conf, &err);
+	if (rc == 0)
 		rc = npf_control_listen(conf, &control, &err);
 	if (rc == 0)
 		rc = npf_eal_init(conf, &hugepages, &err);
 	/* Fewer than it wants, or none at all. */
 	if (rc == -ENOMEM || rc == -EACCES)
-		try_again(conf, argv, hugepages, &control);
+		try_again(conf, o->argv, hugepages, &control);
 	eal = rc == 0 && control != NULL;
 	if (rc == 0)
 		rc = npf_engine_new(conf, hugepages, &engine, &err);
 	if (rc == 0)
-		rc = npf_privileges_drop(conf, &err);
+		rc = npf_privileges_drop(conf, o->dumpable, &err);
 	/* Files are made by the user that the daemon stays. */
 	if (rc == 0)
 		rc = npf_dumps_start_configured(engine, NULL, &err);
@@ -175,7 +177,7 @@ int npf_daemon_run(const struct npf_daemon_options *o)
 		npf_info("%s: good: %u port%s", o->config != NULL ? o->config : "the command line",
 			conf->n_ports, conf->n_ports == 1 ? "" : "s");
 	} else if (rc == 0) {
-		rc = serve(conf, o->argv);
+		rc = serve(conf, o);
 	}
 	npf_config_free(conf);
 	return rc;

@@ -12,8 +12,9 @@ struct npf_daemon_options {
 	const char *socket; /* overrides the configuration's; or NULL */
 	char *const *vdevs; /* devargs of ports npf0, npf1, ... */
 	unsigned int n_vdevs;
-	bool check;  /* only say whether the configuration is good */
-	char **argv; /* how the process was started, to start it again; or NULL */
+	bool check;    /* only say whether the configuration is good */
+	bool dumpable; /* core is dumped, and the daemon's own user may debug it */
+	char **argv;   /* how the process was started, to start it again; or NULL */
 };
 
 /*

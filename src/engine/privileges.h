@@ -11,9 +11,19 @@
 int npf_privileges_check(const struct npf_config *conf, struct npf_error *err);
 
 /*
- * npf_privileges_drop - become npf.user, if there is one: every thread, all capabilities gone, for
- * good. Return: 0, or -errno with a text in err; the daemon must not go on then.
+ * npf_privileges_confine - no program that is executed gains rights; of root's capabilities only
+ * those remain that devices and dumps may need, and with npf.user the bounding set is empty.
+ * Context: before there is another thread.
+ * Return: 0, or -errno with a text in err; the daemon must not go on then.
  */
-int npf_privileges_drop(const struct npf_config *conf, struct npf_error *err);
+int npf_privileges_confine(const struct npf_config *conf, struct npf_error *err);
+
+/*
+ * npf_privileges_drop - become npf.user, if there is one: every thread, all capabilities gone, for
+ * good.
+ * @dumpable: core is dumped, and the user that the daemon runs as may debug it
+ * Return: 0, or -errno with a text in err; the daemon must not go on then.
+ */
+int npf_privileges_drop(const struct npf_config *conf, bool dumpable, struct npf_error *err);
 
 #endif
