@@ -9,6 +9,7 @@
 #   spelling  codespell finds nothing
 #   man       mandoc finds nothing to say about the manual pages
 #   shell     bash can parse every shell script, and shellcheck finds no error in it
+#   security  every row of SECURITY.md that says what holds names a test, and these tests exist
 #   python    pyflakes finds nothing in the Python programs
 #   all       all of them, to the end, whatever one finds
 set -eu
@@ -88,13 +89,28 @@ shell)
 	done
 	echo "$scripts" | xargs shellcheck -S error
 	;;
+security)
+	bad=$(sed -n '/^## What is defended/,/^## What is not/p' SECURITY.md | grep '^| [^-]' | grep -v '^| what holds' |
+		grep -v '`tests/' || true)
+	[ -z "$bad" ] || {
+		echo "no test is named in:"
+		echo "$bad"
+		exit 1
+	}
+	grep -o '`tests/[^`]*`' SECURITY.md | tr -d '\`' | while read -r f; do
+		[ -f "$f" ] || {
+			echo "SECURITY.md names $f, which is not there"
+			exit 1
+		}
+	done
+	;;
 python)
 	need pyflakes3
 	files | grep '\.py$' | xargs pyflakes3
 	;;
 all)
 	bad=0
-	for check in licence format atomics spelling man shell python; do
+	for check in licence format atomics spelling man security shell python; do
 		echo "$check"
 		"$self" $check . || bad=1
 	done
