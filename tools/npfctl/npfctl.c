@@ -191,13 +191,14 @@ static void print_users(const json_t *j)
 		"WAKE-UPS", "MEMORY");
 	json_array_foreach(json_object_get(j, "users"), i, u)
 	{
+		json_int_t limit = npfctl_num(u, "wakeups_limit_ns");
+
 		printf("%10" JSON_INTEGER_FORMAT, npfctl_num(u, "uid"));
 		print_share(u, "connections", "connections_limit");
 		print_share(u, "sessions", "sessions_limit");
 		print_share(u, "dumps", "dumps_limit");
-		printf(" %7.0f %%  %s of %s\n",
-			100.0 * (double)npfctl_num(u, "wakeups_ns") /
-				(double)NPF_MAX(npfctl_num(u, "wakeups_limit_ns"), (json_int_t)1),
+		printf(" %7" JSON_INTEGER_FORMAT " %%  %s of %s\n",
+			limit > 0 ? 100 * npfctl_num(u, "wakeups_ns") / limit : 0,
 			bytes(npfctl_num(u, "memory")), bytes(npfctl_num(u, "memory_limit")));
 	}
 }

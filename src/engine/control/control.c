@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "engine/core/access.h"
-#include "engine/core/allow.h"
 #include "engine/dump/dump.h"
 #include "engine/lifecycle/links.h"
 #include "engine/control/listen.h"

@@ -8,7 +8,6 @@
 #include "engine/control/port_requests.h"
 
 #include "engine/core/access.h"
-#include "engine/core/allow.h"
 #include "base/log.h"
 
 #include <stdio.h>

@@ -10,7 +10,6 @@
 #include "engine/control/requests.h"
 
 #include "engine/core/access.h"
-#include "engine/core/allow.h"
 #include "engine/control/dump_requests.h"
 #include "engine/control/port_requests.h"
 #include "engine/control/report.h"

@@ -2,8 +2,6 @@
 /* access.c - the kernel's credentials of a peer. No DPDK, no state. */
 #include "engine/core/access.h"
 
-#include "engine/core/allow.h"
-
 #include <sys/socket.h>
 
 int npf_access_peer(int fd, struct npf_peer *peer)

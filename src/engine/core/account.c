@@ -245,10 +245,10 @@ const struct npf_account *npf_accounts_next(
 void npf_account_info(const struct npf_account *of, struct npf_account_info *info)
 {
 	info->uid = of->uid;
-	for (int r = 0; r < NPF_N_RESOURCES; r++) {
+	for (enum npf_resource r = 0; r < NPF_N_RESOURCES; r++) {
 		info->held[r] = of->held[r];
 		info->releasing[r] = of->releasing[r];
-		info->limit[r] = limit_of(of->home, (enum npf_resource)r);
+		info->limit[r] = limit_of(of->home, r);
 	}
 	info->wakes_ns = npf_doorbell_budget_used(&of->wakes);
 }

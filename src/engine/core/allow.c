@@ -5,7 +5,7 @@
  * A task writes what it found beside what is known; the control thread takes it over when the task
  * is done. So a task that hangs leaves the numbers that checks compare as they are.
  */
-#include "engine/core/allow.h"
+#include "engine/core/access.h"
 
 #include "base/log.h"
 
@@ -17,7 +17,7 @@
 #define MAX_ROOM   (16u << 20) /* of one entry: a group lists its members */
 
 /* No peer has it. So a directory service that hangs holds up the tasks of no user. */
-#define NO_USER ((uid_t)-1)
+#define NO_USER UINT32_MAX
 
 struct rule {
 	enum {
@@ -46,6 +46,12 @@ struct npf_allow {
 	void (*ready)(void *ctx);
 	void *ctx;
 };
+
+/* The list whose first member the task is. */
+static struct npf_allow *of_task(void *task)
+{
+	return task;
+}
 
 /* ---- life ---- */
 
@@ -149,7 +155,7 @@ static void resolve_rule(struct rule *r)
 
 static void run(struct npf_task *task)
 {
-	struct npf_allow *a = (struct npf_allow *)task;
+	struct npf_allow *a = of_task(task);
 
 	for (unsigned int i = 0; i < a->n_rules; i++)
 		if (a->rules[i].kind != ANY)
@@ -192,7 +198,7 @@ static void apply(struct npf_allow *a)
 
 static void done(struct npf_task *task)
 {
-	struct npf_allow *a = (struct npf_allow *)task;
+	struct npf_allow *a = of_task(task);
 
 	a->is_busy = false;
 	if (a->is_unwanted) {

@@ -12,7 +12,7 @@
  */
 #include "engine/lifecycle/ports.h"
 
-#include "engine/core/allow.h"
+#include "engine/core/access.h"
 #include "engine/datapath/count.h"
 #include "engine/dump/dump.h"
 #include "base/log.h"
