@@ -82,7 +82,10 @@ class Client:
         self.fds = []
 
     def say(self, data, fds=()):
-        socket.send_fds(self.s, [data], fds)
+        try:
+            socket.send_fds(self.s, [data], fds)
+        except BrokenPipeError as e:
+            raise HungUp from e
 
     def hear(self):
         try:
@@ -124,7 +127,7 @@ def ping_at_last():
     for _ in range(200):
         try:
             return ping()
-        except (HungUp, BrokenPipeError):
+        except HungUp:
             time.sleep(0.1)
     return fail("a user whose connections have gone is still refused")
 
