@@ -179,7 +179,7 @@ int pcap_lookupnet(const char *device, bpf_u_int32 *net, bpf_u_int32 *mask, char
 	const struct npf_genuine *g = npf_genuine();
 
 	/* A port has no address of its own, unless a kernel interface shadows it. */
-	if (npf_is_port(device) && if_nametoindex(device) == 0) {
+	if (npf_handle_is_port(device) && if_nametoindex(device) == 0) {
 		*net = 0;
 		*mask = 0;
 		return 0;

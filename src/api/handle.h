@@ -99,7 +99,7 @@ void npf_handle_settle(struct npf_handle *h);
 uint32_t npf_handle_timeout(const struct npf_handle *h);
 
 /* The text that an open call gives for a failed activation, as the real library words it. */
-void npf_explain(const char *device, int status, const char *text, char *errbuf);
+void npf_handle_explain(const char *device, int status, const char *text, char *errbuf);
 
 /* Ends the dump, if there is one, and waits a while for the disk. */
 void npf_handle_end_dump(struct npf_handle *h);
@@ -111,6 +111,6 @@ int64_t npf_handle_dump_offset(struct npf_handle *h);
 struct npf_handle *npf_handle_new(const char *device, char *errbuf);
 
 /* Is this name a port of ours? The daemon is queried only where the name leaves it open. */
-bool npf_is_port(const char *name);
+bool npf_handle_is_port(const char *name);
 
 #endif

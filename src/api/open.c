@@ -26,7 +26,7 @@ static bool looks_like_port(const char *name)
 	       name[3 + strspn(name + 3, "0123456789")] == '\0';
 }
 
-bool npf_is_port(const char *name)
+bool npf_handle_is_port(const char *name)
 {
 	npf_autofree struct npf_wire_port *ports = NULL;
 	struct npf_error err;
@@ -50,7 +50,7 @@ pcap_t *pcap_create(const char *device, char *errbuf)
 {
 	const struct npf_genuine *g = npf_genuine();
 
-	if (npf_is_port(device))
+	if (npf_handle_is_port(device))
 		return (pcap_t *)npf_handle_new(device, errbuf);
 	if (g->pcap_create == NULL) {
 		npf_genuine_text(errbuf);
@@ -185,7 +185,7 @@ int pcap_activate(pcap_t *p)
 	return rc;
 }
 
-void npf_explain(const char *device, int status, const char *text, char *errbuf)
+void npf_handle_explain(const char *device, int status, const char *text, char *errbuf)
 {
 	const struct npf_genuine *g = npf_genuine();
 	const char *name = g->pcap_statustostr != NULL ? g->pcap_statustostr(status) : "error";
@@ -204,7 +204,7 @@ pcap_t *pcap_open_live(const char *device, int snaplen, int promisc, int to_ms, 
 	struct npf_handle *h;
 	int rc;
 
-	if (!npf_is_port(device)) {
+	if (!npf_handle_is_port(device)) {
 		if (g->pcap_open_live == NULL) {
 			npf_genuine_text(errbuf);
 			return NULL;
@@ -219,7 +219,7 @@ pcap_t *pcap_open_live(const char *device, int snaplen, int promisc, int to_ms, 
 	h->timeout_ms = to_ms;
 	rc = pcap_activate((pcap_t *)h);
 	if (rc < 0) {
-		npf_explain(device, rc, h->errbuf, errbuf);
+		npf_handle_explain(device, rc, h->errbuf, errbuf);
 		pcap_close((pcap_t *)h);
 		return NULL;
 	}

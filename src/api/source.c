@@ -159,7 +159,7 @@ static pcap_t *open_local(const char *name, int snaplen, int flags, int read_tim
 	}
 	rc = pcap_activate(p);
 	if (rc < 0) {
-		npf_explain(name, rc, pcap_geterr(p), errbuf);
+		npf_handle_explain(name, rc, pcap_geterr(p), errbuf);
 		pcap_close(p);
 		return NULL;
 	}

@@ -13,7 +13,7 @@
 #include "device/devargs.h"
 #include "engine/dump/dump.h"
 #include "engine/port/eal.h"
-#include "engine/lifecycle/engine.h"
+#include "engine/lifecycle/lifecycle.h"
 #include "device/iface_ring.h"
 #include "eal/hugepages.h"
 #include "eal/interrupts.h"
@@ -111,13 +111,13 @@ static int serve(const struct npf_config *conf, const struct npf_daemon_options 
 	if (rc == 0)
 		rc = npf_control_listen(conf, &control, &err);
 	if (rc == 0)
-		rc = npf_eal_init(conf, &hugepages, &err);
+		rc = npf_dpdk_init(conf, &hugepages, &err);
 	/* Fewer than it wants, or none at all. */
 	if (rc == -ENOMEM || rc == -EACCES)
 		try_again(conf, o->argv, hugepages, &control);
 	eal = rc == 0 && control != NULL;
 	if (rc == 0)
-		rc = npf_engine_new(conf, hugepages, &engine, &err);
+		rc = npf_lifecycle_begin(conf, hugepages, &engine, &err);
 	if (rc == 0)
 		rc = npf_privileges_drop(conf, o->dumpable, &err);
 	/* Files are made by the user that the daemon stays. */
@@ -142,10 +142,10 @@ static int serve(const struct npf_config *conf, const struct npf_daemon_options 
 		npf_err("%s", err.text);
 	if (eal)
 		npf_eal_stop_interrupts();
-	npf_engine_free(engine);
+	npf_lifecycle_end(engine);
 	npf_control_free(control);
 	if (eal)
-		npf_eal_cleanup();
+		npf_dpdk_cleanup();
 	return rc;
 }
 

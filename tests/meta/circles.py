@@ -5,10 +5,12 @@
     circles.py SOURCE-ROOT BUILD-ROOT
 
 Each object below src/ is a source file; a symbol that it needs and another defines is an arrow. No
-symbol may be defined twice, and no files and no rooms may stand in a circle.
+symbol may be defined twice, no files and no rooms may stand in a circle, and what a symbol begins with
+(npf_port of npf_port_open) belongs to one room; txgen/, writer/ and jit/ are one each.
 """
 import collections
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -65,8 +67,9 @@ def components(graph):
 
 
 def arrows(root, build):
-    """Who calls whom in a build: (objects, files, rooms, why, defined twice). files and rooms are graphs;
-    why[a, b] has the calls from room a to room b; the last has a line for each symbol."""
+    """Who calls whom in a build: (objects, files, rooms, why, defined twice,
+    prefixes shared). files and rooms are graphs;
+    why[a, b] has the calls from room a to room b; the last two have a line for each symbol or prefix."""
     objs = {o: source_of(o, root) for o in sorted((build / "src").rglob("*.c.o"))}
     objs = {str(o): s for o, s in objs.items() if s is not None}
     table = symbols(objs)
@@ -87,13 +90,37 @@ def arrows(root, build):
                     rooms[a].add(b)
                     why[a, b].add(f"{objs[obj]} -> {other}: {symbol}")
     twice = [f"{s}: {', '.join(sorted(w))}" for s, w in sorted(where.items()) if len(w) > 1]
-    return objs, files, rooms, why, twice
+    return objs, files, rooms, why, twice, shared_nouns(where)
+
+
+# Of two words: the first alone is another room's.
+NOUNS = ("npf_filter_pair", "npf_meter_consumer")
+
+
+def noun_of(symbol):
+    for noun in NOUNS:
+        if symbol.startswith(noun + "_"):
+            return noun
+    word = re.match(r"npf_[a-z0-9]+", symbol)
+    return word.group() if word else None
+
+
+def shared_nouns(where):
+    """{symbol: files that define it} -> a line for each beginning that two rooms use."""
+    rooms = collections.defaultdict(set)
+    for symbol, files in where.items():
+        for path in files:
+            top, *rest = pathlib.PurePath(path).parent.parts
+            if noun_of(symbol) is not None:
+                rooms[noun_of(symbol)].add(f"{top}/{rest[0]}" if rest and top == "engine" else top)
+    return [f"{noun}_* in {', '.join(sorted(r))}" for noun, r in sorted(rooms.items()) if len(r) > 1]
 
 
 def main():
     root, build = map(pathlib.Path, sys.argv[1:])
-    objs, files, rooms, why, twice = arrows(root, build)
+    objs, files, rooms, why, twice, shared = arrows(root, build)
     faults = [f"defined twice: {line}" for line in twice]
+    faults += [f"the prefix of two rooms: {line}" for line in shared]
     for what, graph in (("files", files), ("rooms", rooms)):
         for part in components(graph):
             faults.append(f"a circle of {what}: " + " ".join(sorted(part)))

@@ -89,7 +89,7 @@ static int check_source(struct npf_engine *e, const struct npf_conn *conn,
 	return 0;
 }
 
-int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+int npf_request_dump(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
 	struct npf_wire_dump_reply *reply, int *fdp, struct npf_error *err)
 {
 	const struct npf_wire_dump *req = msg->body;
@@ -139,7 +139,7 @@ int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct n
 	return fill_reply(d, reply, fdp, &is_new);
 }
 
-int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
+int npf_request_dump_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
 	bool *is_newp, struct npf_error *err)
 {
@@ -179,7 +179,7 @@ int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
 		      : 0;
 }
 
-int npf_dump_request_status(
+int npf_request_dump_status(
 	const struct npf_conn *conn, struct npf_wire_dump_status *st, struct npf_error *err)
 {
 	struct npf_dump *d = conn->session->dump;

@@ -11,14 +11,14 @@
 #include "base/error.h"
 #include "engine/control/requests.h"
 
-int npf_dump_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
+int npf_request_dump(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
 	struct npf_wire_dump_reply *reply, int *fdp, struct npf_error *err);
 
-int npf_dump_request_control(struct npf_engine *e, struct npf_conn *conn,
+int npf_request_dump_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
 	bool *is_newp, struct npf_error *err);
 
-int npf_dump_request_status(
+int npf_request_dump_status(
 	const struct npf_conn *conn, struct npf_wire_dump_status *st, struct npf_error *err);
 
 #endif

@@ -103,7 +103,7 @@ static int get_allow(struct npf_engine *e, struct npf_conn *conn,
 	return 0;
 }
 
-int npf_port_request_add(struct npf_engine *e, struct npf_conn *conn,
+int npf_request_port_add(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_port_add *req, struct npf_engine_port **pp, struct npf_error *err)
 {
 	struct npf_config_port *conf;
@@ -132,7 +132,7 @@ int npf_port_request_add(struct npf_engine *e, struct npf_conn *conn,
 	return 0;
 }
 
-int npf_port_request_del(struct npf_engine *e, const struct npf_conn *conn,
+int npf_request_port_del(struct npf_engine *e, const struct npf_conn *conn,
 	const struct npf_wire_port_name *req, struct npf_ports_ended *ended, struct npf_error *err)
 {
 	struct npf_engine_port *p = npf_engine_find_port(e, req->name);

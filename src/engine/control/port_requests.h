@@ -9,10 +9,10 @@
 
 /* -EINPROGRESS: the names of the allow list are being looked up; the request is to be carried out
  * once more when the requester is ready. */
-int npf_port_request_add(struct npf_engine *e, struct npf_conn *conn,
+int npf_request_port_add(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_port_add *req, struct npf_engine_port **pp, struct npf_error *err);
 
-int npf_port_request_del(struct npf_engine *e, const struct npf_conn *conn,
+int npf_request_port_del(struct npf_engine *e, const struct npf_conn *conn,
 	const struct npf_wire_port_name *req, struct npf_ports_ended *ended, struct npf_error *err);
 
 #endif

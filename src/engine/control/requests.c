@@ -262,7 +262,7 @@ static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struc
 static int handle_dump(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
 	struct reply *r)
 {
-	int rc = npf_dump_request(e, conn, msg, &r->u.dump, &r->fds[0], &r->u.error);
+	int rc = npf_request_dump(e, conn, msg, &r->u.dump, &r->fds[0], &r->u.error);
 
 	r->len = sizeof(r->u.dump);
 	r->n_fds = 1;
@@ -285,7 +285,7 @@ static int handle_dump_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
 	bool is_new = false;
-	int rc = npf_dump_request_control(
+	int rc = npf_request_dump_control(
 		e, conn, msg->body, &r->u.dump, &r->fds[0], &is_new, &r->u.error);
 
 	r->len = sizeof(r->u.dump);
@@ -301,14 +301,14 @@ static int handle_dump_status(struct npf_engine *e, struct npf_conn *conn,
 	(void)e;
 	(void)msg;
 	r->len = sizeof(r->u.dump_status);
-	return npf_dump_request_status(conn, &r->u.dump_status, &r->u.error);
+	return npf_request_dump_status(conn, &r->u.dump_status, &r->u.error);
 }
 
 static int handle_port_add(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
 	struct npf_engine_port *p;
-	int rc = npf_port_request_add(e, conn, msg->body, &p, &r->u.error);
+	int rc = npf_request_port_add(e, conn, msg->body, &p, &r->u.error);
 
 	if (rc < 0)
 		return rc;
@@ -321,7 +321,7 @@ static int handle_port_del(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
 	struct npf_ports_ended ended;
-	int rc = npf_port_request_del(e, conn, msg->body, &ended, &r->u.error);
+	int rc = npf_request_port_del(e, conn, msg->body, &ended, &r->u.error);
 
 	if (rc < 0)
 		return rc;

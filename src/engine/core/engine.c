@@ -6,7 +6,7 @@
 #include "engine/core/plan.h"
 #include "engine/datapath/count.h"
 #include "engine/datapath/tap.h"
-#include "engine/datapath/tx.h"
+#include "engine/datapath/txq.h"
 
 #include <string.h>
 
@@ -58,7 +58,7 @@ int npf_engine_replan(struct npf_engine *e)
 	for (unsigned int t = 0; t < e->n_taps; t++)
 		free(npf_tap_publish(e->taps[t], plans[t]));
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		npf_sent_meters_free(npf_port_swap_sent_meters(&e->ports[i]->port, sent[i]));
+		npf_sent_meters_free(npf_txq_swap_sent_meters(&e->ports[i]->port, sent[i]));
 	call_hooks(e, false);
 	return 0;
 }

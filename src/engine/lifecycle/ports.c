@@ -16,7 +16,7 @@
 #include "engine/datapath/count.h"
 #include "engine/dump/dump.h"
 #include "base/log.h"
-#include "engine/datapath/tx.h"
+#include "engine/datapath/txq.h"
 #include "engine/send/configured.h"
 #include "engine/session/session.h"
 #include "engine/session/shadow.h"
@@ -68,7 +68,7 @@ static void close_device(struct npf_engine_port *p)
 {
 	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
 		npf_tap_stall_drop(&p->stalls[q]);
-	npf_sent_meters_free(npf_port_swap_sent_meters(&p->port, NULL));
+	npf_sent_meters_free(npf_txq_swap_sent_meters(&p->port, NULL));
 	npf_port_close(&p->port);
 }
 

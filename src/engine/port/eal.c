@@ -207,7 +207,7 @@ static void restore_stdout(int saved)
 	npf_close(saved);
 }
 
-int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, struct npf_error *err)
+int npf_dpdk_init(const struct npf_config *conf, bool *hugepagesp, struct npf_error *err)
 {
 	/* The EAL keeps pointers to the strings: they live as long as the process. */
 	static struct args a;
@@ -272,7 +272,7 @@ int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, struct npf_err
 	return 0;
 }
 
-void npf_eal_cleanup(void)
+void npf_dpdk_cleanup(void)
 {
 	rte_eal_cleanup();
 	sweep_runtime_dirs();

@@ -7,11 +7,11 @@
 #include "engine/config/config.h"
 
 /*
- * npf_eal_init - start the EAL; the calling thread becomes its main lcore.
+ * npf_dpdk_init - start the EAL; the calling thread becomes its main lcore.
  * @hugepagesp: whether it runs on hugepages
  * Return: 0, or -errno with a text in err. The EAL can't be tried twice in one process.
  */
-int npf_eal_init(const struct npf_config *conf, bool *hugepagesp, struct npf_error *err);
-void npf_eal_cleanup(void);
+int npf_dpdk_init(const struct npf_config *conf, bool *hugepagesp, struct npf_error *err);
+void npf_dpdk_cleanup(void);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * What stands behind a port is a kind of device: an ethdev of DPDK (ethdev.c), or one of our own
  * where no PMD delivers packets unchanged. A port belongs to the control thread; the tap lcores
- * only call npf_port_rx() on its queues, by the numbers in their plan; datapath/tx.h sends. What a
+ * only call npf_port_rx() on its queues, by the numbers in their plan; datapath/txq.h sends. What a
  * PMD lacks degrades with one warning.
  */
 #ifndef NPF_ENGINE_PORT_PORT_H

@@ -14,7 +14,7 @@
 #include "engine/core/consumer.h"
 #include "engine/send/playback.h"
 #include "base/log.h"
-#include "engine/datapath/tx.h"
+#include "engine/datapath/txq.h"
 #include "replay/replay.h"
 
 #include <string.h>
@@ -190,7 +190,7 @@ static int start_configured(
 		return npf_error_set(err, -EPERM, "send %s: port %s does not say `send: true`",
 			s->conf->name, s->conf->port);
 	if (!npf_port_is_ethernet(&p->port))
-		return npf_error_set(err, -EOPNOTSUPP, "send %s: " NPF_PORT_NOT_ETHERNET,
+		return npf_error_set(err, -EOPNOTSUPP, "send %s: " NPF_TXQ_NOT_ETHERNET,
 			s->conf->name, s->conf->port);
 	rc = check_lengths(s->conf, s->file, p->port.mtu, err);
 	if (rc < 0)

@@ -29,7 +29,7 @@ int npf_send_lane_init(
 	struct npf_send_lane *s, struct npf_port *port, uint64_t session, struct npf_tx_lane *lane)
 {
 	*s = (struct npf_send_lane){
-		.lane = lane, .port = port, .session = session, .room = npf_port_frame_room(port)};
+		.lane = lane, .port = port, .session = session, .room = npf_txq_frame_room(port)};
 	s->copies = calloc(NPF_SEND_COPIES, sizeof(*s->copies));
 	return s->copies != NULL ? 0 : -ENOMEM;
 }
@@ -145,7 +145,7 @@ static inline int check_frame(struct npf_send_lane *s, const struct npf_tx_item 
 		return s->skipping;
 	if (s->port == NULL)
 		return -ENODEV;
-	return npf_port_can_send(s->port, it->frame, it->len) ? 0 : -EMSGSIZE;
+	return npf_txq_can_send(s->port, it->frame, it->len) ? 0 : -EMSGSIZE;
 }
 
 static bool get_spares(struct npf_send_lane *s)
@@ -160,9 +160,9 @@ static bool get_spares(struct npf_send_lane *s)
 static inline struct rte_mbuf *frame_of(struct npf_send_lane *s, const struct npf_tx_item *it)
 {
 	if (NPF_UNLIKELY(it->len > s->room || (s->n_spare == 0 && !get_spares(s))))
-		return npf_port_frame(s->port, it->frame, it->len);
+		return npf_txq_frame(s->port, it->frame, it->len);
 	s->n_spare--;
-	return npf_port_fill(s->spare[s->n_spare], it->frame, (uint16_t)it->len);
+	return npf_txq_fill(s->spare[s->n_spare], it->frame, (uint16_t)it->len);
 }
 
 /* The next free mbuf with the repeated frame; NULL: none now. */
@@ -246,7 +246,7 @@ static void add_plain_frames(struct npf_send_lane *s)
 			break;
 		}
 		s->nowait |= (it.flags & NPF_TX_NOWAIT) != 0;
-		s->mbufs[n] = npf_port_fill(s->spare[--spare], it.frame, (uint16_t)it.len);
+		s->mbufs[n] = npf_txq_fill(s->spare[--spare], it.frame, (uint16_t)it.len);
 		s->end[n++] = it.end;
 	}
 	npf_tx_walk_end(s->lane, &walk);
@@ -331,11 +331,11 @@ static unsigned int transmit(struct npf_send_lane *s, uint64_t now_ns, uint64_t 
 	int n;
 
 	if (!s->timed && now_ns - s->active_ns < MIRROR_NS &&
-		!npf_port_mirror_has_room(s->port, s->n - s->next, s->session)) {
+		!npf_txq_mirror_has_room(s->port, s->n - s->next, s->session)) {
 		*againp = now_ns + RETRY_NS;
 		return 0;
 	}
-	n = npf_port_tx(s->port, &s->mbufs[s->next], s->n - s->next, s->session, &s->n_lost);
+	n = npf_txq_burst(s->port, &s->mbufs[s->next], s->n - s->next, s->session, &s->n_lost);
 	if (n < 0)
 		return fail(s, n);
 	if (n == 0)

@@ -10,10 +10,10 @@
 #define NPF_ENGINE_SEND_SENDER_H
 
 #include "engine/send/pace.h"
-#include "engine/datapath/tx.h"
+#include "engine/datapath/txq.h"
 #include "ringbuf/tx/tx.h"
 
-#define NPF_SEND_BURST  NPF_PORT_TX_BURST
+#define NPF_SEND_BURST  NPF_TXQ_BURST
 #define NPF_SEND_COPIES 1024 /* most mbufs that one repeated frame is spread over */
 
 /* One session's lane and what the worker has in work of it. The control thread writes the constant

@@ -8,7 +8,7 @@
 #include "engine/session/session.h"
 
 #include "engine/core/account.h"
-#include "engine/datapath/tx.h"
+#include "engine/datapath/txq.h"
 #include "engine/send/configured.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ static int may_send(const struct npf_port *port, struct npf_error *err)
 			"configuration allows it",
 			port->conf->name);
 	if (!npf_port_is_ethernet(port))
-		return npf_error_set(err, -EOPNOTSUPP, NPF_PORT_NOT_ETHERNET, port->conf->name);
+		return npf_error_set(err, -EOPNOTSUPP, NPF_TXQ_NOT_ETHERNET, port->conf->name);
 	return 0;
 }
 
@@ -74,7 +74,7 @@ int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *fr
 		rc = use_port(e, s, err);
 	if (rc < 0)
 		return rc;
-	rc = npf_port_send(port, frame, len, s->id);
+	rc = npf_txq_send(port, frame, len, s->id);
 	if (rc == 0) {
 		s->sent++;
 		return 0;

@@ -136,7 +136,7 @@ void npf_session_detach_dump(struct npf_session *s);
 /*
  * npf_session_send - send one frame now.
  * Return: 0; -EPERM: the port may not be sent on; -EOPNOTSUPP: it has no Ethernet; -ENODEV: it was
- *         removed; else as npf_port_send().
+ *         removed; else as npf_txq_send().
  */
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_error *err);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tx.c - puts frames into mbufs, sends these on the port, and mirrors them to captures.
+ * txq.c - puts frames into mbufs, sends these on the port, and mirrors them to captures.
  *
  * Copies are made before the port gets the originals, which may be freed afterwards. Only copies of
  * packets that the port took and did not lose go to the mirror ring. A packet for whose copy there
  * is no mbuf or no room counts as a mirror drop. Monitors need no copy: the originals are kept
  * until they are counted.
  */
-#include "engine/datapath/tx.h"
+#include "engine/datapath/txq.h"
 
 #include "engine/datapath/count.h"
 
 #include <string.h>
 
-struct rte_mbuf *npf_port_frame(struct npf_port *p, const void *frame, uint32_t len)
+struct rte_mbuf *npf_txq_frame(struct npf_port *p, const void *frame, uint32_t len)
 {
 	struct rte_mbuf *head = NULL;
 	const char *from = frame;
@@ -125,7 +125,7 @@ static int tx_burst(
 static int tx_counted(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
 	unsigned int *lostp)
 {
-	struct rte_mbuf *held[NPF_PORT_TX_BURST];
+	struct rte_mbuf *held[NPF_TXQ_BURST];
 	unsigned int taken;
 	int rc;
 
@@ -147,7 +147,7 @@ static int tx_counted(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int 
 static int tx_locked(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
 	unsigned int *lostp)
 {
-	struct rte_mbuf *copies[NPF_PORT_TX_BURST];
+	struct rte_mbuf *copies[NPF_TXQ_BURST];
 	int taken;
 
 	if (!is_mirrored(p, sender))
@@ -159,7 +159,7 @@ static int tx_locked(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n
 	return taken;
 }
 
-struct npf_sent_meters *npf_port_swap_sent_meters(struct npf_port *p, struct npf_sent_meters *fresh)
+struct npf_sent_meters *npf_txq_swap_sent_meters(struct npf_port *p, struct npf_sent_meters *fresh)
 {
 	struct npf_sent_meters *old;
 
@@ -170,37 +170,36 @@ struct npf_sent_meters *npf_port_swap_sent_meters(struct npf_port *p, struct npf
 	return old;
 }
 
-int npf_port_tx(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
+int npf_txq_burst(struct npf_port *p, struct rte_mbuf **mbufs, unsigned int n, uint64_t sender,
 	unsigned int *lostp)
 {
 	int taken = -ENETDOWN;
 
 	*lostp = 0;
 	pthread_mutex_lock(&p->tx_lock);
-	if (p->tx_open && !npf_port_is_down(p))
-		taken = tx_locked(
-			p, mbufs, NPF_MIN(n, (unsigned int)NPF_PORT_TX_BURST), sender, lostp);
+	if (p->tx_open && !npf_txq_is_down(p))
+		taken = tx_locked(p, mbufs, NPF_MIN(n, (unsigned int)NPF_TXQ_BURST), sender, lostp);
 	pthread_mutex_unlock(&p->tx_lock);
 	return taken;
 }
 
-bool npf_port_mirror_has_room(const struct npf_port *p, unsigned int n, uint64_t sender)
+bool npf_txq_mirror_has_room(const struct npf_port *p, unsigned int n, uint64_t sender)
 {
 	return !is_mirrored(p, sender) || rte_ring_free_count(p->mirror_ring) >= n;
 }
 
-int npf_port_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender)
+int npf_txq_send(struct npf_port *p, const void *frame, uint32_t len, uint64_t sender)
 {
 	unsigned int lost;
 	struct rte_mbuf *m;
 	int rc;
 
-	if (!npf_port_can_send(p, frame, len))
+	if (!npf_txq_can_send(p, frame, len))
 		return -EMSGSIZE;
-	m = npf_port_frame(p, frame, len);
+	m = npf_txq_frame(p, frame, len);
 	if (m == NULL)
 		return -ENOBUFS;
-	rc = npf_port_tx(p, &m, 1, sender, &lost);
+	rc = npf_txq_burst(p, &m, 1, sender, &lost);
 	if (rc == 1)
 		return lost > 0 ? -EIO : 0;
 	rte_pktmbuf_free(m);

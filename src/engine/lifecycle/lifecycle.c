@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* engine.c - all comes up, and goes down again in order. */
-#include "engine/lifecycle/engine.h"
+/* lifecycle.c - all comes up, and goes down again in order. */
+#include "engine/lifecycle/lifecycle.h"
 
 #include "base/clock.h"
 #include "engine/core/account.h"
@@ -38,7 +38,7 @@ static int start_taps(struct npf_engine *e, struct npf_error *err)
 		"one CPU write \"0@0,1@0\"");
 }
 
-int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_engine **ep,
+int npf_lifecycle_begin(const struct npf_config *conf, bool hugepages, struct npf_engine **ep,
 	struct npf_error *err)
 {
 	struct npf_engine *e = calloc(1, sizeof(*e));
@@ -78,14 +78,14 @@ int npf_engine_new(const struct npf_config *conf, bool hugepages, struct npf_eng
 	if (rc == 0)
 		rc = npf_sends_load(e, err);
 	if (rc < 0) {
-		npf_engine_free(e);
+		npf_lifecycle_end(e);
 		return rc;
 	}
 	*ep = e;
 	return 0;
 }
 
-struct npf_engine *npf_engine_free(struct npf_engine *e)
+struct npf_engine *npf_lifecycle_end(struct npf_engine *e)
 {
 	if (e == NULL)
 		return NULL;
