@@ -8,6 +8,10 @@ need_root
 need unshare
 install_clients
 dpdk=$(find "$tmp/inst" -name npf-dpdk -type f -perm /111 | head -n 1)
+# The sources, and what sanitizers read of them, may lie in the other /tmp.
+cp "$NPF_SRC/tests/lsan.supp" "$tmp/"
+export LSAN_OPTIONS=${LSAN_OPTIONS-}
+LSAN_OPTIONS=${LSAN_OPTIONS//$NPF_SRC\/tests/$tmp}
 no_pid=999999999 # above any pid there can be: a daemon that was killed long ago
 
 config '{name: npf0, device: "net_null0"}' >"$tmp/conf.yaml"
