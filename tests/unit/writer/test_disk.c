@@ -348,7 +348,7 @@ static void a_disk_that_was_full_is_used_again(void **state)
 	assert_int_equal(s.error, -EFBIG);
 	assert_non_null(strstr(s.reason.text, "full-000001.pcap.part"));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	for (int turn = 0; turn < 500 && s.error != 0; turn++) {
+	for (int turn = 0; turn < 3000 && s.error != 0; turn++) {
 		usleep(10000);
 		npf_writer_worker_status(d.worker, &s);
 	}
