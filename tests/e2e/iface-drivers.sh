@@ -10,6 +10,14 @@ need tcpdump ip ethtool ping python3
 
 . "$(dirname "$0")/iface-lib.sh"
 
+# Each host knows the other's address for good: five seconds after a ping it would ask again, and of the two
+# captures that begin then one may see it alone.
+knows() { # HOST ADDRESS OTHER
+	ip -n "$id-$1" neigh replace "$2" lladdr "$(on "$3" cat /sys/class/net/wire/address)" dev wire nud permanent
+}
+knows a 10.76.0.2 b
+knows b 10.76.0.1 a
+
 # traffic CELL: what the cell is about, and then a frame that ends it.
 traffic() {
 	case $1 in
