@@ -67,7 +67,7 @@ static void set_accepting(struct npf_control *c, bool on)
 
 static void run_close(struct npf_task *task)
 {
-	struct npf_conn *conn = (struct npf_conn *)task;
+	struct npf_conn *conn = NPF_CONTAINER_OF(task, struct npf_conn, task);
 
 	npf_wire_msg_close(&conn->msg);
 	npf_close(conn->fd);
@@ -75,7 +75,7 @@ static void run_close(struct npf_task *task)
 
 static void free_conn(struct npf_task *task)
 {
-	struct npf_conn *conn = (struct npf_conn *)task;
+	struct npf_conn *conn = NPF_CONTAINER_OF(task, struct npf_conn, task);
 	struct npf_control *c = conn->control;
 
 	npf_discharge(&conn->charge);
@@ -250,8 +250,7 @@ static void handle_request(struct npf_control *c, struct npf_engine *e, struct n
 
 static void request_ready(struct npf_requester *requester)
 {
-	struct npf_conn *conn =
-		(struct npf_conn *)((char *)requester - offsetof(struct npf_conn, requester));
+	struct npf_conn *conn = NPF_CONTAINER_OF(requester, struct npf_conn, requester);
 
 	handle_request(conn->control, conn->control->engine, conn);
 }

@@ -142,7 +142,7 @@ static void receive(struct npf_file_transfer *o)
 
 static void run_receive(struct npf_task *task)
 {
-	struct npf_file_transfer *o = (struct npf_file_transfer *)task;
+	struct npf_file_transfer *o = NPF_CONTAINER_OF(task, struct npf_file_transfer, task);
 
 	receive(o);
 	if (o->fd < 0)
@@ -155,7 +155,7 @@ static void run_receive(struct npf_task *task)
 
 static void run_close(struct npf_task *task)
 {
-	struct npf_file_transfer *o = (struct npf_file_transfer *)task;
+	struct npf_file_transfer *o = NPF_CONTAINER_OF(task, struct npf_file_transfer, task);
 
 	/* A client that does not take it gets none. */
 	if (o->is_answered)
@@ -168,7 +168,7 @@ static void run_close(struct npf_task *task)
 
 static void free_transfer(struct npf_task *task)
 {
-	free(task);
+	free(NPF_CONTAINER_OF(task, struct npf_file_transfer, task));
 }
 
 static void close_on_task(struct npf_file_transfer *o)
@@ -194,7 +194,7 @@ static struct npf_file_transfer *new_transfer(struct npf_passed_file *file, int 
 /* The connection gets the descriptor; without a connection it is closed. */
 static void file_received(struct npf_task *task)
 {
-	struct npf_file_transfer *o = (struct npf_file_transfer *)task;
+	struct npf_file_transfer *o = NPF_CONTAINER_OF(task, struct npf_file_transfer, task);
 	struct npf_passed_file *file = o->file;
 
 	if (file != NULL) {

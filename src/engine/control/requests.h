@@ -10,7 +10,7 @@
 struct npf_control;
 
 struct npf_conn {
-	struct npf_task task; /* first: closes its descriptors at the end */
+	struct npf_task task; /* closes its descriptors at the end */
 	struct npf_conn *next;
 	struct npf_control *control;
 	int fd;

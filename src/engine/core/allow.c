@@ -35,7 +35,7 @@ struct rule {
 };
 
 struct npf_allow {
-	struct npf_task task; /* first */
+	struct npf_task task;
 	char *port;
 	struct rule *rules;
 	unsigned int n_rules;
@@ -46,12 +46,6 @@ struct npf_allow {
 	void (*ready)(void *ctx);
 	void *ctx;
 };
-
-/* The list whose first member the task is. */
-static struct npf_allow *of_task(void *task)
-{
-	return task;
-}
 
 /* ---- life ---- */
 
@@ -155,7 +149,7 @@ static void resolve_rule(struct rule *r)
 
 static void run(struct npf_task *task)
 {
-	struct npf_allow *a = of_task(task);
+	struct npf_allow *a = NPF_CONTAINER_OF(task, struct npf_allow, task);
 
 	for (unsigned int i = 0; i < a->n_rules; i++)
 		if (a->rules[i].kind != ANY)
@@ -198,7 +192,7 @@ static void apply(struct npf_allow *a)
 
 static void done(struct npf_task *task)
 {
-	struct npf_allow *a = of_task(task);
+	struct npf_allow *a = NPF_CONTAINER_OF(task, struct npf_allow, task);
 
 	a->is_busy = false;
 	if (a->is_unwanted) {

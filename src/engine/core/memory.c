@@ -58,7 +58,7 @@ static int make(const struct npf_memory_conf *conf, struct npf_memory *mem)
 
 static void run_make(struct npf_task *task)
 {
-	struct npf_allocation *o = (struct npf_allocation *)task;
+	struct npf_allocation *o = NPF_CONTAINER_OF(task, struct npf_allocation, task);
 
 	o->rc = make(&o->conf, &o->mem);
 }
@@ -73,7 +73,7 @@ static void run_pause(struct npf_task *task)
 
 static void run_release(struct npf_task *task)
 {
-	release(&((struct npf_allocation *)task)->mem);
+	release(&NPF_CONTAINER_OF(task, struct npf_allocation, task)->mem);
 }
 
 /* ---- sums ---- */
@@ -125,7 +125,7 @@ static uint64_t size_of(const struct npf_memory *mem)
 
 static void free_allocation(struct npf_task *task)
 {
-	struct npf_allocation *o = (struct npf_allocation *)task;
+	struct npf_allocation *o = NPF_CONTAINER_OF(task, struct npf_allocation, task);
 
 	npf_discharge(&o->mem.charge);
 	free(o);
@@ -141,7 +141,7 @@ static void discard(struct npf_allocation *o)
 
 static void allocated(struct npf_task *task)
 {
-	struct npf_allocation *o = (struct npf_allocation *)task;
+	struct npf_allocation *o = NPF_CONTAINER_OF(task, struct npf_allocation, task);
 
 	o->is_ready = true;
 	if (o->requester == NULL)
