@@ -27,16 +27,17 @@ int npf_session_start_dump(struct npf_engine *e, struct npf_session *s, struct n
 	if (rc < 0)
 		return rc;
 	/* One exchange of plans takes the packets from here to there. */
-	s->dump = d;
-	npf_session_update(s);
-	rc = npf_dump_run(e, d, err);
-	s->dump = last;
-	npf_session_update(s);
-	if (rc < 0)
-		return rc;
-	npf_session_detach_dump(s);
 	s->dump = npf_dump_get(d);
 	npf_session_update(s);
+	rc = npf_dump_run(e, d, err);
+	if (rc < 0) {
+		s->dump = last;
+		npf_dump_put(d);
+		npf_session_update(s);
+		return rc;
+	}
+	npf_dump_add_stats(last, &s->dumped);
+	npf_dump_put(last);
 	*dp = d;
 	return 0;
 }
