@@ -173,13 +173,13 @@ static json_t *session(const struct npf_session *s)
 		json_object_set_new(j, "send_lane", send_lane(s));
 	if (s->monitor != NULL)
 		json_object_set_new(j, "monitor", npf_monitor_describe(s->monitor));
-	if (s->buffer != NULL) {
+	if (s->consumer.buffer != NULL) {
 		struct npf_buffer_info info;
 
-		npf_buffer_info(s->buffer, &info);
+		npf_buffer_info(s->consumer.buffer, &info);
 		json_object_set_new(j, "buffer",
 			json_pack("{s:o, s:o, s:o, s:o, s:i}", "size", npf_json_u64(info.size),
-				"used", npf_json_u64(npf_buffer_used(s->buffer)), "memory",
+				"used", npf_json_u64(npf_buffer_used(s->consumer.buffer)), "memory",
 				npf_json_u64(info.memory), "page_size",
 				npf_json_u64(info.page_size), "lanes", (int)info.n_lanes));
 	}

@@ -122,14 +122,14 @@ static int handle_open(struct npf_engine *e, struct npf_conn *conn, const struct
 	r->u.open = (struct npf_wire_open_reply){.session = s->id, .filter_gen = s->filter_gen};
 	describe_port(s->port, &conn->peer, &r->u.open.port);
 	r->len = sizeof(r->u.open);
-	if (s->buffer != NULL) {
+	if (s->consumer.buffer != NULL) {
 		struct npf_buffer_info info;
 
-		npf_buffer_info(s->buffer, &info);
+		npf_buffer_info(s->consumer.buffer, &info);
 		r->u.open.buffer_size = info.size;
 		r->u.open.page_size = info.page_size;
 		r->u.open.n_lanes = info.n_lanes;
-		r->n_fds = npf_buffer_fds(s->buffer, r->fds + 1);
+		r->n_fds = npf_buffer_fds(s->consumer.buffer, r->fds + 1);
 	}
 	if (s->bell.wait_fd >= 0) {
 		r->fds[0] = r->own_fd = npf_steal_fd(&s->bell.wait_fd);
@@ -167,14 +167,14 @@ static void reply_buffer(const struct npf_session *s, struct reply *r)
 {
 	struct npf_buffer_info info;
 
-	npf_buffer_info(s->buffer, &info);
+	npf_buffer_info(s->consumer.buffer, &info);
 	r->u.buffer = (struct npf_wire_buffer_reply){
 		.size = info.size,
 		.page_size = info.page_size,
 		.n_lanes = info.n_lanes,
 	};
 	r->len = sizeof(r->u.buffer);
-	r->n_fds = npf_buffer_fds(s->buffer, r->fds);
+	r->n_fds = npf_buffer_fds(s->consumer.buffer, r->fds);
 }
 
 static int handle_set_buffer(struct npf_engine *e, struct npf_conn *conn,

@@ -30,15 +30,15 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 	st->port_missed =
 		now.imissed + now.rx_nombuf - s->port_base.imissed - s->port_base.rx_nombuf;
 	st->port_errors = now.ierrors - s->port_base.ierrors;
-	if (s->buffer == NULL)
+	if (s->consumer.buffer == NULL)
 		return;
 	/* Records of a monitor are no packets. */
 	if (s->monitor == NULL)
-		npf_session_count_buffer(s->buffer, &c);
+		npf_session_count_buffer(s->consumer.buffer, &c);
 	for (unsigned int i = 0; i < npf_session_n_counters(s->port); i++) {
-		npf_tap_counters_add(&s->tap_counters[i], &st->received, &st->accepted);
-		st->screened +=
-			atomic_load_explicit(&s->tap_counters[i].screened, memory_order_relaxed);
+		npf_tap_counters_add(&s->consumer.tap_counters[i], &st->received, &st->accepted);
+		st->screened += atomic_load_explicit(
+			&s->consumer.tap_counters[i].screened, memory_order_relaxed);
 	}
 	st->captured += c.packets;
 	st->captured_bytes += c.bytes;

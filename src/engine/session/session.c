@@ -40,14 +40,14 @@ static void apply_wake(struct npf_session *s)
 	struct npf_buffer_info info;
 	uint64_t mintocopy = s->params.mintocopy;
 
-	if (s->buffer == NULL)
+	if (s->consumer.buffer == NULL)
 		return;
-	npf_buffer_info(s->buffer, &info);
+	npf_buffer_info(s->consumer.buffer, &info);
 	/* Counts are not held back: there is one record an interval. */
 	if ((s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0 || s->monitor != NULL)
 		mintocopy = 0;
-	npf_buffer_set_wake(
-		s->buffer, NPF_MIN(mintocopy, info.size / 2), s->params.timeout_ms * NPF_NS_PER_MS);
+	npf_buffer_set_wake(s->consumer.buffer, NPF_MIN(mintocopy, info.size / 2),
+		s->params.timeout_ms * NPF_NS_PER_MS);
 }
 
 static int compile(const struct npf_engine *e, const struct npf_session *s,
@@ -62,9 +62,8 @@ void npf_session_update(struct npf_session *s)
 {
 	bool screens = npf_session_screens(s);
 
-	s->consumer.buffer = s->buffer;
-	s->consumer.tap_counters = s->tap_counters;
-	s->consumer.takes = s->buffer != NULL && s->monitor == NULL && s->dump == NULL && !s->ended;
+	s->consumer.takes =
+		s->consumer.buffer != NULL && s->monitor == NULL && s->dump == NULL && !s->ended;
 	s->consumer.form = (struct npf_tap_client){
 		.session = s->id,
 		.owner = s->id,
@@ -122,7 +121,7 @@ static void free_session(struct npf_engine *e, struct npf_session *s)
 	npf_account_put(s->account);
 	npf_dump_put(s->dump);
 	npf_engine_port_put(s->port);
-	free(s->tap_counters);
+	free(s->consumer.tap_counters);
 	free(s);
 }
 
@@ -137,13 +136,14 @@ static int prepare_capture(struct npf_engine *e, struct npf_requester *requester
 			e, requester, s, s->packet_buffer, s->port->n_taps, &s->memory, err);
 	if (rc < 0)
 		return rc;
-	s->buffer = s->memory.buffer;
+	s->consumer.buffer = s->memory.buffer;
 	rc = npf_doorbell_init(&s->bell, npf_account_wakes(s->account));
-	s->tap_counters = aligned_alloc(
-		NPF_CACHELINE, npf_session_n_counters(s->port) * sizeof(*s->tap_counters));
-	if (rc < 0 || s->tap_counters == NULL)
+	s->consumer.tap_counters = aligned_alloc(
+		NPF_CACHELINE, npf_session_n_counters(s->port) * sizeof(*s->consumer.tap_counters));
+	if (rc < 0 || s->consumer.tap_counters == NULL)
 		return npf_error_set(err, -ENOMEM, "the daemon is out of memory or descriptors");
-	memset(s->tap_counters, 0, npf_session_n_counters(s->port) * sizeof(*s->tap_counters));
+	memset(s->consumer.tap_counters, 0,
+		npf_session_n_counters(s->port) * sizeof(*s->consumer.tap_counters));
 	apply_wake(s);
 	return 0;
 }
@@ -383,22 +383,22 @@ void npf_session_end_capture(struct npf_session *s)
 
 void npf_session_end(struct npf_session *s)
 {
-	if (s->buffer != NULL)
-		close_lanes(s, s->buffer);
+	if (s->consumer.buffer != NULL)
+		close_lanes(s, s->consumer.buffer);
 }
 
 int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
 	struct npf_monitor *monitor, struct npf_error *err)
 {
-	struct npf_buffer *old = s->buffer;
+	struct npf_buffer *old = s->consumer.buffer;
 	struct npf_memory old_memory = s->memory;
 	struct npf_monitor *old_monitor = s->monitor;
 	int rc;
 
-	s->buffer = s->consumer.buffer = memory->buffer;
+	s->consumer.buffer = memory->buffer;
 	rc = npf_consumer_read(&s->consumer, err);
 	if (rc < 0) {
-		s->buffer = s->consumer.buffer = old;
+		s->consumer.buffer = old;
 		return rc;
 	}
 	s->monitor = monitor;
@@ -411,7 +411,7 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_m
 			npf_consumer_release(&s->consumer);
 		npf_monitor_unlink(e, monitor);
 		npf_monitor_link(e, old_monitor);
-		s->buffer = old;
+		s->consumer.buffer = old;
 		s->monitor = old_monitor;
 		npf_session_update(s);
 		return npf_error_set(err, rc, "the daemon is out of memory; all stays as it was");
@@ -437,7 +437,7 @@ int npf_session_set_buffer(struct npf_engine *e, struct npf_requester *requester
 	struct npf_memory fresh;
 	int rc;
 
-	if (s->buffer == NULL)
+	if (s->consumer.buffer == NULL)
 		return npf_error_set(
 			err, -EINVAL, "this session captures nothing: it has no buffer");
 	if (s->monitor != NULL)
@@ -464,8 +464,9 @@ bool npf_session_screens(const struct npf_session *s)
 
 int npf_session_fault(const struct npf_session *s)
 {
-	for (unsigned int i = 0; s->buffer != NULL && i < lanes_of(s->buffer); i++)
-		if (npf_lane_fault(npf_buffer_lane(s->buffer, i)) < 0)
+	for (unsigned int i = 0; s->consumer.buffer != NULL && i < lanes_of(s->consumer.buffer);
+		i++)
+		if (npf_lane_fault(npf_buffer_lane(s->consumer.buffer, i)) < 0)
 			return -EPROTO;
 	return npf_session_send_fault(s);
 }

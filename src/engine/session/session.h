@@ -23,24 +23,25 @@ struct npf_session {
 	struct npf_engine_port *port;
 	struct npf_peer peer; /* groups is NULL: rights are checked when the session is opened */
 	uint32_t snaplen;
-	uint32_t flags;               /* NPF_WIRE_OPEN_* */
-	struct npf_consumer consumer; /* what the plans know of it; see npf_session_update() */
+	uint32_t flags; /* NPF_WIRE_OPEN_* */
+	/* What the plans know of it; see npf_session_update(). Its buffer is the session's (NULL:
+	 * send only), and so are its counters: one set a tap, and one for a monitor's sent packets.
+	 */
+	struct npf_consumer consumer;
 	struct npf_wire_params params;
 	uint32_t n_insns;
 	_Atomic uint16_t filter_gen; /* a monitor's worker reads it, too */
 	struct npf_filter *filter_in, *filter_out;
-	struct npf_buffer *buffer;             /* NULL: send only */
-	struct npf_memory memory;              /* the buffer, and what is charged for it */
-	struct npf_charge charge;              /* for the session */
-	uint64_t packet_buffer;                /* bytes asked for, for packets */
-	struct npf_monitor *monitor;           /* in MONITOR mode; else NULL */
-	struct npf_tap_counters *tap_counters; /* one a tap, and one for a monitor's sent packets */
-	struct npf_account *account;           /* its user's */
-	struct npf_doorbell bell;              /* the reader's; the client has its wait_fd */
-	_Atomic bool owes_ring;                /* the reader is due to be woken, and was not yet */
-	struct npf_ring_counters retired;      /* of buffers that were replaced */
-	struct rte_eth_stats port_base;        /* the port's counters when the session was opened */
-	bool ended;            /* its interface has disappeared: nothing more comes */
+	struct npf_memory memory;         /* the buffer, and what is charged for it */
+	struct npf_charge charge;         /* for the session */
+	uint64_t packet_buffer;           /* bytes asked for, for packets */
+	struct npf_monitor *monitor;      /* in MONITOR mode; else NULL */
+	struct npf_account *account;      /* its user's */
+	struct npf_doorbell bell;         /* the reader's; the client has its wait_fd */
+	_Atomic bool owes_ring;           /* the reader is due to be woken, and was not yet */
+	struct npf_ring_counters retired; /* of buffers that were replaced */
+	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
+	bool ended;                       /* its interface has disappeared: nothing more comes */
 	struct npf_dump *dump; /* what it accepts goes there, and what that counts is the session's;
 				  NULL: it has none. Owns: a reference */
 	struct npf_wire_stats dumped; /* what its dumps before that counted */

@@ -122,7 +122,8 @@ static int open_session(struct npf_shadow *s, struct npf_engine_port *port, stru
 		return rc;
 	rc = npf_reader_new(s->session->bell.wait_fd, &s->reader);
 	if (rc == 0)
-		rc = npf_reader_add(s->reader, fds, npf_buffer_fds(s->session->buffer, fds));
+		rc = npf_reader_add(
+			s->reader, fds, npf_buffer_fds(s->session->consumer.buffer, fds));
 	if (rc < 0)
 		return npf_error_set(err, rc, "can't read its ring");
 	npf_reader_arm(s->reader, 0);

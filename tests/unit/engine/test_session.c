@@ -261,19 +261,18 @@ static uint64_t memory_held(void)
 static void so_does_a_buffer(void **state)
 {
 	struct npf_session *s = open_session(0);
-	struct npf_buffer *old = s->buffer;
+	struct npf_buffer *old = s->consumer.buffer;
 	uint64_t held = memory_held();
 
 	(void)state;
 	f.n_good = 0;
 	assert_int_equal(npf_session_set_buffer(&f.e, &f.requester, s, 1 << 20, &f.err), -ENOMEM);
-	assert_ptr_equal(s->buffer, old);
 	assert_ptr_equal(s->consumer.buffer, old);
 	assert_int_equal(memory_held(), held);
 	assert_int_equal(npf_session_set_buffer(&f.e, &f.requester, s, 17 << 20, &f.err), -E2BIG);
 	f.n_good = ~0u;
 	assert_int_equal(npf_session_set_buffer(&f.e, &f.requester, s, 1 << 20, &f.err), 0);
-	assert_ptr_equal(s->consumer.buffer, s->buffer);
+	assert_ptr_equal(s->consumer.buffer, s->memory.buffer);
 	assert_true(memory_held() >= 1 << 20);
 	close_session(s);
 }
