@@ -148,6 +148,21 @@ void npf_buffer_info(const struct npf_buffer *b, struct npf_buffer_info *info)
 	};
 }
 
+void npf_buffer_close(struct npf_buffer *b)
+{
+	for (unsigned int i = 0; i < b->n_lanes; i++)
+		npf_lane_close(npf_buffer_lane(b, i));
+}
+
+int npf_buffer_fault(const struct npf_buffer *b)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < b->n_lanes; i++)
+		rc = npf_lane_fault(&b->lane[i]);
+	return rc;
+}
+
 unsigned int npf_buffer_fds(const struct npf_buffer *b, int fds[NPF_BUFFER_NFDS])
 {
 	unsigned int n = 0;

@@ -211,6 +211,10 @@ void npf_lane_close(struct npf_lane *l);
  * Such a lane takes no further record. Context: any thread. */
 int npf_lane_fault(const struct npf_lane *l);
 
+/* The same for all lanes of a buffer. */
+void npf_buffer_close(struct npf_buffer *b);
+int npf_buffer_fault(const struct npf_buffer *b);
+
 /* ---- Reader: the consumer side, in the client ---- */
 
 struct npf_reader;

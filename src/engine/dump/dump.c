@@ -209,12 +209,10 @@ int npf_dump_stop(struct npf_engine *e, struct npf_dump *d)
 		d->life = NPF_DUMP_RUNNING;
 		return rc;
 	}
-	if (d->buffer != NULL) {
-		for (unsigned int i = 0; i < d->port->n_taps; i++)
-			npf_lane_close(npf_buffer_lane(d->buffer, i));
-		return 0;
-	}
-	npf_writer_end(&d->producer);
+	if (d->buffer != NULL)
+		npf_buffer_close(d->buffer);
+	else
+		npf_writer_end(&d->producer);
 	return 0;
 }
 

@@ -342,18 +342,9 @@ int npf_session_set_params(
 	return 0;
 }
 
-static unsigned int lanes_of(const struct npf_buffer *b)
+static void close_buffer(struct npf_session *s, struct npf_buffer *b)
 {
-	struct npf_buffer_info info;
-
-	npf_buffer_info(b, &info);
-	return info.n_lanes;
-}
-
-static void close_lanes(struct npf_session *s, struct npf_buffer *b)
-{
-	for (unsigned int i = 0; i < lanes_of(b); i++)
-		npf_lane_close(npf_buffer_lane(b, i));
+	npf_buffer_close(b);
 	if (npf_doorbell_ring(&s->bell) > 0)
 		s->owes_ring = true;
 }
@@ -384,7 +375,7 @@ void npf_session_end_capture(struct npf_session *s)
 void npf_session_end(struct npf_session *s)
 {
 	if (s->consumer.buffer != NULL)
-		close_lanes(s, s->consumer.buffer);
+		close_buffer(s, s->consumer.buffer);
 }
 
 int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_memory *memory,
@@ -423,7 +414,7 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_m
 	npf_monitor_stop(old_monitor);
 	if (old == NULL)
 		return 0;
-	close_lanes(s, old);
+	close_buffer(s, old);
 	if (old_monitor == NULL)
 		npf_session_count_buffer(old, &s->retired);
 	npf_monitor_free(old_monitor);
@@ -464,9 +455,7 @@ bool npf_session_screens(const struct npf_session *s)
 
 int npf_session_fault(const struct npf_session *s)
 {
-	for (unsigned int i = 0; s->consumer.buffer != NULL && i < lanes_of(s->consumer.buffer);
-		i++)
-		if (npf_lane_fault(npf_buffer_lane(s->consumer.buffer, i)) < 0)
-			return -EPROTO;
+	if (s->consumer.buffer != NULL && npf_buffer_fault(s->consumer.buffer) < 0)
+		return -EPROTO;
 	return npf_session_send_fault(s);
 }
