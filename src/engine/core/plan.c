@@ -109,6 +109,7 @@ static unsigned int plan_meters(const struct npf_engine_port *p, unsigned int la
 
 static void count_meters(const struct npf_engine_port *p, size_t *n_metersp, size_t *n_rowsp)
 {
+	*n_metersp = *n_rowsp = 0;
 	for (const struct npf_meter_consumer *m = p->meters; m != NULL; m = m->next) {
 		*n_metersp += 1;
 		*n_rowsp += n_rows_of(m);
@@ -121,12 +122,16 @@ static struct npf_plan *new_plan(const struct npf_engine *e, struct room *room)
 	size_t n_queues = 0, n_clients = 0, n_meters = 0, n_rows = 0;
 	struct npf_plan *plan;
 
-	for (unsigned int i = 0; i < e->n_ports; i++)
-		for (uint16_t q = 0; q < e->ports[i]->port.n_queues; q++) {
-			n_queues++;
-			n_clients += npf_engine_port_n_captures(e->ports[i]);
-			count_meters(e->ports[i], &n_meters, &n_rows);
-		}
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		const struct npf_engine_port *p = e->ports[i];
+		size_t n_port_meters, n_port_rows;
+
+		count_meters(p, &n_port_meters, &n_port_rows);
+		n_queues += p->port.n_queues;
+		n_clients += p->port.n_queues * npf_engine_port_n_captures(p);
+		n_meters += p->port.n_queues * n_port_meters;
+		n_rows += p->port.n_queues * n_port_rows;
+	}
 	plan = calloc(1, sizeof(*plan) + n_queues * sizeof(*room->queues) +
 				 n_clients * sizeof(*room->clients) +
 				 n_meters * sizeof(*room->meters) + n_rows * sizeof(*room->rows));
