@@ -73,6 +73,12 @@ int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_erro
 	return rc < 0 ? npf_error_set(err, rc, "the daemon is out of memory") : 0;
 }
 
+void npf_engine_port_drop_stalls(struct npf_engine_port *p)
+{
+	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
+		npf_tap_stall_drop(&p->stalls[q]);
+}
+
 int npf_engine_release_port(struct npf_engine *e, struct npf_engine_port *p)
 {
 	bool pause = p->port.running && p->port.conf->start == NPF_START_ATTACH &&
@@ -88,8 +94,7 @@ int npf_engine_release_port(struct npf_engine *e, struct npf_engine_port *p)
 		p->port.running = true;
 	if (rc < 0 || !pause)
 		return rc;
-	for (uint16_t q = 0; q < p->port.n_queues; q++)
-		npf_tap_stall_drop(&p->stalls[q]);
+	npf_engine_port_drop_stalls(p);
 	npf_port_stop(&p->port);
 	return 0;
 }

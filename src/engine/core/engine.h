@@ -102,6 +102,9 @@ int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_erro
  */
 int npf_engine_release_port(struct npf_engine *e, struct npf_engine_port *p);
 
+/* Free what is left of bursts in work; the port is in no plan. */
+void npf_engine_port_drop_stalls(struct npf_engine_port *p);
+
 struct npf_engine_port *npf_engine_find_port(struct npf_engine *e, const char *name);
 
 /* Who keeps a pointer to a port, removed or not, holds a reference. */

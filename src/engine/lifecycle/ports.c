@@ -66,8 +66,7 @@ static void free_port(struct npf_engine_port *p)
 
 static void close_device(struct npf_engine_port *p)
 {
-	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
-		npf_tap_stall_drop(&p->stalls[q]);
+	npf_engine_port_drop_stalls(p);
 	npf_sent_meters_free(npf_txq_swap_sent_meters(&p->port, NULL));
 	npf_port_close(&p->port);
 }
@@ -241,8 +240,7 @@ int npf_ports_reopen(struct npf_engine *e, struct npf_engine_port *p, struct npf
 	p->removed = false;
 	if (rc < 0)
 		return rc;
-	for (unsigned int q = 0; q < NPF_TAPS_MAX; q++)
-		npf_tap_stall_drop(&p->stalls[q]);
+	npf_engine_port_drop_stalls(p);
 	rc = npf_port_reopen(&p->port, err);
 	planned = npf_engine_replan(e);
 	return rc < 0 ? rc : planned;
