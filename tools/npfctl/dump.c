@@ -11,6 +11,7 @@
 #include "base/doorbell.h"
 #include "base/units.h"
 #include "jit/bpf.h"
+#include "ringbuf/ring.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -20,7 +21,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SNAPLEN_ALL     262144
 #define STOP_TIMEOUT_MS 30000
 
 static const char usage_text[] =
@@ -237,7 +237,7 @@ static int compile(const struct npfctl *ctl, struct start *s, char **words, int 
 		return 0;
 	if (npfctl_linktype(ctl, r->port, &linktype) != 0)
 		return 1;
-	if (npf_expression_compile(&(struct npf_expression){r->filter, linktype, SNAPLEN_ALL},
+	if (npf_expression_compile(&(struct npf_expression){r->filter, linktype, NPF_REC_MAXCAP},
 		    insnsp, &r->n_insns, &err) < 0)
 		return npfctl_fail("%s", err.text);
 	return 0;

@@ -11,14 +11,13 @@
 #include "base/units.h"
 #include "client/client.h"
 #include "expression/expression.h"
+#include "ringbuf/ring.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#define SNAPLEN 262144
 
 static const char usage_text[] =
 	"usage: npfctl monitor [--json]\n"
@@ -85,7 +84,7 @@ static int compile(const char *text, int linktype, struct npf_wire_row *row,
 	struct npf_bpf_insn *grown;
 	struct npf_error err;
 
-	if (npf_expression_compile(&(struct npf_expression){text, linktype, SNAPLEN}, &insns,
+	if (npf_expression_compile(&(struct npf_expression){text, linktype, NPF_REC_MAXCAP}, &insns,
 		    &row->n_insns, &err) < 0)
 		return npfctl_fail("%s", err.text);
 	if (row->n_insns == 0)

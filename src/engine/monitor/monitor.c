@@ -16,8 +16,6 @@
 
 #include <string.h>
 
-#define EXPRESSION_SNAPLEN 262144
-
 /* ---- Sinks: the worker's ---- */
 
 static json_t *describe_tally(const struct npf_wire_tally *t)
@@ -177,8 +175,8 @@ static int compile_conf(const struct npf_config_monitor *conf, int linktype,
 	struct npf_bpf_insn **insnsp, uint32_t *n_insnsp, struct npf_error *err)
 {
 	int rc = npf_expression_compile(
-		&(struct npf_expression){conf->filter, linktype, EXPRESSION_SNAPLEN}, insnsp,
-		n_insnsp, err);
+		&(struct npf_expression){conf->filter, linktype, NPF_REC_MAXCAP}, insnsp, n_insnsp,
+		err);
 
 	if (rc < 0)
 		npf_error_set(err, rc, "monitor %s: %s", conf->name, err->text);
