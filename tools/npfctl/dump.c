@@ -379,20 +379,11 @@ static int control(
 	return rc;
 }
 
-static int list(const struct npfctl *ctl)
+static void print_dumps(const json_t *j)
 {
 	const json_t *d;
 	size_t i;
-	json_t *j;
 
-	if (npfctl_query(ctl, "dumps", &j) != 0)
-		return 1;
-	if (ctl->json) {
-		json_dumpf(j, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(j);
-		return 0;
-	}
 	printf("%-16s %-8s %-8s %-8s %14s %16s %16s %12s %7s  %s\n", "NAME", "PORT", "STATE",
 		"FORMAT", "PACKETS", "BYTES", "ON DISK", "DROPPED", "FILES", "FILE");
 	json_array_foreach(json_object_get(j, "dumps"), i, d)
@@ -418,8 +409,6 @@ static int list(const struct npfctl *ctl)
 			printf("%16s error: can't append to %s: %s\n", "", npfctl_str(d, "index"),
 				npfctl_str(d, "index_error"));
 	}
-	json_decref(j);
-	return 0;
 }
 
 int npfctl_dump(const struct npfctl *ctl, int argc, char **argv)
@@ -442,7 +431,7 @@ int npfctl_dump(const struct npfctl *ctl, int argc, char **argv)
 	argc -= optind + 1;
 	argv += optind + 1;
 	if (strcmp(what, "list") == 0)
-		return argc <= 0 ? list(ctl) : wrong_usage();
+		return argc <= 0 ? npfctl_show(ctl, "dumps", print_dumps) : wrong_usage();
 	if (strcmp(what, "start") == 0)
 		return start(ctl, &s, argc, argv);
 	if (strcmp(what, "stop") == 0 && argc == 1)

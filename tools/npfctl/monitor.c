@@ -42,20 +42,13 @@ struct options {
 	bool json, csv;
 };
 
-/* ---- Standing monitors ---- */
+/* ---- Monitors of the configuration ---- */
 
-static int show_standing(const struct npfctl *ctl)
+static void print_configured(const json_t *j)
 {
 	const json_t *m;
-	json_t *j;
 	size_t i;
 
-	if (npfctl_query(ctl, "monitors", &j) != 0)
-		return 1;
-	if (ctl->json) {
-		npfctl_print_json(j, JSON_INDENT(2));
-		return 0;
-	}
 	printf("%-16s %-10s %8s %12s %14s %14s %18s  %s\n", "MONITOR", "PORT", "INTERVAL",
 		"LAST PACKETS", "LAST BYTES", "PACKETS", "BYTES", "FILTER");
 	json_array_foreach(json_object_get(j, "monitors"), i, m)
@@ -70,8 +63,6 @@ static int show_standing(const struct npfctl *ctl)
 			npfctl_num(all, "packets"), npfctl_num(all, "bytes"),
 			npfctl_str(m, "filter"));
 	}
-	json_decref(j);
-	return 0;
 }
 
 /* ---- Our own session ---- */
@@ -322,5 +313,6 @@ int npfctl_monitor(const struct npfctl *ctl, int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
-	return o.port != NULL ? monitor(&mine, &o) : show_standing(&mine);
+	return o.port != NULL ? monitor(&mine, &o)
+			      : npfctl_show(&mine, "monitors", print_configured);
 }

@@ -395,17 +395,17 @@ static int parse(int argc, char **argv, struct npfctl *ctl)
 	return rc;
 }
 
-static int show(const struct npfctl *ctl, const struct command *command)
+int npfctl_show(const struct npfctl *ctl, const char *what, void (*print)(const json_t *))
 {
 	json_t *j;
 
-	if (npfctl_query(ctl, command->name, &j) != 0)
+	if (npfctl_query(ctl, what, &j) != 0)
 		return 1;
 	if (ctl->json) {
 		npfctl_print_json(j, JSON_INDENT(2));
 		return 0;
 	}
-	command->print(j);
+	print(j);
 	json_decref(j);
 	return 0;
 }
@@ -427,7 +427,8 @@ static int run(struct npfctl *ctl, int argc, char **argv)
 		rc = parse(argc, argv, ctl);
 		if (rc >= 0)
 			return rc;
-		return optind == argc ? show(ctl, &commands[i]) : wrong_usage();
+		return optind == argc ? npfctl_show(ctl, commands[i].name, commands[i].print)
+				      : wrong_usage();
 	}
 	return wrong_usage();
 }

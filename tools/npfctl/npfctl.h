@@ -57,6 +57,10 @@ int npfctl_fail(const char *fmt, ...) NPF_PRINTF(1, 2);
 /* Fetch a report of the daemon. Return: 0 and a new reference; or 1, with the error printed. */
 int npfctl_query(const struct npfctl *ctl, const char *what, json_t **jp);
 
+/* Fetch a report and print it: as JSON if that was asked for, else by @print. Return: the exit
+ * status. */
+int npfctl_show(const struct npfctl *ctl, const char *what, void (*print)(const json_t *));
+
 /* Print a line, or indented lines. Owns: takes the reference. */
 void npfctl_print_json(json_t *j, size_t flags);
 

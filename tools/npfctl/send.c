@@ -47,20 +47,13 @@ struct options {
 	struct npf_replay replay; /* without the file */
 };
 
-/* ---- Standing sends ---- */
+/* ---- Sends of the configuration ---- */
 
-static int show_standing(const struct npfctl *ctl)
+static void print_configured(const json_t *j)
 {
 	const json_t *s;
-	json_t *j;
 	size_t i;
 
-	if (npfctl_query(ctl, "sends", &j) != 0)
-		return 1;
-	if (ctl->json) {
-		npfctl_print_json(j, JSON_INDENT(2));
-		return 0;
-	}
 	printf("%-16s %-10s %-8s %14s %18s %10s %10s %12s  %s\n", "NAME", "PORT", "STATE",
 		"PACKETS", "BYTES", "LOOPS", "FAILED", "LATE p99 us", "RATE, FILE");
 	json_array_foreach(json_object_get(j, "sends"), i, s)
@@ -74,8 +67,6 @@ static int show_standing(const struct npfctl *ctl)
 		if (json_is_string(json_object_get(s, "error")))
 			printf("%16s error: %s\n", "", npfctl_str(s, "error"));
 	}
-	json_decref(j);
-	return 0;
 }
 
 /* ---- Sending ---- */
@@ -384,7 +375,7 @@ int npfctl_send(const struct npfctl *ctl, int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	if (o.port == NULL)
-		return show_standing(&mine);
+		return npfctl_show(&mine, "sends", print_configured);
 	if (npf_savefile_load(o.file, NULL, &file, &err) < 0)
 		return npfctl_fail("%s", err.text);
 	if (file->n_cut > 0)
