@@ -1,65 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fake_daemon.c - see fake_daemon.h. One lock covers everything; a lane's producer is whoever
- * holds it. */
-#include "fake_daemon.h"
+/* fake_daemon.c - the fake daemon as its clients see it: what it answers. */
+#include "fake_daemon_priv.h"
 
 #include "base/clock.h"
-#include "base/doorbell.h"
-
-#include "ringbuf/tx/tx.h"
+#include "base/eventfd.h"
 
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#define MAX_CONNS   16
-#define MAX_BUFFERS 8
-
-struct conn {
-	int fd;
-	struct npf_doorbell bell;
-	struct npf_buffer *buffers[MAX_BUFFERS];
-	unsigned int n_buffers;
-	struct npf_wire_open open;
-	struct npf_wire_params params;
-	struct npf_bpf_insn *insns;
-	uint32_t n_insns;
-	bool loose;          /* the program is the reader's to run; all is delivered whole */
-	uint16_t gen;        /* of the filter that the client was told of */
-	uint16_t accept_gen; /* of the filter that packets are accepted with */
-	bool removed;
-	bool monitor;
-	struct npf_wire_stats stats;
-	struct npf_tx_lane *tx;
-	uint64_t tx_start;
-};
-
-struct fake_daemon {
-	pthread_t thread;
-	pthread_mutex_t lock;
-	int listen_fd;
-	int stop_fd;
-	char dir[64];
-	char path[128];
-	struct conn conns[MAX_CONNS];
-	unsigned int n_conns;
-	bool hang;
-	bool ignore_filters;
-	struct npf_wire_open last_open;
-	struct npf_wire_params last_params;
-	struct npf_wire_set_mode last_mode;
-	unsigned int n_sent, tx_limit;
-	unsigned int n_reads;
-	bool refuse_reads;
-	uint8_t sent[NPF_WIRE_MAXFRAME];
-	uint32_t sent_len;
-	char *msg_buf;
-};
 
 static void drop_conn(struct conn *c)
 {
@@ -74,11 +26,6 @@ static void drop_conn(struct conn *c)
 	memset(c, 0, sizeof(*c));
 	c->fd = -1;
 	c->bell = NPF_DOORBELL_NONE;
-}
-
-static struct npf_buffer *current(struct conn *c)
-{
-	return c->n_buffers > 0 ? c->buffers[c->n_buffers - 1] : NULL;
 }
 
 static void reply(struct conn *c, const struct npf_wire_msg *msg, int status, const void *body,
@@ -464,10 +411,7 @@ void fake_die(struct fake_daemon *d)
 
 void fake_stop(struct fake_daemon *d)
 {
-	static const uint64_t one = 1;
-
-	if (write(d->stop_fd, &one, sizeof(one)) < 0)
-		abort();
+	npf_eventfd_signal(d->stop_fd);
 	pthread_join(d->thread, NULL);
 	fake_die(d);
 	npf_close(d->stop_fd);
@@ -477,208 +421,4 @@ void fake_stop(struct fake_daemon *d)
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 	unsetenv("NPF_SOCKET");
-}
-
-void fake_hang(struct fake_daemon *d, bool on)
-{
-	pthread_mutex_lock(&d->lock);
-	d->hang = on;
-	pthread_mutex_unlock(&d->lock);
-}
-
-void fake_ignore_filters(struct fake_daemon *d, bool on)
-{
-	pthread_mutex_lock(&d->lock);
-	d->ignore_filters = on;
-	pthread_mutex_unlock(&d->lock);
-}
-
-static void signal_reader(struct conn *c)
-{
-	npf_doorbell_ring(&c->bell);
-}
-
-static bool wants(const struct conn *c, uint16_t flags)
-{
-	bool outbound = (flags & NPF_REC_OUTBOUND) != 0;
-
-	if (c->params.direction == NPF_WIRE_INOUT)
-		return true;
-	return outbound == (c->params.direction == NPF_WIRE_OUT);
-}
-
-static uint32_t keeps(const struct conn *c, const void *data, uint32_t len, uint16_t flags)
-{
-	struct npf_bpf_aux aux = {.pkttype = (flags & NPF_REC_OUTBOUND) ? 4 : 0};
-
-	if (c->insns == NULL || c->accept_gen != c->gen || c->loose)
-		return len;
-	return npf_bpf_interpret(c->insns, data, len, len, &aux);
-}
-
-void fake_packet(struct fake_daemon *d, uint64_t ts_ns, const void *data, uint32_t len,
-	uint16_t flags, bool commit)
-{
-	pthread_mutex_lock(&d->lock);
-	for (unsigned int i = 0; i < MAX_CONNS; i++) {
-		struct conn *c = &d->conns[i];
-		struct npf_rec hdr = {.ts_ns = ts_ns, .len = len, .flags = flags};
-		uint32_t keep;
-
-		if (current(c) == NULL || c->removed || c->monitor)
-			continue;
-		c->stats.received++;
-		keep = wants(c, flags) ? keeps(c, data, len, flags) : 0;
-		if (keep > 0) {
-			c->stats.accepted++;
-			hdr.caplen = c->loose ? keep : NPF_MIN(keep, c->open.snaplen);
-			hdr.caplen = NPF_MIN(hdr.caplen, len);
-			hdr.filter_gen = c->accept_gen;
-			npf_lane_put(npf_buffer_lane(current(c), 0), &hdr, data);
-		}
-		if (commit && npf_lane_commit(npf_buffer_lane(current(c), 0), ts_ns))
-			signal_reader(c);
-	}
-	pthread_mutex_unlock(&d->lock);
-}
-
-void fake_counts(struct fake_daemon *d, uint64_t ts_ns, int64_t packets, int64_t bytes)
-{
-	struct npf_wire_counters counters = {packets, bytes};
-	struct npf_rec hdr = {
-		.ts_ns = ts_ns,
-		.caplen = sizeof(counters),
-		.len = sizeof(counters),
-		.flags = NPF_REC_COUNTS,
-	};
-
-	pthread_mutex_lock(&d->lock);
-	for (unsigned int i = 0; i < MAX_CONNS; i++) {
-		struct conn *c = &d->conns[i];
-
-		if (current(c) == NULL || c->removed || !c->monitor)
-			continue;
-		npf_buffer_set_wake(current(c), 0, 0);
-		npf_lane_put(npf_buffer_lane(current(c), 0), &hdr, &counters);
-		if (npf_lane_commit(npf_buffer_lane(current(c), 0), ts_ns))
-			signal_reader(c);
-	}
-	pthread_mutex_unlock(&d->lock);
-}
-
-void fake_tick(struct fake_daemon *d, uint64_t now_ns, uint64_t mono_ns)
-{
-	pthread_mutex_lock(&d->lock);
-	for (unsigned int i = 0; i < MAX_CONNS; i++) {
-		struct conn *c = &d->conns[i];
-
-		if (current(c) == NULL || c->removed)
-			continue;
-		if (npf_lane_commit(npf_buffer_lane(current(c), 0), now_ns))
-			signal_reader(c);
-		if (npf_lane_tick(npf_buffer_lane(current(c), 0), now_ns, mono_ns))
-			signal_reader(c);
-	}
-	pthread_mutex_unlock(&d->lock);
-}
-
-unsigned int fake_n_reads(struct fake_daemon *d)
-{
-	unsigned int n;
-
-	pthread_mutex_lock(&d->lock);
-	n = d->n_reads;
-	pthread_mutex_unlock(&d->lock);
-	return n;
-}
-
-void fake_refuse_reads(struct fake_daemon *d, bool on)
-{
-	pthread_mutex_lock(&d->lock);
-	d->refuse_reads = on;
-	pthread_mutex_unlock(&d->lock);
-}
-
-void fake_wake(struct fake_daemon *d)
-{
-	pthread_mutex_lock(&d->lock);
-	for (unsigned int i = 0; i < MAX_CONNS; i++)
-		if (current(&d->conns[i]) != NULL)
-			signal_reader(&d->conns[i]);
-	pthread_mutex_unlock(&d->lock);
-}
-
-void fake_remove_port(struct fake_daemon *d)
-{
-	pthread_mutex_lock(&d->lock);
-	for (unsigned int i = 0; i < MAX_CONNS; i++) {
-		struct conn *c = &d->conns[i];
-
-		if (current(c) == NULL || c->removed)
-			continue;
-		npf_lane_close(npf_buffer_lane(current(c), 0));
-		c->removed = true;
-		signal_reader(c);
-	}
-	pthread_mutex_unlock(&d->lock);
-}
-
-void fake_limit_sends(struct fake_daemon *d, unsigned int n)
-{
-	pthread_mutex_lock(&d->lock);
-	d->tx_limit = n;
-	pthread_mutex_unlock(&d->lock);
-}
-
-unsigned int fake_sent(struct fake_daemon *d, void *frame, size_t size)
-{
-	unsigned int n;
-
-	pthread_mutex_lock(&d->lock);
-	n = d->n_sent;
-	if (frame != NULL)
-		memcpy(frame, d->sent, NPF_MIN(size, (size_t)d->sent_len));
-	pthread_mutex_unlock(&d->lock);
-	return n;
-}
-
-struct npf_wire_open fake_last_open(struct fake_daemon *d)
-{
-	struct npf_wire_open open;
-
-	pthread_mutex_lock(&d->lock);
-	open = d->last_open;
-	pthread_mutex_unlock(&d->lock);
-	return open;
-}
-
-struct npf_wire_params fake_last_params(struct fake_daemon *d)
-{
-	struct npf_wire_params params;
-
-	pthread_mutex_lock(&d->lock);
-	params = d->last_params;
-	pthread_mutex_unlock(&d->lock);
-	return params;
-}
-
-struct npf_wire_set_mode fake_last_mode(struct fake_daemon *d)
-{
-	struct npf_wire_set_mode mode;
-
-	pthread_mutex_lock(&d->lock);
-	mode = d->last_mode;
-	pthread_mutex_unlock(&d->lock);
-	return mode;
-}
-
-unsigned int fake_n_sessions(struct fake_daemon *d)
-{
-	unsigned int n = 0;
-
-	pthread_mutex_lock(&d->lock);
-	for (unsigned int i = 0; i < MAX_CONNS; i++)
-		n += d->conns[i].n_buffers > 0;
-	pthread_mutex_unlock(&d->lock);
-	return n;
 }
