@@ -162,45 +162,6 @@ static void what_does_not_fit_is_left_out_and_the_rest_stays_as_it_was(void **st
 	npf_savefile_free(s);
 }
 
-static void rates_are_read_as_written(void **state)
-{
-	static const struct {
-		const char *text;
-		enum npf_rate_kind kind;
-		double value;
-	} good[] = {
-		{"asap", NPF_RATE_ASAP, 0},
-		{"original", NPF_RATE_ORIGINAL, 1},
-		{"original x2", NPF_RATE_ORIGINAL, 2},
-		{"original   x0.25", NPF_RATE_ORIGINAL, 0.25},
-		{"x0.5", NPF_RATE_ORIGINAL, 0.5},
-		{"100kpps", NPF_RATE_PPS, 1e5},
-		{"1.5Mpps", NPF_RATE_PPS, 1.5e6},
-		{"10pps", NPF_RATE_PPS, 10},
-		{"100", NPF_RATE_PPS, 100},
-		{"1Gbps", NPF_RATE_BPS_L2, 1e9},
-		{"9600bps", NPF_RATE_BPS_L2, 9600},
-		{"9600bpsL1", NPF_RATE_BPS_L1, 9600},
-	};
-	static const char *const bad[] = {"", "fast", "x", "x0", "x-1", "original2", "originalpps",
-		"100k", "0pps", "-1pps", "1e999pps", "infpps", "1kkpps", "1Gbps ", "1 pps",
-		"original 2pps", "original100Mbps", "original 100Mbps", "originalx3", "original ",
-		"original asap", "original  2", "original x2 ", "0x10pps", "0X10bps", "x0x10",
-		"x2k", "x2 ", "x 2", "original x2k", "xx2", "1e300Gpps0", "asap ", "x2pps",
-		"1e308Gbps"};
-	struct npf_rate r;
-
-	(void)state;
-	for (unsigned int i = 0; i < NPF_ARRAY_LEN(good); i++) {
-		assert_int_equal(npf_rate_parse(good[i].text, &r), 0);
-		assert_int_equal(r.kind, good[i].kind);
-		assert_true(r.value == good[i].value);
-	}
-	for (unsigned int i = 0; i < NPF_ARRAY_LEN(bad); i++)
-		if (npf_rate_parse(bad[i], &r) != -EINVAL)
-			fail_msg("\"%s\" is taken for a rate", bad[i]);
-}
-
 static void each_rate_has_its_schedule(void **state)
 {
 	static const long us[] = {0, 10, 100};
@@ -304,7 +265,6 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_replayed_is_refused_by_name),
 		cmocka_unit_test(damage_is_refused_with_its_place),
 		cmocka_unit_test(what_does_not_fit_is_left_out_and_the_rest_stays_as_it_was),
-		cmocka_unit_test(rates_are_read_as_written),
 		cmocka_unit_test(each_rate_has_its_schedule),
 		cmocka_unit_test(repetitions_count_in_rates_and_bytes),
 		cmocka_unit_test(a_replay_goes_on_anywhere),

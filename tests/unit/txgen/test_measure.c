@@ -10,44 +10,6 @@
 
 #include <stdlib.h>
 
-static void rates_read_as_they_are_written(void **state)
-{
-	static const struct {
-		const char *text;
-		enum npf_rate_kind kind;
-		double value;
-	} good[] = {
-		{"asap", NPF_RATE_ASAP, 0},
-		{"1000", NPF_RATE_PPS, 1000},
-		{"100kpps", NPF_RATE_PPS, 1e5},
-		{"1.5Mpps", NPF_RATE_PPS, 1.5e6},
-		{"10Gbps", NPF_RATE_BPS_L2, 1e10},
-		{"10gbps", NPF_RATE_BPS_L2, 1e10},
-		{"10GbpsL1", NPF_RATE_BPS_L1, 1e10},
-		{"2.5MbpsL2", NPF_RATE_BPS_L2, 2.5e6},
-		{"50%", NPF_RATE_PERCENT, 50},
-		{"original", NPF_RATE_ORIGINAL, 1},
-		{"original*2.5", NPF_RATE_ORIGINAL, 2.5},
-	};
-	static const char *const bad[] = {"", "fast", "10Xbps", "-5", "0", "1e3", "1.2.3", "nan",
-		"original*", "original*0", "originals", "5%%", "inf", "10 gbps"};
-	struct npf_rate r, again;
-	char buf[64];
-
-	(void)state;
-	for (size_t i = 0; i < NPF_ARRAY_LEN(good); i++) {
-		assert_int_equal(npf_rate_parse(good[i].text, &r), 0);
-		assert_int_equal(r.kind, good[i].kind);
-		assert_true(r.value == good[i].value);
-		assert_int_equal(npf_rate_parse(npf_rate_format(&r, buf, sizeof(buf)), &again), 0);
-		assert_true(again.kind == r.kind && again.value == r.value);
-	}
-	for (size_t i = 0; i < NPF_ARRAY_LEN(bad); i++) {
-		if (!npf_rate_parse(bad[i], &r))
-			fail_msg("'%s' was taken for a rate", bad[i]);
-	}
-}
-
 static void counts_and_times_read_as_they_are_written(void **state)
 {
 	uint64_t v;
@@ -348,7 +310,6 @@ static void numbers_go_on_beyond_32_bits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rates_read_as_they_are_written),
 		cmocka_unit_test(counts_and_times_read_as_they_are_written),
 		cmocka_unit_test(a_schedule_is_exact_to_one_packet_over_an_hour),
 		cmocka_unit_test(queues_of_a_port_interleave),
