@@ -18,13 +18,7 @@ os.pwrite(fd, struct.pack("=qqq", away, number, ahead * 10**9), 0)' "$tmp/direct
 
 directory 0 0 0
 export FAKEUSERS=$tmp/directory
-cat >"$tmp/daemon" <<-EOF
-	#!/bin/sh
-	ASAN_OPTIONS=verify_asan_link_order=0:\$ASAN_OPTIONS LD_PRELOAD=$NPF_CLIENTS/tests/e2e/libfakeusers.so \\
-		exec "$dpdk" "\$@"
-EOF
-chmod +x "$tmp/daemon"
-dpdk=$tmp/daemon
+daemon_preloads libfakeusers.so
 config '{name: npf0, device: "net_null0,copy=1", allow: ["user:daemon", "user:nobody"]}' \
 	'{name: npf1, device: "net_null1,copy=1", allow: ["group:nogroup"]}' \
 	'{name: npf2, device: "net_null2,copy=1", allow: ["user:daemon", "group:daemon"]}' \

@@ -35,13 +35,7 @@ trap on_small_disk EXIT
 } >"$tmp/conf.yaml"
 printf '\0\0\0\0\0\0\0\0' >"$tmp/ahead"
 export FAKECLOCK=$tmp/ahead
-cat >"$tmp/daemon" <<-EOF
-	#!/bin/sh
-	ASAN_OPTIONS=verify_asan_link_order=0:\$ASAN_OPTIONS LD_PRELOAD=$NPF_CLIENTS/tests/e2e/libfakeclock.so \\
-		exec "$dpdk" "\$@"
-EOF
-chmod +x "$tmp/daemon"
-dpdk=$tmp/daemon
+daemon_preloads libfakeclock.so
 start_daemon -c "$tmp/conf.yaml"
 
 # ---- sent ----

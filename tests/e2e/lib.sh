@@ -100,6 +100,16 @@ preloading() {
 }
 run=$(preloading "$run")
 
+# daemon_preloads LIBRARY: daemons start with one of tests/e2e/ in front, which lies to them.
+daemon_preloads() {
+	cat >"$tmp/daemon" <<-EOF
+		#!/bin/sh
+		ASAN_OPTIONS=verify_asan_link_order=0:\$ASAN_OPTIONS LD_PRELOAD=$NPF_CLIENTS/tests/e2e/$1 exec "$dpdk" "\$@"
+	EOF
+	chmod +x "$tmp/daemon"
+	dpdk=$tmp/daemon
+}
+
 # wait_gone PID TENTHS: until the process has ended (a zombie has).
 wait_gone() {
 	local i
