@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_states.c - before activation, after it, and without a device. */
 #include "contract.h"
+#include "open_fds.h"
 
-#include <dirent.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,17 +11,6 @@ static void never(u_char *user, const struct pcap_pkthdr *hdr, const u_char *dat
 	(void)user;
 	(void)hdr;
 	(void)data;
-}
-
-static int n_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
 }
 
 static void before_activation(void)
@@ -154,15 +143,15 @@ static void devices(void)
 
 static void closing(void)
 {
-	int before = n_fds();
+	int before = n_open_fds();
 	pcap_t *p = activated(fresh());
 
 	pcap_close(p);
-	finding("descriptors left after close", "%d", n_fds() - before);
+	finding("descriptors left after close", "%d", n_open_fds() - before);
 	p = pcap_create(unknown, errbuf);
 	pcap_activate(p);
 	pcap_close(p);
-	finding("descriptors left after failure", "%d", n_fds() - before);
+	finding("descriptors left after failure", "%d", n_open_fds() - before);
 }
 
 void contract_states(void)

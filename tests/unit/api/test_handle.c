@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_handle.c - creating, setting, activating; whose handle it is; errors that say what to do. */
 #include "setup.h"
+#include "open_fds.h"
 
 #include <pcap/namedb.h>
 
-#include <dirent.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-static int n_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static void kernel_interfaces_stay_with_the_real_libpcap(void **state)
 {
@@ -390,7 +379,7 @@ static void lookupnet_finds_a_port_without_an_address(void **state)
 
 static void closing_leaves_no_descriptor_and_no_session(void **state)
 {
-	int before = n_fds();
+	int before = n_open_fds();
 	pcap_t *p = open_npf0(true);
 
 	assert_int_equal(fake_n_sessions(*state), 1);
@@ -399,21 +388,21 @@ static void closing_leaves_no_descriptor_and_no_session(void **state)
 	for (int i = 0; i < 1000 && fake_n_sessions(*state) > 0; i++)
 		usleep(1000);
 	assert_int_equal(fake_n_sessions(*state), 0);
-	assert_int_equal(n_fds(), before);
+	assert_int_equal(n_open_fds(), before);
 }
 
 static void failed_activation_leaves_no_descriptor(void **state)
 {
 	pcap_t *p = pcap_create("npf9", errbuf);
-	int before = n_fds();
+	int before = n_open_fds();
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pcap_activate(p), PCAP_ERROR_NO_SUCH_DEVICE);
 	/* The daemon shares the process: it may still be closing its end. */
-	for (int i = 0; i < 1000 && n_fds() > before; i++)
+	for (int i = 0; i < 1000 && n_open_fds() > before; i++)
 		usleep(1000);
-	assert_int_equal(n_fds(), before);
+	assert_int_equal(n_open_fds(), before);
 	pcap_close(p);
 }
 

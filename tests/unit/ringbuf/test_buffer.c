@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_buffer.c - the memory of a buffer: geometry, refusal, what a client can do to it. */
 #include "pair.h"
+#include "open_fds.h"
 
 #include "ringbuf/memory.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 static const struct npf_buffer_conf plain = {.size = 1 << 20, .n_lanes = 3};
-
-static unsigned int count_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
 
 /* A field of /proc/meminfo, KiB. */
 static uint64_t meminfo(const char *key)
@@ -75,7 +63,7 @@ static void sizes_are_rounded_up_to_pages_only(void **state)
 static void too_much_memory_is_refused_and_nothing_is_kept(void **state)
 {
 	uint64_t available = meminfo("MemAvailable:") << 10;
-	unsigned int n_fds = count_fds();
+	int n_fds = n_open_fds();
 	struct npf_buffer *b = NULL;
 	struct npf_buffer_conf conf;
 
@@ -88,7 +76,7 @@ static void too_much_memory_is_refused_and_nothing_is_kept(void **state)
 	conf = plain, conf.hugepages = true, conf.size = NPF_BUFFER_MAX;
 	assert_int_equal(npf_buffer_new(&conf, &b), -ENOMEM);
 	assert_null(b);
-	assert_int_equal(count_fds(), n_fds);
+	assert_int_equal(n_open_fds(), n_fds);
 	assert_true(meminfo("MemAvailable:") << 10 > available / 2);
 }
 
@@ -128,13 +116,13 @@ static void hugepages_are_used_or_replaced_by_plain_ones(void **state)
 static void hugepages_that_are_not_there_are_not_waited_for(void **state)
 {
 	uint64_t total = meminfo("HugePages_Total:") * NPF_MEM_HUGE_SIZE;
-	unsigned int n_fds = count_fds();
+	int n_fds = n_open_fds();
 	struct npf_mem m;
 
 	(void)state;
 	assert_int_equal(npf_mem_new(&m, "test", total + 1, NPF_MEM_HUGE | NPF_MEM_TWICE), -ENOMEM);
 	npf_mem_fini(&m);
-	assert_int_equal(count_fds(), n_fds);
+	assert_int_equal(n_open_fds(), n_fds);
 }
 
 static void small_budgets_do_not_take_hugepages(void **state)
@@ -211,7 +199,7 @@ static void a_client_can_write_nothing_but_the_consumer_words(void **state)
 
 static void freeing_gives_everything_back(void **state)
 {
-	unsigned int n_fds = count_fds();
+	int n_fds = n_open_fds();
 	uint64_t huge;
 	struct npf_buffer_conf conf = {.size = 4 << 20, .n_lanes = 2, .hugepages = true};
 
@@ -227,7 +215,7 @@ static void freeing_gives_everything_back(void **state)
 		next_is(&p, 1, 10, 1);
 		pair_fini(&p);
 	}
-	assert_int_equal(count_fds(), n_fds);
+	assert_int_equal(n_open_fds(), n_fds);
 	/* 100 x 4 pages would be missed; a few may have gone to somebody else meanwhile. */
 	assert_true(meminfo("HugePages_Free:") + 300 > huge);
 }

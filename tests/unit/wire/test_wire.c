@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_wire.c - messages, and how a call behaves when the other end misbehaves. */
 #include "wire/wire.h"
+#include "open_fds.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,15 +36,6 @@ static int close_pair(void **state)
 	npf_close(p->fd[0]);
 	npf_close(p->fd[1]);
 	return 0;
-}
-
-static int n_open_fds(void)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
 }
 
 static void a_message_arrives_with_body_tail_and_descriptors(void **state)
