@@ -19,7 +19,7 @@ mkdir "$tmp/small"
 mount -t tmpfs -o size=32k none "$tmp/small"
 on_small_disk() {
 	local status=$?
-	umount "$tmp/small" 2>/dev/null || true
+	umount -l "$tmp/small" 2>/dev/null || true # the daemon, which may write there, ends in cleanup
 	(exit $status)
 	cleanup
 }
