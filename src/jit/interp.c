@@ -25,11 +25,12 @@ static bool load(
 	return true;
 }
 
-/* @steps: that may be taken; looked at only for a loose program. */
+/* @steps: that a loose program may take; 0: the program is not loose, and ends by itself. */
 static inline __attribute__((always_inline)) uint32_t run(const struct npf_bpf_insn *insns,
 	const uint8_t *pkt, uint32_t len, uint32_t caplen, const struct npf_bpf_aux *aux,
-	bool loose, uint64_t steps)
+	uint64_t steps)
 {
+	const bool loose = steps > 0;
 	uint32_t a = 0;
 	uint32_t x = 0;
 	uint32_t m[NPF_BPF_MEMWORDS];
@@ -208,12 +209,12 @@ static inline __attribute__((always_inline)) uint32_t run(const struct npf_bpf_i
 uint32_t npf_bpf_interpret(const struct npf_bpf_insn *insns, const uint8_t *pkt, uint32_t len,
 	uint32_t caplen, const struct npf_bpf_aux *aux)
 {
-	return run(insns, pkt, len, caplen, aux, false, 0);
+	return run(insns, pkt, len, caplen, aux, 0);
 }
 
 uint32_t npf_bpf_interpret_loose(const struct npf_bpf_insn *insns, const uint8_t *pkt, uint32_t len,
 	uint32_t caplen, const struct npf_bpf_aux *aux, uint32_t max_steps)
 {
 	/* 2^64 steps take centuries. */
-	return run(insns, pkt, len, caplen, aux, true, max_steps > 0 ? max_steps : UINT64_MAX);
+	return run(insns, pkt, len, caplen, aux, max_steps > 0 ? max_steps : UINT64_MAX);
 }

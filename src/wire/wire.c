@@ -47,33 +47,32 @@ int npf_wire_connect(const char *path)
 	return npf_steal_fd(&fd);
 }
 
-int npf_wire_send_msg(int fd, const struct npf_wire_hdr *hdr, const void *body, size_t body_len,
-	const void *tail, size_t tail_len, const int *fds, unsigned int n_fds)
+int npf_wire_send_msg(int fd, const struct npf_wire_out *out)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(int) * NPF_WIRE_MAXFDS)];
 		struct cmsghdr align;
 	} control = {{0}};
 	struct iovec iov[3] = {
-		{npf_unconst(hdr), sizeof(*hdr)},
-		{npf_unconst(body), body_len},
-		{npf_unconst(tail), tail_len},
+		{npf_unconst(&out->hdr), sizeof(out->hdr)},
+		{npf_unconst(out->body), out->body_len},
+		{npf_unconst(out->tail), out->tail_len},
 	};
 	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = 3};
 	ssize_t n;
 
-	if (n_fds > NPF_WIRE_MAXFDS || body_len + tail_len > NPF_WIRE_MAXBODY)
+	if (out->n_fds > NPF_WIRE_MAXFDS || out->body_len + out->tail_len > NPF_WIRE_MAXBODY)
 		return -EMSGSIZE;
-	if (n_fds > 0) {
+	if (out->n_fds > 0) {
 		struct cmsghdr *cm;
 
 		mh.msg_control = control.buf;
-		mh.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		mh.msg_controllen = CMSG_SPACE(sizeof(int) * out->n_fds);
 		cm = CMSG_FIRSTHDR(&mh);
 		cm->cmsg_level = SOL_SOCKET;
 		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		memcpy(CMSG_DATA(cm), fds, sizeof(int) * n_fds);
+		cm->cmsg_len = CMSG_LEN(sizeof(int) * out->n_fds);
+		memcpy(CMSG_DATA(cm), out->fds, sizeof(int) * out->n_fds);
 	}
 	do
 		n = sendmsg(fd, &mh, MSG_NOSIGNAL);
@@ -217,11 +216,15 @@ static bool has_room_for(int fd, unsigned int n)
 int npf_wire_do(int fd, struct npf_wire_call *call)
 {
 	static _Thread_local uint32_t seq;
-	struct npf_wire_hdr hdr = {
-		.magic = NPF_WIRE_MAGIC,
-		.version = NPF_WIRE_VERSION,
-		.type = call->type,
-		.seq = ++seq,
+	const struct npf_wire_out out = {
+		.hdr = {.magic = NPF_WIRE_MAGIC,
+			.version = NPF_WIRE_VERSION,
+			.type = call->type,
+			.seq = ++seq},
+		.body = call->body,
+		.body_len = call->body_len,
+		.tail = call->tail,
+		.tail_len = call->tail_len,
 	};
 	npf_autofree char *buf = NULL;
 	struct npf_wire_msg msg;
@@ -229,8 +232,7 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 
 	if (!has_room_for(fd, call->min_fds))
 		return npf_error_set(&call->err, -EMFILE, NPF_WIRE_OUT_OF_FDS);
-	rc = npf_wire_send_msg(
-		fd, &hdr, call->body, call->body_len, call->tail, call->tail_len, NULL, 0);
+	rc = npf_wire_send_msg(fd, &out);
 	if (rc == -EMSGSIZE)
 		return npf_error_set(&call->err, rc, "the request is too long for one message");
 	if (rc < 0)
@@ -254,9 +256,9 @@ int npf_wire_do(int fd, struct npf_wire_call *call)
 		if (rc <= 0)
 			return npf_error_set(
 				&call->err, -EPIPE, "the npf-dpdk daemon has gone away");
-		if (msg.hdr.seq != hdr.seq)
+		if (msg.hdr.seq != out.hdr.seq)
 			npf_wire_msg_close(&msg);
-	} while (msg.hdr.seq != hdr.seq);
+	} while (msg.hdr.seq != out.hdr.seq);
 
 	if (msg.hdr.status < 0) {
 		const struct npf_error *e = msg.body;

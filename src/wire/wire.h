@@ -32,13 +32,23 @@ const char *npf_wire_socket_path(const char *path);
  */
 int npf_wire_connect(const char *path);
 
+/* A message to be sent. Its body is in two parts; either may be empty. */
+struct npf_wire_out {
+	struct npf_wire_hdr hdr;
+	const void *body;
+	size_t body_len;
+	const void *tail;
+	size_t tail_len;
+	const int *fds; /* stay the sender's */
+	unsigned int n_fds;
+};
+
 /*
- * npf_wire_send_msg - send one message, body in two parts (either may be empty).
+ * npf_wire_send_msg - send one message.
  * Context: any; a blocking socket may block, with MSG_NOSIGNAL.
- * Return: 0 or -errno.
+ * Return: 0; -EMSGSIZE: more than NPF_WIRE_MAXBODY bytes or NPF_WIRE_MAXFDS descriptors; or -errno.
  */
-int npf_wire_send_msg(int fd, const struct npf_wire_hdr *hdr, const void *body, size_t body_len,
-	const void *tail, size_t tail_len, const int *fds, unsigned int n_fds);
+int npf_wire_send_msg(int fd, const struct npf_wire_out *out);
 
 /*
  * npf_wire_recv_msg - receive one message into buf (NPF_WIRE_BUFLEN bytes are always enough).

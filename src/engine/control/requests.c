@@ -407,11 +407,13 @@ static int dispatch(struct npf_engine *e, struct npf_conn *conn, const struct np
 int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg)
 {
 	struct reply r = {.own_fd = -1};
-	struct npf_wire_hdr hdr = {
-		.magic = NPF_WIRE_MAGIC,
-		.version = NPF_WIRE_VERSION,
-		.type = msg->hdr.type | NPF_WIRE_REPLY,
-		.seq = msg->hdr.seq,
+	struct npf_wire_out out = {
+		.hdr = {.magic = NPF_WIRE_MAGIC,
+			.version = NPF_WIRE_VERSION,
+			.type = msg->hdr.type | NPF_WIRE_REPLY,
+			.seq = msg->hdr.seq},
+		.body = &r.u,
+		.fds = r.fds,
 	};
 	bool hang_up = false;
 	int rc = dispatch(e, conn, msg, &r, &hang_up);
@@ -421,15 +423,18 @@ int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wi
 	npf_requester_discard(&conn->requester);
 	conn->allow = npf_allow_free(conn->allow);
 	if (rc < 0) {
-		hdr.status = rc;
-		r.len = sizeof(r.u.error);
-		r.tail_len = 0;
-		r.n_fds = 0;
 		if (r.u.error.text[0] == '\0')
 			npf_error_set(&r.u.error, rc, "%s", strerror(-rc));
+		out.hdr.status = rc;
+		out.body_len = sizeof(r.u.error);
+	} else {
+		out.body_len = r.len;
+		out.tail = r.tail;
+		out.tail_len = r.tail_len;
+		out.n_fds = r.n_fds;
 	}
 	/* The socket does not block: a client that lets its replies pile up is hung up on. */
-	rc = npf_wire_send_msg(conn->fd, &hdr, &r.u, r.len, r.tail, r.tail_len, r.fds, r.n_fds);
+	rc = npf_wire_send_msg(conn->fd, &out);
 	free(r.tail);
 	npf_close(r.own_fd);
 	return rc < 0 || hang_up ? -EPIPE : 0;

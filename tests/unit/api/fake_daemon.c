@@ -31,11 +31,12 @@ static void drop_conn(struct conn *c)
 static void reply(struct conn *c, const struct npf_wire_msg *msg, int status, const void *body,
 	size_t len, const int *fds, unsigned int n_fds)
 {
-	struct npf_wire_hdr hdr = msg->hdr;
+	struct npf_wire_out out = {
+		.hdr = msg->hdr, .body = body, .body_len = len, .fds = fds, .n_fds = n_fds};
 
-	hdr.type |= NPF_WIRE_REPLY;
-	hdr.status = status;
-	npf_wire_send_msg(c->fd, &hdr, body, len, NULL, 0, fds, n_fds);
+	out.hdr.type |= NPF_WIRE_REPLY;
+	out.hdr.status = status;
+	npf_wire_send_msg(c->fd, &out);
 }
 
 static void refuse(struct conn *c, const struct npf_wire_msg *msg, int status, const char *text)

@@ -41,14 +41,21 @@ static int close_pair(void **state)
 static void a_message_arrives_with_body_tail_and_descriptors(void **state)
 {
 	struct pair *p = *state;
-	struct npf_wire_hdr hdr = {
-		.magic = NPF_WIRE_MAGIC, .version = NPF_WIRE_VERSION, .type = 3, .seq = 77};
 	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN);
 	npf_autofd int fd = memfd_create("x", MFD_CLOEXEC);
-	int fds[2] = {fd, fd};
+	const int fds[2] = {fd, fd};
+	const struct npf_wire_out out = {
+		.hdr = {.magic = NPF_WIRE_MAGIC, .version = NPF_WIRE_VERSION, .type = 3, .seq = 77},
+		.body = "body",
+		.body_len = 4,
+		.tail = "tail",
+		.tail_len = 4,
+		.fds = fds,
+		.n_fds = 2,
+	};
 	struct npf_wire_msg msg;
 
-	assert_int_equal(npf_wire_send_msg(p->fd[0], &hdr, "body", 4, "tail", 4, fds, 2), 0);
+	assert_int_equal(npf_wire_send_msg(p->fd[0], &out), 0);
 	assert_int_equal(npf_wire_recv_msg(p->fd[1], buf, NPF_WIRE_BUFLEN, &msg), 1);
 	assert_int_equal(msg.hdr.seq, 77);
 	assert_int_equal(msg.body_len, 8);
@@ -61,29 +68,35 @@ static void a_message_arrives_with_body_tail_and_descriptors(void **state)
 static void the_longest_body_passes_and_one_byte_more_does_not(void **state)
 {
 	struct pair *p = *state;
-	struct npf_wire_hdr hdr = {.magic = NPF_WIRE_MAGIC, .version = NPF_WIRE_VERSION, .type = 3};
 	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN), *body = calloc(1, NPF_WIRE_MAXBODY + 1);
+	struct npf_wire_out out = {
+		.hdr = {.magic = NPF_WIRE_MAGIC, .version = NPF_WIRE_VERSION, .type = 3},
+		.body = body,
+		.body_len = NPF_WIRE_MAXBODY,
+	};
 	struct npf_wire_msg msg;
 
-	assert_int_equal(
-		npf_wire_send_msg(p->fd[0], &hdr, body, NPF_WIRE_MAXBODY, NULL, 0, NULL, 0), 0);
+	assert_int_equal(npf_wire_send_msg(p->fd[0], &out), 0);
 	assert_int_equal(npf_wire_recv_msg(p->fd[1], buf, NPF_WIRE_BUFLEN, &msg), 1);
 	assert_int_equal(msg.body_len, NPF_WIRE_MAXBODY);
-	assert_int_equal(
-		npf_wire_send_msg(p->fd[0], &hdr, body, NPF_WIRE_MAXBODY + 1, NULL, 0, NULL, 0),
-		-EMSGSIZE);
+	out.body_len++;
+	assert_int_equal(npf_wire_send_msg(p->fd[0], &out), -EMSGSIZE);
 }
 
 static void garbage_is_refused_and_its_descriptors_are_the_callers(void **state)
 {
 	struct pair *p = *state;
-	struct npf_wire_hdr hdr = {.magic = 0xdeadbeef, .version = NPF_WIRE_VERSION, .type = 3};
 	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN);
 	npf_autofd int fd = memfd_create("x", MFD_CLOEXEC);
+	const struct npf_wire_out out = {
+		.hdr = {.magic = 0xdeadbeef, .version = NPF_WIRE_VERSION, .type = 3},
+		.fds = &fd,
+		.n_fds = 1,
+	};
 	struct npf_wire_msg msg;
 	int before = n_open_fds();
 
-	assert_int_equal(npf_wire_send_msg(p->fd[0], &hdr, NULL, 0, NULL, 0, &fd, 1), 0);
+	assert_int_equal(npf_wire_send_msg(p->fd[0], &out), 0);
 	assert_int_equal(npf_wire_recv_msg(p->fd[1], buf, NPF_WIRE_BUFLEN, &msg), -EPROTO);
 	assert_int_equal(msg.n_fds, 1);
 	npf_wire_msg_close(&msg);
@@ -159,31 +172,34 @@ static void *serve_one(void *arg)
 	npf_autofree char *buf = malloc(NPF_WIRE_BUFLEN);
 	struct npf_wire_stats stats = {.received = 42};
 	struct npf_error err = {"the reason"};
+	struct npf_wire_out out = {.body = &stats, .body_len = sizeof(stats)}, stale;
 	struct npf_wire_msg msg;
-	struct npf_wire_hdr hdr;
 
 	assert_int_equal(npf_wire_recv_msg(s->fd, buf, NPF_WIRE_BUFLEN, &msg), 1);
-	hdr = msg.hdr;
-	hdr.type |= NPF_WIRE_REPLY;
+	out.hdr = msg.hdr;
+	out.hdr.type |= NPF_WIRE_REPLY;
 	switch (s->answer) {
 	case ANSWER_STALE_THEN_GOOD:
-		hdr.seq--;
-		npf_wire_send_msg(s->fd, &hdr, NULL, 0, NULL, 0, NULL, 0);
-		hdr.seq++;
+		stale = (struct npf_wire_out){.hdr = out.hdr};
+		stale.hdr.seq--;
+		npf_wire_send_msg(s->fd, &stale);
 		/* fall through */
 	case ANSWER_GOOD:
-		npf_wire_send_msg(s->fd, &hdr, &stats, sizeof(stats), NULL, 0, NULL, 0);
+		npf_wire_send_msg(s->fd, &out);
 		break;
 	case ANSWER_ERROR:
-		hdr.status = -EDQUOT;
-		npf_wire_send_msg(s->fd, &hdr, &err, sizeof(err), NULL, 0, NULL, 0);
+		out.hdr.status = -EDQUOT;
+		out.body = &err;
+		out.body_len = sizeof(err);
+		npf_wire_send_msg(s->fd, &out);
 		break;
 	case ANSWER_SHORT:
-		npf_wire_send_msg(s->fd, &hdr, &stats, sizeof(stats) - 1, NULL, 0, NULL, 0);
+		out.body_len--;
+		npf_wire_send_msg(s->fd, &out);
 		break;
 	case ANSWER_OTHER_TYPE:
-		hdr.type++;
-		npf_wire_send_msg(s->fd, &hdr, &stats, sizeof(stats), NULL, 0, NULL, 0);
+		out.hdr.type++;
+		npf_wire_send_msg(s->fd, &out);
 		break;
 	case ANSWER_HANG_UP:
 		shutdown(s->fd, SHUT_RDWR);
