@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* hugepages.c - the kernel's counts in sysfs, and a mark in the environment. */
-#include "eal/hugepages.h"
+#include "eal/eal.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  *
  * No alarm, though one would be simpler: rte_eal_cleanup() waits for those that run.
  */
-#include "eal/interrupts.h"
+#include "eal/eal.h"
 
 #include <errno.h>
 #include <rte_interrupts.h>

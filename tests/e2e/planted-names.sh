@@ -8,6 +8,7 @@ need_root
 need unshare
 install_clients
 dpdk=$(find "$tmp/inst" -name npf-dpdk -type f -perm /111 | head -n 1)
+txgen=$(find "$tmp/inst" -name npf-txgen -type f -perm /111 | head -n 1)
 # The sources, and what sanitizers read of them, may lie in the other /tmp.
 cp "$NPF_SRC/tests/lsan.supp" "$tmp/"
 export LSAN_OPTIONS=${LSAN_OPTIONS-}
@@ -18,7 +19,8 @@ config '{name: npf0, device: "net_null0"}' >"$tmp/conf.yaml"
 chown nobody "$tmp"
 chmod 711 "$tmp"
 
-# The daemon, as nobody, in a /tmp with $tmp and the file tree that PREPARE makes in /tmp/dpdk.
+# The daemon, or the program that is named, as nobody, in a /tmp with $tmp and the file tree that
+# $tmp/prepare makes in /tmp/dpdk.
 cat >"$tmp/in-own-tmp" <<-EOF
 	#!/bin/bash
 	set -e
@@ -29,7 +31,8 @@ cat >"$tmp/in-own-tmp" <<-EOF
 	mkdir /tmp/dpdk
 	. $tmp/prepare
 	unset XDG_RUNTIME_DIR
-	exec ${as_nobody[*]} "$dpdk" -c $tmp/conf.yaml
+	[ \$# -gt 0 ] || set -- "$dpdk" -c $tmp/conf.yaml
+	exec ${as_nobody[*]} "\$@"
 EOF
 chmod 755 "$tmp/in-own-tmp"
 
@@ -71,6 +74,10 @@ wait $pid && fail "a daemon starts with somebody else's runtime directory"
 [ -e "$tmp/victim/precious" ] || fail "a file was removed through a link in somebody else's directory"
 says "$tmp/out" "/tmp/dpdk is not a directory of user 65534's.*set XDG_RUNTIME_DIR" \
 	"somebody else's runtime directory is refused, and nothing is removed"
+! timeout 60 "${own_tmp[@]}" "$txgen" --vdev net_null0 -- --count 1 >"$tmp/out" 2>&1 ||
+	fail "npf-txgen starts with somebody else's runtime directory"
+says "$tmp/out" "/tmp/dpdk is not a directory of user 65534's.*set XDG_RUNTIME_DIR" \
+	"npf-txgen refuses it, too"
 
 # ---- a link in its place ----
 

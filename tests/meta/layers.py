@@ -48,7 +48,7 @@ ROOMS = {
     "jit/code": (["code.h", "debug.h"], ["base"]),
     "replay": (["replay.h", "trace.h", "ahead.h"], ["base"]),
     "device": (ALL, ["base"]),
-    "eal": (ALL, ["base"]),
+    "eal": (["eal.h"], ["base"]),
     "expression": (ALL, ["base", "jit"]),
     "writer/feed": (["producer.h", "params.h", "retro.h", "rotation.h", "ring.h", "backlog.h"], ["base", "ringbuf"]),
     "writer/disk": (["worker.h", "pattern.h"], ["base", "ringbuf", "writer/feed"]),

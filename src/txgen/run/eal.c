@@ -8,7 +8,7 @@
  */
 #include "txgen/run/txgen.h"
 
-#include "eal/hugepages.h"
+#include "eal/eal.h"
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -78,6 +78,9 @@ int npf_txgen_eal_init(int argc, char **argv, struct npf_error *err)
 	if (geteuid() != 0 && !given(n_eal, argv + 1, telemetry_args))
 		args[n++] = npf_unconst("--no-telemetry");
 	args[n] = NULL;
+	rc = npf_eal_check_runtime_dir(err);
+	if (rc < 0)
+		return rc;
 	if (rte_eal_init(n, args) < 0) {
 		rc = rte_errno != 0 ? -rte_errno : -EINVAL;
 		if (huge) {

@@ -10,7 +10,7 @@
 
 #include "txgen/run/run.h"
 #include "base/clock.h"
-#include "eal/interrupts.h"
+#include "eal/eal.h"
 
 #include <rte_cycles.h>
 #include <stdio.h>

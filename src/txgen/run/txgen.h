@@ -100,7 +100,7 @@ struct npf_txgen;
 /* Return: 0; -ENODEV: no port; or what setting one up said. Owns: *gp is the caller's. */
 int npf_txgen_open(
 	const struct npf_txgen_port_conf *conf, struct npf_txgen **gp, struct npf_error *err);
-/* Close all ports. The process' EAL is at its end then (eal/interrupts.h). Return: NULL. */
+/* Close all ports. The process' EAL is at its end then (eal/eal.h). Return: NULL. */
 struct npf_txgen *npf_txgen_close(struct npf_txgen *g);
 
 unsigned int npf_txgen_n_ports(const struct npf_txgen *g);
