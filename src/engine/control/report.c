@@ -151,9 +151,9 @@ static json_t *session(const struct npf_session *s)
 	json_t *j = session_counters(s);
 
 	json_object_update_new(j,
-		json_pack("{s:s, s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:b, s:o, s:o, s:o}", "program",
-			s->peer.program, "pid", (int)s->peer.pid, "uid", (int)s->peer.uid, "age_s",
-			npf_json_u64((npf_clock_realtime() - s->opened_ns) / NPF_NS_PER_S),
+		json_pack("{s:s, s:i, s:o, s:o, s:o, s:i, s:i, s:s, s:b, s:o, s:o, s:o}", "program",
+			s->peer.program, "pid", (int)s->peer.pid, "uid", npf_json_u64(s->peer.uid),
+			"age_s", npf_json_u64((npf_clock_realtime() - s->opened_ns) / NPF_NS_PER_S),
 			"snaplen", npf_json_u64(s->snaplen), "filter_insns", (int)s->n_insns,
 			"filter_generation", (int)s->filter_gen, "direction",
 			direction_names[s->params.direction], "immediate",
