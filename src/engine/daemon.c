@@ -20,7 +20,6 @@
 #include "engine/privileges.h"
 #include "engine/config/replayed.h"
 #include "engine/send/configured.h"
-#include "engine/send/configured.h"
 #include "engine/monitor/monitor.h"
 
 #include <signal.h>
@@ -54,8 +53,9 @@ static int load(const struct npf_daemon_options *o, struct npf_config **cp)
 		npf_err("%s", err.text);
 		return rc;
 	}
-	if (o->socket == NULL)
-		return 0;
+	rc = npf_privileges_settle(*cp);
+	if (rc < 0 || o->socket == NULL)
+		return rc;
 	path = strdup(o->socket);
 	if (path == NULL)
 		return -ENOMEM;

@@ -39,6 +39,27 @@ static const struct passwd *wanted(const struct npf_config *conf, struct npf_err
 	return pw;
 }
 
+int npf_privileges_settle(struct npf_config *conf)
+{
+	static const char by_default[] = "npf";
+	const struct passwd *pw;
+
+	if (geteuid() != 0)
+		return 0;
+	if (conf->npf.user == NULL) {
+		if (getpwnam(by_default) == NULL)
+			return 0;
+		conf->npf.user = strdup(by_default);
+		return conf->npf.user != NULL ? 0 : -ENOMEM;
+	}
+	pw = getpwnam(conf->npf.user);
+	if (pw != NULL && pw->pw_uid == 0) {
+		free(conf->npf.user);
+		conf->npf.user = NULL;
+	}
+	return 0;
+}
+
 int npf_privileges_check(const struct npf_config *conf, struct npf_error *err)
 {
 	const struct passwd *pw;

@@ -6,6 +6,13 @@
 #include "base/error.h"
 #include "engine/config/config.h"
 
+/*
+ * npf_privileges_settle - npf.user as it holds: without one root becomes user npf, if there is one;
+ * `root` is no other user than root is already.
+ * Return: 0 or -ENOMEM.
+ */
+int npf_privileges_settle(struct npf_config *conf);
+
 /* Is there such a user, and may we become it? To be asked before anything is opened. Return: 0, or
  * -errno with a text in err. */
 int npf_privileges_check(const struct npf_config *conf, struct npf_error *err);

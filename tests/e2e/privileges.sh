@@ -87,3 +87,28 @@ tried 'done' 'dumpable'
 ok "with --dumpable a debugger can"
 stop_daemon
 clean "$tmp/daemon.log"
+
+# ---- the user npf, where there is one ----
+
+grep -v '^npf:' /etc/passwd >"$tmp/passwd"
+echo 'npf:x:64321:65534::/nonexistent:/usr/sbin/nologin' >>"$tmp/passwd"
+cat >"$tmp/with-npf" <<-EOF
+	#!/bin/sh
+	exec unshare --mount --propagation private \\
+		sh -c 'mount --bind "$tmp/passwd" /etc/passwd && exec "\$@"' sh "$dpdk" "\$@"
+EOF
+chmod 755 "$tmp/with-npf"
+dpdk=$tmp/with-npf
+chown 64321 "$tmp" # the socket is to be removed at the end
+start_daemon -c "$tmp/conf.yaml"
+each_thread Uid "$(printf '%s\t' 64321 64321 64321)64321"
+each_thread CapPrm "$no_caps"
+ok "a daemon that root starts becomes the user npf, if there is one"
+stop_daemon
+sed 's/^npf: {/&user: root, /' "$tmp/conf.yaml" >"$tmp/root.yaml"
+start_daemon -c "$tmp/root.yaml"
+each_thread Uid "$(printf '%s\t' 0 0 0)0"
+each_thread CapPrm "$kept"
+ok "or stays root when its configuration says so"
+stop_daemon
+clean "$tmp/daemon.log"
