@@ -8,20 +8,30 @@
 
 static_assert(NPF_TAP_BURST <= NPF_METER_BURST, "a burst can be counted at once");
 
-/* The counts of a range of a burst, made when they are first needed. */
-struct range_cache {
+/* Packets from..end-1 of a burst, and their counts, made when they are first needed. */
+struct range {
+	struct npf_burst *b;
+	uint64_t now_ns, mono_ns;
 	unsigned int from, end;
-	struct npf_meter_burst burst;
+	unsigned int counted_from, counted_end; /* what `counts` are of */
+	struct npf_meter_burst counts;
 };
 
-static const struct npf_meter_burst *load_range(
-	struct range_cache *cache, const struct npf_burst *b, unsigned int from, unsigned int end)
+static void init_range(struct range *r, struct npf_burst *b, uint64_t now_ns, uint64_t mono_ns)
 {
-	if (cache->from != from || cache->end != end)
-		npf_meter_burst_load(&cache->burst, b->len + from, end - from);
-	cache->from = from;
-	cache->end = end;
-	return &cache->burst;
+	r->b = b;
+	r->now_ns = now_ns;
+	r->mono_ns = mono_ns;
+	r->counted_from = r->counted_end = 0;
+}
+
+static const struct npf_meter_burst *load_counts(struct range *r)
+{
+	if (r->counted_from != r->from || r->counted_end != r->end)
+		npf_meter_burst_load(&r->counts, r->b->len + r->from, r->end - r->from);
+	r->counted_from = r->from;
+	r->counted_end = r->end;
+	return &r->counts;
 }
 
 static inline const struct npf_filter *filter_of(
@@ -31,32 +41,32 @@ static inline const struct npf_filter *filter_of(
 }
 
 /*
- * Packets from..end-1 of the burst, in every row. First several filters run, then their verdicts
+ * A range of packets, in every row. First several filters run, then their verdicts
  * are counted: read as vectors right behind the stores of single words they would be waited for.
  * Return: how many the first row accepted.
  */
-static uint32_t count_rows(const struct npf_tap_meter *m, struct npf_burst *b, unsigned int from,
-	unsigned int end, struct range_cache *cache, uint64_t now_ns, uint64_t mono_ns)
+static uint32_t count_rows(const struct npf_tap_meter *m, struct range *r)
 {
+	const unsigned int from = r->from, n_packets = r->end - r->from;
+	struct npf_burst *b = r->b;
 	uint32_t accepted = 0;
 
-	npf_meter_advance(m->meter, mono_ns);
+	npf_meter_advance(m->meter, r->mono_ns);
 	for (unsigned int first = 0; first < m->n_rows; first += NPF_BURST_ROWS) {
 		unsigned int n = NPF_MIN(m->n_rows - first, (unsigned int)NPF_BURST_ROWS);
 
 		for (unsigned int i = 0; i < n; i++)
 			if (filter_of(m, first + i, b) != NULL)
 				npf_filter_run_burst(filter_of(m, first + i, b), b->data + from,
-					b->len + from, b->caplen + from, end - from, b->rows[i]);
+					b->len + from, b->caplen + from, n_packets, b->rows[i]);
 		for (unsigned int i = 0; i < n; i++) {
 			bool no_filter = filter_of(m, first + i, b) == NULL;
 			uint32_t kept =
-				no_filter ? end - from : npf_meter_kept(b->rows[i], end - from);
+				no_filter ? n_packets : npf_meter_kept(b->rows[i], n_packets);
 
 			if (kept > 0)
-				npf_meter_count(m->meter, first + i,
-					load_range(cache, b, from, end),
-					kept == end - from ? NULL : b->rows[i], now_ns);
+				npf_meter_count(m->meter, first + i, load_counts(r),
+					kept == n_packets ? NULL : b->rows[i], r->now_ns);
 			if (first + i == 0)
 				accepted = kept;
 		}
@@ -90,19 +100,20 @@ void npf_count_range(const struct npf_tap_queue *q, struct npf_burst *b,
 	struct npf_burst_position from, struct npf_burst_position to, uint64_t now_ns,
 	uint64_t mono_ns)
 {
-	struct range_cache cache;
+	struct range r;
 
-	cache.from = cache.end = 0;
+	init_range(&r, b, now_ns, mono_ns);
 	for (unsigned int i = 0; i < q->n_meters; i++) {
 		const struct npf_tap_meter *m = &q->meters[i];
-		unsigned int a = first_of(m, &from), z = first_of(m, &to);
 		uint32_t accepted = 0;
 
-		if (a >= z)
+		r.from = first_of(m, &from);
+		r.end = first_of(m, &to);
+		if (r.from >= r.end)
 			continue;
 		if (b->sent ? m->want_out : m->want_in)
-			accepted = count_rows(m, b, a, z, &cache, now_ns, mono_ns);
-		add_counts(m->counters, z - a, accepted);
+			accepted = count_rows(m, &r);
+		add_counts(m->counters, r.end - r.from, accepted);
 	}
 }
 
@@ -143,16 +154,18 @@ static void count_sent_burst(struct npf_sent_meters *sm, struct rte_mbuf *const 
 	unsigned int n, uint64_t sender, uint64_t now_ns, uint64_t mono_ns)
 {
 	struct npf_burst *b = &sm->burst;
-	struct range_cache cache;
+	struct range r;
 
 	npf_burst_load(b, true, mbufs, n);
-	cache.from = cache.end = 0;
+	init_range(&r, b, now_ns, mono_ns);
+	r.from = 0;
+	r.end = n;
 	for (unsigned int i = 0; i < sm->n_meters; i++) {
 		const struct npf_tap_meter *m = &sm->meters[i];
 		uint32_t accepted = 0;
 
 		if (m->want_out && (m->want_own || m->session != sender))
-			accepted = count_rows(m, b, 0, n, &cache, now_ns, mono_ns);
+			accepted = count_rows(m, &r);
 		add_counts(m->counters, n, accepted);
 	}
 }
