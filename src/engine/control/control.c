@@ -7,8 +7,8 @@
  * session. requests.c handles the requests.
  *
  * Nothing here closes a socket that a client may have put descriptors into: closing it closes those
- * that were not read, which may block. So the connection itself becomes a task at its end, and
- * counts as its user's until its socket is closed.
+ * that were not read, which may block. So on a kernel that lets descriptors in, the connection
+ * itself becomes a task at its end, and counts as its user's until its socket is closed.
  */
 #include "engine/control/control.h"
 
@@ -34,6 +34,7 @@
 #define MAX_CLIENTS        4096
 #define PRIVILEGED_RESERVE 64 /* of these, for root and the daemon's own user ... */
 #define REFUSAL_ROOM       32 /* ... or so many of them for the error that there are too many */
+#define ACCEPTS            8  /* before somebody else is served */
 #define FAULT_CHECK_MS     100
 #define HELLO_NS           (5 * NPF_NS_PER_S)
 #define LEAVE_MS           1000
@@ -89,8 +90,13 @@ static void free_conn(struct npf_task *task)
 }
 
 /* It is in no list and not in epoll any more. */
-static void free_on_task(struct npf_control *c, struct npf_conn *conn)
+static void dispose(struct npf_control *c, struct npf_conn *conn)
 {
+	if (!c->listen.takes_fds) {
+		run_close(&conn->task);
+		free_conn(&conn->task);
+		return;
+	}
 	conn->task.uid = conn->peer.uid;
 	conn->task.run = run_close;
 	conn->task.done = free_conn;
@@ -112,7 +118,7 @@ static void close_conn(struct npf_control *c, struct npf_engine *e, struct npf_c
 	epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
 	/* The client gets the end of the stream now, though the socket may be closed later. */
 	shutdown(conn->fd, SHUT_RDWR);
-	free_on_task(c, conn);
+	dispose(c, conn);
 }
 
 /* ---- who comes ---- */
@@ -182,16 +188,17 @@ static void add_client(struct npf_control *c, int fd)
 	c->n_conns++;
 	if (accept_client(c, conn) < 0) {
 		shutdown(fd, SHUT_RDWR);
-		free_on_task(c, conn);
+		dispose(c, conn);
 		return;
 	}
 	conn->next = c->conns;
 	c->conns = conn;
 }
 
-static void accept_all(struct npf_control *c)
+/* Some of those who wait: others are served in between. */
+static void accept_some(struct npf_control *c)
 {
-	for (;;) {
+	for (int i = 0; i < ACCEPTS; i++) {
 		int fd = accept4(c->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
@@ -412,7 +419,7 @@ static int loop(struct npf_control *c, struct npf_engine *e)
 		if (ev.data.ptr == &c->signal_fd)
 			return 0;
 		if (ev.data.ptr == &c->listen)
-			accept_all(c);
+			accept_some(c);
 		else if (ev.data.ptr == &c->timer_fd)
 			on_timer(c, e);
 		else if (ev.data.ptr == &e->links_fd)

@@ -179,7 +179,7 @@ static int bind_socket(struct npf_listen *l, const struct sockaddr_un *addr)
 		return -errno;
 	/* Connections inherit it. An older kernel does not have it: control.c then gets rid of what
 	 * comes. */
-	setsockopt(l->fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
+	l->takes_fds = setsockopt(l->fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no)) < 0;
 	/* Nobody but the owner until set_access() has opened it up. */
 	mask = umask(0177);
 	rc = bind(l->fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 ? -errno : 0;

@@ -9,7 +9,8 @@
 #include <sys/types.h>
 
 struct npf_listen {
-	int fd; /* listening, not blocking */
+	int fd;         /* listening, not blocking */
+	bool takes_fds; /* descriptors can come over its connections: the kernel is before 6.16 */
 	const char *path;
 	dev_t dev; /* of the socket that we made: only that one is removed */
 	ino_t ino;

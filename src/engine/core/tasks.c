@@ -15,6 +15,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+
+#define NICENESS 10
 
 struct list {
 	struct npf_task *first, **end;
@@ -103,6 +106,8 @@ static void *work(void *arg)
 {
 	struct npf_tasks *p = arg;
 
+	/* Of this thread alone, on Linux: whoever waits for the control thread comes first. */
+	setpriority(PRIO_PROCESS, 0, NICENESS);
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
 		struct npf_task *task = take(p);
