@@ -11,27 +11,8 @@ import time
 sys.dont_write_bytecode = True  # nothing is left beside the sources
 from hostile_client import (Bystander, Client, DUMP, EDQUOT, MIB, OPEN, PORTS, SEND_LANE,
                             SET_BUFFER, STATS, become_nobody, dump_body, fail, hand_over, header,
-                            ok, open_body, ping, stop_dump, text_of, tell)
-
-
-def wait_while_others_are_served(what, c, kind, body, good=0):
-    """Is somebody else's request answered while this one is in work?"""
-    for _ in range(8):
-        c.say(header(kind) + body)
-        ping()
-        early = not c.has_answer()
-        status, answer = c.hear()
-        if status != good:
-            fail(f"{what}: {status} {text_of(answer)}")
-        if early:
-            ok(f"others are served while {what}")
-            return
-        if kind in (OPEN, SEND_LANE):
-            c.close()
-            c.connect()
-            if kind == SEND_LANE:
-                c.ask(OPEN, open_body())
-    fail(f"nobody is served while {what}")
+                            ok, open_body, ping, stop_dump, text_of, tell,
+                            wait_while_others_are_served)
 
 
 def memory(size):

@@ -11,8 +11,9 @@ import time
 
 sys.dont_write_bytecode = True  # nothing is left beside the sources
 from hostile_client import (Bystander, Client, DUMP, EDQUOT, EINVAL, HELLO, HungUp, MIB, NOBODY,
-                            OPEN, PORTS, become_nobody, dump_body, fail, hand_over, ok,
-                            open_body, ping, text_of, tell)
+                            OPEN, PORTS, SET_FILTER, SET_MODE, become_nobody, dump_body, fail,
+                            hand_over, header, ok, open_body, ping, text_of, tell,
+                            wait_while_others_are_served)
 
 
 def files(directory):
@@ -83,6 +84,11 @@ def connections(limit):
         else:
             fail("a user whose connections have gone is still refused")
         ok("connections that have gone make room")
+        for _ in range(40):
+            flood = [Client(greet=False) for _ in range(200)]
+            for c in flood:
+                c.close()
+        ok("many that are refused take nobody's place")
 
 
 def questions(secret):
@@ -130,4 +136,34 @@ def questions(secret):
     ok("root is told of all")
 
 
-tell(files, connections, questions)
+def insn(code, k, jt=0, jf=0):
+    return struct.pack("=HBBI", code, jt, jf, k)
+
+
+def filters(n):
+    """The longest filters: one comparison after the other."""
+    program = b"".join(insn(0x28, i % 58) + insn(0x15, 0x1234 + i, 0, 1) + insn(6, i)
+                       for i in range((int(n) - 1) // 3)) + insn(6, 65535)
+    n = len(program) // 8
+    with Bystander():
+        opening = open_body(MIB, n_insns=n) + program
+        with Client() as c:
+            wait_while_others_are_served("a filter is compiled for a session", c, OPEN, opening)
+        with Client() as c:
+            c.ask(OPEN, open_body(MIB))
+            wait_while_others_are_served("a filter is replaced", c, SET_FILTER,
+                                         struct.pack("=II", n, 0) + program)
+            wait_while_others_are_served("a monitor's filter is compiled", c, SET_MODE, struct.pack(
+                "=6I2I", 1, 0, 60000, 1, n, 0, n, 0) + program)
+            status, body = c.ask(SET_FILTER, struct.pack("=II", n, 0) + program[:-8] + insn(0xff, 0))
+            if status != -EINVAL or f"instruction {n - 1}" not in text_of(body):
+                fail(f"a long filter that is none: {status} {text_of(body)}")
+            ok(f"a bad one gets its text: {text_of(body)}")
+        for _ in range(6):
+            with Client() as c:
+                c.say(header(OPEN) + opening)
+                c.s.shutdown(socket.SHUT_WR)
+        ok("clients may go while their filter is compiled")
+
+
+tell(files, connections, questions, filters)

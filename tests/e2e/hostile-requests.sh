@@ -41,6 +41,7 @@ note_costs
 hostile requests connections 20
 hostile requests files "$tmp/theirs"
 hostile requests questions secret
+hostile requests filters 49152
 wait_for 30 costs_as_before || fail "$(daemon_fds) descriptors and $(daemon_maps) mappings are left"
 ok "no descriptor and no ring is left"
 stop_daemon

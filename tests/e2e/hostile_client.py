@@ -42,8 +42,8 @@ def header(kind):
     return struct.pack("=IHHIi", MAGIC, VERSION, kind, 7, 0)
 
 
-def open_body(size=0, flags=0, name=b"npf0"):
-    return struct.pack("=64s4IQ4I", name, 0, 1000, 0, 0, size, 65535, flags, 0, 0)
+def open_body(size=0, flags=0, name=b"npf0", n_insns=0):
+    return struct.pack("=64s4IQ4I", name, 0, 1000, 0, 0, size, 65535, flags, n_insns, 0)
 
 
 def dump_body(buffer=0, retro=0, file=b"", packets=0, name=b""):
@@ -66,6 +66,7 @@ class Client:
         self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.s.connect(self.path)
         self.s.settimeout(60)
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MIB)  # for the longest filter
         if greet:
             self.ask(HELLO, struct.pack("64s", b"hostile"))
 
@@ -130,6 +131,26 @@ def ping_at_last():
         except HungUp:
             time.sleep(0.1)
     return fail("a user whose connections have gone is still refused")
+
+
+def wait_while_others_are_served(what, c, kind, body):
+    """Is somebody else's request answered while this one is in work?"""
+    for _ in range(8):
+        c.say(header(kind) + body)
+        ping()
+        early = not c.has_answer()
+        status, answer = c.hear()
+        if status != 0:
+            fail(f"{what}: {status} {text_of(answer)}")
+        if early:
+            ok(f"others are served while {what}")
+            return
+        if kind in (OPEN, SEND_LANE):
+            c.close()
+            c.connect()
+            if kind == SEND_LANE:
+                c.ask(OPEN, open_body())
+    fail(f"nobody is served while {what}")
 
 
 class Bystander:

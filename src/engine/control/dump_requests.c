@@ -44,25 +44,22 @@ static int check_file(
 	return 0;
 }
 
-/* *is_newp: the descriptor is the caller's. Return: 0 or -errno: it can't be had. */
-static int fill_reply(
-	const struct npf_dump *d, struct npf_wire_dump_reply *reply, int *fdp, bool *is_newp)
+/* Return: 0 or -errno: the descriptor can't be had. */
+static int answer_for(const struct npf_dump *d, struct npf_dump_answer *answer)
 {
 	struct npf_doorbell over;
 	int rc;
 
-	*reply = (struct npf_wire_dump_reply){.id = d->id};
-	snprintf(reply->name, sizeof(reply->name), "%s", d->name);
-	*is_newp = d->life == NPF_DUMP_DONE;
-	*fdp = d->done.wait_fd;
-	if (!*is_newp)
+	*answer = (struct npf_dump_answer){.reply.id = d->id, .fd = d->done.wait_fd};
+	snprintf(answer->reply.name, sizeof(answer->reply.name), "%s", d->name);
+	if (d->life != NPF_DUMP_DONE)
 		return 0;
 	rc = npf_doorbell_init(&over, NULL);
 	if (rc == 0) {
 		npf_doorbell_ring(&over);
-		*fdp = npf_steal_fd(&over.wait_fd);
+		answer->fd = npf_steal_fd(&over.wait_fd);
+		answer->is_new = true;
 	}
-	*is_newp = rc == 0;
 	npf_doorbell_fini(&over);
 	return rc;
 }
@@ -90,7 +87,7 @@ static int check_source(struct npf_engine *e, const struct npf_conn *conn,
 }
 
 int npf_request_dump(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
-	struct npf_wire_dump_reply *reply, int *fdp, struct npf_error *err)
+	struct npf_dump_answer *answer, struct npf_error *err)
 {
 	const struct npf_wire_dump *req = msg->body;
 	struct npf_dump_spec spec = {
@@ -121,7 +118,6 @@ int npf_request_dump(struct npf_engine *e, struct npf_conn *conn, const struct n
 		.uid = conn->peer.uid,
 	};
 	struct npf_dump *d;
-	bool is_new;
 	int rc = check_file(conn, req, err);
 
 	if (rc == 0)
@@ -136,12 +132,12 @@ int npf_request_dump(struct npf_engine *e, struct npf_conn *conn, const struct n
 	if (rc < 0)
 		return rc;
 	npf_passed_file_end(&conn->passed_file);
-	return fill_reply(d, reply, fdp, &is_new);
+	return answer_for(d, answer);
 }
 
 int npf_request_dump_control(struct npf_engine *e, struct npf_conn *conn,
-	const struct npf_wire_dump_control *req, struct npf_wire_dump_reply *reply, int *fdp,
-	bool *is_newp, struct npf_error *err)
+	const struct npf_wire_dump_control *req, struct npf_dump_answer *answer,
+	struct npf_error *err)
 {
 	struct npf_dump *d;
 	int rc;
@@ -156,7 +152,7 @@ int npf_request_dump_control(struct npf_engine *e, struct npf_conn *conn,
 	if (!npf_access_user(&conn->peer, d->uid))
 		return npf_error_set(err, -EPERM, "dump \"%s\" belongs to user %u", d->name,
 			(unsigned int)d->uid);
-	rc = fill_reply(d, reply, fdp, is_newp);
+	rc = answer_for(d, answer);
 	if (rc < 0)
 		return npf_error_set(
 			err, rc, "no descriptor to tell of the end by: %s", strerror(-rc));

@@ -108,14 +108,15 @@ static int handle_ports(struct npf_engine *e, struct npf_conn *conn, const struc
 static int handle_open(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
 	struct reply *r)
 {
+	const struct npf_session_spec spec = {
+		&conn->requester, &conn->peer, msg->body, npf_wire_tail(msg)};
 	struct npf_session *s;
 	int rc;
 
 	if (conn->session != NULL)
 		return npf_error_set(&r->u.error, -EBUSY,
 			"this connection has a session already; connect once more for another");
-	rc = npf_session_open(
-		e, &conn->requester, &conn->peer, msg->body, npf_wire_tail(msg), &s, &r->u.error);
+	rc = npf_session_open(e, &spec, &s, &r->u.error);
 	if (rc < 0)
 		return rc;
 	conn->session = s;
@@ -143,7 +144,7 @@ static int handle_set_filter(struct npf_engine *e, struct npf_conn *conn,
 {
 	const struct npf_wire_filter *req = msg->body;
 	int rc = npf_session_set_filter(
-		e, conn->session, npf_wire_tail(msg), req->n_insns, &r->u.error);
+		e, &conn->requester, conn->session, npf_wire_tail(msg), req->n_insns, &r->u.error);
 
 	if (rc < 0)
 		return rc;
@@ -226,9 +227,9 @@ static int handle_send_lane(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
 	const struct npf_wire_send_lane *req = msg->body;
-	uint64_t size;
+	uint64_t size = req->size;
 	int rc = npf_session_send_lane(
-		e, &conn->requester, conn->session, req->size, r->fds, &size, &r->u.error);
+		e, &conn->requester, conn->session, &size, r->fds, &r->u.error);
 
 	if (rc < 0)
 		return rc;
@@ -259,13 +260,24 @@ static int handle_query(struct npf_engine *e, struct npf_conn *conn, const struc
 	return rc;
 }
 
+static void reply_dump(const struct npf_dump_answer *answer, struct reply *r)
+{
+	r->u.dump = answer->reply;
+	r->len = sizeof(r->u.dump);
+	r->fds[0] = answer->fd;
+	r->n_fds = 1;
+	if (answer->is_new)
+		r->own_fd = answer->fd;
+}
+
 static int handle_dump(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
 	struct reply *r)
 {
-	int rc = npf_request_dump(e, conn, msg, &r->u.dump, &r->fds[0], &r->u.error);
+	struct npf_dump_answer answer;
+	int rc = npf_request_dump(e, conn, msg, &answer, &r->u.error);
 
-	r->len = sizeof(r->u.dump);
-	r->n_fds = 1;
+	if (rc == 0)
+		reply_dump(&answer, r);
 	return rc;
 }
 
@@ -284,14 +296,13 @@ static int handle_file(struct npf_engine *e, struct npf_conn *conn, const struct
 static int handle_dump_control(struct npf_engine *e, struct npf_conn *conn,
 	const struct npf_wire_msg *msg, struct reply *r)
 {
-	bool is_new = false;
-	int rc = npf_request_dump_control(
-		e, conn, msg->body, &r->u.dump, &r->fds[0], &is_new, &r->u.error);
+	struct npf_dump_answer answer = {.fd = -1};
+	int rc = npf_request_dump_control(e, conn, msg->body, &answer, &r->u.error);
 
-	r->len = sizeof(r->u.dump);
-	r->n_fds = 1;
-	if (is_new)
-		r->own_fd = r->fds[0];
+	if (rc == 0)
+		reply_dump(&answer, r);
+	else if (answer.is_new)
+		npf_close(answer.fd);
 	return rc;
 }
 

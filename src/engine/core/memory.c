@@ -8,6 +8,8 @@
  */
 #include "engine/core/memory.h"
 
+#include "engine/core/filter_pair.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -303,6 +305,7 @@ void npf_requester_discard(struct npf_requester *requester)
 {
 	struct npf_allocation *o = requester->allocation;
 
+	npf_filters_discard(requester);
 	if (o == NULL || !o->is_ready)
 		return;
 	requester->allocation = NULL;

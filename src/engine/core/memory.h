@@ -37,14 +37,16 @@ struct npf_memory {
 };
 
 struct npf_allocation;
+struct npf_compilation;
 
-/* A requester of memory: a connection. NULL stands for the daemon itself, which is charged nothing
- * and waits. */
+/* A requester of memory and of filters: a connection. NULL stands for the daemon itself, which is
+ * charged nothing and waits. */
 struct npf_requester {
 	struct npf_accounts *accounts;
 	struct npf_tasks *tasks;
 	uid_t uid;
 	struct npf_allocation *allocation;     /* in work or ready; NULL: none */
+	struct npf_compilation *compilation;   /* the same, see filter_pair.h */
 	void (*ready)(struct npf_requester *); /* the request can be carried out now */
 };
 
@@ -67,10 +69,11 @@ int npf_memory_get(struct npf_requester *requester, const struct npf_memory_conf
  * already is fine. */
 void npf_memory_free(struct npf_tasks *tasks, struct npf_memory *mem);
 
-/* Free the memory that was allocated for the request, if the request did not take it. */
+/* Free the memory that was allocated for the request, and the filters that were compiled, if the
+ * request did not take them. */
 void npf_requester_discard(struct npf_requester *requester);
 
-/* The requester goes away. An allocation in work is freed when it is done. */
+/* The requester goes away. What is in work is freed when it is done. */
 void npf_requester_detach(struct npf_requester *requester);
 
 #endif

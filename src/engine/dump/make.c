@@ -401,15 +401,20 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 	struct npf_error *err)
 {
 	struct npf_engine_port *port = npf_engine_find_port(e, spec->port);
-	struct npf_dump *d;
+	struct npf_filter_source source;
 	struct npf_filter_pair filters;
 	struct resources resources;
+	struct npf_dump *d;
 	int rc;
 
 	if (port == NULL)
 		return npf_error_set(err, -ENODEV,
 			"there is no port %.60s; `npfctl ports` lists them", spec->port);
+	source = (struct npf_filter_source){
+		&e->conf->npf.limits, port->port.index, spec->insns, spec->n_insns};
 	rc = check_spec(e, spec, err);
+	if (rc == 0)
+		rc = npf_filters_ahead(spec->requester, &source, 1, err);
 	if (rc == 0)
 		rc = get_resources(e, spec, port->n_taps, &resources, err);
 	if (rc < 0)
@@ -423,8 +428,7 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 	if (rc < 0)
 		npf_error_set(err, rc, "the daemon is out of memory");
 	if (rc == 0)
-		rc = npf_filter_pair_compile(&e->conf->npf.limits, port->port.index, spec->insns,
-			spec->n_insns, &filters, err);
+		rc = npf_filter_pair_compile(spec->requester, &source, &filters, err);
 	if (rc == 0) {
 		d->filter_in = filters.in;
 		d->filter_out = filters.out;

@@ -124,12 +124,11 @@ void npf_monitor_unlink(struct npf_engine *e, struct npf_monitor *m)
 	npf_plan_hook_remove(m->port, &m->hook);
 }
 
-int npf_monitor_add_row(struct npf_engine *e, struct npf_monitor *m,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_error *err)
+int npf_monitor_add_row(struct npf_requester *requester, struct npf_monitor *m,
+	const struct npf_filter_source *source, struct npf_error *err)
 {
 	unsigned int i = m->meter.n_rows;
-	int rc = npf_filter_pair_compile(
-		&e->conf->npf.limits, m->port->port.index, insns, n_insns, &m->filters[i], err);
+	int rc = npf_filter_pair_compile(requester, source, &m->filters[i], err);
 
 	if (rc < 0)
 		return rc;
@@ -210,12 +209,13 @@ int npf_monitors_check(const struct npf_config *conf, struct npf_error *err)
 static int prepare_configured(struct npf_engine *e, struct npf_monitor *m, struct npf_error *err)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
-	uint32_t n_insns;
-	int rc = compile_conf(m->conf, m->port->port.linktype, &insns, &n_insns, err);
+	struct npf_filter_source source = {&e->conf->npf.limits, m->port->port.index, NULL, 0};
+	int rc = compile_conf(m->conf, m->port->port.linktype, &insns, &source.n_insns, err);
 
 	if (rc < 0)
 		return rc;
-	rc = npf_monitor_add_row(e, m, insns, n_insns, err);
+	source.insns = insns;
+	rc = npf_monitor_add_row(NULL, m, &source, err);
 	if (rc < 0)
 		return npf_error_set(err, rc, "monitor %s: %s", m->conf->name, err->text);
 	if (m->conf->file != NULL) {

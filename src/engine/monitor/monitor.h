@@ -45,9 +45,9 @@ struct npf_monitor_conf {
 
 /* Return: NULL: no memory. Add its rows next, if it has any of its own, then start it. */
 struct npf_monitor *npf_monitor_new(struct npf_engine *e, const struct npf_monitor_conf *conf);
-/* One more filter. Return: 0, or -errno with a text in err. */
-int npf_monitor_add_row(struct npf_engine *e, struct npf_monitor *m,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_error *err);
+/* One more filter. @requester: NULL: the daemon itself. Return: 0, or -errno with a text in err. */
+int npf_monitor_add_row(struct npf_requester *requester, struct npf_monitor *m,
+	const struct npf_filter_source *source, struct npf_error *err);
 int npf_monitor_start(struct npf_monitor *m); /* Return: 0 or -errno; free it in both cases */
 
 /* Add it to the lists of the engine and of its port, or remove it: the next plan has it, or no

@@ -46,24 +46,34 @@ static bool put_counts(void *arg, const struct npf_wire_interval *iv, uint64_t e
 	return true;
 }
 
-static int add_rows(struct npf_engine *e, struct npf_monitor *m,
-	const struct npf_wire_set_mode *req, const void *tail, struct npf_error *err)
+/* What the rows of a request are compiled from. Return: how many. */
+static unsigned int read_rows(const struct npf_engine *e, const struct npf_session *s,
+	const struct npf_wire_set_mode *req, const void *tail, struct npf_filter_source *sources)
 {
 	const struct npf_wire_row *rows = tail;
 	const struct npf_bpf_insn *insns = (const struct npf_bpf_insn *)(rows + req->n_rows);
-	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < req->n_rows; i++) {
-		rc = npf_monitor_add_row(e, m, insns, rows[i].n_insns, err);
+	for (uint32_t i = 0; i < req->n_rows; i++) {
+		sources[i] = (struct npf_filter_source){
+			&e->conf->npf.limits, s->port->port.index, insns, rows[i].n_insns};
 		insns += rows[i].n_insns;
 	}
+	return req->n_rows;
+}
+
+static int add_rows(struct npf_requester *requester, struct npf_monitor *m,
+	const struct npf_filter_source *sources, unsigned int n, struct npf_error *err)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < n; i++)
+		rc = npf_monitor_add_row(requester, m, &sources[i], err);
 	return rc;
 }
 
-/* A monitor and the ring for its counts. */
-static int make_monitor(struct npf_engine *e, struct npf_requester *requester,
-	struct npf_session *s, const struct npf_wire_set_mode *req, const void *tail,
-	struct npf_memory *memory, struct npf_monitor **mp, struct npf_error *err)
+/* A monitor that counts into the buffer. */
+static struct npf_monitor *new_monitor(struct npf_engine *e, struct npf_session *s,
+	const struct npf_wire_set_mode *req, struct npf_buffer *buffer)
 {
 	uint32_t interval_ms = req->interval_ms != 0 ? req->interval_ms : DEFAULT_INTERVAL_MS;
 	struct counts_sink *sink = calloc(1, sizeof(*sink));
@@ -75,43 +85,64 @@ static int make_monitor(struct npf_engine *e, struct npf_requester *requester,
 		.model = &s->consumer,
 	};
 	struct npf_monitor *m = sink != NULL ? npf_monitor_new(e, &conf) : NULL;
-	int rc;
 
-	*mp = m;
-	if (m == NULL) {
+	if (m == NULL)
 		free(sink);
-		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
-	}
-	rc = add_rows(e, m, req, tail, err);
+	else
+		*sink = (struct counts_sink){
+			s, npf_buffer_lane(buffer, 0), (req->flags & NPF_WIRE_MODE_DETAIL) != 0};
+	return m;
+}
+
+/* Replaces the session's buffer by one for packets. */
+static int capture(struct npf_engine *e, struct npf_requester *requester, struct npf_session *s,
+	struct npf_error *err)
+{
+	struct npf_memory_conf conf =
+		npf_session_buffer_conf(e, s, s->packet_buffer, s->port->n_taps);
+	struct npf_memory memory = {0};
+	int rc = npf_session_make_buffer(e, requester, &conf, &memory, err);
+
 	if (rc == 0)
-		rc = npf_session_make_buffer(e, requester, s, NPF_BUFFER_MIN, 1, memory, err);
+		rc = npf_session_switch(e, s, &memory, NULL, err);
+	npf_memory_free(e->tasks, &memory);
+	return rc;
+}
+
+/* Replaces it by one for counts. */
+static int monitor(struct npf_engine *e, struct npf_requester *requester, struct npf_session *s,
+	const struct npf_wire_set_mode *req, const void *tail, struct npf_error *err)
+{
+	struct npf_memory_conf conf = npf_session_buffer_conf(e, s, NPF_BUFFER_MIN, 1);
+	struct npf_filter_source sources[NPF_WIRE_MAXROWS];
+	const unsigned int n = read_rows(e, s, req, tail, sources);
+	struct npf_memory memory = {0};
+	struct npf_monitor *m = NULL;
+	int rc = npf_filters_ahead(requester, sources, n, err);
+
+	if (rc == 0)
+		rc = npf_session_make_buffer(e, requester, &conf, &memory, err);
+	if (rc == 0) {
+		m = new_monitor(e, s, req, memory.buffer);
+		rc = m != NULL ? add_rows(requester, m, sources, n, err)
+			       : npf_error_set(err, -ENOMEM, "the daemon is out of memory");
+	}
+	if (rc == 0)
+		rc = npf_monitor_start(m);
+	if (rc == 0)
+		rc = npf_session_switch(e, s, &memory, m, err);
 	if (rc < 0)
-		return rc;
-	*sink = (struct counts_sink){
-		s, npf_buffer_lane(memory->buffer, 0), (req->flags & NPF_WIRE_MODE_DETAIL) != 0};
-	return npf_monitor_start(m);
+		npf_monitor_free(m);
+	npf_memory_free(e->tasks, &memory);
+	return rc;
 }
 
 int npf_session_set_mode(struct npf_engine *e, struct npf_requester *requester,
 	struct npf_session *s, const struct npf_wire_set_mode *req, const void *tail,
 	struct npf_error *err)
 {
-	struct npf_memory memory = {0};
-	struct npf_monitor *m = NULL;
-	int rc;
-
 	if ((s->flags & NPF_WIRE_OPEN_SEND_ONLY) != 0)
 		return npf_error_set(err, -EINVAL, "a session that only sends has no modes");
-	if (req->mode == NPF_WIRE_CAPTURE)
-		rc = npf_session_make_buffer(
-			e, requester, s, s->packet_buffer, s->port->n_taps, &memory, err);
-	else
-		rc = make_monitor(e, requester, s, req, tail, &memory, &m, err);
-	if (rc == 0)
-		rc = npf_session_switch(e, s, &memory, m, err);
-	if (rc < 0) {
-		npf_monitor_free(m);
-		npf_memory_free(e->tasks, &memory);
-	}
-	return rc;
+	return req->mode == NPF_WIRE_CAPTURE ? capture(e, requester, s, err)
+					     : monitor(e, requester, s, req, tail, err);
 }

@@ -102,10 +102,9 @@ static uint64_t round_up(uint64_t size)
 }
 
 int npf_session_send_lane(struct npf_engine *e, struct npf_requester *requester,
-	struct npf_session *s, uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep,
-	struct npf_error *err)
+	struct npf_session *s, uint64_t *sizep, int fds[NPF_TX_NFDS], struct npf_error *err)
 {
-	struct npf_memory_conf conf = {.lane = round_up(size != 0 ? size : NPF_TX_DEFAULT)};
+	struct npf_memory_conf conf = {.lane = round_up(*sizep != 0 ? *sizep : NPF_TX_DEFAULT)};
 	struct npf_port *port = &s->port->port;
 	struct npf_memory mem;
 	struct npf_send_lane *tx;

@@ -19,19 +19,23 @@
 
 #define KIB 1024ull
 
-int npf_session_make_buffer(const struct npf_engine *e, struct npf_requester *requester,
-	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
-	struct npf_error *err)
+struct npf_memory_conf npf_session_buffer_conf(const struct npf_engine *e,
+	const struct npf_session *s, uint64_t size, unsigned int n_lanes)
 {
-	struct npf_memory_conf conf = {
+	return (struct npf_memory_conf){
 		.buffer = {.size = size,
 			.n_lanes = (uint16_t)n_lanes,
 			.hugepages = e->hugepages,
 			.overwrite = (s->flags & NPF_WIRE_OPEN_OVERWRITE) != 0},
 	};
-	int rc = npf_memory_check_size(&e->conf->npf.limits, size, err);
+}
 
-	return rc == 0 ? npf_memory_get(requester, &conf, mem, err) : rc;
+int npf_session_make_buffer(const struct npf_engine *e, struct npf_requester *requester,
+	const struct npf_memory_conf *conf, struct npf_memory *mem, struct npf_error *err)
+{
+	int rc = npf_memory_check_size(&e->conf->npf.limits, conf->buffer.size, err);
+
+	return rc == 0 ? npf_memory_get(requester, conf, mem, err) : rc;
 }
 
 /* The wake-up rules of params; a buffer that is half full wakes its reader in any case. */
@@ -48,14 +52,6 @@ static void apply_wake(struct npf_session *s)
 		mintocopy = 0;
 	npf_buffer_set_wake(s->consumer.buffer, NPF_MIN(mintocopy, info.size / 2),
 		s->params.timeout_ms * NPF_NS_PER_MS);
-}
-
-static int compile(const struct npf_engine *e, const struct npf_session *s,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_filter_pair *pair,
-	struct npf_error *err)
-{
-	return npf_filter_pair_compile(
-		&e->conf->npf.limits, s->port->port.index, insns, n_insns, pair, err);
 }
 
 void npf_session_update(struct npf_session *s)
@@ -128,12 +124,13 @@ static void free_session(struct npf_engine *e, struct npf_session *s)
 static int prepare_capture(struct npf_engine *e, struct npf_requester *requester,
 	struct npf_session *s, struct npf_error *err)
 {
+	struct npf_memory_conf conf =
+		npf_session_buffer_conf(e, s, s->packet_buffer, s->port->n_taps);
 	int rc;
 
 	rc = npf_memory_check_size(&e->conf->npf.limits, s->packet_buffer, err);
 	if (rc == 0 && (s->flags & NPF_WIRE_OPEN_IDLE) == 0)
-		rc = npf_session_make_buffer(
-			e, requester, s, s->packet_buffer, s->port->n_taps, &s->memory, err);
+		rc = npf_session_make_buffer(e, requester, &conf, &s->memory, err);
 	if (rc < 0)
 		return rc;
 	s->consumer.buffer = s->memory.buffer;
@@ -167,9 +164,11 @@ static int check_iface(
 }
 
 /* Memory comes first: what is before it is done twice. */
-static int prepare(struct npf_engine *e, struct npf_requester *requester, struct npf_session *s,
-	const struct npf_wire_open *req, const struct npf_bpf_insn *insns, struct npf_error *err)
+static int prepare(struct npf_engine *e, const struct npf_session_spec *spec,
+	const struct npf_filter_source *source, struct npf_session *s, struct npf_error *err)
 {
+	const struct npf_wire_open *req = spec->req;
+	struct npf_requester *requester = spec->requester;
 	uint64_t size = req->buffer_size != 0 ? req->buffer_size : e->conf->npf.buffer * KIB;
 	struct npf_filter_pair filters;
 	int rc = 0;
@@ -181,7 +180,7 @@ static int prepare(struct npf_engine *e, struct npf_requester *requester, struct
 	if (rc == 0 && (req->flags & NPF_WIRE_OPEN_SEND_ONLY) == 0)
 		rc = prepare_capture(e, requester, s, err);
 	if (rc == 0)
-		rc = compile(e, s, insns, req->n_insns, &filters, err);
+		rc = npf_filter_pair_compile(requester, source, &filters, err);
 	if (rc < 0)
 		return rc;
 	s->n_insns = req->n_insns;
@@ -190,28 +189,15 @@ static int prepare(struct npf_engine *e, struct npf_requester *requester, struct
 	return 0;
 }
 
-int npf_session_open(struct npf_engine *e, struct npf_requester *requester,
-	const struct npf_peer *peer, const struct npf_wire_open *req,
-	const struct npf_bpf_insn *insns, struct npf_session **sp, struct npf_error *err)
+static struct npf_session *new_session(
+	struct npf_engine *e, struct npf_engine_port *port, const struct npf_session_spec *spec)
 {
-	struct npf_engine_port *port = npf_engine_find_port(e, req->port);
-	struct npf_session *s;
-	int rc;
+	const struct npf_wire_open *req = spec->req;
+	const struct npf_peer *peer = spec->peer;
+	struct npf_session *s = calloc(1, sizeof(*s));
 
-	if (port == NULL)
-		return npf_error_set(
-			err, -ENODEV, "there is no port %s; `npfctl ports` lists them", req->port);
-	if (!npf_access_port(port->allow, peer))
-		return npf_error_set(err, -EACCES,
-			"user %u may not use port %s; its `allow` list in the daemon's "
-			"configuration says who may",
-			(unsigned int)peer->uid, req->port);
-	rc = check_iface(&port->port, req, err);
-	if (rc < 0)
-		return rc;
-	s = calloc(1, sizeof(*s));
 	if (s == NULL)
-		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
+		return NULL;
 	s->port = npf_engine_port_get(port);
 	s->consumer.port = port;
 	s->peer = *peer;
@@ -226,7 +212,53 @@ int npf_session_open(struct npf_engine *e, struct npf_requester *requester,
 	s->bell = NPF_DOORBELL_NONE;
 	s->opened_ns = npf_clock_realtime();
 	s->account = npf_account_get(e->accounts, peer->uid);
-	rc = s->account != NULL ? prepare(e, requester, s, req, insns, err) : -ENOMEM;
+	if (s->account != NULL)
+		return s;
+	free_session(e, s);
+	return NULL;
+}
+
+/* May, and can, the peer have a session there? */
+static int check_open(const struct npf_engine_port *port, const struct npf_session_spec *spec,
+	struct npf_error *err)
+{
+	const char *name = spec->req->port;
+
+	if (port == NULL)
+		return npf_error_set(
+			err, -ENODEV, "there is no port %s; `npfctl ports` lists them", name);
+	if (!npf_access_port(port->allow, spec->peer))
+		return npf_error_set(err, -EACCES,
+			"user %u may not use port %s; its `allow` list in the daemon's "
+			"configuration says who may",
+			(unsigned int)spec->peer->uid, name);
+	return check_iface(&port->port, spec->req, err);
+}
+
+static struct npf_filter_source source_of(const struct npf_engine *e,
+	const struct npf_engine_port *port, const struct npf_bpf_insn *insns, uint32_t n_insns)
+{
+	return (struct npf_filter_source){&e->conf->npf.limits, port->port.index, insns, n_insns};
+}
+
+int npf_session_open(struct npf_engine *e, const struct npf_session_spec *spec,
+	struct npf_session **sp, struct npf_error *err)
+{
+	struct npf_engine_port *port = npf_engine_find_port(e, spec->req->port);
+	struct npf_filter_source source;
+	struct npf_session *s;
+	int rc = check_open(port, spec, err);
+
+	if (rc < 0)
+		return rc;
+	source = source_of(e, port, spec->insns, spec->req->n_insns);
+	rc = npf_filters_ahead(spec->requester, &source, 1, err);
+	if (rc < 0)
+		return rc;
+	s = new_session(e, port, spec);
+	if (s == NULL)
+		return npf_error_set(err, -ENOMEM, "the daemon is out of memory");
+	rc = prepare(e, spec, &source, s, err);
 	if (rc < 0) {
 		free_session(e, s);
 		return rc;
@@ -299,12 +331,16 @@ static void step_generation(struct npf_session *s, int step)
 	atomic_store_explicit(&s->filter_gen, (uint16_t)(gen + step), memory_order_relaxed);
 }
 
-int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_error *err)
+int npf_session_set_filter(struct npf_engine *e, struct npf_requester *requester,
+	struct npf_session *s, const struct npf_bpf_insn *insns, uint32_t n_insns,
+	struct npf_error *err)
 {
 	struct npf_filter_pair now, old = {s->filter_in, s->filter_out};
-	int rc = compile(e, s, insns, n_insns, &now, err);
+	struct npf_filter_source source = source_of(e, s->port, insns, n_insns);
+	int rc = npf_filters_ahead(requester, &source, 1, err);
 
+	if (rc == 0)
+		rc = npf_filter_pair_compile(requester, &source, &now, err);
 	if (rc < 0)
 		return rc;
 	s->filter_in = now.in;
@@ -425,6 +461,7 @@ int npf_session_switch(struct npf_engine *e, struct npf_session *s, struct npf_m
 int npf_session_set_buffer(struct npf_engine *e, struct npf_requester *requester,
 	struct npf_session *s, uint64_t size, struct npf_error *err)
 {
+	struct npf_memory_conf conf;
 	struct npf_memory fresh;
 	int rc;
 
@@ -437,7 +474,8 @@ int npf_session_set_buffer(struct npf_engine *e, struct npf_requester *requester
 			"captures again");
 	if (size < NPF_BUFFER_MIN)
 		size = NPF_BUFFER_MIN;
-	rc = npf_session_make_buffer(e, requester, s, size, s->port->n_taps, &fresh, err);
+	conf = npf_session_buffer_conf(e, s, size, s->port->n_taps);
+	rc = npf_session_make_buffer(e, requester, &conf, &fresh, err);
 	if (rc < 0)
 		return rc;
 	rc = npf_session_switch(e, s, &fresh, NULL, err);

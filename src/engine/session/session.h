@@ -51,16 +51,22 @@ struct npf_session {
 	uint64_t opened_ns; /* CLOCK_REALTIME */
 };
 
+/* What a session is opened from. */
+struct npf_session_spec {
+	struct npf_requester *requester; /* is charged; NULL: the daemon itself */
+	const struct npf_peer *peer;
+	const struct npf_wire_open *req;
+	const struct npf_bpf_insn *insns; /* req->n_insns */
+};
+
 /*
  * npf_session_open - a session on a port, in the plans when this returns.
- * @requester: who is charged; NULL: the daemon itself
  * Return: 0; -EINPROGRESS: see core/memory.h; -ENODEV: no such port, or its interface has gone;
  *         -EACCES: the peer may not use it; -ENETDOWN; -EDQUOT: a limit of the user; -EINVAL,
  *         -E2BIG: the filter or the size; -ENOMEM. Owns: *sp is the caller's.
  */
-int npf_session_open(struct npf_engine *e, struct npf_requester *requester,
-	const struct npf_peer *peer, const struct npf_wire_open *req,
-	const struct npf_bpf_insn *insns, struct npf_session **sp, struct npf_error *err);
+int npf_session_open(struct npf_engine *e, const struct npf_session_spec *spec,
+	struct npf_session **sp, struct npf_error *err);
 /* Its dump and its sends end with it. Returns NULL. */
 struct npf_session *npf_session_close(struct npf_engine *e, struct npf_session *s);
 
@@ -84,10 +90,12 @@ void npf_sessions_tick(struct npf_engine *e);
 /*
  * npf_session_set_filter - another filter, from the next packet on; the generation goes up by one.
  * @n_insns: 0: all packets pass
- * Return: 0; -EINVAL, -E2BIG: not a valid program, or too long a one; -ENOMEM.
+ * Return: 0; -EINPROGRESS: see core/filter_pair.h; -EINVAL, -E2BIG: not a valid program, or too
+ *         long a one; -ENOMEM.
  */
-int npf_session_set_filter(struct npf_engine *e, struct npf_session *s,
-	const struct npf_bpf_insn *insns, uint32_t n_insns, struct npf_error *err);
+int npf_session_set_filter(struct npf_engine *e, struct npf_requester *requester,
+	struct npf_session *s, const struct npf_bpf_insn *insns, uint32_t n_insns,
+	struct npf_error *err);
 /* Direction, timeout and the like, from the next packet on. Return: 0 or -ENOMEM. */
 int npf_session_set_params(
 	struct npf_engine *e, struct npf_session *s, const struct npf_wire_params *params);
@@ -110,10 +118,12 @@ int npf_session_set_mode(struct npf_engine *e, struct npf_requester *requester,
 	struct npf_session *s, const struct npf_wire_set_mode *req, const void *tail,
 	struct npf_error *err);
 
-/* Make a buffer for a session, within the limits. Return: as npf_memory_get(). */
+/* What a buffer of a session is made from. @size: bytes */
+struct npf_memory_conf npf_session_buffer_conf(const struct npf_engine *e,
+	const struct npf_session *s, uint64_t size, unsigned int n_lanes);
+/* Make a buffer, within the limits. Return: as npf_memory_get(). */
 int npf_session_make_buffer(const struct npf_engine *e, struct npf_requester *requester,
-	const struct npf_session *s, uint64_t size, unsigned int n_lanes, struct npf_memory *mem,
-	struct npf_error *err);
+	const struct npf_memory_conf *conf, struct npf_memory *mem, struct npf_error *err);
 /*
  * npf_session_switch - replace the session's buffer and monitor (NULL: it captures packets); the
  * old ones are freed.
@@ -142,11 +152,14 @@ void npf_session_detach_dump(struct npf_session *s);
 int npf_session_send(struct npf_engine *e, struct npf_session *s, const void *frame, uint32_t len,
 	struct npf_error *err);
 
-/* Make the session's send lane. @size: bytes, 0: the default. The last descriptor is the caller's
- * to close, the others stay the lane's. */
+/*
+ * npf_session_send_lane - make the session's send lane.
+ * @sizep: bytes; 0: the default. Filled in with those it has
+ * @fds:   the last one is the caller's to close, the others stay the lane's
+ * Return: 0; -EINPROGRESS: see core/memory.h; or -errno with a text in err.
+ */
 int npf_session_send_lane(struct npf_engine *e, struct npf_requester *requester,
-	struct npf_session *s, uint64_t size, int fds[NPF_TX_NFDS], uint64_t *sizep,
-	struct npf_error *err);
+	struct npf_session *s, uint64_t *sizep, int fds[NPF_TX_NFDS], struct npf_error *err);
 /* The session sends nothing more. */
 void npf_session_end_send(struct npf_engine *e, struct npf_session *s);
 /* The port is being removed: its sessions send nothing more there. What is in their lanes, now or

@@ -113,11 +113,12 @@ static int open_session(struct npf_shadow *s, struct npf_engine_port *port, stru
 		.flags = NPF_WIRE_OPEN_IMMEDIATE,
 		.n_insns = NPF_ARRAY_LEN(for_us),
 	};
+	const struct npf_session_spec spec = {.peer = &peer, .req = &req, .insns = for_us};
 	int fds[NPF_BUFFER_NFDS];
 	int rc;
 
 	snprintf(req.port, sizeof(req.port), "%s", port->port.conf->name);
-	rc = npf_session_open(s->engine, NULL, &peer, &req, for_us, &s->session, err);
+	rc = npf_session_open(s->engine, &spec, &s->session, err);
 	if (rc < 0)
 		return rc;
 	rc = npf_reader_new(s->session->bell.wait_fd, &s->reader);

@@ -127,7 +127,9 @@ static int try_open(uint32_t flags, struct npf_session **sp)
 		.port = "npf0", .buffer_size = NPF_BUFFER_MIN, .snaplen = 96, .flags = flags};
 
 	f.err.text[0] = '\0';
-	return npf_session_open(&f.e, &f.requester, &peer, &req, NULL, sp, &f.err);
+	return npf_session_open(&f.e,
+		&(struct npf_session_spec){.requester = &f.requester, .peer = &peer, .req = &req},
+		sp, &f.err);
 }
 
 static struct npf_session *open_session(uint32_t flags)
@@ -223,13 +225,13 @@ static void a_filter_that_can_not_be_planned_changes_nothing(void **state)
 	const struct npf_filter *old;
 
 	(void)state;
-	assert_int_equal(npf_session_set_filter(&f.e, s, none, 1, &f.err), 0);
+	assert_int_equal(npf_session_set_filter(&f.e, &f.requester, s, none, 1, &f.err), 0);
 	old = s->filter_in;
 	assert_non_null(old);
 	assert_ptr_equal(s->consumer.form.filter_in, old);
 	assert_int_equal(s->filter_gen, 1);
 	f.n_good = 0;
-	assert_int_equal(npf_session_set_filter(&f.e, s, none, 1, &f.err), -ENOMEM);
+	assert_int_equal(npf_session_set_filter(&f.e, &f.requester, s, none, 1, &f.err), -ENOMEM);
 	assert_ptr_equal(s->filter_in, old);
 	assert_ptr_equal(s->consumer.form.filter_in, old);
 	assert_int_equal(s->filter_gen, 1);
