@@ -12,7 +12,7 @@
 #define NPF_ENGINE_CONTROL_PASSED_FILE_H
 
 #include "base/error.h"
-#include "engine/core/tasks.h"
+#include "engine/base/tasks.h"
 #include "wire/wire.h"
 
 struct npf_file_transfer;

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "engine/config/port.h"
-#include "engine/core/tasks.h"
+#include "engine/base/tasks.h"
 #include "wire/wire.h"
 
 #include <sys/types.h>
@@ -27,7 +27,13 @@ struct npf_peer {
  * free. */
 int npf_access_peer(int fd, struct npf_peer *peer);
 
-/* Is the peer root or the daemon's own user? */
+/* Is this root or the daemon's own user? */
+static inline bool npf_access_is_root(uid_t uid)
+{
+	return uid == 0 || uid == geteuid();
+}
+
+/* Is the peer? */
 bool npf_access_is_privileged(const struct npf_peer *peer);
 
 /* May the peer see, and end, what user @uid has? Its own; root and the daemon's own user anybody's.

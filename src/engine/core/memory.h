@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "engine/core/account.h"
 #include "writer/feed/ring.h"
-#include "engine/core/tasks.h"
+#include "engine/base/tasks.h"
 #include "ringbuf/ring.h"
 #include "ringbuf/tx/tx.h"
 

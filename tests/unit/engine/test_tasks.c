@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Errands: what hangs for one user hangs for nobody else, and nobody waits for it. */
-#include "engine/core/tasks.h"
+#include "engine/base/tasks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
  * takes the first task whose user may have another thread. A thread that finds nothing ends,
  * unless it would be the last one that is idle.
  */
-#include "engine/core/tasks.h"
+#include "engine/base/tasks.h"
 
 #include "base/clock.h"
 #include "base/eventfd.h"
@@ -53,9 +53,7 @@ static void empty(struct list *l)
 
 static unsigned int threads_for(uid_t uid)
 {
-	bool privileged = uid == 0 || uid == geteuid();
-
-	return NPF_TASKS_THREADS + (privileged ? NPF_TASKS_RESERVE : 0);
+	return NPF_TASKS_THREADS + (uid == 0 || uid == geteuid() ? NPF_TASKS_RESERVE : 0);
 }
 
 static bool may_run(const struct npf_tasks *p, uid_t uid)

@@ -8,8 +8,8 @@
  *
  * Context: everything but run() belongs to the control thread.
  */
-#ifndef NPF_ENGINE_CORE_TASKS_H
-#define NPF_ENGINE_CORE_TASKS_H
+#ifndef NPF_ENGINE_BASE_TASKS_H
+#define NPF_ENGINE_BASE_TASKS_H
 
 #include "base/base.h"
 
