@@ -11,8 +11,9 @@ import time
 
 sys.dont_write_bytecode = True  # nothing is left beside the sources
 from hostile_client import (Bystander, Client, DUMP, EDQUOT, EINVAL, HELLO, HungUp, MIB, NOBODY,
-                            OPEN, PORTS, SET_FILTER, SET_MODE, become_nobody, dump_body, fail,
-                            hand_over, header, ok, open_body, ping, text_of, tell,
+                            OPEN, PORTS, SET_FILTER, SET_MODE, become_nobody, comparisons,
+                            dump_body, fail,
+                            hand_over, header, insn, ok, open_body, ping, text_of, tell,
                             wait_while_others_are_served)
 
 
@@ -136,14 +137,9 @@ def questions(secret):
     ok("root is told of all")
 
 
-def insn(code, k, jt=0, jf=0):
-    return struct.pack("=HBBI", code, jt, jf, k)
-
-
 def filters(n):
     """The longest filters: one comparison after the other."""
-    program = b"".join(insn(0x28, i % 58) + insn(0x15, 0x1234 + i, 0, 1) + insn(6, i)
-                       for i in range((int(n) - 1) // 3)) + insn(6, 65535)
+    program = comparisons(int(n))
     n = len(program) // 8
     with Bystander():
         opening = open_body(MIB, n_insns=n) + program

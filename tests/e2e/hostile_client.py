@@ -51,6 +51,16 @@ def dump_body(buffer=0, retro=0, file=b"", packets=0, name=b""):
                        packets, 0, 0, buffer, retro, 0, *[0] * 6)
 
 
+def insn(code, k, jt=0, jf=0):
+    return struct.pack("=HBBI", code, jt, jf, k)
+
+
+def comparisons(n):
+    """A filter of some n instructions: one comparison after the other, none of which ends it."""
+    return b"".join(insn(0x20, i % 40) + insn(0x15, (i + 1) * 0x9e3779b1 % (1 << 32), 0, 1) + insn(6, i + 1)
+                    for i in range((n - 1) // 3)) + insn(6, 65535)
+
+
 def text_of(body):
     return body.split(b"\0")[0].decode()
 

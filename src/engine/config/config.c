@@ -36,6 +36,7 @@ static const cyaml_schema_field_t limits_fields[] = {
 	CYAML_FIELD_UINT("memory", CYAML_FLAG_OPTIONAL, struct npf_config_limits, memory),
 	CYAML_FIELD_UINT("filter", CYAML_FLAG_OPTIONAL, struct npf_config_limits, filter),
 	CYAML_FIELD_UINT("buffer", CYAML_FLAG_OPTIONAL, struct npf_config_limits, buffer),
+	CYAML_FIELD_UINT("tap", CYAML_FLAG_OPTIONAL, struct npf_config_limits, tap),
 	CYAML_FIELD_END,
 };
 
@@ -290,6 +291,7 @@ static int complete(struct npf_config *c)
 	default_to(&c->npf.limits.memory, 4096);
 	default_to(&c->npf.limits.filter, NPF_WIRE_MAXINSNS);
 	default_to(&c->npf.limits.buffer, 4096);
+	default_to(&c->npf.limits.tap, 50);
 	default_to(&c->eal.memory, DEFAULT_MEMORY_MIB);
 	if (c->npf.telemetry == NPF_SWITCH_ABSENT)
 		c->npf.telemetry = NPF_SWITCH_ON;

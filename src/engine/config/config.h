@@ -31,6 +31,7 @@ struct npf_config_limits {
 	uint32_t memory;      /* MiB of ring memory per uid */
 	uint32_t filter;      /* instructions of one filter */
 	uint32_t buffer;      /* MiB: the largest buffer of one session */
+	uint32_t tap;         /* per cent of a tap's time, per uid, while others share the tap */
 };
 
 struct npf_config_daemon {

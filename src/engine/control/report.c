@@ -160,6 +160,8 @@ static json_t *session(const struct npf_session *s)
 			(s->params.flags & NPF_WIRE_OPEN_IMMEDIATE) != 0, "mintocopy",
 			npf_json_u64(s->params.mintocopy), "timeout_ms",
 			npf_json_u64(s->params.timeout_ms), "buffer", json_null()));
+	if (npf_session_over_budget(s) > 0)
+		json_object_set_new(j, "over_budget", npf_json_u64(npf_session_over_budget(s)));
 	if (s->filter_in != NULL)
 		json_object_set_new(j, "backend",
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));

@@ -34,7 +34,7 @@ int npf_access_peer(int fd, struct npf_peer *peer)
 
 bool npf_access_is_privileged(const struct npf_peer *peer)
 {
-	return peer->uid == 0 || peer->uid == geteuid();
+	return npf_access_is_root(peer->uid);
 }
 
 bool npf_access_user(const struct npf_peer *peer, uid_t uid)

@@ -6,6 +6,8 @@
 #include "engine/core/account.h"
 
 #include "base/clock.h"
+#include "engine/core/access.h"
+#include "ringbuf/ring.h"
 
 #include <assert.h>
 
@@ -18,6 +20,7 @@ struct npf_account {
 	unsigned int n_charges;
 	unsigned int n_users; /* that npf_account_get() returned it to */
 	struct npf_doorbell_budget wakes;
+	struct npf_tap_budget taps[NPF_LANES_MAX];
 	uint64_t held[NPF_N_RESOURCES];
 	uint64_t releasing[NPF_N_RESOURCES]; /* of these */
 };
@@ -84,9 +87,10 @@ static struct npf_account *add(struct npf_accounts *a, uid_t uid)
 	struct npf_account *of, **at = &a->first;
 
 	sweep(a);
-	of = calloc(1, sizeof(*of));
+	of = aligned_alloc(NPF_CACHELINE, sizeof(*of));
 	if (of == NULL)
 		return NULL;
+	*of = (struct npf_account){0};
 	of->home = a;
 	of->uid = uid;
 	while (*at != NULL && (*at)->uid < uid)
@@ -227,6 +231,13 @@ void npf_account_put(struct npf_account *of)
 struct npf_doorbell_budget *npf_account_wakes(struct npf_account *of)
 {
 	return &of->wakes;
+}
+
+struct npf_tap_budget *npf_account_tap(struct npf_account *of, unsigned int tap)
+{
+	if (of == NULL || npf_access_is_root(of->uid) || of->home->limits->tap >= 100)
+		return NULL;
+	return &of->taps[tap];
 }
 
 uint64_t npf_accounts_held(const struct npf_accounts *a, uid_t uid, enum npf_resource what)

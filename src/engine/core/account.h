@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/doorbell.h"
 #include "engine/config/config.h"
+#include "engine/datapath/plan.h"
 #include "wire/wire.h"
 
 #include <sys/types.h>
@@ -79,6 +80,15 @@ void npf_account_put(struct npf_account *of); /* NULL is fine */
 
 /* Lifetime: until the account is given back. Any thread may ring by it. */
 struct npf_doorbell_budget *npf_account_wakes(struct npf_account *of);
+
+/*
+ * npf_account_tap - the user's budget on a tap.
+ * @of:    NULL: the daemon itself
+ * @taps:  its number
+ * Return: NULL: the user has no limit. Lifetime: as long as the account is somebody's or pays for
+ *         something.
+ */
+struct npf_tap_budget *npf_account_tap(struct npf_account *of, unsigned int tap);
 
 /* What one user holds and may hold, by enum npf_resource. */
 struct npf_account_info {

@@ -24,6 +24,7 @@
 #include "ringbuf/ring.h"
 #include "wire/wire.h"
 
+struct npf_account;
 struct npf_engine_port;
 
 struct npf_consumer {
@@ -37,6 +38,7 @@ struct npf_consumer {
 	struct npf_tap_client form;
 	struct npf_buffer *buffer; /* one lane a tap; NULL: form.dump, or it captures nothing */
 	struct npf_tap_counters *tap_counters; /* one a tap */
+	struct npf_account *payer;             /* of the taps' time; NULL: the daemon itself */
 	/* Whose filter, direction and owner hold in place of form's: a session's, for its dump; or
 	 * NULL */
 	const struct npf_consumer *model;
@@ -51,6 +53,7 @@ struct npf_meter_consumer {
 	unsigned int n_rows;   /* filters of its own; 0: one row, the model's filter */
 	const struct npf_tap_row *rows;
 	const struct npf_consumer *model; /* whose direction holds; NULL: received packets only */
+	struct npf_account *payer;        /* as a consumer's */
 };
 
 /* Is called when plans change: before new ones are published, and after. Both may be NULL. */

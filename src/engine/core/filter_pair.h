@@ -14,7 +14,7 @@
 #define NPF_ENGINE_CORE_FILTER_PAIR_H
 
 #include "base/error.h"
-#include "engine/config/config.h"
+#include "engine/core/engine.h"
 #include "jit/bpf.h"
 #include "wire/wire.h"
 
@@ -32,6 +32,12 @@ struct npf_filter_source {
 	const struct npf_bpf_insn *insns;
 	uint32_t n_insns; /* 0: all packets pass */
 };
+
+static inline struct npf_filter_source npf_filter_source(const struct npf_engine *e,
+	const struct npf_engine_port *port, const struct npf_bpf_insn *insns, uint32_t n_insns)
+{
+	return (struct npf_filter_source){&e->conf->npf.limits, port->port.index, insns, n_insns};
+}
 
 /*
  * npf_filters_ahead - have the filters of a request compiled beside the control thread, before the

@@ -3,11 +3,13 @@
  * plan's block. */
 #include "engine/core/plan.h"
 
+#include "engine/core/account.h"
 #include "engine/core/consumer.h"
 #include "engine/datapath/count.h"
 
 /* Where the next part of each kind goes in the block. */
 struct room {
+	unsigned int share; /* of the lcore, for a user who has a budget */
 	struct npf_tap_queue *queues;
 	struct npf_tap_client *clients;
 	struct npf_tap_meter *meters;
@@ -40,8 +42,8 @@ static unsigned int lane_of(const struct npf_engine_port *p, unsigned int t)
 	return lane;
 }
 
-static void plan_consumer(
-	const struct npf_consumer *c, unsigned int lane, struct npf_tap_client *to)
+static void plan_consumer(const struct npf_consumer *c, unsigned int lane, unsigned int share,
+	struct npf_tap_client *to)
 {
 	const struct npf_tap_client *form = form_of(c);
 
@@ -53,6 +55,8 @@ static void plan_consumer(
 	to->want_out = form->want_out;
 	to->want_own = form->want_own;
 	to->counters = &c->tap_counters[lane];
+	to->budget = npf_account_tap(c->payer, c->port->taps[lane]);
+	to->share = share;
 	if (c->buffer != NULL) {
 		struct npf_buffer_info info;
 
@@ -63,14 +67,14 @@ static void plan_consumer(
 	}
 }
 
-static unsigned int plan_consumers(
-	const struct npf_engine_port *p, unsigned int lane, struct npf_tap_client *clients)
+static unsigned int plan_consumers(const struct npf_engine_port *p, unsigned int lane,
+	unsigned int share, struct npf_tap_client *clients)
 {
 	unsigned int n = 0;
 
 	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next)
 		if (is_planned(c))
-			plan_consumer(c, lane, &clients[n++]);
+			plan_consumer(c, lane, share, &clients[n++]);
 	return n;
 }
 
@@ -145,6 +149,62 @@ static struct npf_plan *new_plan(const struct npf_engine *e, struct room *room)
 	return plan;
 }
 
+/* A monitor's sent packets are counted by who sends them, whose time is not a tap's. */
+static void set_meter_budgets(
+	const struct npf_engine_port *p, unsigned int t, const struct room *room)
+{
+	unsigned int i = 0;
+
+	for (const struct npf_meter_consumer *m = p->meters; m != NULL; m = m->next, i++) {
+		room->meters[i].budget = npf_account_tap(m->payer, t);
+		room->meters[i].share = room->share;
+	}
+}
+
+static bool has_budgets(const struct npf_tap_queue *q)
+{
+	for (unsigned int i = 0; i < q->n_clients; i++)
+		if (q->clients[i].budget != NULL)
+			return true;
+	for (unsigned int i = 0; i < q->n_meters; i++)
+		if (q->meters[i].budget != NULL)
+			return true;
+	return false;
+}
+
+static bool has_tap(const struct npf_engine_port *p, unsigned int t)
+{
+	for (unsigned int i = 0; i < p->n_taps; i++)
+		if (p->taps[i] == t)
+			return true;
+	return false;
+}
+
+/* Does the tap work for several users, or for one and the daemon itself? */
+static bool is_shared(const struct npf_engine *e, unsigned int t)
+{
+	const struct npf_account *one = NULL;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		const struct npf_engine_port *p = e->ports[i];
+
+		if (!npf_engine_port_is_polled(p) || !has_tap(p, t))
+			continue;
+		for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next) {
+			if (is_planned(c) && n++ > 0 && c->payer != one)
+				return true;
+			one = is_planned(c) ? c->payer : one;
+		}
+		for (const struct npf_meter_consumer *m = p->meters; m != NULL; m = m->next) {
+			if (n++ > 0 && m->payer != one)
+				return true;
+			one = m->payer;
+		}
+	}
+	return false;
+}
+
 static void plan_queue(struct npf_engine_port *p, uint16_t q, unsigned int t, struct room *room)
 {
 	unsigned int lane = lane_of(p, t);
@@ -158,8 +218,10 @@ static void plan_queue(struct npf_engine_port *p, uint16_t q, unsigned int t, st
 		.clients = room->clients,
 		.meters = room->meters,
 	};
-	queue->n_clients = plan_consumers(p, lane, room->clients);
+	queue->n_clients = plan_consumers(p, lane, room->share, room->clients);
 	queue->n_meters = plan_meters(p, lane, room->meters, &room->rows);
+	set_meter_budgets(p, t, room);
+	queue->has_budgets = has_budgets(queue);
 	room->clients += queue->n_clients;
 	room->meters += queue->n_meters;
 }
@@ -171,6 +233,8 @@ struct npf_plan *npf_plan_make(const struct npf_engine *e, unsigned int t)
 
 	if (plan == NULL)
 		return NULL;
+	room.share =
+		is_shared(e, t) ? e->conf->npf.limits.tap * NPF_TAP_WHOLE / 100 : NPF_TAP_WHOLE;
 	for (unsigned int i = 0; i < e->n_ports; i++) {
 		struct npf_engine_port *p = e->ports[i];
 

@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 
+#include <x86intrin.h>
+
 static_assert(NPF_TAP_BURST <= NPF_METER_BURST, "a burst can be counted at once");
 
 /* Packets from..end-1 of a burst, and their counts, made when they are first needed. */
@@ -84,11 +86,61 @@ static void add_counts(struct npf_tap_counters *counters, uint64_t received, uin
 	atomic_store_explicit(&counters->accepted, accepted, memory_order_relaxed);
 }
 
-void npf_count(
-	const struct npf_tap_queue *q, struct npf_burst *b, uint64_t now_ns, uint64_t mono_ns)
+static void count_over_budget(struct npf_tap_counters *counters, uint64_t n)
 {
-	npf_count_range(q, b, (struct npf_burst_position){0},
-		(struct npf_burst_position){.n = b->n}, now_ns, mono_ns);
+	add_counts(counters, n, 0);
+	if (counters != NULL)
+		atomic_store_explicit(&counters->over_budget,
+			atomic_load_explicit(&counters->over_budget, memory_order_relaxed) + n,
+			memory_order_relaxed);
+}
+
+static uint32_t count_wanted(const struct npf_tap_meter *m, struct range *r)
+{
+	return (r->b->sent ? m->want_out : m->want_in) ? count_rows(m, r) : 0;
+}
+
+/* As far as the monitor's user has time left: one packet after the other until it is known to be
+ * cheap. */
+static void count_limited(
+	const struct npf_tap_meter *m, struct range *r, const struct npf_tap_turn *turn)
+{
+	const unsigned int n = r->b->n;
+	bool is_cheap = false;
+	uint64_t tsc = __rdtsc();
+
+	for (r->from = 0; r->from < n; r->from = r->end) {
+		uint64_t begun = tsc;
+
+		if (!npf_tap_budget_allows(m->budget, turn, begun)) {
+			count_over_budget(m->counters, n - r->from);
+			return;
+		}
+		r->end = is_cheap ? n : r->from + 1;
+		add_counts(m->counters, r->end - r->from, count_wanted(m, r));
+		tsc = __rdtsc();
+		is_cheap =
+			npf_tap_budget_pay(m->budget, turn, m->share, begun, tsc, r->end - r->from);
+	}
+}
+
+void npf_count(const struct npf_tap_queue *q, struct npf_burst *b, const struct npf_tap_turn *turn,
+	uint64_t now_ns, uint64_t mono_ns)
+{
+	struct range r;
+
+	init_range(&r, b, now_ns, mono_ns);
+	for (unsigned int i = 0; i < q->n_meters; i++) {
+		const struct npf_tap_meter *m = &q->meters[i];
+
+		if (NPF_UNLIKELY(m->budget != NULL)) {
+			count_limited(m, &r, turn);
+			continue;
+		}
+		r.from = 0;
+		r.end = b->n;
+		add_counts(m->counters, b->n, count_wanted(m, &r));
+	}
 }
 
 static unsigned int first_of(const struct npf_tap_meter *m, const struct npf_burst_position *at)
@@ -105,15 +157,11 @@ void npf_count_range(const struct npf_tap_queue *q, struct npf_burst *b,
 	init_range(&r, b, now_ns, mono_ns);
 	for (unsigned int i = 0; i < q->n_meters; i++) {
 		const struct npf_tap_meter *m = &q->meters[i];
-		uint32_t accepted = 0;
 
 		r.from = first_of(m, &from);
 		r.end = first_of(m, &to);
-		if (r.from >= r.end)
-			continue;
-		if (b->sent ? m->want_out : m->want_in)
-			accepted = count_rows(m, &r);
-		add_counts(m->counters, r.end - r.from, accepted);
+		if (r.from < r.end)
+			add_counts(m->counters, r.end - r.from, count_wanted(m, &r));
 	}
 }
 

@@ -8,12 +8,13 @@
 #include "engine/datapath/tap.h"
 
 /*
- * npf_count - count a burst of received packets for every monitor of the queue.
+ * npf_count - count a burst of received packets for every monitor of the queue whose user has time
+ * left.
  * @now_ns, @mono_ns: when the burst was taken, CLOCK_REALTIME and CLOCK_MONOTONIC
  * Context: the tap lcore; wait-free. Overwrites b->rows.
  */
-void npf_count(
-	const struct npf_tap_queue *q, struct npf_burst *b, uint64_t now_ns, uint64_t mono_ns);
+void npf_count(const struct npf_tap_queue *q, struct npf_burst *b, const struct npf_tap_turn *turn,
+	uint64_t now_ns, uint64_t mono_ns);
 
 /*
  * A position in a burst on a port that waits: packets below n are done, and packet n is done for
@@ -25,7 +26,8 @@ struct npf_burst_position {
 };
 
 /*
- * npf_count_range - count the packets between two positions of a burst. A session that changes
+ * npf_count_range - count the packets between two positions of a burst, of a port that waits:
+ * whatever time that takes. A session that changes
  * between capture and monitor has each packet in exactly one of them.
  */
 void npf_count_range(const struct npf_tap_queue *q, struct npf_burst *b,

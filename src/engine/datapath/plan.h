@@ -8,7 +8,7 @@
 #ifndef NPF_ENGINE_DATAPATH_PLAN_H
 #define NPF_ENGINE_DATAPATH_PLAN_H
 
-#include "base/base.h"
+#include "engine/datapath/budget.h"
 
 #include <stdatomic.h>
 
@@ -25,10 +25,12 @@ struct rte_mbuf;
 /* Counters of one client on one tap lcore: written by that lcore only, read by the control thread.
  */
 struct npf_tap_counters {
-	_Atomic uint64_t received; /* packets handled, whatever the filter said */
-	_Atomic uint64_t accepted; /* passed filter and direction, delivered or not */
-	_Atomic uint64_t screened; /* rejected by the half of a filter that is run here, when the
-				      reader runs the other */
+	_Atomic uint64_t received;    /* packets handled, whatever the filter said */
+	_Atomic uint64_t accepted;    /* passed filter and direction, delivered or not */
+	_Atomic uint64_t screened;    /* rejected by the half of a filter that is run here, when the
+					 reader runs the other */
+	_Atomic uint64_t over_budget; /* of received: its user had no time left on this lcore */
+	bool is_cheap;                /* the lcore's: it takes little time a packet */
 } __attribute__((aligned(NPF_CACHELINE)));
 
 /* Add the counters of one tap to sums. Context: any. */
@@ -56,7 +58,9 @@ struct npf_tap_client {
 			 */
 	bool is_merged; /* the session has more lanes than this one: their records wait for its time
 			 */
-	struct npf_doorbell *bell; /* of the reader; NULL: it never sleeps */
+	struct npf_doorbell *bell;     /* of the reader; NULL: it never sleeps */
+	struct npf_tap_budget *budget; /* of its user on this lcore; NULL: it has no limit */
+	unsigned int share;            /* of NPF_TAP_WHOLE, that the budget is filled at */
 };
 
 /* One filter of a monitor. NULL: accept all. */
@@ -72,6 +76,8 @@ struct npf_tap_meter {
 	unsigned int n_rows;
 	const struct npf_tap_row *rows;
 	bool want_in, want_out, want_own;
+	struct npf_tap_budget *budget; /* as a client's */
+	unsigned int share;
 };
 
 /*
@@ -94,6 +100,7 @@ struct npf_tap_queue {
 	const struct npf_tap_client *clients;
 	unsigned int n_meters;
 	const struct npf_tap_meter *meters;
+	bool has_budgets; /* of any client or meter */
 };
 
 struct npf_plan {

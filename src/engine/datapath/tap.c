@@ -37,6 +37,7 @@ struct npf_tap {
 	unsigned int lcore;
 	enum npf_poll poll;
 	struct npf_tsc tsc;
+	struct npf_tap_turn turn;
 	uint64_t to_mono; /* what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, as of the last tick */
 	struct npf_burst burst;
 	/* written by the lcore, read for npf_tap_load() */
@@ -80,23 +81,22 @@ static inline const struct npf_filter *filter_for(
 	return b->sent ? c->filter_out : c->filter_in;
 }
 
-/* Runs the filter over the burst; the verdicts are in b->keep. */
+/* Runs the filter over packets from..end-1 of the burst; the verdicts are in b->keep. */
 static inline void run_filter(
-	const struct npf_tap_client *c, const struct npf_filter *filter, struct npf_burst *b)
+	const struct npf_tap_client *c, struct npf_burst *b, unsigned int from, unsigned int end)
 {
-	if (NPF_UNLIKELY(c->screens))
-		npf_filter_screen_burst(filter, b->data, b->len, b->caplen, b->n, b->keep);
-	else
-		npf_filter_run_burst(filter, b->data, b->len, b->caplen, b->n, b->keep);
+	(NPF_UNLIKELY(c->screens) ? npf_filter_screen_burst : npf_filter_run_burst)(
+		filter_for(c, b), b->data + from, b->len + from, b->caplen + from, end - from,
+		b->keep + from);
 }
 
 /* libpcap counts what it rejects itself as received. */
-static void count_screened(
-	const struct npf_tap_client *c, const struct npf_burst *b, uint64_t accepted)
+static void count_screened(const struct npf_tap_client *c, const struct npf_burst *b,
+	unsigned int from, unsigned int end, uint64_t accepted)
 {
 	uint64_t wanted = 0;
 
-	for (unsigned int i = 0; i < b->n; i++)
+	for (unsigned int i = from; i < end; i++)
 		wanted += is_wanted(c, b, i);
 	count(&c->counters->screened, wanted - accepted);
 }
@@ -110,21 +110,22 @@ static inline uint32_t keep_bytes(
 }
 
 /*
- * All packets of the burst to one client; a full lane drops.
+ * Packets from..end-1 of the burst to one client; a full lane drops.
  *
  * A lane that got nothing is not committed: its watermark can wait for the tick, unless
  * other lanes of the session wait for it.
  */
-static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b, uint64_t now_ns)
+static inline __attribute__((always_inline)) void deliver_range(const struct npf_tap_client *c,
+	struct npf_burst *b, unsigned int from, unsigned int end, uint64_t now_ns)
 {
 	const struct npf_filter *filter = filter_for(c, b);
 	uint64_t accepted = 0;
 
 	if (c->dump != NULL)
-		npf_writer_burst_begin(c->dump, b->n);
+		npf_writer_burst_begin(c->dump, end - from);
 	if (filter != NULL)
-		run_filter(c, filter, b);
-	for (unsigned int i = 0; i < b->n; i++) {
+		run_filter(c, b, from, end);
+	for (unsigned int i = from; i < end; i++) {
 		struct npf_rec hdr;
 
 		if ((filter != NULL && b->keep[i] == 0) || !is_wanted(c, b, i))
@@ -137,17 +138,53 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 			npf_lane_put(c->lane, &hdr, b->data[i]);
 			continue;
 		}
-		npf_writer_burst_pending(c->dump, b->n - i);
+		npf_writer_burst_pending(c->dump, end - i);
 		if (!npf_writer_put(c->dump, &hdr, b->data[i]))
 			npf_writer_drop(c->dump, 1);
 	}
-	count(&c->counters->received, b->n);
+	count(&c->counters->received, end - from);
 	if (NPF_UNLIKELY(c->screens))
-		count_screened(c, b, accepted);
+		count_screened(c, b, from, end, accepted);
 	if (accepted > 0)
 		count(&c->counters->accepted, accepted);
 	if (accepted > 0 || c->is_merged)
 		commit(c, now_ns);
+}
+
+static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b, uint64_t now_ns)
+{
+	deliver_range(c, b, 0, b->n, now_ns);
+}
+
+/* The client's user has no time left. */
+static void refuse(const struct npf_tap_client *c, unsigned int n)
+{
+	if (c->dump != NULL)
+		npf_writer_drop(c->dump, n);
+	count(&c->counters->received, n);
+	count(&c->counters->over_budget, n);
+}
+
+/* The same, as far as the client's user has time left on this lcore: one packet after the other
+ * until it is known to be cheap. */
+static void deliver_limited(const struct npf_tap_turn *turn, const struct npf_tap_client *c,
+	struct npf_burst *b, uint64_t now_ns)
+{
+	uint64_t tsc = __rdtsc();
+
+	for (unsigned int i = 0, end; i < b->n; i = end) {
+		uint64_t begun = tsc;
+
+		if (!npf_tap_budget_allows(c->budget, turn, begun)) {
+			refuse(c, b->n - i);
+			return;
+		}
+		end = c->counters->is_cheap ? b->n : i + 1;
+		deliver_range(c, b, i, end, now_ns);
+		tsc = __rdtsc();
+		c->counters->is_cheap =
+			npf_tap_budget_pay(c->budget, turn, c->share, begun, tsc, end - i);
+	}
 }
 
 /*
@@ -235,14 +272,19 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 {
 	uint64_t now = npf_tsc_now(&t->tsc);
 
+	if (NPF_UNLIKELY(q->has_budgets))
+		t->turn.begun = __rdtsc();
 	npf_burst_load(&t->burst, sent, mbufs, n);
 	if (!counted)
-		npf_count(q, &t->burst, now, now - t->to_mono);
+		npf_count(q, &t->burst, &t->turn, now, now - t->to_mono);
 	if (q->n_clients == 0)
 		return;
 	npf_burst_describe(&t->burst, q->port, q->queue, mbufs, now);
 	for (unsigned int i = 0; i < q->n_clients; i++)
-		deliver_dropping(&q->clients[i], &t->burst, now);
+		if (NPF_LIKELY(q->clients[i].budget == NULL))
+			deliver_dropping(&q->clients[i], &t->burst, now);
+		else
+			deliver_limited(&t->turn, &q->clients[i], &t->burst, now);
 }
 
 /* The tx mirror: copies of what was sent through the port, for captures. */
@@ -343,6 +385,7 @@ static int tap_main(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1ul); /* else a sleep of 20 us lasts 70 */
 	npf_tsc_init(&t->tsc, rte_get_tsc_hz());
+	npf_tap_turn_init(&t->turn, rte_get_tsc_hz());
 	t->to_mono = npf_tsc_now(&t->tsc) - npf_clock_monotonic();
 	while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
 		const struct npf_plan *plan = npf_exchange_take(&t->plan);

@@ -39,6 +39,7 @@ static void append(struct npf_engine *e, struct npf_dump *d, const struct npf_co
 		.port = d->port,
 		.buffer = d->buffer,
 		.tap_counters = d->tap_counters,
+		.payer = d->charge.account,
 		.model = model,
 		.form = {.session = d->id,
 			.dump = d->buffer == NULL ? &d->producer : NULL,

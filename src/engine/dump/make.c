@@ -410,8 +410,7 @@ int npf_dump_make(struct npf_engine *e, const struct npf_dump_spec *spec, struct
 	if (port == NULL)
 		return npf_error_set(err, -ENODEV,
 			"there is no port %.60s; `npfctl ports` lists them", spec->port);
-	source = (struct npf_filter_source){
-		&e->conf->npf.limits, port->port.index, spec->insns, spec->n_insns};
+	source = npf_filter_source(e, port, spec->insns, spec->n_insns);
 	rc = check_spec(e, spec, err);
 	if (rc == 0)
 		rc = npf_filters_ahead(spec->requester, &source, 1, err);

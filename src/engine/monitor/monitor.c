@@ -85,6 +85,7 @@ struct npf_monitor *npf_monitor_new(struct npf_engine *e, const struct npf_monit
 		.session = conf->model != NULL ? conf->model->form.session : 0,
 		.tap_counters = conf->model != NULL ? conf->model->tap_counters : NULL,
 		.model = conf->model,
+		.payer = conf->model != NULL ? conf->model->payer : NULL,
 		.rows = m->rows,
 	};
 	m->hook = (struct npf_plan_hook){.before = set_live, .after = unset_live};
@@ -209,7 +210,7 @@ int npf_monitors_check(const struct npf_config *conf, struct npf_error *err)
 static int prepare_configured(struct npf_engine *e, struct npf_monitor *m, struct npf_error *err)
 {
 	npf_autofree struct npf_bpf_insn *insns = NULL;
-	struct npf_filter_source source = {&e->conf->npf.limits, m->port->port.index, NULL, 0};
+	struct npf_filter_source source = npf_filter_source(e, m->port, NULL, 0);
 	int rc = compile_conf(m->conf, m->port->port.linktype, &insns, &source.n_insns, err);
 
 	if (rc < 0)

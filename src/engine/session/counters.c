@@ -2,7 +2,10 @@
 /* counters.c - what a session has counted: in its buffers, on the taps, in its dumps. */
 #include "engine/session/session.h"
 
+#include "base/log.h"
 #include "engine/dump/dump.h"
+
+#include <inttypes.h>
 
 void npf_session_count_buffer(const struct npf_buffer *b, struct npf_ring_counters *sum)
 {
@@ -13,6 +16,29 @@ void npf_session_count_buffer(const struct npf_buffer *b, struct npf_ring_counte
 	sum->bytes += c.bytes;
 	for (unsigned int i = 0; i < NPF_N_DROP; i++)
 		sum->drop[i] += c.drop[i];
+}
+
+uint64_t npf_session_over_budget(const struct npf_session *s)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; s->consumer.buffer != NULL && i < npf_session_n_counters(s->port);
+		i++)
+		n += atomic_load_explicit(
+			&s->consumer.tap_counters[i].over_budget, memory_order_relaxed);
+	return n;
+}
+
+void npf_session_tell_over_budget(struct npf_session *s)
+{
+	if (s->told_over_budget || npf_session_over_budget(s) == 0)
+		return;
+	s->told_over_budget = true;
+	npf_warn("session %" PRIu64
+		 " (%s, pid %d, uid %u): its user's filters and copies take more "
+		 "time of a tap than others leave them (npf.limits.tap), so packets pass it by; "
+		 "`npfctl sessions --json` counts them as over_budget",
+		s->id, s->peer.program, s->peer.pid, s->peer.uid);
 }
 
 void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
@@ -40,6 +66,7 @@ void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st)
 		st->screened += atomic_load_explicit(
 			&s->consumer.tap_counters[i].screened, memory_order_relaxed);
 	}
+	st->drop_other += npf_session_over_budget(s);
 	st->captured += c.packets;
 	st->captured_bytes += c.bytes;
 	st->drop_full += c.drop[NPF_DROP_FULL];

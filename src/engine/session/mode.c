@@ -54,8 +54,7 @@ static unsigned int read_rows(const struct npf_engine *e, const struct npf_sessi
 	const struct npf_bpf_insn *insns = (const struct npf_bpf_insn *)(rows + req->n_rows);
 
 	for (uint32_t i = 0; i < req->n_rows; i++) {
-		sources[i] = (struct npf_filter_source){
-			&e->conf->npf.limits, s->port->port.index, insns, rows[i].n_insns};
+		sources[i] = npf_filter_source(e, s->port, insns, rows[i].n_insns);
 		insns += rows[i].n_insns;
 	}
 	return req->n_rows;

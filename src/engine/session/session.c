@@ -60,6 +60,7 @@ void npf_session_update(struct npf_session *s)
 
 	s->consumer.takes =
 		s->consumer.buffer != NULL && s->monitor == NULL && s->dump == NULL && !s->ended;
+	s->consumer.payer = s->account;
 	s->consumer.form = (struct npf_tap_client){
 		.session = s->id,
 		.owner = s->id,
@@ -235,12 +236,6 @@ static int check_open(const struct npf_engine_port *port, const struct npf_sessi
 	return check_iface(&port->port, spec->req, err);
 }
 
-static struct npf_filter_source source_of(const struct npf_engine *e,
-	const struct npf_engine_port *port, const struct npf_bpf_insn *insns, uint32_t n_insns)
-{
-	return (struct npf_filter_source){&e->conf->npf.limits, port->port.index, insns, n_insns};
-}
-
 int npf_session_open(struct npf_engine *e, const struct npf_session_spec *spec,
 	struct npf_session **sp, struct npf_error *err)
 {
@@ -251,7 +246,7 @@ int npf_session_open(struct npf_engine *e, const struct npf_session_spec *spec,
 
 	if (rc < 0)
 		return rc;
-	source = source_of(e, port, spec->insns, spec->req->n_insns);
+	source = npf_filter_source(e, port, spec->insns, spec->req->n_insns);
 	rc = npf_filters_ahead(spec->requester, &source, 1, err);
 	if (rc < 0)
 		return rc;
@@ -336,7 +331,7 @@ int npf_session_set_filter(struct npf_engine *e, struct npf_requester *requester
 	struct npf_error *err)
 {
 	struct npf_filter_pair now, old = {s->filter_in, s->filter_out};
-	struct npf_filter_source source = source_of(e, s->port, insns, n_insns);
+	struct npf_filter_source source = npf_filter_source(e, s->port, insns, n_insns);
 	int rc = npf_filters_ahead(requester, &source, 1, err);
 
 	if (rc == 0)
@@ -391,6 +386,8 @@ void npf_sessions_tick(struct npf_engine *e)
 	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
 		if (atomic_exchange(&s->owes_ring, false) && npf_doorbell_ring(&s->bell) > 0)
 			s->owes_ring = true;
+	for (struct npf_session *s = e->sessions; s != NULL; s = s->next)
+		npf_session_tell_over_budget(s);
 	while (e->leaving != NULL) {
 		struct npf_session *s = e->leaving;
 

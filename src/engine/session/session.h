@@ -41,6 +41,7 @@ struct npf_session {
 	_Atomic bool owes_ring;           /* the reader is due to be woken, and was not yet */
 	struct npf_ring_counters retired; /* of buffers that were replaced */
 	struct rte_eth_stats port_base;   /* the port's counters when the session was opened */
+	bool told_over_budget;            /* in the log */
 	bool ended;                       /* its interface has disappeared: nothing more comes */
 	struct npf_dump *dump; /* what it accepts goes there, and what that counts is the session's;
 				  NULL: it has none. Owns: a reference */
@@ -181,6 +182,10 @@ static inline unsigned int npf_session_n_counters(const struct npf_engine_port *
 
 /* Add the counters of one of its buffers. */
 void npf_session_count_buffer(const struct npf_buffer *b, struct npf_ring_counters *sum);
+/* Packets that it did not get since its user had no time left on a tap; among drop_other. */
+uint64_t npf_session_over_budget(const struct npf_session *s);
+/* Log that, once a session. */
+void npf_session_tell_over_budget(struct npf_session *s);
 void npf_session_stats(const struct npf_session *s, struct npf_wire_stats *st);
 
 /* Return: 0, or -EPROTO once its client has put values into shared memory that can't be. */
