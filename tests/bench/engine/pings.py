@@ -26,16 +26,12 @@ SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(SOURCE / "tests/e2e"))
 from hostile_client import (Client, DUMP, EDQUOT, HungUp, MIB, OPEN, PORTS, SEND_LANE,  # noqa: E402
-                            SET_BUFFER, SET_FILTER, become_nobody, dump_body, file_channel,
-                            hand_over, header, open_body, stop_dump)
+                            SET_BUFFER, SET_FILTER, become_nobody, comparisons, dump_body, file_channel,
+                            hand_over, header, insn, open_body, stop_dump)
 
 "host".encode("idna")  # loaded while the files of this interpreter can be read
 GAP = 0.003
 N_INSNS = 49152  # npf.limits.filter by default
-
-
-def insn(code, jt=0, jf=0, k=0):
-    return struct.pack("=HBBI", code, jt, jf, k)
 
 
 def filter_body(insns):
@@ -64,13 +60,7 @@ def jumps(n):
     for at in entries:
         program[at + 1] = (5, 0, 0, a - at - 2)
         program[at + 2] = (5, 0, 0, b - at - 3)
-    return b"".join(insn(*i) for i in program)
-
-
-def comparisons(n):
-    """One comparison after the other: all of it runs for a packet."""
-    return b"".join(insn(0x28, k=i % 58) + insn(0x15, 0, 1, 0x1234 + i) + insn(6, k=i)
-                    for i in range((n - 1) // 3)) + insn(6, k=65535)
+    return b"".join(insn(code, k, jt, jf) for code, jt, jf, k in program)
 
 
 def opened(size=0):
