@@ -166,7 +166,8 @@ static bool check_dump(const void *body, size_t *tail, const char **whyp)
 		(m->mode & ~0777u) != 0 || m->reserved != 0)
 		return false;
 	if ((m->flags & NPF_WIRE_DUMP_SESSION) != 0 &&
-		(m->port[0] != '\0' || m->snaplen != 0 || m->n_insns != 0))
+		(m->port[0] != '\0' || m->snaplen != 0 || m->n_insns != 0 ||
+			(m->flags & NPF_WIRE_DUMP_LASTS) != 0))
 		return false;
 	return is_reportable(m, whyp) && tail_of_insns(m->n_insns, tail, whyp);
 }

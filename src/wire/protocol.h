@@ -78,7 +78,8 @@ enum npf_wire_type {
  *   SEND_LANE     -EPERM, -EOPNOTSUPP: as SEND; -EBUSY: the session has a lane; MEMORY, START
  *   QUERY         -EINVAL: no such report
  *   DUMP          -EINVAL: no file or two, a bad pattern, settings that exclude each other, no
- *                 session to dump; -EPERM: files by name are for root and the daemon's own user;
+ *                 session to dump; -EPERM: files by name are for root and the daemon's own user,
+ *                 LASTS also for whom npf.limits.lasting_dumps lets;
  *                 -EACCES: this user may not use the port; -ENODEV: no such port; -EBUSY: the
  *                 session has a dump; -EEXIST: another dump has that name or files of such names,
  *                 or something that is no regular file has the name; -ENAMETOOLONG, -ENOENT,
@@ -310,7 +311,8 @@ struct npf_wire_send_reply {
 /* DUMP flags */
 #define NPF_WIRE_DUMP_SESSION 0x01u /* what this session accepts goes to the dump instead */
 #define NPF_WIRE_DUMP_ZSTD    0x02u
-#define NPF_WIRE_DUMP_FLAGS   0x03u
+#define NPF_WIRE_DUMP_LASTS   0x04u /* it does not end with this connection; not with SESSION */
+#define NPF_WIRE_DUMP_FLAGS   0x07u
 
 enum npf_wire_dump_format {
 	NPF_WIRE_DUMP_PCAP, /* microseconds */
@@ -335,6 +337,8 @@ struct npf_wire_file_reply {
  * A dump to disk. Either the client opens the file and hands it over (FILE): a regular file on a
  * local file system, open for writing; the daemon empties it. Or the daemon makes the files: only
  * root and the daemon's own user may request that.
+ *
+ * The dump ends with this connection, as if it were stopped, unless LASTS is set.
  */
 struct npf_wire_dump {
 	char name[NPF_WIRE_NAMELEN]; /* for people; "": the daemon makes one up */

@@ -50,6 +50,33 @@ says "$tmp/err" 'smaller than the header' "a limit smaller than a header is refu
 ! "$npfctl" dump start npf0 -w /no/such/dir/x.pcap 2>"$tmp/err" || fail "a dump into a directory that is not there"
 says "$tmp/err" "can't make files in /no/such/dir: No such file" "a directory that is not there is refused at once"
 
+# A dump of somebody else ends with its client, however that ends.
+nobody_dumps() { # NAME: the client's pid is $client
+	"${as_nobody[@]}" "$unpfctl" dump start npf3 -n "$1" -w "$dumps/theirs/$1.pcap" tcp port 1 >"$tmp/$1.out" 2>&1 &
+	client=$!
+	add_background
+	wait_for 30 grep -q 'ends with this command' "$tmp/$1.out" || fail "npfctl does not stay: $(cat "$tmp/$1.out")"
+	has "$1" state '"running"' >"$tmp/out" || fail "dump $1 does not run"
+}
+# A signal may come before npfctl has its handler: then it dies of it, and the dump ends as well.
+for signal in INT TERM KILL; do
+	nobody_dumps "by-$signal"
+	interrupted() {
+		kill -"$signal" $client 2>/dev/null || true
+		wait_gone $client 1
+	}
+	wait_for 30 interrupted || fail "npfctl stays after SIG$signal"
+	wait_for 30 is_done "by-$signal" || fail "a dump outlives its client, which got SIG$signal"
+	readable "$dumps/theirs/by-$signal.pcap" 0
+done
+ok "a dump ends with its client, and its file is whole"
+nobody_dumps by-stop
+"$npfctl" dump stop by-stop || fail "dump stop"
+wait_gone $client 300 || fail "npfctl stays when its dump has ended"
+wait $client || fail "npfctl fails when its dump is stopped: $(cat "$tmp/by-stop.out")"
+! "${as_nobody[@]}" "$unpfctl" dump start npf3 --detach -w "$dumps/theirs/stays.pcap" 2>"$tmp/err" || fail "nobody's dump may stay"
+says "$tmp/err" 'npf.limits.lasting_dumps.*leave the client running' "a dump that is to stay is refused, with what to do"
+
 # What is refused leaves the file as it was.
 echo precious >"$dumps/theirs/precious"
 chmod 666 "$dumps/theirs/precious"
@@ -105,5 +132,21 @@ readable "$dumps/theirs/offered" 1
 ok "a file opened for writing is taken"
 
 costs_come_back
+stop_daemon
+
+# ---- an administrator lets a user's dumps stay ----
+
+sed 's/^npf: {/&limits: {lasting_dumps: 1}, /' "$tmp/conf.yaml" >"$tmp/lasting.yaml"
+start_daemon -c "$tmp/lasting.yaml"
+"${as_nobody[@]}" "$unpfctl" dump start npf3 -n stays --detach -w "$dumps/theirs/stays.pcap" tcp port 1 >/dev/null ||
+	fail "a dump that may stay"
+! "${as_nobody[@]}" "$unpfctl" dump start npf3 --detach -w "$dumps/theirs/two.pcap" tcp port 1 2>"$tmp/err" || fail "two stay"
+says "$tmp/err" 'dumps 1 may outlive' "one dump may stay, and a second may not"
+nobody_dumps ends
+kill $client
+wait_for 30 is_done ends || fail "a dump that is not detached stays"
+has stays state '"running"' >/dev/null || fail "the dump that may stay has ended with another"
+"${as_nobody[@]}" "$unpfctl" dump stop stays || fail "a user can't stop his own dump"
+readable "$dumps/theirs/stays.pcap" 0
 stop_daemon
 clean "$tmp/daemon.log"

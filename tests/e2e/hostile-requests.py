@@ -10,11 +10,12 @@ import sys
 import time
 
 sys.dont_write_bytecode = True  # nothing is left beside the sources
-from hostile_client import (Bystander, Client, DUMP, EDQUOT, EINVAL, HELLO, HungUp, MIB, NOBODY,
-                            OPEN, PORTS, SET_FILTER, SET_MODE, become_nobody, comparisons,
-                            dump_body, fail,
-                            hand_over, header, insn, ok, open_body, ping, text_of, tell,
-                            wait_while_others_are_served)
+from hostile_client import (Bystander, Client, DUMP, DUMP_LASTS, EDQUOT, EINVAL, EPERM, HELLO,
+                            HungUp, MIB, NOBODY, OPEN, PORTS, SET_FILTER, SET_MODE, become_nobody,
+                            comparisons, dump_body, fail, hand_over, header, insn, ok, open_body,
+                            ping, text_of, tell, wait_while_others_are_served)
+
+NO_PACKET = struct.pack("=HBBI", 6, 0, 0, 0)  # ret #0
 
 
 def files(directory):
@@ -43,6 +44,34 @@ def files(directory):
         ok("a regular file is taken, once")
         if c.ask(DUMP, dump_body(packets=1))[0] != -EINVAL:
             fail("one file serves two dumps")
+
+
+def lifetimes(directory):
+    """Dumps whose client leaves without a word."""
+    become_nobody()
+    with Client() as c:
+        for n in range(4):
+            fd = os.open(f"{directory}/left-{n}.pcap", os.O_RDWR | os.O_CREAT, 0o600)
+            if hand_over(c, fd)[0] != 0:
+                fail("a regular file is refused")
+            status, body = c.ask(DUMP, dump_body(MIB, name=b"left-%d" % n, insns=NO_PACKET))
+            if status != 0:
+                fail(f"a dump: {text_of(body)}")
+    with Client() as c:
+        for _ in range(1000):
+            left = [d["state"] for d in c.query("dumps")["dumps"] if d["name"].startswith("left-")]
+            if left == ["done"] * 4:
+                break
+            time.sleep(0.02)
+        else:
+            fail(f"dumps outlive their client: {left}")
+        ok("dumps end with their client")
+        fd = os.open(f"{directory}/stays.pcap", os.O_RDWR | os.O_CREAT, 0o600)
+        hand_over(c, fd)
+        status, body = c.ask(DUMP, dump_body(MIB, flags=DUMP_LASTS, insns=NO_PACKET))
+        if status != -EPERM or "npf.limits.lasting_dumps" not in text_of(body):
+            fail(f"a dump that is to outlive its client: {status} {text_of(body)}")
+        ok(text_of(body))
 
 
 def connections(limit):
@@ -162,4 +191,4 @@ def filters(n):
         ok("clients may go while their filter is compiled")
 
 
-tell(files, connections, questions, filters)
+tell(files, connections, questions, filters, lifetimes)

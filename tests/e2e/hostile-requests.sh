@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# No client keeps the daemon from others with a lock, with many connections, or with files that are none to
-# write into; nor does it learn what is not its own.
+# No client keeps the daemon from others with a lock, with many connections, with files that are none to write
+# into, or with dumps that stay when it goes; nor does it learn what is not its own.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/hostile-lib.sh"
 need_root
@@ -42,6 +42,7 @@ hostile requests connections 20
 hostile requests files "$tmp/theirs"
 hostile requests questions secret
 hostile requests filters 49152
+hostile requests lifetimes "$tmp/theirs"
 wait_for 30 costs_as_before || fail "$(daemon_fds) descriptors and $(daemon_maps) mappings are left"
 ok "no descriptor and no ring is left"
 stop_daemon

@@ -19,7 +19,8 @@ import time
 MAGIC, VERSION = 0x3046504E, 2
 (HELLO, PORTS, OPEN, SET_FILTER, SET_PARAMS, SET_BUFFER, STATS, SEND, QUERY, SET_MODE, DUMP,
  DUMP_CONTROL, DUMP_STATUS, SEND_LANE, PORT_ADD, PORT_DEL, FILE) = range(1, 18)
-EDQUOT, EINVAL = 122, 22
+DUMP_LASTS = 4
+EDQUOT, EINVAL, EPERM = 122, 22, 1
 NOBODY = 65534
 MIB = 1 << 20
 GENEROUS = 2.5  # seconds for an answer, on a machine that has much else to do
@@ -46,9 +47,9 @@ def open_body(size=0, flags=0, name=b"npf0", n_insns=0):
     return struct.pack("=64s4IQ4I", name, 0, 1000, 0, 0, size, 65535, flags, n_insns, 0)
 
 
-def dump_body(buffer=0, retro=0, file=b"", packets=0, name=b""):
+def dump_body(buffer=0, retro=0, file=b"", packets=0, name=b"", flags=0, insns=b""):
     return struct.pack("=64s64s1024s2048s1024s10Q6I", name, b"npf0", file, b"", b"", 0, 0, 0, 0,
-                       packets, 0, 0, buffer, retro, 0, *[0] * 6)
+                       packets, 0, 0, buffer, retro, 0, 0, 0, 0, flags, len(insns) // 8, 0) + insns
 
 
 def insn(code, k, jt=0, jf=0):

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 
 #define STOP_TIMEOUT_MS 30000
+#define STAY_LOOK_MS    200 /* an interrupt may come just before poll() */
 
 static const char usage_text[] =
 	"usage: npfctl dump [list]\n"
@@ -49,7 +50,8 @@ static const char usage_text[] =
 	"      --zstd            compress\n"
 	"      --retro SIZE      remember so much, and write it when triggered\n"
 	"      --retro-time TIME ... and not longer than so\n"
-	"      --wait            until the dump has ended\n"
+	"      --wait            until the dump has ended, as all but root do anyway\n"
+	"      --detach          the dump goes on by itself, as root's does anyway\n"
 	"      --after TIME      trigger: and what comes in the time after it\n";
 
 enum {
@@ -63,6 +65,7 @@ enum {
 	OPT_RETRO,
 	OPT_RETRO_TIME,
 	OPT_WAIT,
+	OPT_DETACH,
 	OPT_AFTER,
 };
 
@@ -85,6 +88,7 @@ static const struct option longs[] = {
 	{"retro", required_argument, NULL, OPT_RETRO},
 	{"retro-time", required_argument, NULL, OPT_RETRO_TIME},
 	{"wait", no_argument, NULL, OPT_WAIT},
+	{"detach", no_argument, NULL, OPT_DETACH},
 	{"after", required_argument, NULL, OPT_AFTER},
 	{"help", no_argument, NULL, 'h'},
 	{0},
@@ -93,7 +97,7 @@ static const struct option longs[] = {
 struct start {
 	struct npf_wire_dump req;
 	const char *file;
-	bool wait;
+	bool wait, detach;
 	uint64_t after_ns;
 };
 
@@ -206,6 +210,9 @@ static int take(struct start *s, int opt, const char *arg)
 	case OPT_WAIT:
 		s->wait = true;
 		return 0;
+	case OPT_DETACH:
+		s->detach = true;
+		return 0;
 	case OPT_AFTER:
 		return put_time(&s->after_ns, arg, 0);
 	default:
@@ -311,12 +318,10 @@ static int wait_done(int fd, int timeout_ms, const char *name)
 	return npfctl_fail("dump %s is still being written; `npfctl dump list` says why", name);
 }
 
-/* @file: open for writing, goes along; -1: none */
-static int request(const struct npfctl *ctl, struct npf_wire_call *call, int file,
-	struct npf_wire_dump_reply *reply, int *donep)
+/* Over a connection. @file: open for writing, goes along; -1: none */
+static int request(
+	int fd, struct npf_wire_call *call, int file, struct npf_wire_dump_reply *reply, int *donep)
 {
-	npf_autofd int fd = npfctl_connect(ctl, "npfctl");
-
 	if (fd < 0)
 		return 1;
 	call->reply = reply;
@@ -332,9 +337,25 @@ static int request(const struct npfctl *ctl, struct npf_wire_call *call, int fil
 	return call->n_fds == 1 ? 0 : npfctl_fail("the daemon sent no descriptor");
 }
 
+/* The dump ends with this connection: at its limit, when it is stopped, or when we are interrupted.
+ */
+static int stay(int *fd, int done, const char *name)
+{
+	struct pollfd pfd = {.fd = done, .events = POLLIN};
+
+	fprintf(stderr, "npfctl: dump %s ends with this command: interrupt it (Ctrl-C) to end it\n",
+		name);
+	npfctl_catch_interrupts();
+	while (!npfctl_interrupted && poll(&pfd, 1, STAY_LOOK_MS) <= 0)
+		;
+	npf_close(npf_steal_fd(fd));
+	return wait_done(done, STOP_TIMEOUT_MS, name);
+}
+
 static int start(const struct npfctl *ctl, struct start *s, int argc, char **argv)
 {
-	npf_autofd int file = -1, done = -1;
+	npf_autofd int fd = -1, file = -1, done = -1;
+	bool lasts = geteuid() == 0 || s->detach;
 	struct npf_wire_dump_reply reply;
 	npf_autofree struct npf_bpf_insn *insns = NULL;
 	struct npf_wire_call call = {
@@ -350,14 +371,18 @@ static int start(const struct npfctl *ctl, struct start *s, int argc, char **arg
 	if (rc == 0)
 		rc = settle_file(s, &file);
 	if (rc == 0) {
+		s->req.flags |= lasts ? NPF_WIRE_DUMP_LASTS : 0;
 		call.tail = insns;
 		call.tail_len = s->req.n_insns * sizeof(struct npf_bpf_insn);
-		rc = request(ctl, &call, file, &reply, &done);
+		fd = npfctl_connect(ctl, "npfctl");
+		rc = request(fd, &call, file, &reply, &done);
 	}
 	if (rc != 0)
 		return rc;
 	fprintf(is_stdout(s->file) ? stderr : stdout, "%s\n", reply.name);
 	fflush(stdout);
+	if (!lasts)
+		return stay(&fd, done, reply.name);
 	return s->wait ? wait_done(done, -1, reply.name) : 0;
 }
 
@@ -369,11 +394,13 @@ static int control(
 		NPF_WIRE_ASKS(NPF_WIRE_DUMP_CONTROL, req),
 	};
 	struct npf_wire_dump_reply reply;
-	npf_autofd int done = -1;
+	npf_autofd int fd = -1, done = -1;
 	int rc = put_text(req.name, sizeof(req.name), name, "name");
 
-	if (rc == 0)
-		rc = request(ctl, &call, -1, &reply, &done);
+	if (rc == 0) {
+		fd = npfctl_connect(ctl, "npfctl");
+		rc = request(fd, &call, -1, &reply, &done);
+	}
 	if (rc == 0 && op == NPF_WIRE_DUMP_STOP)
 		rc = wait_done(done, STOP_TIMEOUT_MS, name);
 	return rc;

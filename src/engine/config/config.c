@@ -37,6 +37,8 @@ static const cyaml_schema_field_t limits_fields[] = {
 	CYAML_FIELD_UINT("filter", CYAML_FLAG_OPTIONAL, struct npf_config_limits, filter),
 	CYAML_FIELD_UINT("buffer", CYAML_FLAG_OPTIONAL, struct npf_config_limits, buffer),
 	CYAML_FIELD_UINT("tap", CYAML_FLAG_OPTIONAL, struct npf_config_limits, tap),
+	CYAML_FIELD_UINT(
+		"lasting_dumps", CYAML_FLAG_OPTIONAL, struct npf_config_limits, lasting_dumps),
 	CYAML_FIELD_END,
 };
 

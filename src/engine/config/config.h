@@ -26,12 +26,13 @@ enum npf_hugepages {
 };
 
 struct npf_config_limits {
-	uint32_t connections; /* per uid */
-	uint32_t sessions;    /* per uid */
-	uint32_t memory;      /* MiB of ring memory per uid */
-	uint32_t filter;      /* instructions of one filter */
-	uint32_t buffer;      /* MiB: the largest buffer of one session */
-	uint32_t tap;         /* per cent of a tap's time, per uid, while others share the tap */
+	uint32_t connections;   /* per uid */
+	uint32_t sessions;      /* per uid */
+	uint32_t memory;        /* MiB of ring memory per uid */
+	uint32_t filter;        /* instructions of one filter */
+	uint32_t buffer;        /* MiB: the largest buffer of one session */
+	uint32_t lasting_dumps; /* per uid: dumps that outlive the connection that began them */
+	uint32_t tap;           /* per cent of a tap's time, per uid, while others share the tap */
 };
 
 struct npf_config_daemon {

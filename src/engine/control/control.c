@@ -112,6 +112,7 @@ static void close_conn(struct npf_control *c, struct npf_engine *e, struct npf_c
 	*at = conn->next;
 	if (conn->session != NULL)
 		npf_session_close(e, conn->session);
+	npf_dumps_stop_kept(e, conn);
 	npf_requester_detach(&conn->requester);
 	npf_passed_file_end(&conn->passed_file);
 	conn->allow = npf_allow_free(conn->allow);

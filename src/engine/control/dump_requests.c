@@ -5,7 +5,9 @@
  * Rights: whoever may capture from a port may dump it into a file that he has opened himself and
  * handed over (passed_file.h). Files
  * that the daemon makes are made with the daemon's rights, which are nobody else's to use: root and
- * the daemon's own user only. A dump is stopped and triggered by who started it, and by these.
+ * the daemon's own user only. A dump ends with the connection that began it, unless it is to last,
+ * which is the right of these two, and of others as far as npf.limits.lasting_dumps goes: who has
+ * gone can't be asked any more. A dump is stopped and triggered by who started it, and by these.
  */
 #include "engine/control/dump_requests.h"
 
@@ -42,6 +44,21 @@ static int check_file(
 	if (req->file[0] == '\0' && !has_opened)
 		return npf_error_set(err, -EINVAL, "a dump needs a file");
 	return 0;
+}
+
+/* May the dump outlive the connection? */
+static int check_lasting(const struct npf_engine *e, const struct npf_conn *conn,
+	const struct npf_wire_dump *req, struct npf_error *err)
+{
+	uint32_t limit = e->conf->npf.limits.lasting_dumps;
+
+	if ((req->flags & NPF_WIRE_DUMP_LASTS) == 0 || npf_access_is_privileged(&conn->peer) ||
+		npf_dumps_count_lasting(e, conn->peer.uid) < limit)
+		return 0;
+	return npf_error_set(err, -EPERM,
+		"of a user's dumps %u may outlive their clients (npf.limits.lasting_dumps); leave "
+		"the client running instead, for example under nohup",
+		limit);
 }
 
 /* Return: 0 or -errno: the descriptor can't be had. */
@@ -116,12 +133,15 @@ int npf_request_dump(struct npf_engine *e, struct npf_conn *conn, const struct n
 		.n_insns = req->n_insns,
 		.requester = &conn->requester,
 		.uid = conn->peer.uid,
+		.keeper = (req->flags & NPF_WIRE_DUMP_LASTS) != 0 ? NULL : conn,
 	};
 	struct npf_dump *d;
 	int rc = check_file(conn, req, err);
 
 	if (rc == 0)
 		rc = check_source(e, conn, req, err);
+	if (rc == 0)
+		rc = check_lasting(e, conn, req, err);
 	if (rc == 0)
 		rc = npf_memory_check_size(&e->conf->npf.limits,
 			NPF_MAX(spec.params.ring, spec.params.retro.bytes), err);

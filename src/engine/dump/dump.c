@@ -224,6 +224,25 @@ void npf_dumps_stop_model(struct npf_engine *e, const struct npf_consumer *model
 			force_stop(e, d);
 }
 
+void npf_dumps_stop_kept(struct npf_engine *e, const void *keeper)
+{
+	for (struct npf_dump *d = e->dumps; d != NULL; d = d->next) {
+		if (d->keeper != keeper)
+			continue;
+		d->keeper = NULL;
+		force_stop(e, d);
+	}
+}
+
+unsigned int npf_dumps_count_lasting(const struct npf_engine *e, uid_t uid)
+{
+	unsigned int n = 0;
+
+	for (const struct npf_dump *d = e->dumps; d != NULL; d = d->next)
+		n += d->uid == uid && d->keeper == NULL && !npf_dump_is_over(d);
+	return n;
+}
+
 bool npf_dump_is_over(const struct npf_dump *d)
 {
 	return d->life != NPF_DUMP_RUNNING || atomic_load(&d->ring->over);

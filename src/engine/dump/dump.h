@@ -39,6 +39,7 @@ struct npf_dump_spec {
 	uint32_t n_insns;
 	struct npf_requester *requester; /* is charged; NULL: the daemon itself */
 	uid_t uid;                       /* who asks */
+	const void *keeper; /* the dump ends with it, by npf_dumps_stop_kept(); NULL: it lasts */
 	const struct npf_consumer
 		*model; /* a session's, whose filter and direction hold; or NULL */
 };
@@ -58,6 +59,7 @@ struct npf_dump {
 			   memory */
 	struct npf_consumer consumer; /* linked to the port while it is to be in plans */
 	struct npf_engine_port *port; /* Owns: a reference, until it is done */
+	const void *keeper;           /* or NULL; compared only */
 	unsigned int n_refs;          /* npf_dump_get(): those who still read its counters */
 	uid_t uid;
 	char *name, *filter, *file, *index;
@@ -122,6 +124,12 @@ int npf_dump_stop(struct npf_engine *e, struct npf_dump *d);
 /* Stop the dumps of a model that is about to be freed. On return they do not use it; a dump that
  * can't be stopped for want of memory is stopped by npf_dumps_tick(). */
 void npf_dumps_stop_model(struct npf_engine *e, const struct npf_consumer *model);
+
+/* Stop the dumps of a keeper that goes. On return they do not know it; stopped as above. */
+void npf_dumps_stop_kept(struct npf_engine *e, const void *keeper);
+
+/* Dumps of the user that have not ended, and have no keeper. */
+unsigned int npf_dumps_count_lasting(const struct npf_engine *e, uid_t uid);
 
 /* Will nothing more be put into its files? */
 bool npf_dump_is_over(const struct npf_dump *d);

@@ -322,6 +322,7 @@ static int describe(struct npf_engine *e, struct npf_dump *d, const struct npf_d
 
 	d->id = e->next_session++;
 	d->uid = spec->uid;
+	d->keeper = spec->keeper;
 	d->params = spec->params;
 	d->started_ns = npf_clock_realtime();
 	d->fd = spec->fd >= 0 ? fcntl(spec->fd, F_DUPFD_CLOEXEC, 0) : -1;

@@ -290,6 +290,9 @@ static void dumps_that_make_no_sense_are_refused(void **state)
 	m->n_insns = 0;
 	r.msg.body_len = sizeof(*m);
 	assert_int_equal(check(&r), 0);
+	m->flags |= NPF_WIRE_DUMP_LASTS;
+	assert_int_equal(check(&r), -EPROTO);
+	m->flags = NPF_WIRE_DUMP_SESSION;
 	m->snaplen = 1;
 	assert_int_equal(check(&r), -EPROTO);
 	good_request(&r, NPF_WIRE_DUMP_CONTROL);
