@@ -113,6 +113,34 @@ readable "$tmp/small/large.pcap"
 rm "$tmp/small/large.pcap"
 ok "a limit on the size of files is like a disk that is full"
 
+# ---- blocks that are kept for root ----
+
+install_clients
+truncate -s 64M "$tmp/kept.img"
+mkfs.ext4 -q -m 50 "$tmp/kept.img"
+mount_disk kept
+chmod 777 "$tmp/kept"
+blocks() { # FORMAT: f: free, a: free for everybody
+	stat -f -c "%$1" "$tmp/kept"
+}
+reserved=$(($(blocks f) - $(blocks a)))
+"${as_nobody[@]}" "$unpfctl" dump start npf0 -n theirs -w "$tmp/kept/theirs.pcap" >"$tmp/out" 2>&1 &
+client=$!
+add_background
+wait_for 30 is theirs '.error != null and .drop_disk > 0' || fail "a user's dump is not told that the disk is full"
+"$npfctl" dump list >"$tmp/out"
+says "$tmp/out" 'error: .*No space left' "a user's dump finds the disk full ..."
+sync -f "$tmp/kept"
+[ "$(blocks f)" -ge "$reserved" ] || fail "of $reserved blocks that are kept for root $(blocks f) are left"
+ok "... while there are all $reserved blocks that are kept for root"
+kill $client
+theirs_ended() {
+	fallocate -p -o 0 -l 64MiB "$tmp/kept/theirs.pcap" # room for what is still in memory
+	is theirs '.state == "done"'
+}
+wait_for 30 theirs_ended || fail "a user's dump does not end when there is room"
+rm "$tmp/kept/theirs.pcap"
+
 # ---- two dumps in one directory ----
 
 "$npfctl" dump start npf0 -n ring -w "$tmp/small/ring-%N.pcap" -C 1MiB -W 2 tcp port 1 >/dev/null || fail "dump start"

@@ -298,6 +298,7 @@ static int make_worker(struct npf_dump *d)
 		.pattern = d->file,
 		.fd = d->fd,
 		.reserve = RESERVE_MAX,
+		.unprivileged = d->uid != 0 && d->uid != geteuid(),
 		.cpu = rte_lcore_to_cpu_id((int)rte_get_main_lcore()),
 		.merge = d->buffer != NULL ? merge_taps : NULL,
 		.finished = finished,

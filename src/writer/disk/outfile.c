@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <linux/magic.h>
 
@@ -86,7 +87,9 @@ int npf_writer_outfile_open(struct npf_writer_outfile *o, const struct npf_write
 		o->fd = npf_close(o->fd);
 		return rc;
 	}
-	o->reserve = t->reserve;
+	o->unprivileged = t->unprivileged;
+	/* Disk that is reserved ahead can't be told from disk that others have filled. */
+	o->reserve = t->unprivileged ? 0 : t->reserve;
 	if (is_memory(o->fd))
 		o->reserve = 0;
 	else if (t->direct)
@@ -120,11 +123,22 @@ void npf_writer_outfile_reserve(struct npf_writer_outfile *o, uint64_t end)
 		o->reserved = end + ahead;
 }
 
+int npf_writer_outfile_check_room(const struct npf_writer_outfile *o, uint64_t n)
+{
+	struct statvfs fs;
+
+	if (!o->unprivileged || fstatvfs(o->fd, &fs) < 0 || fs.f_frsize == 0)
+		return 0;
+	return n / fs.f_frsize < fs.f_bavail ? 0 : -ENOSPC;
+}
+
 int npf_writer_outfile_write(struct npf_writer_outfile *o, const void *data, size_t n, uint64_t at)
 {
 	bool direct = o->direct;
-	int rc = 0;
+	int rc = npf_writer_outfile_check_room(o, n);
 
+	if (rc < 0)
+		return rc;
 	if (direct)
 		npf_writer_outfile_set_direct(o, false);
 	while (n > 0) {

@@ -18,8 +18,9 @@ struct npf_writer_target {
 	const char *pattern; /* see pattern.h; NULL: fd */
 	int fd;              /* one file, opened by somebody else, used as it is */
 	struct npf_writer_access access;
-	uint64_t reserve; /* most bytes to reserve ahead of the end of a file; 0: none */
-	bool direct;      /* write past the page cache where the file system can */
+	uint64_t reserve;  /* most bytes to reserve ahead of the end of a file; 0: none */
+	bool direct;       /* write past the page cache where the file system can */
+	bool unprivileged; /* leave alone what a file system keeps for root */
 };
 
 /* The end of the last search for a free name, where the next search for the same name goes on. */
@@ -31,6 +32,7 @@ struct npf_writer_name_search {
 struct npf_writer_outfile {
 	int fd; /* -1: none is open */
 	bool direct;
+	bool unprivileged; /* npf_writer_outfile_check_room() */
 	bool owned;        /* made here under a name: to be renamed */
 	uint64_t size;     /* bytes in the file */
 	uint64_t reserved; /* bytes of disk that it has */
@@ -53,6 +55,13 @@ int npf_writer_outfile_set_direct(struct npf_writer_outfile *o, bool on);
 
 /* Reserve disk for a write up to @end, and ahead. Failures are ignored: the write fails, too. */
 void npf_writer_outfile_reserve(struct npf_writer_outfile *o, uint64_t end);
+
+/*
+ * npf_writer_outfile_check_room - may n more bytes be written? By the kernel root may use all
+ * blocks. For an unprivileged file those count that everybody may use.
+ * Return: 0 or -ENOSPC.
+ */
+int npf_writer_outfile_check_room(const struct npf_writer_outfile *o, uint64_t n);
 
 /* Write n bytes, buffered, at once. Return: 0 or -errno. */
 int npf_writer_outfile_write(struct npf_writer_outfile *o, const void *data, size_t n, uint64_t at);

@@ -241,6 +241,12 @@ static bool step_blocks(struct npf_writer_worker *w)
 		n &= ~(uint64_t)(NPF_WRITER_BLOCK - 1);
 	n = NPF_MIN(n, (uint64_t)WRITE_MAX);
 	if (n >= least || (n > 0 && (ended || is_due(w)))) {
+		int rc = npf_writer_outfile_check_room(&w->out, n);
+
+		if (rc < 0) {
+			set_error(w, rc, "can't write", w->out.part);
+			return false;
+		}
 		npf_writer_outfile_reserve(&w->out, w->at + n - w->start);
 		w->writing = (uint32_t)n;
 		npf_writer_io_write(&w->io, w->out.fd, npf_writer_ring_at(w->conf.ring, w->at), n,
@@ -418,6 +424,7 @@ int npf_writer_worker_start(
 		.fd = conf->fd,
 		.access = params->access,
 		.reserve = conf->reserve,
+		.unprivileged = conf->unprivileged,
 		.direct = !conf->buffered && !w->streams,
 	};
 	if (conf->pattern != NULL) {

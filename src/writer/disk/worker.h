@@ -25,6 +25,7 @@ struct npf_writer_worker_conf {
 	const char *pattern; /* of the files' names, pattern.h; NULL: fd */
 	int fd;              /* one file, opened by somebody else */
 	uint64_t reserve;    /* most bytes of disk to reserve ahead of a file's end; 0: none */
+	bool unprivileged;   /* leave alone what a file system keeps for root */
 	bool buffered;       /* do without direct writes */
 	bool plain_io;       /* do without io_uring */
 	int cpu;             /* to run on; -1: anywhere */
