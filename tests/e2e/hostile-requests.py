@@ -11,9 +11,10 @@ import time
 
 sys.dont_write_bytecode = True  # nothing is left beside the sources
 from hostile_client import (Bystander, Client, DUMP, DUMP_LASTS, EDQUOT, EINVAL, EPERM, HELLO,
-                            HungUp, MIB, NOBODY, OPEN, PORTS, SET_FILTER, SET_MODE, become_nobody,
-                            comparisons, dump_body, fail, hand_over, header, insn, ok, open_body,
-                            ping, text_of, tell, wait_while_others_are_served)
+                            HungUp, MIB, NOBODY, OPEN, PORTS, QUERY, SET_FILTER, SET_MODE,
+                            become_nobody, comparisons, dump_body, fail, hand_over, header, insn,
+                            ok, open_body, ping, ping_at_last, text_of, tell,
+                            wait_while_others_are_served)
 
 NO_PACKET = struct.pack("=HBBI", 6, 0, 0, 0)  # ret #0
 
@@ -72,6 +73,38 @@ def lifetimes(directory):
         if status != -EPERM or "npf.limits.lasting_dumps" not in text_of(body):
             fail(f"a dump that is to outlive its client: {status} {text_of(body)}")
         ok(text_of(body))
+
+
+def flights():
+    """Replies with descriptors that nobody takes, on connections that end and on some that do not."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    question = header(QUERY) + struct.pack("64s", b"status")
+    with Bystander():
+        held, n = [], 0
+        for n in range(1000):
+            c = Client(greet=False)
+            try:
+                if c.ask(HELLO, struct.pack("64s", b"x"))[0] != 0:
+                    break
+                c.say(question)
+                c.s.recv(1, socket.MSG_PEEK)
+            except HungUp:
+                break
+            c.s.shutdown(socket.SHUT_WR)
+            held.append(c)
+        if n >= 999:
+            fail(f"{n} descriptors are on the way to a user who takes none")
+        ok(f"{n} connections may end with a reply that was not taken")
+        for c in held:
+            c.close()
+        ping_at_last()
+        with_one = Client()
+        for _ in range(3):
+            with_one.say(question)
+        for _ in range(3):
+            if with_one.hear()[0] != 0:
+                fail("a reply after one that was taken late")
+        ok("who takes his replies late gets them all")
 
 
 def connections(limit):
@@ -191,4 +224,4 @@ def filters(n):
         ok("clients may go while their filter is compiled")
 
 
-tell(files, connections, questions, filters, lifetimes)
+tell(files, connections, questions, filters, lifetimes, flights)

@@ -13,6 +13,7 @@
 #include "engine/control/control.h"
 
 #include "base/clock.h"
+#include "engine/control/admission.h"
 #include "engine/core/access.h"
 #include "engine/dump/dump.h"
 #include "engine/lifecycle/links.h"
@@ -31,13 +32,10 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-#define MAX_CLIENTS        4096
-#define PRIVILEGED_RESERVE 64 /* of these, for root and the daemon's own user ... */
-#define REFUSAL_ROOM       32 /* ... or so many of them for the error that there are too many */
-#define ACCEPTS            8  /* before somebody else is served */
-#define FAULT_CHECK_MS     100
-#define HELLO_NS           (5 * NPF_NS_PER_S)
-#define LEAVE_MS           1000
+#define ACCEPTS        8 /* before somebody else is served */
+#define FAULT_CHECK_MS 100
+#define HELLO_NS       (5 * NPF_NS_PER_S)
+#define LEAVE_MS       1000
 
 struct npf_control {
 	struct npf_listen listen;
@@ -46,9 +44,10 @@ struct npf_control {
 	struct npf_tasks *tasks;
 	char *path;
 	struct npf_conn *conns;
-	unsigned int n_conns; /* whose sockets are not closed yet */
-	bool accepting;       /* false: no descriptors left, until a client goes */
-	void *buf;            /* NPF_WIRE_BUFLEN */
+	struct npf_conn *leaving; /* ended, but they have not taken their descriptors */
+	unsigned int n_conns;     /* whose sockets are not closed yet */
+	bool accepting;           /* false: no descriptors left, until a client goes */
+	void *buf;                /* NPF_WIRE_BUFLEN */
 };
 
 /* ---- connections ---- */
@@ -103,6 +102,21 @@ static void dispose(struct npf_control *c, struct npf_conn *conn)
 	npf_tasks_submit(c->tasks, &conn->task);
 }
 
+/* Those that leave count as connections until their descriptors are taken. */
+static void free_landed(struct npf_control *c)
+{
+	for (struct npf_conn **at = &c->leaving; *at != NULL;) {
+		struct npf_conn *conn = *at;
+
+		if (!npf_flight_has_landed(&conn->flight, conn->fd)) {
+			at = &conn->next;
+			continue;
+		}
+		*at = conn->next;
+		dispose(c, conn);
+	}
+}
+
 static void close_conn(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
 {
 	struct npf_conn **at = &c->conns;
@@ -119,49 +133,23 @@ static void close_conn(struct npf_control *c, struct npf_engine *e, struct npf_c
 	epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
 	/* The client gets the end of the stream now, though the socket may be closed later. */
 	shutdown(conn->fd, SHUT_RDWR);
-	dispose(c, conn);
+	npf_flight_end(&conn->flight, 0);
+	conn->next = c->leaving;
+	c->leaving = conn;
+	free_landed(c);
 }
 
 /* ---- who comes ---- */
-
-static int charge(struct npf_control *c, struct npf_conn *conn, struct npf_error *why)
-{
-	unsigned int reserve = npf_access_is_privileged(&conn->peer) ? 0 : PRIVILEGED_RESERVE;
-
-	if (c->n_conns > MAX_CLIENTS - reserve)
-		return npf_error_set(why, -EDQUOT,
-			"the daemon has %u connections and takes no more but root's", c->n_conns);
-	return npf_charge(
-		c->engine->accounts, conn->peer.uid, NPF_RES_CONNECTIONS, 1, &conn->charge, why);
-}
-
-/* A client too many gets an error for its HELLO, as long as there are few of those. */
-static int charge_refusal(struct npf_control *c, struct npf_conn *conn, const struct npf_error *why)
-{
-	struct npf_error ignored;
-
-	if (c->n_conns > MAX_CLIENTS - REFUSAL_ROOM)
-		return -EDQUOT;
-	conn->refusal = malloc(sizeof(*conn->refusal));
-	if (conn->refusal == NULL)
-		return -ENOMEM;
-	*conn->refusal = *why;
-	return npf_charge(
-		c->engine->accounts, conn->peer.uid, NPF_RES_REFUSALS, 1, &conn->charge, &ignored);
-}
 
 static void request_ready(struct npf_requester *requester);
 
 static int accept_client(struct npf_control *c, struct npf_conn *conn)
 {
-	struct npf_error why;
 	int rc = npf_access_peer(conn->fd, &conn->peer);
 
 	if (rc < 0)
 		return rc;
-	rc = charge(c, conn, &why);
-	if (rc < 0)
-		rc = charge_refusal(c, conn, &why);
+	rc = npf_admit(c->engine->accounts, conn, c->n_conns);
 	if (rc < 0)
 		return rc;
 	conn->requester = (struct npf_requester){.accounts = c->engine->accounts,
@@ -244,10 +232,22 @@ static int release_request(struct npf_control *c, struct npf_conn *conn)
 	return epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, conn->fd, &ev) < 0 ? -errno : 0;
 }
 
+/* Is there room for descriptors now? What has been taken is noticed here only. */
+static void settle_flights(struct npf_control *c)
+{
+	for (struct npf_conn *conn = c->conns; conn != NULL; conn = conn->next)
+		npf_flight_has_landed(&conn->flight, conn->fd);
+	free_landed(c);
+}
+
 static void handle_request(struct npf_control *c, struct npf_engine *e, struct npf_conn *conn)
 {
 	int rc = npf_request(e, conn, &conn->msg);
 
+	if (rc == NPF_REQUEST_LATER && conn->flight.waits && conn->held == NULL) {
+		settle_flights(c);
+		rc = npf_request(e, conn, &conn->msg);
+	}
 	if (rc == NPF_REQUEST_LATER)
 		rc = hold_request(c, conn);
 	else if (rc == 0)
@@ -284,6 +284,17 @@ static void serve(struct npf_control *c, struct npf_engine *e, struct npf_conn *
 	handle_request(c, e, conn);
 }
 
+/* Requests that wait until descriptors are taken. */
+static void resume_waiting(struct npf_control *c, struct npf_engine *e)
+{
+	settle_flights(c);
+	for (struct npf_conn *conn = c->conns, *next; conn != NULL; conn = next) {
+		next = conn->next;
+		if (conn->flight.waits)
+			handle_request(c, e, conn);
+	}
+}
+
 static void close_faulted(struct npf_control *c, struct npf_engine *e)
 {
 	for (struct npf_conn *conn = c->conns, *next; conn != NULL; conn = next) {
@@ -317,6 +328,7 @@ static void on_timer(struct npf_control *c, struct npf_engine *e)
 		return;
 	close_faulted(c, e);
 	close_silent(c, e);
+	resume_waiting(c, e);
 	npf_sessions_tick(e);
 	npf_links_tick(e);
 	npf_dumps_tick(e);
@@ -440,6 +452,13 @@ static void end(struct npf_control *c, struct npf_engine *e)
 	c->accepting = true; /* a connection that closes makes room for no other */
 	while (c->conns != NULL)
 		close_conn(c, e, c->conns);
+	while (c->leaving != NULL) {
+		struct npf_conn *conn = c->leaving;
+
+		c->leaving = conn->next;
+		npf_discharge(&conn->flight.charge);
+		dispose(c, conn);
+	}
 	left = npf_tasks_free(c->tasks, LEAVE_MS);
 	if (left > 0)
 		npf_warn("%u tasks for clients have not ended (descriptors that do not close, "

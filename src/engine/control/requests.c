@@ -361,27 +361,28 @@ struct handler {
 		NEEDS_SESSION,
 		NEEDS_PORT /* a session whose port is there */
 	} needs;
+	bool brings; /* descriptors */
 };
 
 static const struct handler handlers[NPF_WIRE_N_TYPES] = {
 	[NPF_WIRE_HELLO] = {handle_hello, NEEDS_NOTHING},
 	[NPF_WIRE_PORTS] = {handle_ports, NEEDS_NOTHING},
-	[NPF_WIRE_OPEN] = {handle_open, NEEDS_NOTHING},
+	[NPF_WIRE_OPEN] = {handle_open, NEEDS_NOTHING, true},
 	[NPF_WIRE_SET_FILTER] = {handle_set_filter, NEEDS_PORT},
 	[NPF_WIRE_SET_PARAMS] = {handle_set_params, NEEDS_PORT},
-	[NPF_WIRE_SET_BUFFER] = {handle_set_buffer, NEEDS_PORT},
+	[NPF_WIRE_SET_BUFFER] = {handle_set_buffer, NEEDS_PORT, true},
 	[NPF_WIRE_STATS] = {handle_stats, NEEDS_SESSION},
 	[NPF_WIRE_SEND] = {handle_send, NEEDS_SESSION},
-	[NPF_WIRE_QUERY] = {handle_query, NEEDS_NOTHING},
-	[NPF_WIRE_DUMP] = {handle_dump, NEEDS_NOTHING},
-	[NPF_WIRE_DUMP_CONTROL] = {handle_dump_control, NEEDS_NOTHING},
+	[NPF_WIRE_QUERY] = {handle_query, NEEDS_NOTHING, true},
+	[NPF_WIRE_DUMP] = {handle_dump, NEEDS_NOTHING, true},
+	[NPF_WIRE_DUMP_CONTROL] = {handle_dump_control, NEEDS_NOTHING, true},
 	[NPF_WIRE_DUMP_STATUS] = {handle_dump_status, NEEDS_SESSION},
-	[NPF_WIRE_SET_MODE] = {handle_set_mode, NEEDS_PORT},
-	[NPF_WIRE_SEND_LANE] = {handle_send_lane, NEEDS_PORT},
+	[NPF_WIRE_SET_MODE] = {handle_set_mode, NEEDS_PORT, true},
+	[NPF_WIRE_SEND_LANE] = {handle_send_lane, NEEDS_PORT, true},
 	[NPF_WIRE_PORT_ADD] = {handle_port_add, NEEDS_NOTHING},
-	[NPF_WIRE_PORT_DEL] = {handle_port_del, NEEDS_NOTHING},
+	[NPF_WIRE_PORT_DEL] = {handle_port_del, NEEDS_NOTHING, true},
 	[NPF_WIRE_READ] = {handle_read, NEEDS_PORT},
-	[NPF_WIRE_FILE] = {handle_file, NEEDS_NOTHING},
+	[NPF_WIRE_FILE] = {handle_file, NEEDS_NOTHING, true},
 };
 
 static int dispatch(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg,
@@ -412,6 +413,8 @@ static int dispatch(struct npf_engine *e, struct npf_conn *conn, const struct np
 			conn->session->port->port.conf->name);
 	if (h->needs == NEEDS_PORT && conn->session->ended)
 		return npf_error_set(&r->u.error, -ENODEV, "The interface disappeared");
+	if (h->brings && npf_flight_begin(&conn->flight, e->accounts, &conn->peer, conn->fd) < 0)
+		return -EINPROGRESS;
 	return h->run(e, conn, msg, r);
 }
 
@@ -446,6 +449,7 @@ int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wi
 	}
 	/* The socket does not block: a client that lets its replies pile up is hung up on. */
 	rc = npf_wire_send_msg(conn->fd, &out);
+	npf_flight_end(&conn->flight, rc == 0 ? out.n_fds : 0);
 	free(r.tail);
 	npf_close(r.own_fd);
 	return rc < 0 || hang_up ? -EPIPE : 0;

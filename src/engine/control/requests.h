@@ -4,6 +4,7 @@
 #define NPF_ENGINE_CONTROL_REQUESTS_H
 
 #include "base/error.h"
+#include "engine/control/flight.h"
 #include "engine/control/passed_file.h"
 #include "engine/session/session.h"
 
@@ -21,6 +22,7 @@ struct npf_conn {
 	struct npf_session *session; /* or NULL */
 	struct npf_charge charge;    /* until its socket has been closed */
 	struct npf_requester requester;
+	struct npf_flight flight;
 	struct npf_passed_file passed_file;
 	struct npf_allow *allow; /* of a port that it adds, while the names are looked up */
 	struct npf_wire_msg msg; /* the last that was received, with its descriptors */
@@ -32,7 +34,7 @@ struct npf_conn {
 /*
  * npf_request - carry one request out and reply.
  * Return: 0; NPF_REQUEST_LATER: there is no reply yet, call again with the same message once the
- *         requester is ready; anything else: hang up.
+ *         requester is ready, or, if the connection's flight waits, later; anything else: hang up.
  */
 int npf_request(struct npf_engine *e, struct npf_conn *conn, const struct npf_wire_msg *msg);
 

@@ -112,6 +112,8 @@ static uint64_t limit_of(const struct npf_accounts *a, enum npf_resource what)
 		return a->limits->sessions;
 	case NPF_RES_MEMORY:
 		return a->limits->memory * MIB;
+	case NPF_RES_DESCRIPTORS:
+		return NPF_DESCRIPTORS_MAX;
 	case NPF_N_RESOURCES:
 		break;
 	}
@@ -138,6 +140,9 @@ static int over_limit(const struct npf_accounts *a, uid_t uid, enum npf_resource
 		return npf_error_set(err, -EDQUOT,
 			"user %u has %llu dumps running, the limit (npf.limits.sessions)", user,
 			has);
+	case NPF_RES_DESCRIPTORS:
+		return npf_error_set(err, -EDQUOT,
+			"user %u has not taken %llu descriptors, the limit", user, has);
 	case NPF_RES_MEMORY:
 	case NPF_N_RESOURCES:
 		break;

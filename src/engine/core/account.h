@@ -26,10 +26,12 @@ enum npf_resource {
 	NPF_RES_SESSIONS,    /* npf.limits.sessions */
 	NPF_RES_DUMPS,       /* npf.limits.sessions */
 	NPF_RES_MEMORY,      /* bytes that clients' packets are kept in: npf.limits.memory */
+	NPF_RES_DESCRIPTORS, /* that were sent and not taken yet */
 	NPF_N_RESOURCES,
 };
 
-#define NPF_REFUSALS_MAX 8 /* of one user at a time */
+#define NPF_REFUSALS_MAX    8 /* of one user at a time */
+#define NPF_DESCRIPTORS_MAX 512
 
 struct npf_accounts;
 struct npf_account;

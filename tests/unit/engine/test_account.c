@@ -68,6 +68,21 @@ static void users_and_resources_do_not_share(void **state)
 }
 
 /* Whatever it is for: a ring, a lane to send through, a dump. */
+static void descriptors_on_the_way_are_bounded(void **state)
+{
+	struct npf_charge c[3] = {{0}};
+
+	assert_int_equal(
+		take(*state, 7, NPF_RES_DESCRIPTORS, NPF_DESCRIPTORS_MAX - 1, &c[0], ""), 0);
+	assert_int_equal(
+		take(*state, 7, NPF_RES_DESCRIPTORS, 2, &c[1], "has not taken 511"), -EDQUOT);
+	npf_charge_adjust(&c[0], 9);
+	assert_int_equal(take(*state, 7, NPF_RES_DESCRIPTORS, 2, &c[1], ""), 0);
+	assert_int_equal(take(*state, 8, NPF_RES_DESCRIPTORS, NPF_DESCRIPTORS_MAX, &c[2], ""), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		npf_discharge(&c[i]);
+}
+
 static void memory_is_one_sum(void **state)
 {
 	struct npf_charge ring = {0}, dump = {0}, more = {0};
@@ -178,6 +193,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_user_holds_up_to_the_limit_and_no_more, make, unmake),
 		cmocka_unit_test_setup_teardown(users_and_resources_do_not_share, make, unmake),
+		cmocka_unit_test_setup_teardown(descriptors_on_the_way_are_bounded, make, unmake),
 		cmocka_unit_test_setup_teardown(memory_is_one_sum, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			sizes_near_the_end_of_64_bits_do_not_wrap, make, unmake),
