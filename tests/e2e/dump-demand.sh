@@ -149,4 +149,18 @@ has stays state '"running"' >/dev/null || fail "the dump that may stay has ended
 "${as_nobody[@]}" "$unpfctl" dump stop stays || fail "a user can't stop his own dump"
 readable "$dumps/theirs/stays.pcap" 0
 stop_daemon
+
+# ---- names of the configuration stay free for it, also while their port is away ----
+
+{
+	cat "$tmp/lasting.yaml"
+	echo "dumps: [{name: standing, port: npf3, file: \"$dumps/standing-%N.pcap\", filter: tcp port 1}]"
+} >"$tmp/standing.yaml"
+start_daemon -c "$tmp/standing.yaml"
+"$npfctl" port del npf3 >/dev/null || fail "port del"
+! "${as_nobody[@]}" "$unpfctl" dump start npf0 -n standing --detach -w "$dumps/theirs/s.pcap" tcp port 1 2>"$tmp/err" ||
+	fail "a user takes a name of the configuration"
+says "$tmp/err" 'the configuration has a dump "standing"' "a name of the configuration is nobody's"
+"$npfctl" port add npf3 "net_null3,size=1514" >/dev/null || fail "the port does not come back"
+stop_daemon
 clean "$tmp/daemon.log"

@@ -53,12 +53,18 @@ static void append(struct npf_engine *e, struct npf_dump *d, const struct npf_co
 	link_consumer(d);
 }
 
-static bool is_taken(const struct npf_engine *e, const char *name)
+/* Is there such a dump in the configuration, though its port may not be there now? */
+static bool is_configured(const struct npf_engine *e, const char *name)
 {
 	for (unsigned int i = 0; i < e->conf->n_dumps; i++)
 		if (strcmp(name, e->conf->dumps[i].name) == 0)
-			return true; /* though its port may not be there now */
-	return npf_dump_find(e, name) != NULL;
+			return true;
+	return false;
+}
+
+static bool is_taken(const struct npf_engine *e, const char *name)
+{
+	return is_configured(e, name) || npf_dump_find(e, name) != NULL;
 }
 
 static void make_name(const struct npf_engine *e, char *name, size_t size)
@@ -81,6 +87,9 @@ int npf_dump_new(struct npf_engine *e, const struct npf_dump_spec *asked, struct
 	if (spec.name == NULL || spec.name[0] == '\0') {
 		make_name(e, name, sizeof(name));
 		spec.name = name;
+	} else if (spec.requester != NULL && is_configured(e, spec.name)) {
+		return npf_error_set(err, -EEXIST,
+			"the configuration has a dump \"%.60s\": choose another name", spec.name);
 	}
 	if (conflict != NULL)
 		return npf_error_set(err, -EINVAL, "%s", conflict);
