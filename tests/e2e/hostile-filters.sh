@@ -28,7 +28,7 @@ of_nobody() { # FIELD: the sum over his sessions
 
 tcpdump -nn -r "$corpus/web4.pcap" -c 1 -w "$tmp/one.pcap" 'greater 100' 2>/dev/null
 capture "$tmp/tcpdump.err"
-"$npfctl" send npf0 -r "$tmp/one.pcap" --loop $n --rate 2kpps >/dev/null || fail "npfctl send"
+"$npfctl" send npf0 -r "$tmp/one.pcap" --loop $n --rate 200kpps >/dev/null || fail "npfctl send"
 got_all() {
 	ctl sessions | jq -e --argjson n $n '.sessions[] | select(.program == "tcpdump") | .accepted >= $n'
 }

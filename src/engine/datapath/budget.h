@@ -2,9 +2,13 @@
 /*
  * budget.h - the time of a tap lcore that one user's sessions, dumps and monitors may take.
  *
- * What his filters and copies take is paid for by time, at his share of the lcore. Until it is paid
- * his sessions get no packets; these are counted. Of one burst all users who have a share take no
- * more than NPF_TAP_BURST_US together, so that others, and new plans, come to their turn.
+ * What his filters and copies take is paid for by time, at his share of the lcore. When he owes
+ * more than he had saved, and the lcore does not keep up with the port, his sessions get no
+ * packets; these are counted. Of one burst all users who have a share take no more than
+ * NPF_TAP_BURST_US together, so that others, and new plans, come to their turn.
+ *
+ * The kernel may take the CPU away from a lcore in the middle of it all: no piece of work is
+ * charged more than NPF_TAP_PIECE_US, which a user has saved, if he takes little.
  *
  * Belongs to the lcore. Times are TSC cycles.
  */
@@ -14,7 +18,8 @@
 #include "base/base.h"
 
 #define NPF_TAP_BURST_US 1000 /* of one burst */
-#define NPF_TAP_SAVED_US 200  /* of time in which a user took nothing and that he has left */
+#define NPF_TAP_PIECE_US 200  /* the longest filter takes less for a packet */
+#define NPF_TAP_SAVED_US 400  /* of his time, by a user who takes nothing for long enough */
 #define NPF_TAP_DEAR_US  2    /* a packet: who takes more is given one packet at a time */
 #define NPF_TAP_WHOLE    256u /* a share: all of the lcore */
 
@@ -25,8 +30,9 @@ struct npf_tap_budget {
 
 /* A lcore's turn with a burst: what holds for all budgets. */
 struct npf_tap_turn {
-	uint64_t burst, saved, dear;
-	uint64_t begun;
+	uint64_t burst, piece, saved, dear;
+	uint64_t spent;  /* of the burst, by those who have a budget */
+	bool is_pressed; /* the burst is full: more is waiting */
 };
 
 static inline void npf_tap_turn_init(struct npf_tap_turn *t, uint64_t tsc_hz)
@@ -34,28 +40,40 @@ static inline void npf_tap_turn_init(struct npf_tap_turn *t, uint64_t tsc_hz)
 	const uint64_t us = tsc_hz / 1000000;
 
 	*t = (struct npf_tap_turn){.burst = NPF_TAP_BURST_US * us,
+		.piece = NPF_TAP_PIECE_US * us,
 		.saved = NPF_TAP_SAVED_US * us,
 		.dear = NPF_TAP_DEAR_US * us};
 }
 
-/* May the user take some time now? */
-static inline bool npf_tap_budget_allows(
-	struct npf_tap_budget *b, const struct npf_tap_turn *t, uint64_t now)
+static inline void npf_tap_turn_begin(struct npf_tap_turn *t, bool is_pressed)
 {
-	b->paid_until = NPF_MAX(b->paid_until, now - t->saved);
-	return b->paid_until < now && now - t->begun <= t->burst;
+	t->spent = 0;
+	t->is_pressed = is_pressed;
 }
 
 /*
- * npf_tap_budget_pay - so many packets took from begun to end.
+ * npf_tap_budget_allows - may the user take some time now?
  * @share: of NPF_TAP_WHOLE
+ */
+static inline bool npf_tap_budget_allows(
+	struct npf_tap_budget *b, const struct npf_tap_turn *t, unsigned int share, uint64_t now)
+{
+	b->paid_until = NPF_MAX(b->paid_until, now - t->saved * NPF_TAP_WHOLE / share);
+	return (!t->is_pressed || b->paid_until < now) && t->spent <= t->burst;
+}
+
+/*
+ * npf_tap_budget_pay - so many packets took so long.
  * Return: are they cheap?
  */
-static inline bool npf_tap_budget_pay(struct npf_tap_budget *b, const struct npf_tap_turn *t,
-	unsigned int share, uint64_t begun, uint64_t end, unsigned int n)
+static inline bool npf_tap_budget_pay(struct npf_tap_budget *b, struct npf_tap_turn *t,
+	unsigned int share, uint64_t took, unsigned int n)
 {
-	b->paid_until += (end - begun) * NPF_TAP_WHOLE / share;
-	return end - begun <= t->dear * n;
+	uint64_t charged = NPF_MIN(took, t->piece);
+
+	b->paid_until += charged * NPF_TAP_WHOLE / share;
+	t->spent += charged;
+	return took <= t->dear * n;
 }
 
 #endif

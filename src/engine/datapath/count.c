@@ -102,8 +102,7 @@ static uint32_t count_wanted(const struct npf_tap_meter *m, struct range *r)
 
 /* As far as the monitor's user has time left: one packet after the other until it is known to be
  * cheap. */
-static void count_limited(
-	const struct npf_tap_meter *m, struct range *r, const struct npf_tap_turn *turn)
+static void count_limited(const struct npf_tap_meter *m, struct range *r, struct npf_tap_turn *turn)
 {
 	const unsigned int n = r->b->n;
 	bool is_cheap = false;
@@ -112,19 +111,19 @@ static void count_limited(
 	for (r->from = 0; r->from < n; r->from = r->end) {
 		uint64_t begun = tsc;
 
-		if (!npf_tap_budget_allows(m->budget, turn, begun)) {
+		if (!npf_tap_budget_allows(m->budget, turn, m->share, begun)) {
 			count_over_budget(m->counters, n - r->from);
 			return;
 		}
 		r->end = is_cheap ? n : r->from + 1;
 		add_counts(m->counters, r->end - r->from, count_wanted(m, r));
 		tsc = __rdtsc();
-		is_cheap =
-			npf_tap_budget_pay(m->budget, turn, m->share, begun, tsc, r->end - r->from);
+		is_cheap = npf_tap_budget_pay(
+			m->budget, turn, m->share, tsc - begun, r->end - r->from);
 	}
 }
 
-void npf_count(const struct npf_tap_queue *q, struct npf_burst *b, const struct npf_tap_turn *turn,
+void npf_count(const struct npf_tap_queue *q, struct npf_burst *b, struct npf_tap_turn *turn,
 	uint64_t now_ns, uint64_t mono_ns)
 {
 	struct range r;

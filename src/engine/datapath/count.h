@@ -13,7 +13,7 @@
  * @now_ns, @mono_ns: when the burst was taken, CLOCK_REALTIME and CLOCK_MONOTONIC
  * Context: the tap lcore; wait-free. Overwrites b->rows.
  */
-void npf_count(const struct npf_tap_queue *q, struct npf_burst *b, const struct npf_tap_turn *turn,
+void npf_count(const struct npf_tap_queue *q, struct npf_burst *b, struct npf_tap_turn *turn,
 	uint64_t now_ns, uint64_t mono_ns);
 
 /*

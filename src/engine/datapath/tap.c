@@ -167,7 +167,7 @@ static void refuse(const struct npf_tap_client *c, unsigned int n)
 
 /* The same, as far as the client's user has time left on this lcore: one packet after the other
  * until it is known to be cheap. */
-static void deliver_limited(const struct npf_tap_turn *turn, const struct npf_tap_client *c,
+static void deliver_limited(struct npf_tap_turn *turn, const struct npf_tap_client *c,
 	struct npf_burst *b, uint64_t now_ns)
 {
 	uint64_t tsc = __rdtsc();
@@ -175,7 +175,7 @@ static void deliver_limited(const struct npf_tap_turn *turn, const struct npf_ta
 	for (unsigned int i = 0, end; i < b->n; i = end) {
 		uint64_t begun = tsc;
 
-		if (!npf_tap_budget_allows(c->budget, turn, begun)) {
+		if (!npf_tap_budget_allows(c->budget, turn, c->share, begun)) {
 			refuse(c, b->n - i);
 			return;
 		}
@@ -183,7 +183,7 @@ static void deliver_limited(const struct npf_tap_turn *turn, const struct npf_ta
 		deliver_range(c, b, i, end, now_ns);
 		tsc = __rdtsc();
 		c->counters->is_cheap =
-			npf_tap_budget_pay(c->budget, turn, c->share, begun, tsc, end - i);
+			npf_tap_budget_pay(c->budget, turn, c->share, tsc - begun, end - i);
 	}
 }
 
@@ -273,7 +273,7 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 	uint64_t now = npf_tsc_now(&t->tsc);
 
 	if (NPF_UNLIKELY(q->has_budgets))
-		t->turn.begun = __rdtsc();
+		npf_tap_turn_begin(&t->turn, n == NPF_TAP_BURST);
 	npf_burst_load(&t->burst, sent, mbufs, n);
 	if (!counted)
 		npf_count(q, &t->burst, &t->turn, now, now - t->to_mono);
