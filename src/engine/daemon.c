@@ -18,6 +18,7 @@
 #include "eal/eal.h"
 #include "base/log.h"
 #include "engine/privileges.h"
+#include "engine/syscalls.h"
 #include "engine/config/replayed.h"
 #include "engine/send/configured.h"
 #include "engine/monitor/monitor.h"
@@ -119,6 +120,8 @@ static int serve(const struct npf_config *conf, const struct npf_daemon_options 
 		rc = npf_lifecycle_begin(conf, hugepages, &engine, &err);
 	if (rc == 0)
 		rc = npf_privileges_drop(conf, o->dumpable, &err);
+	if (rc == 0)
+		rc = npf_syscalls_forbid(npf_privileges_have_io_ports(conf), &err);
 	/* Files are made by the user that the daemon stays. */
 	if (rc == 0)
 		rc = npf_dumps_start_configured(engine, NULL, &err);

@@ -107,6 +107,14 @@ static int set_caps(const struct caps *c)
 	return syscall(SYS_capset, &head, d) < 0 ? -errno : 0;
 }
 
+bool npf_privileges_have_io_ports(const struct npf_config *conf)
+{
+	for (unsigned int i = 0; i < conf->n_ports; i++)
+		if (npf_config_is_pci(conf->ports[i].device))
+			return true;
+	return conf->eal.n_args > 0; /* may name devices, too */
+}
+
 /* What root needs to open devices, at the start or later, and to write dumps wherever it is told
  * to. The manual, npf-dpdk(8), says for each why. */
 static uint64_t needed(const struct npf_config *conf)
@@ -115,10 +123,7 @@ static uint64_t needed(const struct npf_config *conf)
 			CAP(IPC_LOCK) | CAP(SYS_NICE) | CAP(DAC_OVERRIDE) | CAP(CHOWN) |
 			CAP(FOWNER);
 
-	for (unsigned int i = 0; i < conf->n_ports; i++)
-		if (npf_config_is_pci(conf->ports[i].device))
-			caps |= CAP(SYS_RAWIO);
-	if (conf->eal.n_args > 0) /* may name devices, too */
+	if (npf_privileges_have_io_ports(conf))
 		caps |= CAP(SYS_RAWIO);
 	if (conf->npf.user != NULL)
 		caps |= CAP(SETUID) | CAP(SETGID);

@@ -25,6 +25,9 @@ int npf_privileges_check(const struct npf_config *conf, struct npf_error *err);
  */
 int npf_privileges_confine(const struct npf_config *conf, struct npf_error *err);
 
+/* May devices that the configuration names use I/O ports? */
+bool npf_privileges_have_io_ports(const struct npf_config *conf);
+
 /*
  * npf_privileges_drop - become npf.user, if there is one: every thread, all capabilities gone, for
  * good.

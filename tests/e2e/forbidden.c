@@ -4,12 +4,14 @@
  * attacker who runs code there would make, and says on standard error what became of each.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static void tell(const char *what, long rc)
@@ -33,6 +35,17 @@ static void try_calls(int sig)
 	tell("setgroups", syscall(SYS_setgroups, 0, NULL));
 	tell("chroot", chroot("/"));
 	tell("reboot", syscall(SYS_reboot, 0, 0, 0, NULL)); /* EINVAL for those who may */
+	tell("execve", syscall(SYS_execve, "/bin/true", NULL, NULL));
+	tell("process_vm_readv", syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0));
+	tell("mount", syscall(SYS_mount, "none", "/", "tmpfs", 0, NULL));
+	tell("unshare", syscall(SYS_unshare, CLONE_NEWUSER));
+	tell("clone", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0));
+	tell("keyctl", syscall(SYS_keyctl, 0, -3, 0));
+	tell("clock_settime", syscall(SYS_clock_settime, CLOCK_REALTIME, NULL));
+	tell("perf_event_open", syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+	tell("vsock socket", socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	tell("alg socket", socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+	tell("clone3", syscall(SYS_clone3, NULL, 0));
 	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	tell("packet socket", fd);
 	if (fd >= 0)

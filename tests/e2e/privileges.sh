@@ -61,6 +61,11 @@ ok "without npf.user no thread has more than devices and dumps need: $kept"
 tried EPERM setresuid setgroups chroot reboot
 tried 'done' 'packet socket' 'not dumpable'
 ok "what it does not need it can't do"
+each_thread Seccomp 2
+no_use=(execve process_vm_readv mount unshare clone keyctl clock_settime perf_event_open 'vsock socket' 'alg socket')
+tried EPERM "${no_use[@]}"
+tried ENOSYS clone3
+ok "system calls that it has no use for fail in each thread"
 stop_daemon
 
 # ---- npf.user ----
@@ -76,6 +81,8 @@ each_thread Groups '65534 ?'
 ok "as npf.user no thread has any capability, bounding set or group of root's"
 tried EPERM setresuid setgroups chroot reboot 'packet socket'
 tried 'done' 'not dumpable'
+tried EPERM "${no_use[@]}"
+each_thread Seccomp 2
 ok "what root may do it can't do"
 ! "${as_nobody[@]}" cat "/proc/$daemon/maps" >"$tmp/maps" 2>&1 || fail "its user can look into the daemon"
 ok "other processes of its user can't look into it"
