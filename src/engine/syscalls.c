@@ -140,13 +140,13 @@ int npf_syscalls_forbid(bool io_ports, struct npf_error *err)
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int rc = ctx != NULL ? fill(ctx, io_ports) : -ENOMEM;
 
-	if (rc == 0) {
+	if (rc == 0)
 		rc = seccomp_load(ctx);
-		if (rc == -ENOSYS || rc == -EINVAL) {
-			npf_warn("this kernel takes no filter for system calls: the daemon does "
-				 "without");
-			rc = 0;
-		}
+	/* seccomp(2) failed when it was asked for SCMP_FLTATR_CTL_TSYNC, or when it was to load. */
+	if (rc == -EOPNOTSUPP || rc == -ECANCELED) {
+		npf_warn("the kernel, or the container, takes no filter for system calls: the "
+			 "daemon does without");
+		rc = 0;
 	}
 	seccomp_release(ctx);
 	return rc < 0 ? npf_error_set(err, rc, "can't forbid system calls: %s", strerror(-rc)) : 0;

@@ -12,7 +12,8 @@
  * than the devices and the control socket need.
  * @io_ports: the devices use I/O ports (PCI)
  *
- * A kernel without seccomp filters is warned of.
+ * Where seccomp(2) is not there, as in an old kernel or a strict container, the log has a warning.
+ * What io_uring does, filters do not see.
  *
  * Context: no_new_privs is set.
  * Return: 0, or -errno with a text in err; the daemon must not go on then.
