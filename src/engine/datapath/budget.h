@@ -4,8 +4,8 @@
  *
  * What his filters and copies take is paid for by time, at his share of the lcore. When he owes
  * more than he had saved, and the lcore does not keep up with the port, his sessions get no
- * packets; these are counted. Of one burst all users who have a share take no more than
- * NPF_TAP_BURST_US together, so that others, and new plans, come to their turn.
+ * packets; these are counted. Of one burst who owes time takes none once
+ * NPF_TAP_BURST_US are spent, so that others, and new plans, come to their turn.
  *
  * The kernel may take the CPU away from a lcore in the middle of it all: no piece of work is
  * charged more than NPF_TAP_PIECE_US, which a user has saved, if he takes little.
@@ -18,9 +18,10 @@
 #include "base/base.h"
 
 #define NPF_TAP_BURST_US 1000 /* of one burst */
-#define NPF_TAP_PIECE_US 200  /* the longest filter takes less for a packet */
-#define NPF_TAP_SAVED_US 400  /* of his time, by a user who takes nothing for long enough */
+#define NPF_TAP_PIECE_US 400  /* the longest filter takes no more for NPF_TAP_PIECE packets */
+#define NPF_TAP_SAVED_US 800  /* of his time, by a user who takes nothing for long enough */
 #define NPF_TAP_DEAR_US  2    /* a packet: who takes more is given one packet at a time */
+#define NPF_TAP_PIECE    4u   /* packets at a time, of who is not dear: the next may be */
 #define NPF_TAP_WHOLE    256u /* a share: all of the lcore */
 
 /* One user's, on one lcore. */
@@ -59,7 +60,7 @@ static inline bool npf_tap_budget_allows(
 	struct npf_tap_budget *b, const struct npf_tap_turn *t, unsigned int share, uint64_t now)
 {
 	b->paid_until = NPF_MAX(b->paid_until, now - t->saved * NPF_TAP_WHOLE / share);
-	return (!t->is_pressed || b->paid_until < now) && t->spent <= t->burst;
+	return b->paid_until < now || (!t->is_pressed && t->spent <= t->burst);
 }
 
 /*

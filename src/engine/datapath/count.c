@@ -115,7 +115,7 @@ static void count_limited(const struct npf_tap_meter *m, struct range *r, struct
 			count_over_budget(m->counters, n - r->from);
 			return;
 		}
-		r->end = is_cheap ? n : r->from + 1;
+		r->end = NPF_MIN(r->from + (is_cheap ? NPF_TAP_PIECE : 1u), n);
 		add_counts(m->counters, r->end - r->from, count_wanted(m, r));
 		tsc = __rdtsc();
 		is_cheap = npf_tap_budget_pay(

@@ -179,7 +179,7 @@ static void deliver_limited(struct npf_tap_turn *turn, const struct npf_tap_clie
 			refuse(c, b->n - i);
 			return;
 		}
-		end = c->counters->is_cheap ? b->n : i + 1;
+		end = NPF_MIN(i + (c->counters->is_cheap ? NPF_TAP_PIECE : 1u), b->n);
 		deliver_range(c, b, i, end, now_ns);
 		tsc = __rdtsc();
 		c->counters->is_cheap =
