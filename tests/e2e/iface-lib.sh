@@ -17,6 +17,8 @@ done
 begin() {
 	local name=$1 port=$2 iface=$3
 	shift 3
+	: >"$tmp/$name.truth.err" # not the last ones' words
+	: >"$tmp/$name.err"
 	ip netns exec "$id-a" tcpdump -Z root -nn -U -i "$iface" -B 16384 -w "$tmp/$name.truth" \
 		--time-stamp-precision=nano "$@" 2>"$tmp/$name.truth.err" &
 	truth=$!
@@ -63,6 +65,7 @@ raw() {
 
 # transfer MiB: from a to b by TCP.
 transfer() {
+	: >"$tmp/server" # not the last server's word
 	ip netns exec "$id-b" python3 -c 'import socket
 s = socket.create_server(("10.76.0.2", 99)); print("up", flush=True); c = s.accept()[0]
 while c.recv(1 << 20): pass' >"$tmp/server" &
