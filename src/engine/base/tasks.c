@@ -97,7 +97,10 @@ static void run_one(struct npf_tasks *p, struct npf_task *task)
 		at = &(*at)->next;
 	*at = me.next;
 	append(&p->done, task);
+	/* Whom the signal wakes may take this CPU at once; it would wait for the lock then. */
+	pthread_mutex_unlock(&p->lock);
 	npf_eventfd_signal(p->fd);
+	pthread_mutex_lock(&p->lock);
 }
 
 static void *work(void *arg)
