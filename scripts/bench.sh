@@ -29,7 +29,7 @@ for name in "${names[@]}"; do
 		echo "FAILED" >&2
 		status=1
 	}
-	jq -r '.stdout // empty' build-release/meson-logs/benchmarklog.json |
+	jq -r '.stdout // empty' build-release/meson-logs/testlog.json |
 		tee "$root/build-release/bench/${name//[^A-Za-z0-9._-]/_}.txt"
 done
 exit $status
