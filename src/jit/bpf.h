@@ -9,6 +9,7 @@
 #define NPF_JIT_BPF_H
 
 #include "base/base.h"
+#include "jit/opcode.h"
 
 #define NPF_BPF_MAXINSNS 65536u /* longest program accepted, instructions */
 #define NPF_BPF_MEMWORDS 16

@@ -6,7 +6,6 @@
 #include "jit/adapt.h"
 #include "jit/bpf.h"
 #include "jit/code/code.h"
-#include "jit/code/debug.h"
 #include "jit/x86/emit.h"
 
 struct generated {

@@ -8,7 +8,7 @@
  * packet is not trusted: offsets are added in 64 bits, so that none wraps around the length check.
  */
 #include "jit/bpf.h"
-#include "jit/opcode.h"
+#include "jit/ancillary.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ahead.h - the door of savefiles that are read ahead. A thread reads the file into a ring of some
+ * ahead.h - savefiles that are read ahead. A thread reads the file into a ring of some
  * megabytes, so that the consumer of the packets never waits for a disk.
  *
  * One thread takes packets; another (or the same) starts and stops.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * replay.h - the door of replays: the packets of a savefile in memory, and the time at which each
- * is due at a given rate, round after round.
+ * replay.h - the door of what is read from savefiles: packet by packet (trace.h), by a thread that
+ * reads ahead (ahead.h), or whole, as a replay: the packets of a savefile in memory, and the time
+ * at which each is due at a given rate, round after round.
  *
  * Nothing is sent here, and no file is read after loading: the sender takes one packet after the
  * other. A position is a number of packets, so that an interrupted replay goes on behind the last
@@ -12,6 +13,8 @@
 
 #include "base/error.h"
 #include "base/rate.h"
+#include "replay/ahead.h"
+#include "replay/trace.h"
 
 /* ---- Savefiles ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * trace.h - the door of savefiles that are read packet by packet, up to the end of the file or to
+ * trace.h - savefiles that are read packet by packet, up to the end of the file or to
  * the first damaged record. Packets are as the file has them; a file may be of any size.
  */
 #ifndef NPF_REPLAY_TRACE_H

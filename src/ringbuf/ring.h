@@ -15,6 +15,7 @@
 #define NPF_RINGBUF_RING_H
 
 #include "base/base.h"
+#include "ringbuf/memory.h"
 
 #include <assert.h>
 

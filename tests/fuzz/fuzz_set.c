@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Any text as a set file: refused with a line and a reason, or a program that the verifier accepts.
  */
-#include "jit/setfile.h"
+#include "expression/expression.h"
 
 #include <string.h>
 
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t n = 0;
 	int rc;
 
-	rc = npf_bpf_from_set((const char *)data, size, 100, &insns, &n, &err);
+	rc = npf_expression_compile_set((const char *)data, size, 100, &insns, &n, &err);
 	if (rc == -EINVAL && strlen(err.reason) == 0)
 		abort();
 	if (rc < 0)

@@ -6,7 +6,6 @@
  */
 #include "npf-filter/npf-filter.h"
 #include "expression/expression.h"
-#include "jit/setfile.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -188,7 +187,7 @@ int input_program(const struct options *o, struct program *prog)
 		if (o->insns_file != NULL)
 			rc = parse_insns(name, text, &prog->insns, &prog->n);
 		else {
-			rc = npf_bpf_from_set(
+			rc = npf_expression_compile_set(
 				text, len, (uint32_t)o->snaplen, &prog->insns, &prog->n, &err);
 			if (rc == -EINVAL)
 				rc = print_error("%s, line %u: %s", name, err.pc, err.reason);

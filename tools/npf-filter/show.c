@@ -6,7 +6,7 @@
  * prints and can be compared or piped.
  */
 #include "npf-filter/npf-filter.h"
-#include "jit/explain.h"
+#include "jit/inspect/explain.h"
 
 #include <capstone/capstone.h>
 #include <inttypes.h>

@@ -12,6 +12,7 @@
 #include "engine/config/dump.h"
 #include "engine/config/monitor.h"
 #include "engine/config/port.h"
+#include "engine/config/replayed.h"
 #include "engine/config/send.h"
 
 enum npf_poll {

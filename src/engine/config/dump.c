@@ -3,9 +3,8 @@
 #include "engine/config/dump.h"
 
 #include "base/units.h"
-#include "writer/disk/pattern.h"
-#include "writer/feed/ring.h"
-#include "writer/feed/rotation.h"
+#include "writer/disk/worker.h"
+#include "writer/feed/feed.h"
 #include "engine/config/schema.h"
 #include "expression/expression.h"
 #include "ringbuf/ring.h"

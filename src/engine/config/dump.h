@@ -4,7 +4,7 @@
 #define NPF_ENGINE_CONFIG_DUMP_H
 
 #include "base/error.h"
-#include "writer/feed/params.h"
+#include "writer/feed/feed.h"
 
 struct cyaml_schema_value;
 

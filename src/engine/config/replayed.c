@@ -3,7 +3,7 @@
 #include "engine/config/replayed.h"
 
 #include "engine/config/config.h"
-#include "replay/trace.h"
+#include "replay/replay.h"
 
 #include <pcap/dlt.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* admission.c - bounds on connections: of one user, and of all with a reserve for root. */
 #include "engine/control/admission.h"
 
-#include "engine/core/access.h"
+#include "engine/core/core.h"
 
 #include <stdlib.h>
 

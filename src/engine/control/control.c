@@ -14,16 +14,14 @@
 
 #include "base/clock.h"
 #include "engine/control/admission.h"
-#include "engine/core/access.h"
+#include "engine/core/core.h"
 #include "engine/dump/dump.h"
-#include "engine/lifecycle/links.h"
+#include "engine/lifecycle/lifecycle.h"
 #include "engine/control/listen.h"
 #include "base/eventfd.h"
 #include "base/log.h"
-#include "engine/lifecycle/ports.h"
 #include "engine/control/requests.h"
 #include "engine/session/session.h"
-#include "engine/session/shadow.h"
 
 #include <signal.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #define NPF_ENGINE_CONTROL_CONTROL_H
 
 #include "base/error.h"
-#include "engine/core/engine.h"
+#include "engine/core/core.h"
 
 struct npf_control;
 

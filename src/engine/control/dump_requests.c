@@ -11,11 +11,10 @@
  */
 #include "engine/control/dump_requests.h"
 
-#include "engine/core/access.h"
-#include "writer/feed/retro.h"
-#include "engine/dump/make.h"
+#include "engine/core/core.h"
+#include "writer/feed/feed.h"
 #include "engine/dump/dump.h"
-#include "engine/lifecycle/ports.h"
+#include "engine/lifecycle/lifecycle.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -12,8 +12,7 @@
 #ifndef NPF_ENGINE_CONTROL_FLIGHT_H
 #define NPF_ENGINE_CONTROL_FLIGHT_H
 
-#include "engine/core/access.h"
-#include "engine/core/account.h"
+#include "engine/core/core.h"
 
 /* Of one connection. {0}: nothing is on the way. */
 struct npf_flight {

@@ -7,7 +7,7 @@
  */
 #include "engine/control/port_requests.h"
 
-#include "engine/core/access.h"
+#include "engine/core/core.h"
 #include "base/log.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #define NPF_ENGINE_CONTROL_PORT_REQUESTS_H
 
 #include "base/error.h"
-#include "engine/lifecycle/ports.h"
+#include "engine/lifecycle/lifecycle.h"
 #include "engine/control/requests.h"
 
 /* -EINPROGRESS: the names of the allow list are being looked up; the request is to be carried out

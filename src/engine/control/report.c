@@ -7,11 +7,10 @@
 
 #include "engine/base/json_text.h"
 #include "base/clock.h"
-#include "engine/core/access.h"
-#include "engine/core/account.h"
+#include "engine/core/core.h"
 #include "engine/dump/dump.h"
 #include "engine/send/configured.h"
-#include "engine/datapath/tap.h"
+#include "engine/datapath/datapath.h"
 #include "engine/session/session.h"
 #include "engine/monitor/monitor.h"
 

@@ -9,7 +9,7 @@
  */
 #include "engine/control/requests.h"
 
-#include "engine/core/access.h"
+#include "engine/core/core.h"
 #include "engine/control/dump_requests.h"
 #include "engine/control/port_requests.h"
 #include "engine/control/report.h"

@@ -7,7 +7,7 @@
 #define NPF_ENGINE_CORE_ACCESS_H
 
 #include "base/clock.h"
-#include "engine/config/port.h"
+#include "engine/config/config.h"
 #include "engine/base/tasks.h"
 #include "wire/wire.h"
 

@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/doorbell.h"
 #include "engine/config/config.h"
-#include "engine/datapath/plan.h"
+#include "engine/datapath/datapath.h"
 #include "wire/wire.h"
 
 #include <sys/types.h>

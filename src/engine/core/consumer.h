@@ -20,7 +20,7 @@
 #define NPF_ENGINE_CORE_CONSUMER_H
 
 #include "base/error.h"
-#include "engine/datapath/plan.h"
+#include "engine/datapath/datapath.h"
 #include "ringbuf/ring.h"
 #include "wire/wire.h"
 

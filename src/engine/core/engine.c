@@ -4,9 +4,7 @@
 
 #include "engine/core/consumer.h"
 #include "engine/core/plan.h"
-#include "engine/datapath/count.h"
-#include "engine/datapath/tap.h"
-#include "engine/datapath/txq.h"
+#include "engine/datapath/datapath.h"
 
 #include <string.h>
 

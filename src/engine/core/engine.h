@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "engine/config/config.h"
 #include "engine/port/port.h"
-#include "engine/datapath/plan.h"
+#include "engine/datapath/datapath.h"
 #include "ringbuf/ring.h"
 #include "wire/wire.h"
 

@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "engine/core/account.h"
-#include "writer/feed/ring.h"
+#include "writer/feed/feed.h"
 #include "engine/base/tasks.h"
 #include "ringbuf/ring.h"
 #include "ringbuf/tx/tx.h"

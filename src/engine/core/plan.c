@@ -5,7 +5,7 @@
 
 #include "engine/core/account.h"
 #include "engine/core/consumer.h"
-#include "engine/datapath/count.h"
+#include "engine/datapath/datapath.h"
 
 /* Where the next part of each kind goes in the block. */
 struct room {

@@ -14,7 +14,7 @@
 
 #include "base/doorbell.h"
 #include "engine/config/config.h"
-#include "writer/feed/producer.h"
+#include "writer/feed/feed.h"
 #include "engine/datapath/meter.h"
 #include "engine/datapath/plan.h"
 #include "engine/port/port.h"

@@ -8,7 +8,7 @@
 #include "engine/dump/dump.h"
 
 #include "base/clock.h"
-#include "writer/feed/retro.h"
+#include "writer/feed/feed.h"
 #include "engine/dump/index.h"
 #include "engine/dump/make.h"
 #include "expression/expression.h"

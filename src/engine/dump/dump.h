@@ -14,11 +14,9 @@
 
 #include "base/error.h"
 #include "base/doorbell.h"
-#include "writer/feed/producer.h"
+#include "writer/feed/feed.h"
 #include "writer/disk/worker.h"
-#include "engine/core/consumer.h"
-#include "engine/core/engine.h"
-#include "engine/core/memory.h"
+#include "engine/core/core.h"
 
 #include <jansson.h>
 #include <pthread.h>

@@ -7,10 +7,10 @@
 
 #include "base/clock.h"
 #include "engine/dump/index.h"
-#include "writer/disk/pattern.h"
-#include "writer/feed/retro.h"
-#include "engine/core/filter_pair.h"
-#include "replay/trace.h"
+#include "writer/disk/worker.h"
+#include "writer/feed/feed.h"
+#include "engine/core/core.h"
+#include "replay/replay.h"
 
 #include <fcntl.h>
 #include <rte_lcore.h>

@@ -2,8 +2,8 @@
 /* report.c - all dumps as JSON, for `npfctl dump list`. Keys are only ever added. */
 #include "engine/dump/dump.h"
 
-#include "engine/core/access.h"
-#include "writer/feed/retro.h"
+#include "engine/core/core.h"
+#include "writer/feed/feed.h"
 #include "engine/base/json_text.h"
 
 #include <stdio.h>

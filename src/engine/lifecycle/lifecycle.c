@@ -3,15 +3,14 @@
 #include "engine/lifecycle/lifecycle.h"
 
 #include "base/clock.h"
-#include "engine/core/account.h"
-#include "engine/datapath/tap.h"
+#include "engine/core/core.h"
+#include "engine/datapath/datapath.h"
 #include "engine/dump/dump.h"
 #include "engine/lifecycle/links.h"
 #include "engine/lifecycle/ports.h"
 #include "engine/monitor/monitor.h"
 #include "engine/send/configured.h"
 #include "engine/session/session.h"
-#include "engine/session/shadow.h"
 
 #include <rte_lcore.h>
 #include <string.h>

@@ -4,7 +4,9 @@
 #define NPF_ENGINE_LIFECYCLE_LIFECYCLE_H
 
 #include "base/error.h"
-#include "engine/core/engine.h"
+#include "engine/core/core.h"
+#include "engine/lifecycle/links.h"
+#include "engine/lifecycle/ports.h"
 
 /*
  * npf_lifecycle_begin - open every port of the configuration, start the taps and the ports. The EAL

@@ -11,7 +11,7 @@
 #ifndef NPF_ENGINE_LIFECYCLE_LINKS_H
 #define NPF_ENGINE_LIFECYCLE_LINKS_H
 
-#include "engine/core/engine.h"
+#include "engine/core/core.h"
 
 /* npf_links_open - open the netlink socket. Return: a descriptor that is readable when there are
  * messages, the engine's own; or -errno. */

@@ -12,14 +12,12 @@
  */
 #include "engine/lifecycle/ports.h"
 
-#include "engine/core/access.h"
-#include "engine/datapath/count.h"
+#include "engine/core/core.h"
+#include "engine/datapath/datapath.h"
 #include "engine/dump/dump.h"
 #include "base/log.h"
-#include "engine/datapath/txq.h"
 #include "engine/send/configured.h"
 #include "engine/session/session.h"
-#include "engine/session/shadow.h"
 #include "engine/monitor/monitor.h"
 
 #include <string.h>

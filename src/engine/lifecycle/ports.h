@@ -8,7 +8,7 @@
 #define NPF_ENGINE_LIFECYCLE_PORTS_H
 
 #include "base/error.h"
-#include "engine/core/engine.h"
+#include "engine/core/core.h"
 
 /* Open all ports of the configuration, start them and their shadows. Return: 0, or -errno with a
  * text in err. */

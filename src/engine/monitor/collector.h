@@ -10,7 +10,7 @@
 #ifndef NPF_ENGINE_MONITOR_COLLECTOR_H
 #define NPF_ENGINE_MONITOR_COLLECTOR_H
 
-#include "engine/datapath/meter.h"
+#include "engine/datapath/datapath.h"
 
 #include <pthread.h>
 

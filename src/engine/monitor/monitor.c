@@ -9,10 +9,10 @@
 
 #include "engine/base/json_text.h"
 #include "expression/expression.h"
-#include "engine/core/filter_pair.h"
+#include "engine/core/core.h"
 #include "engine/base/jsonl.h"
 #include "base/log.h"
-#include "engine/config/replayed.h"
+#include "engine/config/config.h"
 
 #include <string.h>
 

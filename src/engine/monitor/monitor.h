@@ -10,9 +10,7 @@
 #define NPF_ENGINE_MONITOR_MONITOR_H
 
 #include "base/error.h"
-#include "engine/core/consumer.h"
-#include "engine/core/engine.h"
-#include "engine/core/filter_pair.h"
+#include "engine/core/core.h"
 #include "engine/monitor/collector.h"
 
 #include <jansson.h>

@@ -6,7 +6,7 @@
  * enough are free, else ordinary pages. PCI devices are only touched when the configuration names
  * one. What stands in eal.args comes last and wins.
  */
-#include "engine/port/eal.h"
+#include "engine/port/port.h"
 
 #include "base/log.h"
 #include "eal/eal.h"

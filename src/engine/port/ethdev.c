@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "engine/port/port.h"
 #include "device/kernel_link.h"
-#include "engine/config/replayed.h"
-#include "replay/trace.h"
+#include "engine/config/config.h"
+#include "replay/replay.h"
 
 #include <rte_bus.h>
 #include <rte_dev.h>

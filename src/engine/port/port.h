@@ -199,4 +199,14 @@ void npf_port_iface_untrack(struct npf_port *p); /* its state can't be read from
  */
 int npf_port_reopen(struct npf_port *p, struct npf_error *err);
 
+/* ---- DPDK's environment, set up as the configuration asks and the machine allows ---- */
+
+/*
+ * npf_dpdk_init - start the EAL; the calling thread becomes its main lcore.
+ * @hugepagesp: whether it runs on hugepages
+ * Return: 0, or -errno with a text in err. The EAL can't be tried twice in one process.
+ */
+int npf_dpdk_init(const struct npf_config *conf, bool *hugepagesp, struct npf_error *err);
+void npf_dpdk_cleanup(void);
+
 #endif

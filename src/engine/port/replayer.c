@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "engine/port/port.h"
-#include "replay/ahead.h"
+#include "replay/replay.h"
 #include "ringbuf/ring.h"
 
 #include <rte_mbuf_dyn.h>

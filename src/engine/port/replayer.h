@@ -9,7 +9,7 @@
 #define NPF_ENGINE_PORT_REPLAYER_H
 
 #include "base/error.h"
-#include "engine/config/replayed.h"
+#include "engine/config/config.h"
 
 #include <rte_mbuf.h>
 

@@ -11,10 +11,10 @@
 
 #include "engine/base/json_text.h"
 #include "base/clock.h"
-#include "engine/core/consumer.h"
+#include "engine/core/core.h"
 #include "engine/send/playback.h"
 #include "base/log.h"
-#include "engine/datapath/txq.h"
+#include "engine/datapath/datapath.h"
 #include "replay/replay.h"
 
 #include <string.h>

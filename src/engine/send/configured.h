@@ -10,7 +10,7 @@
 #define NPF_ENGINE_SEND_CONFIGURED_H
 
 #include "base/error.h"
-#include "engine/core/engine.h"
+#include "engine/core/core.h"
 #include "engine/send/sender.h"
 
 #include <jansson.h>

@@ -10,7 +10,7 @@
 #define NPF_ENGINE_SEND_SENDER_H
 
 #include "engine/send/pace.h"
-#include "engine/datapath/txq.h"
+#include "engine/datapath/datapath.h"
 #include "ringbuf/tx/tx.h"
 
 #define NPF_SEND_BURST  NPF_TXQ_BURST

@@ -7,8 +7,8 @@
  */
 #include "engine/session/session.h"
 
-#include "engine/core/account.h"
-#include "engine/datapath/txq.h"
+#include "engine/core/core.h"
+#include "engine/datapath/datapath.h"
 #include "engine/send/configured.h"
 
 #include <string.h>

@@ -8,9 +8,7 @@
 #include "engine/session/session.h"
 
 #include "base/clock.h"
-#include "engine/core/access.h"
-#include "engine/core/account.h"
-#include "engine/core/filter_pair.h"
+#include "engine/core/core.h"
 #include "engine/dump/dump.h"
 #include "base/log.h"
 #include "engine/monitor/monitor.h"

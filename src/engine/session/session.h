@@ -8,10 +8,8 @@
 #define NPF_ENGINE_SESSION_SESSION_H
 
 #include "base/error.h"
-#include "engine/core/access.h"
-#include "engine/core/consumer.h"
-#include "engine/core/engine.h"
-#include "engine/core/memory.h"
+#include "engine/core/core.h"
+#include "engine/session/shadow.h"
 #include "jit/bpf.h"
 #include "ringbuf/tx/tx.h"
 

@@ -11,7 +11,7 @@
 #define NPF_ENGINE_SESSION_SHADOW_H
 
 #include "base/error.h"
-#include "engine/core/engine.h"
+#include "engine/core/core.h"
 
 struct npf_shadow;
 

@@ -25,4 +25,12 @@ struct code {
 int code_map(struct code *c, const void *bytes, size_t n);
 void code_unmap(struct code *c);
 
+/* ---- Names of code for perf and GDB, by NPF_JIT_DEBUG ---- */
+
+struct debug_entry; /* one filter, as GDB knows it */
+
+/* Return: NULL: there is nothing to withdraw. Failures are ignored: names are not essential. */
+struct debug_entry *debug_announce(const struct code *code, size_t n_code);
+void debug_withdraw(struct debug_entry *e);
+
 #endif

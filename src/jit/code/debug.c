@@ -12,7 +12,7 @@
  *
  * In a program that runs with more rights than its user the variable is ignored.
  */
-#include "jit/code/debug.h"
+#include "jit/code/code.h"
 
 #include <elf.h>
 #include <fcntl.h>

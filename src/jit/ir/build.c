@@ -13,7 +13,7 @@
  */
 #include "jit/ir/ir.h"
 #include "jit/ir/live.h"
-#include "jit/opcode.h"
+#include "jit/ancillary.h"
 
 #include <string.h>
 

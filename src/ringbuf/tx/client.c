@@ -7,7 +7,7 @@
 #include "base/copy.h"
 #include "base/doorbell.h"
 #include "base/eventfd.h"
-#include "ringbuf/memory.h"
+#include "ringbuf/ring.h"
 #include "ringbuf/tx/layout.h"
 
 #include <poll.h>

@@ -7,7 +7,7 @@
  * frame's bytes are the caller's to copy once, after that it does not matter what the client does
  * with them.
  */
-#include "ringbuf/memory.h"
+#include "ringbuf/ring.h"
 #include "ringbuf/tx/layout.h"
 
 #include <string.h>

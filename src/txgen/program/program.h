@@ -14,7 +14,7 @@
 #ifndef NPF_TXGEN_PROGRAM_PROGRAM_H
 #define NPF_TXGEN_PROGRAM_PROGRAM_H
 
-#include "txgen/packet/template.h"
+#include "txgen/packet/packet.h"
 
 #include <endian.h>
 #include <string.h>

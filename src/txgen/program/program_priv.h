@@ -8,7 +8,7 @@
 #ifndef NPF_TXGEN_PROGRAM_PROGRAM_PRIV_H
 #define NPF_TXGEN_PROGRAM_PROGRAM_PRIV_H
 
-#include "txgen/packet/csum.h"
+#include "txgen/packet/packet.h"
 #include "txgen/program/program.h"
 
 struct npf_txgen_prog_op {

@@ -16,9 +16,8 @@
 #include "txgen/measure/pace.h"
 #include "txgen/measure/result.h"
 #include "txgen/measure/search.h"
-#include "txgen/packet/streamfile.h"
+#include "txgen/packet/packet.h"
 #include "txgen/program/source.h"
-#include "txgen/packet/template.h"
 
 enum npf_txgen_mode {
 	NPF_TXGEN_TXONLY,

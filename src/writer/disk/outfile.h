@@ -9,7 +9,7 @@
 #ifndef NPF_WRITER_DISK_OUTFILE_H
 #define NPF_WRITER_DISK_OUTFILE_H
 
-#include "writer/feed/params.h"
+#include "writer/feed/feed.h"
 
 #include <limits.h>
 

@@ -10,7 +10,7 @@
 #ifndef NPF_WRITER_DISK_RETENTION_H
 #define NPF_WRITER_DISK_RETENTION_H
 
-#include "writer/feed/params.h"
+#include "writer/feed/feed.h"
 
 struct npf_writer_retained {
 	char *path;

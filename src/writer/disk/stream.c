@@ -3,7 +3,7 @@
  * in between. A write that fails in part has consumed that part; the rest is tried again. */
 #include "writer/disk/stream.h"
 
-#include "writer/feed/retro.h"
+#include "writer/feed/feed.h"
 
 #define PIECE_MAX (1u << 20)
 #define PIECE_MIN (256u << 10) /* collected before it is written */

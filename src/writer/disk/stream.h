@@ -9,7 +9,7 @@
 #define NPF_WRITER_DISK_STREAM_H
 
 #include "writer/disk/outfile.h"
-#include "writer/feed/ring.h"
+#include "writer/feed/feed.h"
 #include "writer/disk/zstd.h"
 
 /* The part of a file that is being written. */

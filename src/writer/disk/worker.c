@@ -16,8 +16,7 @@
 #include "writer/disk/sync_queue.h"
 #include "writer/disk/io.h"
 #include "writer/disk/retention.h"
-#include "writer/feed/backlog.h"
-#include "writer/feed/retro.h"
+#include "writer/feed/feed.h"
 #include "writer/disk/stream.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * worker.h - the thread that writes a dump's ring to disk. One for each dump, so that a slow disk
- * delays no other dump.
+ * worker.h - the door of the way onto the disk: names of files (pattern.h), and the thread that
+ * writes a dump's ring to disk. One for each dump, so that a slow disk delays no other dump.
  *
  * Errors of the disk never end a dump: a write is tried again until it succeeds. Meanwhile the ring
  * fills, and the producer counts the packets that find no room. struct npf_writer_status shows the
@@ -10,9 +10,10 @@
 #ifndef NPF_WRITER_DISK_WORKER_H
 #define NPF_WRITER_DISK_WORKER_H
 
+#include "writer/disk/pattern.h"
 #include "writer/disk/sync_queue.h"
 #include "writer/disk/progress.h"
-#include "writer/feed/ring.h"
+#include "writer/feed/feed.h"
 
 struct npf_writer_worker;
 

@@ -20,7 +20,7 @@
 #ifndef NPF_WRITER_FEED_RING_H
 #define NPF_WRITER_FEED_RING_H
 
-#include "ringbuf/memory.h"
+#include "ringbuf/ring.h"
 #include "writer/feed/format.h"
 
 #include <stdatomic.h>

@@ -2,7 +2,7 @@
 /* filters.c - the filters that are timed; their programs come from libpcap or from a set. */
 #include "filters.h"
 
-#include "jit/setfile.h"
+#include "expression/expression.h"
 
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -62,7 +62,7 @@ int filter_program(const struct filter *f, struct npf_bpf_insn **insnsp, uint32_
 	for (uint32_t i = 0; i < f->ports; i++)
 		fprintf(out, "port %u\n", (i * 61u + 443u) % 65536);
 	fclose(out);
-	return npf_bpf_from_set(text, len, 262144, insnsp, np, NULL);
+	return npf_expression_compile_set(text, len, 262144, insnsp, np, NULL);
 }
 
 static int by_value(const void *a, const void *b)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_filter.c - the door: compile, run, run a burst, choose a back end, ancillary values. */
 #include "jit/filter.h"
-#include "jit/opcode.h"
+#include "jit/ancillary.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>

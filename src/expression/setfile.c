@@ -6,8 +6,7 @@
  * a chain is cut into pieces, each with a return of its own and a jump over it. Items may be listed
  * twice: the lookup drops doubles.
  */
-#include "jit/setfile.h"
-#include "jit/opcode.h"
+#include "expression/expression.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -419,8 +418,8 @@ static void program(struct set *s)
 	}
 }
 
-int npf_bpf_from_set(const char *text, size_t len, uint32_t keep, struct npf_bpf_insn **insnsp,
-	uint32_t *n_insnsp, struct npf_bpf_error *err)
+int npf_expression_compile_set(const char *text, size_t len, uint32_t keep,
+	struct npf_bpf_insn **insnsp, uint32_t *n_insnsp, struct npf_bpf_error *err)
 {
 	struct set s = {.keep = keep, .err = err};
 	int rc = parse(&s, text, len);

@@ -3,7 +3,7 @@
  * explain.c - compilation stage by stage: the calls that filter.c makes, and the text of the
  * intermediate program after each.
  */
-#include "jit/explain.h"
+#include "jit/inspect/explain.h"
 #include "jit/filter.h"
 #include "jit/inspect/inspect.h"
 

@@ -2,7 +2,7 @@
 /* test_sets.c - lookup tables hold exactly their set; set files mean what pcap's words mean. */
 #include "jit/x86/lookup.h"
 #include "jit/opcode.h"
-#include "jit/setfile.h"
+#include "expression/expression.h"
 
 #include <arpa/inet.h>
 #include <pcap/pcap.h>
@@ -166,10 +166,12 @@ static void a_set_may_be_shared_by_values_of_different_ranges(void **state)
 		struct npf_bpf_insn *p = NULL;                                                     \
 		struct npf_bpf_error err = {0};                                                    \
 		uint32_t n;                                                                        \
-		assert_int_equal(npf_bpf_from_set(text, strlen(text), 1, &p, &n, &err), -EINVAL);  \
+		assert_int_equal(                                                                  \
+			npf_expression_compile_set(text, strlen(text), 1, &p, &n, &err), -EINVAL); \
 		assert_int_equal(err.pc, line);                                                    \
 		assert_string_equal(err.reason, why);                                              \
-		assert_int_equal(npf_bpf_from_set(text, strlen(text), 1, &p, &n, NULL), -EINVAL);  \
+		assert_int_equal(                                                                  \
+			npf_expression_compile_set(text, strlen(text), 1, &p, &n, NULL), -EINVAL); \
 	} while (0)
 
 static void a_wrong_set_file_is_refused_with_the_line(void **state)
@@ -204,7 +206,7 @@ static void too_many_items_are_refused(void **state)
 	for (unsigned int i = 0; i < 20000; i++)
 		fprintf(out, "10.1.%u.%u\n", i / 256, i % 256);
 	fclose(out);
-	assert_int_equal(npf_bpf_from_set(text, len, 1, &p, &n, &err), -EINVAL);
+	assert_int_equal(npf_expression_compile_set(text, len, 1, &p, &n, &err), -EINVAL);
 	assert_non_null(strstr(err.reason, "too many items"));
 	free(text);
 }
@@ -279,8 +281,8 @@ static void items_mean_what_host_net_and_port_mean(void **state)
 
 		assert_int_equal(
 			pcap_compile(pcap, &prog, rows[r].expr, 1, PCAP_NETMASK_UNKNOWN), 0);
-		assert_int_equal(npf_bpf_from_set(rows[r].set, strlen(rows[r].set), 262144, &insns,
-					 &n, NULL),
+		assert_int_equal(npf_expression_compile_set(rows[r].set, strlen(rows[r].set),
+					 262144, &insns, &n, NULL),
 			0);
 		assert_int_equal(npf_bpf_verify(insns, n, NULL), 0);
 		for (uint32_t i = 0; i < 8000; i++) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * explain.h - the second door of the filter machine: the stages of a filter's compilation.
+ * explain.h - the door for those who look into the filter machine: the stages of a filter's
+ * compilation.
  *
  * For npf-filter(1); the datapath does not use it.
  */
-#ifndef NPF_JIT_EXPLAIN_H
-#define NPF_JIT_EXPLAIN_H
+#ifndef NPF_JIT_INSPECT_EXPLAIN_H
+#define NPF_JIT_INSPECT_EXPLAIN_H
 
 #include "jit/bpf.h"
 
