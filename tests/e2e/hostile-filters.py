@@ -5,7 +5,7 @@ import struct
 import sys
 
 sys.dont_write_bytecode = True  # nothing is left beside the sources
-from hostile_client import (Client, MIB, OPEN, SET_MODE, become_nobody, comparisons, fail, open_body,
+from hostile_client import (Client, MIB, OPEN, SET_MODE, become_nobody, comparisons, fail, insn, open_body,
                             tell, text_of)
 
 
@@ -26,4 +26,16 @@ def hold(n_sessions):
     sys.stdin.read()
 
 
-tell(hold)
+def hold_modestly(uid):
+    """A session of another user with a short filter, which accepts all, until standard input ends."""
+    program = insn(0x30, 0) + insn(0x45, 1, 0, 1) + insn(6, 64) + insn(6, 96)
+    become_nobody(int(uid))
+    with Client() as c:
+        status, body = c.ask(OPEN, open_body(4 * MIB, n_insns=len(program) // 8) + program)
+        if status != 0:
+            fail(f"OPEN: {text_of(body)}")
+        print("holding", flush=True)
+        sys.stdin.read()
+
+
+tell(hold, hold_modestly)

@@ -7,6 +7,8 @@
 #include "engine/core/consumer.h"
 #include "engine/datapath/datapath.h"
 
+#define MAX_USERS 64 /* of a tap that are told apart: no more than 1/65 of it for each beyond */
+
 /* Where the next part of each kind goes in the block. */
 struct room {
 	unsigned int share; /* of the lcore, for a user who has a budget */
@@ -180,29 +182,48 @@ static bool has_tap(const struct npf_engine_port *p, unsigned int t)
 	return false;
 }
 
-/* Does the tap work for several users, or for one and the daemon itself? */
-static bool is_shared(const struct npf_engine *e, unsigned int t)
+/* Whose time a tap takes. */
+struct payers {
+	const struct npf_account *users[MAX_USERS]; /* who have budgets, each once */
+	unsigned int n_users;
+	bool has_others; /* the daemon itself, root */
+};
+
+static void add_payer(struct payers *all, struct npf_account *payer, unsigned int t)
 {
-	const struct npf_account *one = NULL;
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < e->n_ports; i++) {
-		const struct npf_engine_port *p = e->ports[i];
-
-		if (!npf_engine_port_is_polled(p) || !has_tap(p, t))
-			continue;
-		for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next) {
-			if (is_planned(c) && n++ > 0 && c->payer != one)
-				return true;
-			one = is_planned(c) ? c->payer : one;
-		}
-		for (const struct npf_meter_consumer *m = p->meters; m != NULL; m = m->next) {
-			if (n++ > 0 && m->payer != one)
-				return true;
-			one = m->payer;
-		}
+	if (npf_account_tap(payer, t) == NULL) {
+		all->has_others = true;
+		return;
 	}
-	return false;
+	for (unsigned int i = 0; i < all->n_users; i++)
+		if (all->users[i] == payer)
+			return;
+	if (all->n_users < MAX_USERS)
+		all->users[all->n_users++] = payer;
+}
+
+static void add_payers(struct payers *all, const struct npf_engine_port *p, unsigned int t)
+{
+	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next)
+		if (is_planned(c))
+			add_payer(all, c->payer, t);
+	for (const struct npf_meter_consumer *m = p->meters; m != NULL; m = m->next)
+		add_payer(all, m->payer, t);
+}
+
+/* What each user may take of the tap: all, or an equal part with one part left over for receiving
+ * and for root, and no more than the administrator says. */
+static unsigned int share_of(const struct npf_engine *e, unsigned int t)
+{
+	const unsigned int limit = e->conf->npf.limits.tap * NPF_TAP_WHOLE / 100;
+	struct payers all = {.n_users = 0};
+
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		if (npf_engine_port_is_polled(e->ports[i]) && has_tap(e->ports[i], t))
+			add_payers(&all, e->ports[i], t);
+	if (all.n_users + all.has_others <= 1 || limit == NPF_TAP_WHOLE)
+		return NPF_TAP_WHOLE;
+	return NPF_MIN(limit, NPF_TAP_WHOLE / (all.n_users + 1));
 }
 
 static void plan_queue(struct npf_engine_port *p, uint16_t q, unsigned int t, struct room *room)
@@ -233,8 +254,7 @@ struct npf_plan *npf_plan_make(const struct npf_engine *e, unsigned int t)
 
 	if (plan == NULL)
 		return NULL;
-	room.share =
-		is_shared(e, t) ? e->conf->npf.limits.tap * NPF_TAP_WHOLE / 100 : NPF_TAP_WHOLE;
+	room.share = share_of(e, t);
 	for (unsigned int i = 0; i < e->n_ports; i++) {
 		struct npf_engine_port *p = e->ports[i];
 

@@ -86,10 +86,17 @@ static void add_counts(struct npf_tap_counters *counters, uint64_t received, uin
 	atomic_store_explicit(&counters->accepted, accepted, memory_order_relaxed);
 }
 
-static void count_over_budget(struct npf_tap_counters *counters, uint64_t n)
+static bool is_wanted(const struct npf_tap_meter *m, const struct range *r)
 {
+	return r->b->sent ? m->want_out : m->want_in;
+}
+
+static void count_over_budget(const struct npf_tap_meter *m, const struct range *r, uint64_t n)
+{
+	struct npf_tap_counters *counters = m->counters;
+
 	add_counts(counters, n, 0);
-	if (counters != NULL)
+	if (counters != NULL && is_wanted(m, r))
 		atomic_store_explicit(&counters->over_budget,
 			atomic_load_explicit(&counters->over_budget, memory_order_relaxed) + n,
 			memory_order_relaxed);
@@ -97,7 +104,7 @@ static void count_over_budget(struct npf_tap_counters *counters, uint64_t n)
 
 static uint32_t count_wanted(const struct npf_tap_meter *m, struct range *r)
 {
-	return (r->b->sent ? m->want_out : m->want_in) ? count_rows(m, r) : 0;
+	return is_wanted(m, r) ? count_rows(m, r) : 0;
 }
 
 /* As far as the monitor's user has time left: one packet after the other until it is known to be
@@ -112,7 +119,7 @@ static void count_limited(const struct npf_tap_meter *m, struct range *r, struct
 		uint64_t begun = tsc;
 
 		if (!npf_tap_budget_allows(m->budget, turn, m->share, begun)) {
-			count_over_budget(m->counters, n - r->from);
+			count_over_budget(m, r, n - r->from);
 			return;
 		}
 		r->end = NPF_MIN(r->from + (is_cheap ? NPF_TAP_PIECE : 1u), n);

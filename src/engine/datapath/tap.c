@@ -90,15 +90,14 @@ static inline void run_filter(
 		b->keep + from);
 }
 
-/* libpcap counts what it rejects itself as received. */
-static void count_screened(const struct npf_tap_client *c, const struct npf_burst *b,
-	unsigned int from, unsigned int end, uint64_t accepted)
+static unsigned int n_wanted(const struct npf_tap_client *c, const struct npf_burst *b,
+	unsigned int from, unsigned int end)
 {
-	uint64_t wanted = 0;
+	unsigned int n = 0;
 
 	for (unsigned int i = from; i < end; i++)
-		wanted += is_wanted(c, b, i);
-	count(&c->counters->screened, wanted - accepted);
+		n += is_wanted(c, b, i);
+	return n;
 }
 
 static inline uint32_t keep_bytes(
@@ -143,8 +142,8 @@ static inline __attribute__((always_inline)) void deliver_range(const struct npf
 			npf_writer_drop(c->dump, 1);
 	}
 	count(&c->counters->received, end - from);
-	if (NPF_UNLIKELY(c->screens))
-		count_screened(c, b, from, end, accepted);
+	if (NPF_UNLIKELY(c->screens)) /* libpcap counts what it rejects itself as received */
+		count(&c->counters->screened, n_wanted(c, b, from, end) - accepted);
 	if (accepted > 0)
 		count(&c->counters->accepted, accepted);
 	if (accepted > 0 || c->is_merged)
@@ -156,12 +155,14 @@ static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b
 	deliver_range(c, b, 0, b->n, now_ns);
 }
 
-/* The client's user has no time left. */
-static void refuse(const struct npf_tap_client *c, unsigned int n)
+/* The client's user has no time left for packets from..n-1 of the burst. */
+static void refuse(const struct npf_tap_client *c, const struct npf_burst *b, unsigned int from)
 {
+	unsigned int n = n_wanted(c, b, from, b->n);
+
 	if (c->dump != NULL)
 		npf_writer_drop(c->dump, n);
-	count(&c->counters->received, n);
+	count(&c->counters->received, b->n - from);
 	count(&c->counters->over_budget, n);
 }
 
@@ -176,7 +177,7 @@ static void deliver_limited(struct npf_tap_turn *turn, const struct npf_tap_clie
 		uint64_t begun = tsc;
 
 		if (!npf_tap_budget_allows(c->budget, turn, c->share, begun)) {
-			refuse(c, b->n - i);
+			refuse(c, b, i);
 			return;
 		}
 		end = NPF_MIN(i + (c->counters->is_cheap ? NPF_TAP_PIECE : 1u), b->n);

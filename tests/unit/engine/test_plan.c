@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plans as they are made from the lists of a port's consumers. No tap runs. */
+#include "engine/core/account.h"
 #include "engine/core/consumer.h"
 #include "engine/core/plan.h"
 #include "engine/datapath/count.h"
@@ -14,6 +15,7 @@
 
 static struct fixture {
 	struct npf_engine e;
+	struct npf_config config;
 	struct npf_config_port conf;
 	struct npf_engine_port p;
 	struct npf_tap_counters tap_counters[N_TAP_COUNTERS];
@@ -26,6 +28,8 @@ static int set_up(void **state)
 	(void)state;
 	memset(&f, 0, sizeof(f));
 	f.conf = (struct npf_config_port){.overflow = NPF_OVERFLOW_DROP, .start = NPF_START_ALWAYS};
+	f.config.npf.limits.tap = 50;
+	f.e.conf = &f.config;
 	f.p.port.conf = &f.conf;
 	f.p.port.running = true;
 	f.p.port.n_queues = 2;
@@ -323,6 +327,51 @@ static void who_leaves_neither_reads_nor_uses(void **state)
 	assert_int_equal(npf_engine_port_n_users(&f.p), 0);
 }
 
+/* Of a tap, in 256ths. */
+static unsigned int share(void)
+{
+	struct npf_plan *plan = npf_plan_make(&f.e, 1);
+	unsigned int n = plan->queues[0].clients[0].share;
+
+	free(plan);
+	return n;
+}
+
+static void users_have_equal_parts_of_a_tap(void **state)
+{
+	static const unsigned int shares[] = {
+		NPF_TAP_WHOLE, NPF_TAP_WHOLE / 3, NPF_TAP_WHOLE / 4, NPF_TAP_WHOLE / 5};
+	struct npf_accounts *accounts = npf_accounts_new(&f.config.npf.limits);
+	struct npf_account *users[NPF_ARRAY_LEN(shares)];
+	struct npf_consumer c[NPF_ARRAY_LEN(shares) + 2];
+
+	(void)state;
+	for (unsigned int i = 0; i < NPF_ARRAY_LEN(shares); i++) {
+		users[i] = npf_account_get(accounts, 1000 + i);
+		add(&c[i], 10 + i);
+		c[i].payer = users[i];
+		assert_int_equal(share(), shares[i]);
+	}
+	/* One more session of a user, and one of the daemon itself, take nobody's part. */
+	add(&c[4], 20);
+	c[4].payer = users[0];
+	add(&c[5], 21);
+	assert_int_equal(share(), shares[3]);
+	for (unsigned int i = 1; i < NPF_ARRAY_LEN(shares); i++)
+		drop(&c[i]);
+	assert_int_equal(share(), NPF_TAP_WHOLE / 2); /* with the daemon */
+	f.config.npf.limits.tap = 20;
+	assert_int_equal(share(), NPF_TAP_WHOLE / 5);
+	f.config.npf.limits.tap = 100;
+	assert_int_equal(share(), NPF_TAP_WHOLE);
+	drop(&c[0]);
+	drop(&c[4]);
+	drop(&c[5]);
+	for (unsigned int i = 0; i < NPF_ARRAY_LEN(shares); i++)
+		npf_account_put(users[i]);
+	npf_accounts_free(accounts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +386,7 @@ int main(void)
 			counters_have_rows_of_their_own_or_the_sessions_filter, set_up),
 		cmocka_unit_test_setup(sent_packets_are_shown_to_who_wants_them, set_up),
 		cmocka_unit_test_setup(who_leaves_neither_reads_nor_uses, set_up),
+		cmocka_unit_test_setup(users_have_equal_parts_of_a_tap, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
