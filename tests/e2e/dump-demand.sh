@@ -36,6 +36,14 @@ mkdir -m 777 "$dumps/theirs"
 	fail "nobody can't dump into a file of his own"
 readable "$dumps/theirs/x.pcap" 100
 [ "$(stat -c %U "$dumps/theirs/x.pcap")" = nobody ] || fail "the file is not his"
+(
+	ulimit -S -f 100 # KiB
+	"${as_nobody[@]}" "$unpfctl" dump start npf0 -n small -w "$dumps/theirs/small.pcap" --wait >/dev/null
+) || fail "nobody can't dump under a limit"
+s=$(stat -c %s "$dumps/theirs/small.pcap")
+[ "$s" -le 102400 ] && [ "$s" -gt $((102400 - 1514 - 16)) ] || fail "$s bytes by a process that may write 102400"
+readable "$dumps/theirs/small.pcap" "$(packets_of "$dumps/theirs/small.pcap")"
+ok "a limit on the size of files holds for whom the daemon writes"
 ! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w "$dumps/x-%N.pcap" -C 1MB 2>"$tmp/err" || fail "nobody may rotate"
 says "$tmp/err" 'only root' "the daemon makes files for root only"
 ! "${as_nobody[@]}" "$unpfctl" dump start npf0 -w /etc/npfe-x 2>"$tmp/err" || fail "nobody writes to /etc"

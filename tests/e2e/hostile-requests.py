@@ -4,6 +4,7 @@
 import json
 import os
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -224,4 +225,46 @@ def filters(n):
         ok("clients may go while their filter is compiled")
 
 
-tell(files, connections, questions, filters, lifetimes, flights)
+def used_by(uid):
+    """Seconds that a user's requests have taken of the daemon so far."""
+    with Client() as c:
+        return sum(u["requests_ns"] for u in c.query("users")["users"] if u["uid"] == uid) / 1e9
+
+
+def set_filters_for_ever():
+    program = comparisons(100)
+    body = struct.pack("=II", len(program) // 8, 0) + program
+    become_nobody()
+    held = [Client() for _ in range(4)]
+    for c in held:
+        if c.ask(OPEN, open_body())[0] != 0:
+            fail("OPEN")
+    while True:
+        for c in held:
+            c.say(header(SET_FILTER) + body)
+        for c in held:
+            if c.hear()[0] != 0:
+                fail("SET_FILTER")
+
+
+def floods():
+    """However much a user asks, others have most of the time."""
+    pid = os.fork()
+    if pid == 0:
+        set_filters_for_ever()
+    try:
+        while used_by(NOBODY) < 0.1:
+            pass
+        since, used = time.monotonic(), used_by(NOBODY)
+        while time.monotonic() - since < 2:
+            ping()
+        took, lasted = used_by(NOBODY) - used, time.monotonic() - since
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    if took > lasted / 4 + 0.2:  # a request or two more, on a machine that is busy
+        fail(f"a user's requests take {took:.2f} s of {lasted:.2f} s")
+    ok("a user's requests take a part of the daemon's time")
+
+
+tell(floods, files, connections, questions, filters, lifetimes, flights)

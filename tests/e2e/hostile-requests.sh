@@ -43,6 +43,7 @@ hostile requests files "$tmp/theirs"
 hostile requests questions secret
 hostile requests filters 49152
 hostile requests flights
+hostile requests floods
 hostile requests lifetimes "$tmp/theirs"
 wait_for 30 costs_as_before || fail "$(daemon_fds) descriptors and $(daemon_maps) mappings are left"
 ok "no descriptor and no ring is left"

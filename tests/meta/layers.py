@@ -24,6 +24,7 @@ ENGINE = [
     ("engine/port", "port.h"),
     ("engine/datapath", "datapath.h"),
     ("engine/core", "core.h"),
+    ("engine/handover", "passed_file.h"),
     ("engine/monitor", "monitor.h"),
     ("engine/send", "configured.h"),
     ("engine/dump", "dump.h"),

@@ -6,6 +6,7 @@
  */
 #include "npf-filter/npf-filter.h"
 #include "expression/expression.h"
+#include "expression/expression.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -187,8 +187,8 @@ static void print_users(const json_t *j)
 	const json_t *u;
 	size_t i;
 
-	printf("%10s %12s %12s %12s %9s  %s\n", "UID", "CONNECTIONS", "SESSIONS", "DUMPS",
-		"WAKE-UPS", "MEMORY");
+	printf("%10s %12s %12s %12s %12s %9s %10s %10s  %s\n", "UID", "CONNECTIONS", "SESSIONS",
+		"DUMPS", "DESCRIPTORS", "WAKE-UPS", "REQUESTS", "TAPS", "MEMORY");
 	json_array_foreach(json_object_get(j, "users"), i, u)
 	{
 		json_int_t limit = npfctl_num(u, "wakeups_limit_ns");
@@ -197,8 +197,10 @@ static void print_users(const json_t *j)
 		print_share(u, "connections", "connections_limit");
 		print_share(u, "sessions", "sessions_limit");
 		print_share(u, "dumps", "dumps_limit");
-		printf(" %7" JSON_INTEGER_FORMAT " %%  %s of %s\n",
+		print_share(u, "descriptors", "descriptors_limit");
+		printf(" %7" JSON_INTEGER_FORMAT " %% %8.3f s %8.3f s  %s of %s\n",
 			limit > 0 ? 100 * npfctl_num(u, "wakeups_ns") / limit : 0,
+			npfctl_num(u, "requests_ns") / 1e9, npfctl_num(u, "taps_ns") / 1e9,
 			bytes(npfctl_num(u, "memory")), bytes(npfctl_num(u, "memory_limit")));
 	}
 }

@@ -60,6 +60,14 @@ static int check_lasting(const struct npf_engine *e, const struct npf_conn *conn
 		limit);
 }
 
+/* What the kernel does not let the client write, the daemon does not write for it. */
+static uint64_t limit_size(const struct npf_passed_file *file, uint64_t max_size)
+{
+	if (file->fd < 0 || file->max_size == 0)
+		return max_size;
+	return max_size == 0 ? file->max_size : NPF_MIN(max_size, file->max_size);
+}
+
 /* Return: 0 or -errno: the descriptor can't be had. */
 static int answer_for(const struct npf_dump *d, struct npf_dump_answer *answer)
 {
@@ -121,7 +129,7 @@ int npf_request_dump(struct npf_engine *e, struct npf_conn *conn, const struct n
 				.limits = {.file_size = req->file_size,
 					.file_packets = req->file_packets,
 					.file_time_ns = req->file_time_ns,
-					.max_size = req->max_size,
+					.max_size = limit_size(&conn->passed_file, req->max_size),
 					.max_packets = req->max_packets},
 				.keep = {.files = req->keep, .bytes = req->keep_size},
 				.retro = {.bytes = req->retro_size, .ns = req->retro_ns},

@@ -15,6 +15,7 @@
 #include "engine/monitor/monitor.h"
 
 #include <pcap/pcap.h>
+#include <rte_cycles.h>
 #include <string.h>
 
 static const char *const direction_names[] = {
@@ -238,6 +239,12 @@ static json_t *user(const struct npf_account_info *info)
 			"memory_limit", npf_json_u64(limit[NPF_RES_MEMORY]), "wakeups_ns",
 			npf_json_u64(info->wakes_ns), "wakeups_limit_ns",
 			npf_json_u64(NPF_DOORBELL_BUDGET_NS)));
+	json_object_update_new(
+		j, json_pack("{s:o, s:o, s:o, s:o}", "descriptors",
+			   npf_json_u64(held[NPF_RES_DESCRIPTORS]), "descriptors_limit",
+			   npf_json_u64(limit[NPF_RES_DESCRIPTORS]), "requests_ns",
+			   npf_json_u64(info->turns_ns), "taps_ns",
+			   npf_json_u64(info->tap_cycles * NPF_NS_PER_S / rte_get_tsc_hz())));
 	return j;
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "engine/control/flight.h"
-#include "engine/control/passed_file.h"
+#include "engine/handover/passed_file.h"
 #include "engine/session/session.h"
 
 struct npf_control;
@@ -16,6 +16,7 @@ struct npf_conn {
 	struct npf_control *control;
 	int fd;
 	bool greeted;              /* HELLO has come */
+	bool rests;                /* its user has had his part of the control thread's time */
 	struct npf_error *refusal; /* the only reply it gets; or NULL */
 	uint64_t since_ns;         /* CLOCK_MONOTONIC */
 	struct npf_peer peer;

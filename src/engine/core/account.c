@@ -21,6 +21,8 @@ struct npf_account {
 	unsigned int n_users; /* that npf_account_get() returned it to */
 	struct npf_doorbell_budget wakes;
 	struct npf_tap_budget taps[NPF_LANES_MAX];
+	uint64_t turn_until_ns; /* all before is paid for */
+	uint64_t turns_ns;
 	uint64_t held[NPF_N_RESOURCES];
 	uint64_t releasing[NPF_N_RESOURCES]; /* of these */
 };
@@ -60,12 +62,13 @@ static struct npf_account *find(const struct npf_accounts *a, uid_t uid)
 	return of;
 }
 
-/* Nothing is held, nobody has it, and no wake-up is still to be paid for. */
+/* Nothing is held, nobody has it, and no wake-up or turn is still to be paid for. */
 static bool is_over(const struct npf_account *of)
 {
-	return of->n_charges == 0 && of->n_users == 0 &&
-	       atomic_load_explicit(&of->wakes.used_until_ns, memory_order_relaxed) <=
-		       npf_clock_monotonic();
+	uint64_t now = npf_clock_monotonic();
+
+	return of->n_charges == 0 && of->n_users == 0 && of->turn_until_ns <= now &&
+	       atomic_load_explicit(&of->wakes.used_until_ns, memory_order_relaxed) <= now;
 }
 
 static void sweep(struct npf_accounts *a)
@@ -245,6 +248,18 @@ struct npf_tap_budget *npf_account_tap(struct npf_account *of, unsigned int tap)
 	return &of->taps[tap];
 }
 
+void npf_account_take_turn(struct npf_account *of, uint64_t begun, uint64_t now)
+{
+	of->turns_ns += now - begun;
+	of->turn_until_ns = NPF_MAX(of->turn_until_ns, begun) + (now - begun) * NPF_TURN_SHARE;
+}
+
+bool npf_account_has_turn(const struct npf_account *of, uint64_t now)
+{
+	return npf_access_is_root(of->uid) ||
+	       of->turn_until_ns <= now + NPF_TURN_SAVED_NS * NPF_TURN_SHARE;
+}
+
 uint64_t npf_accounts_held(const struct npf_accounts *a, uid_t uid, enum npf_resource what)
 {
 	const struct npf_account *of = find(a, uid);
@@ -267,4 +282,8 @@ void npf_account_info(const struct npf_account *of, struct npf_account_info *inf
 		info->limit[r] = limit_of(of->home, r);
 	}
 	info->wakes_ns = npf_doorbell_budget_used(&of->wakes);
+	info->turns_ns = of->turns_ns;
+	info->tap_cycles = 0;
+	for (unsigned int t = 0; t < NPF_LANES_MAX; t++)
+		info->tap_cycles += npf_tap_budget_spent(&of->taps[t]);
 }

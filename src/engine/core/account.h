@@ -12,6 +12,7 @@
 #ifndef NPF_ENGINE_CORE_ACCOUNT_H
 #define NPF_ENGINE_CORE_ACCOUNT_H
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/doorbell.h"
 #include "engine/config/config.h"
@@ -92,13 +93,28 @@ struct npf_doorbell_budget *npf_account_wakes(struct npf_account *of);
  */
 struct npf_tap_budget *npf_account_tap(struct npf_account *of, unsigned int tap);
 
+/*
+ * npf_account_take_turn - the control thread was busy for the user from @begun to @now,
+ * CLOCK_MONOTONIC. What frees his things again is not counted.
+ */
+void npf_account_take_turn(struct npf_account *of, uint64_t begun, uint64_t now);
+
+/* May the control thread be busy for the user, or has he had his part of its time? Others than root
+ * have a NPF_TURN_SHARE-th of it, and may take NPF_TURN_SAVED_NS at once. */
+bool npf_account_has_turn(const struct npf_account *of, uint64_t now);
+
+#define NPF_TURN_SHARE    4
+#define NPF_TURN_SAVED_NS (5 * NPF_NS_PER_MS)
+
 /* What one user holds and may hold, by enum npf_resource. */
 struct npf_account_info {
 	uid_t uid;
 	uint64_t held[NPF_N_RESOURCES];
 	uint64_t releasing[NPF_N_RESOURCES]; /* of what is held */
 	uint64_t limit[NPF_N_RESOURCES];
-	uint64_t wakes_ns; /* of NPF_DOORBELL_BUDGET_NS */
+	uint64_t wakes_ns;   /* of NPF_DOORBELL_BUDGET_NS */
+	uint64_t tap_cycles; /* TSC: what his filters and copies have taken so far of all taps */
+	uint64_t turns_ns;   /* what his requests have taken so far of the control thread */
 };
 
 /*

@@ -17,6 +17,8 @@
 
 #include "base/base.h"
 
+#include <stdatomic.h>
+
 #define NPF_TAP_BURST_US 1000 /* of one burst */
 #define NPF_TAP_PIECE_US 400  /* the longest filter takes no more for NPF_TAP_PIECE packets */
 #define NPF_TAP_SAVED_US 800  /* of his time, by a user who takes nothing for long enough */
@@ -27,6 +29,7 @@
 /* One user's, on one lcore. */
 struct npf_tap_budget {
 	uint64_t paid_until;
+	_Atomic uint64_t spent; /* ever; the lcore stores */
 } __attribute__((aligned(NPF_CACHELINE)));
 
 /* A lcore's turn with a burst: what holds for all budgets. */
@@ -63,6 +66,12 @@ static inline bool npf_tap_budget_allows(
 	return b->paid_until < now || (!t->is_pressed && t->spent <= t->burst);
 }
 
+/* Context: any thread. */
+static inline uint64_t npf_tap_budget_spent(const struct npf_tap_budget *b)
+{
+	return atomic_load_explicit(&b->spent, memory_order_relaxed);
+}
+
 /*
  * npf_tap_budget_pay - so many packets took so long.
  * Return: are they cheap?
@@ -74,6 +83,7 @@ static inline bool npf_tap_budget_pay(struct npf_tap_budget *b, struct npf_tap_t
 
 	b->paid_until += charged * NPF_TAP_WHOLE / share;
 	t->spent += charged;
+	atomic_store_explicit(&b->spent, npf_tap_budget_spent(b) + charged, memory_order_relaxed);
 	return took <= t->dear * n;
 }
 

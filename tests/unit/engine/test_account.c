@@ -187,6 +187,46 @@ static void every_user_is_reported_with_what_he_holds(void **state)
 		npf_discharge(&c[i]);
 }
 
+/* Keeps the thread busy for user 7, whenever he may, for @ns from @now; each request takes @cost.
+ * Return: how long that was in all. */
+static uint64_t ask(struct npf_account *of, uint64_t now, uint64_t ns, uint64_t cost)
+{
+	uint64_t took = 0;
+
+	for (uint64_t end = now + ns; now < end; now += cost) {
+		if (!npf_account_has_turn(of, now))
+			continue;
+		npf_account_take_turn(of, now, now + cost);
+		took += cost;
+	}
+	return took;
+}
+
+static void requests_take_a_part_of_the_time(void **state)
+{
+	const uint64_t now = npf_clock_monotonic(), cost = NPF_NS_PER_MS / 20;
+	struct npf_account *of = npf_account_get(*state, 7);
+	struct npf_account *root = npf_account_get(*state, 0);
+	struct npf_account_info info;
+	uint64_t took = ask(of, now, NPF_NS_PER_S, cost);
+
+	assert_in_range(took, NPF_NS_PER_S / NPF_TURN_SHARE,
+		NPF_NS_PER_S / NPF_TURN_SHARE + NPF_TURN_SAVED_NS + cost);
+	npf_account_info(of, &info);
+	assert_int_equal(info.turns_ns, took);
+	assert_int_equal(ask(root, now, NPF_NS_PER_S, cost), NPF_NS_PER_S);
+	/* Who leaves and comes back owes what he owed. */
+	npf_account_put(of);
+	of = npf_account_get(*state, 7);
+	assert_false(npf_account_has_turn(of, now + NPF_NS_PER_S - NPF_NS_PER_MS));
+	/* A while later he has no more than that saved. */
+	took = ask(of, now + 60 * NPF_NS_PER_S, NPF_NS_PER_MS * 10, cost);
+	assert_in_range(took, NPF_TURN_SAVED_NS,
+		NPF_TURN_SAVED_NS + 10 * NPF_NS_PER_MS / NPF_TURN_SHARE + cost);
+	npf_account_put(of);
+	npf_account_put(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +244,7 @@ int main(void)
 			what_is_leaving_counts_but_is_worth_waiting_for, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			every_user_is_reported_with_what_he_holds, make, unmake),
+		cmocka_unit_test_setup_teardown(requests_take_a_part_of_the_time, make, unmake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which files of clients a dump is written into. */
-#include "engine/control/passed_file.h"
+#include "engine/handover/passed_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 static void refuses(int fd, const char *why)
@@ -86,6 +87,25 @@ static void memory_that_nobody_is_charged_for_is_refused(void **state)
 	refuses(memfd_create("x", MFD_CLOEXEC), "memfd");
 }
 
+static void the_limit_of_a_process_is_that_of_its_files(void **state)
+{
+	struct rlimit rl;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &rl), 0);
+	if (rl.rlim_cur == RLIM_INFINITY)
+		assert_int_equal(npf_passed_file_limit(getpid()), 0);
+	rl.rlim_cur = 123456;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &rl), 0);
+	assert_int_equal(npf_passed_file_limit(getpid()), 123456);
+	rl.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &rl), 0);
+	assert_int_equal(npf_passed_file_limit(getpid()), 1);
+	rl.rlim_cur = rl.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &rl), 0);
+	assert_int_equal(npf_passed_file_limit(0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -94,6 +114,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_regular_file_is_refused),
 		cmocka_unit_test(files_of_the_kernel_are_refused),
 		cmocka_unit_test(memory_that_nobody_is_charged_for_is_refused),
+		cmocka_unit_test(the_limit_of_a_process_is_that_of_its_files),
 	};
 
 	return cmocka_run_group_tests(tests, make, unmake);

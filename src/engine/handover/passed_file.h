@@ -8,8 +8,8 @@
  *
  * Context: the control thread, but for npf_passed_file_check().
  */
-#ifndef NPF_ENGINE_CONTROL_PASSED_FILE_H
-#define NPF_ENGINE_CONTROL_PASSED_FILE_H
+#ifndef NPF_ENGINE_HANDOVER_PASSED_FILE_H
+#define NPF_ENGINE_HANDOVER_PASSED_FILE_H
 
 #include "base/error.h"
 #include "engine/base/tasks.h"
@@ -21,8 +21,10 @@ struct npf_file_transfer;
 struct npf_passed_file {
 	struct npf_tasks *tasks;
 	uid_t uid;
+	pid_t pid;
 	struct npf_file_transfer *transfer; /* one at a time */
 	int fd;                             /* a file that was found good; -1: none */
+	uint64_t max_size;                  /* bytes that the client may make of it; 0: no limit */
 };
 
 /*
@@ -47,5 +49,13 @@ void npf_passed_file_end(struct npf_passed_file *file);
  * Return:  0, or -EINVAL with a text in err.
  */
 int npf_passed_file_check(int fd, struct npf_error *err);
+
+/*
+ * npf_passed_file_limit - the size of a file that a process may write: its RLIMIT_FSIZE, which the
+ * kernel would hold it to if it wrote the file itself.
+ * Context: any thread that may hang.
+ * Return:  bytes, at least 1; 0: it has no limit, or has gone.
+ */
+uint64_t npf_passed_file_limit(pid_t pid);
 
 #endif

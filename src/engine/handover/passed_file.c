@@ -5,7 +5,7 @@
  * A transfer is a task twice: to receive and check, and, after the client has its answer, to close
  * what is left. It may outlive its connection.
  */
-#include "engine/control/passed_file.h"
+#include "engine/handover/passed_file.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -25,6 +25,8 @@ struct npf_file_transfer {
 	bool is_answered; /* run_close() sends the reply */
 	int sock;
 	int fd;
+	pid_t pid;
+	uint64_t max_size;
 	struct npf_wire_file_reply reply;
 };
 
@@ -96,6 +98,24 @@ int npf_passed_file_check(int fd, struct npf_error *err)
 	return 0;
 }
 
+uint64_t npf_passed_file_limit(pid_t pid)
+{
+	npf_autofree char *line = NULL;
+	unsigned long long limit = 0;
+	char path[64];
+	size_t room = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/limits", pid);
+	f = fopen(path, "re");
+	while (f != NULL && getline(&line, &room, f) > 0)
+		if (sscanf(line, "Max file size %llu", &limit) == 1)
+			limit = NPF_MAX(limit, 1ull);
+	if (f != NULL)
+		fclose(f);
+	return limit;
+}
+
 /* ---- what the task does ---- */
 
 /* Keeps the first of what comes. */
@@ -149,6 +169,7 @@ static void run_receive(struct npf_task *task)
 		o->reply.status = npf_error_set(&o->reply.error, -EINVAL, "no file came");
 	else
 		o->reply.status = npf_passed_file_check(o->fd, &o->reply.error);
+	o->max_size = npf_passed_file_limit(o->pid);
 	if (o->reply.status < 0)
 		o->fd = npf_close(o->fd);
 }
@@ -185,6 +206,7 @@ static struct npf_file_transfer *new_transfer(struct npf_passed_file *file, int 
 	if (o == NULL)
 		return NULL;
 	o->task.uid = file->uid;
+	o->pid = file->pid;
 	o->tasks = file->tasks;
 	o->sock = sock;
 	o->fd = fd;
@@ -203,6 +225,7 @@ static void file_received(struct npf_task *task)
 			int old = file->fd;
 
 			file->fd = o->fd;
+			file->max_size = o->max_size;
 			o->fd = old;
 		}
 		o->is_answered = true;
