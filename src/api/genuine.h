@@ -59,14 +59,13 @@ P(const char *, pcap_lib_version, (void), (), "libpcap (missing)")
 V(bpf_dump, (const struct bpf_program *p, int option), (p, option)) \
 V(pcap_freecode, (struct bpf_program *fp), (fp)) \
 V(pcap_free_datalinks, (int *list), (list)) \
-V(pcap_free_tstamp_types, (int *list), (list)) \
-V(pcap_dump_close, (pcap_dumper_t *d), (d)) \
-V(pcap_dump, (u_char *user, const struct pcap_pkthdr *h, const u_char *data), (user, h, data))
+V(pcap_free_tstamp_types, (int *list), (list))
 
 #define NPF_GENUINE_TAKE(T) \
 T(pcap_activate) T(pcap_breakloop) T(pcap_bufsize) T(pcap_can_set_rfmon) T(pcap_close) \
 T(pcap_compile) T(pcap_create) T(pcap_datalink) T(pcap_datalink_ext) T(pcap_dispatch) \
-T(pcap_dump_fopen) T(pcap_dump_open) T(pcap_dump_open_append) T(pcap_file) T(pcap_fileno) \
+T(pcap_dump) T(pcap_dump_close) T(pcap_dump_fopen) T(pcap_dump_open) T(pcap_dump_open_append) \
+T(pcap_file) T(pcap_fileno) \
 T(pcap_findalldevs) T(pcap_freealldevs) T(pcap_get_required_select_timeout) \
 T(pcap_get_selectable_fd) T(pcap_get_tstamp_precision) T(pcap_geterr) T(pcap_getnonblock) \
 T(pcap_inject) T(pcap_is_swapped) T(pcap_list_datalinks) T(pcap_list_tstamp_types) \

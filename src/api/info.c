@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * info.c - what a handle is and can do, its error text, and its dumpers.
+ * info.c - what a handle is and can do, and its error text.
  *
- * None of these talks to the daemon. Dumpers are the real library's, opened on the companion
- * handle, which has our link type, snap length and time stamp precision.
+ * None of these talks to the daemon.
  */
 #include "api/handle.h"
 
@@ -110,52 +109,4 @@ int pcap_set_datalink(pcap_t *p, int dlt)
 		return npf_handle_error(
 			h, "%s is not one of the DLTs supported by this device", name);
 	return npf_handle_error(h, "DLT %d is not one of the DLTs supported by this device", dlt);
-}
-
-/* Takes over the companion's word when it failed. */
-static pcap_dumper_t *dumper(struct npf_handle *h, pcap_dumper_t *d)
-{
-	if (d == NULL)
-		npf_handle_error(h, "%s", npf_genuine()->pcap_geterr(h->dead));
-	return d;
-}
-
-pcap_dumper_t *pcap_dump_open(pcap_t *p, const char *fname)
-{
-	struct npf_handle *h = npf_handle_of(p);
-
-	if (h == NULL)
-		return npf_genuine()->pcap_dump_open(p, fname);
-	if (h->client == NULL) {
-		npf_handle_error(h, "%.100s: not-yet-activated pcap_t passed to pcap_dump_open",
-			fname != NULL ? fname : "");
-		return NULL;
-	}
-	return dumper(h, npf_genuine()->pcap_dump_open(h->dead, fname));
-}
-
-pcap_dumper_t *pcap_dump_open_append(pcap_t *p, const char *fname)
-{
-	struct npf_handle *h = npf_handle_of(p);
-
-	if (h == NULL)
-		return npf_genuine()->pcap_dump_open_append(p, fname);
-	if (h->client == NULL) {
-		npf_handle_inactive(h);
-		return NULL;
-	}
-	return dumper(h, npf_genuine()->pcap_dump_open_append(h->dead, fname));
-}
-
-pcap_dumper_t *pcap_dump_fopen(pcap_t *p, FILE *fp)
-{
-	struct npf_handle *h = npf_handle_of(p);
-
-	if (h == NULL)
-		return npf_genuine()->pcap_dump_fopen(p, fp);
-	if (h->client == NULL) {
-		npf_handle_inactive(h);
-		return NULL;
-	}
-	return dumper(h, npf_genuine()->pcap_dump_fopen(h->dead, fp));
 }
