@@ -61,7 +61,7 @@ findings kernel "$run" "$contract" contract1 contract0
 ip netns exec "$ns" "$daemon" --iface contract1 --socket "$dir/npf.sock" \
 	>/dev/null 2>"$dir/daemon.log" &
 pid=$!
-for _ in $(seq 200); do
+for _ in $(seq 1200); do
 	grep -q 'npf-dpdk: ready' "$dir/daemon.log" && break
 	kill -0 $pid 2>/dev/null || break
 	sleep 0.05
