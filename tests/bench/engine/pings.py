@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How long others wait for an answer while a hostile user is at work.
 
-    pings.py BUILD-DIR [SECONDS]
+    pings.py BUILD-DIR [SECONDS [ATTACK...]]
 
 For each attack: user nobody does it over and over from one process, while root asks PORTS on a connection
 that stays and on a new one, a pair every few milliseconds. Printed are percentiles of an answer in milliseconds,
@@ -278,7 +278,7 @@ def main():
                 raise RuntimeError(open(f"{folder}/log").read())
             time.sleep(0.05)
         print(f"{'ms':16}{'':8}{'p50':>9}{'p99':>9}{'p99.9':>9}{'max':>9}{'answers':>9}{'attacks':>9}")
-        for attack in ATTACKS:
+        for attack in (a for a in ATTACKS if a.__name__ in sys.argv[3:] or len(sys.argv) <= 3):
             kept, fresh, n = attacked(attack, f"{folder}/dumps")
             for what, values in (("kept", kept), ("new", fresh)):
                 print(f"{attack.__name__:16}{what:8}" + "".join(
