@@ -18,6 +18,8 @@
 #include "base/copy.h"
 #include "ringbuf/lane.h"
 
+#include <stddef.h>
+
 /* ---- Room ---- */
 
 static void fail(struct npf_lane *l)
@@ -147,6 +149,82 @@ bool npf_lane_put(struct npf_lane *l, const struct npf_rec *hdr, const void *dat
 	fits = hdr->caplen <= NPF_REC_MAXCAP && npf_rec_space(hdr->caplen) <= l->size;
 	npf_lane_drop(l, fits ? NPF_DROP_FULL : NPF_DROP_OVERSIZE, 1);
 	return false;
+}
+
+/* The part of a lane's state that a record changes, in registers. */
+struct cursor {
+	uint64_t off, room, bytes;
+	uint32_t n;
+};
+
+static inline struct cursor cursor_of(const struct npf_lane *l)
+{
+	return (struct cursor){.off = l->head_off, .room = l->room};
+}
+
+static inline void settle(struct npf_lane *l, const struct cursor *at)
+{
+	l->head += l->room - at->room;
+	l->head_off = at->off;
+	l->room = at->room;
+	l->seq += at->n;
+	l->packets += at->n;
+	l->bytes += at->bytes;
+}
+
+static_assert(offsetof(struct npf_rec, caplen) == 8 && offsetof(struct npf_rec, len) == 12 &&
+		      offsetof(struct npf_rec, gap) == 16 &&
+		      offsetof(struct npf_rec, flags) == 20 &&
+		      offsetof(struct npf_rec, filter_gen) == 22 &&
+		      offsetof(struct npf_rec, port) == 24 &&
+		      offsetof(struct npf_rec, queue) == 26 && offsetof(struct npf_rec, seq) == 28,
+	"a header is four words");
+
+/* A header behind no gap, as four words. */
+static inline void put_header(
+	uint8_t *at, const struct npf_rec *hdr, uint32_t caplen, uint64_t filter_gen, uint64_t seq)
+{
+	const uint64_t len = hdr->len, flags = hdr->flags, queue = hdr->queue;
+	const uint64_t words[] = {
+		hdr->ts_ns,
+		caplen | len << 32,
+		flags << 32 | filter_gen << 48,
+		hdr->port | queue << 16 | seq << 32,
+	};
+
+	memcpy(at, words, sizeof(words));
+}
+
+void npf_lane_put_burst(struct npf_lane *l, const struct npf_lane_burst *b, uint64_t mask)
+{
+	struct cursor at = cursor_of(l);
+
+	for (; mask != 0; mask &= mask - 1) {
+		unsigned int i = __builtin_ctzll(mask);
+		uint32_t caplen = b->caplen[i];
+		uint64_t space = npf_rec_space(caplen);
+		uint8_t *rec = l->data + at.off;
+
+		if (NPF_UNLIKELY(space > at.room || l->gap != 0 || caplen > NPF_REC_MAXCAP)) {
+			struct npf_rec hdr = b->hdr[i];
+
+			settle(l, &at);
+			hdr.caplen = caplen;
+			hdr.filter_gen = b->filter_gen;
+			npf_lane_put(l, &hdr, b->data[i]);
+			at = cursor_of(l);
+			continue;
+		}
+		put_header(rec, &b->hdr[i], caplen, b->filter_gen, l->seq + at.n);
+		npf_copy(rec + sizeof(struct npf_rec), b->data[i], caplen);
+		at.room -= space;
+		at.off += space;
+		if (at.off >= l->size)
+			at.off -= l->size;
+		at.bytes += caplen;
+		at.n++;
+	}
+	settle(l, &at);
 }
 
 void npf_lane_copy(void *dst, const void *src, size_t n)

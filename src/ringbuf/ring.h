@@ -165,6 +165,20 @@ bool npf_lane_try(struct npf_lane *l, const struct npf_rec *hdr, const void *dat
  */
 bool npf_lane_put(struct npf_lane *l, const struct npf_rec *hdr, const void *data);
 
+/* A burst's packets, for npf_lane_put_burst(): arrays by the packet's place in the burst. */
+struct npf_lane_burst {
+	const struct npf_rec *hdr;  /* ts_ns, len, flags, port and queue are taken from here */
+	const uint8_t *const *data; /* contiguous bytes */
+	const uint32_t *caplen;     /* bytes to copy */
+	uint16_t filter_gen;
+};
+
+/*
+ * npf_lane_put_burst - as npf_lane_put() for each packet of a burst whose bit is set, in order.
+ * @mask: bit i: packet i, of at most 64
+ */
+void npf_lane_put_burst(struct npf_lane *l, const struct npf_lane_burst *b, uint64_t mask);
+
 /* memcpy() into a reserved record, with stores that npf_lane_commit() orders. For a packet in
  * pieces: one call a piece. */
 void npf_lane_copy(void *dst, const void *src, size_t n);
