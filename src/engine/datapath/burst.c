@@ -80,6 +80,8 @@ void npf_burst_load(struct npf_burst *b, bool sent, struct rte_mbuf *const *mbuf
 {
 	b->n = n;
 	b->sent = sent;
+	b->mbufs = mbufs;
+	b->is_described = false;
 	for (unsigned int i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (unsigned int i = 0; i < n; i++) {
@@ -117,19 +119,21 @@ static bool has_stamp(const struct npf_port *port, const struct rte_mbuf *m)
 	return port->stamp != NPF_STAMP_NONE && (m->ol_flags & npf_port_stamp_flag) != 0;
 }
 
-void npf_burst_describe(struct npf_burst *b, const struct npf_port *port, uint16_t queue,
-	struct rte_mbuf *const *mbufs, uint64_t now_ns)
+void npf_burst_fill_headers(struct npf_burst *b)
 {
+	const struct npf_port *port = b->port;
+
+	b->is_described = true;
 	for (unsigned int i = 0; i < b->n; i++) {
-		const struct rte_mbuf *m = mbufs[i];
+		const struct rte_mbuf *m = b->mbufs[i];
 		struct npf_rec *hdr = &b->hdr[i];
 
 		*hdr = (struct npf_rec){
-			.ts_ns = now_ns,
+			.ts_ns = b->now_ns,
 			.len = b->len[i],
 			.flags = b->sent ? NPF_REC_OUTBOUND : flags_of(m),
 			.port = port->index,
-			.queue = queue,
+			.queue = b->queue,
 		};
 		if (has_stamp(port, m)) {
 			hdr->ts_ns = *RTE_MBUF_DYNFIELD(
@@ -139,4 +143,33 @@ void npf_burst_describe(struct npf_burst *b, const struct npf_port *port, uint16
 			hdr->flags |= NPF_REC_HW_STAMP;
 		}
 	}
+}
+
+/* As a driver gives them out, nearly always: of one pool, nobody else's, and nothing to undo. */
+static bool are_plain(struct rte_mbuf *const *mbufs, unsigned int n)
+{
+	const struct rte_mempool *pool = mbufs[0]->pool;
+	bool plain = true;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct rte_mbuf *m = mbufs[i];
+
+		plain &= m->pool == pool && m->nb_segs == 1 && RTE_MBUF_DIRECT(m) &&
+			 rte_mbuf_refcnt_read(m) == 1;
+	}
+	return plain;
+}
+
+/*
+ * DPDK's own looks at a second line of each mbuf, for the next segment, and gathers those of one
+ * pool. A packet of one segment has no next one.
+ */
+void npf_burst_free(struct rte_mbuf **mbufs, unsigned int n)
+{
+	void *table = mbufs;
+
+	if (NPF_LIKELY(n > 0 && are_plain(mbufs, n)))
+		rte_mempool_put_bulk(mbufs[0]->pool, table, n);
+	else
+		rte_pktmbuf_free_bulk(mbufs, n);
 }

@@ -33,6 +33,14 @@ struct npf_tap_counters {
 	bool is_cheap;                /* the lcore's: it takes little time a packet */
 } __attribute__((aligned(NPF_CACHELINE)));
 
+/* A counter with one writer: no locked instruction is needed, only that readers see no torn value.
+ */
+static inline void npf_tap_count(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
 /* Add the counters of one tap to sums. Context: any. */
 static inline void npf_tap_counters_add(
 	const struct npf_tap_counters *c, uint64_t *receivedp, uint64_t *acceptedp)

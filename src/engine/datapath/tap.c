@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * tap.c - the tap loop: rx_burst, filter, one copy into each accepting lane, publish, free.
- *
- * Two ways to deliver a burst. Ports that drop: client by client, so that a filter runs over the
- * whole burst at once. Ports that wait (replays): packet by packet, so that the first full lane
- * stops the burst at a point from which it resumes with nothing lost or doubled.
  */
 #include "engine/datapath/tap.h"
 
@@ -12,6 +8,7 @@
 #include "base/exchange.h"
 #include "engine/datapath/burst.h"
 #include "engine/datapath/count.h"
+#include "engine/datapath/deliver.h"
 #include "engine/datapath/tsc.h"
 
 #include <rte_cycles.h>
@@ -44,191 +41,6 @@ struct npf_tap {
 	_Atomic uint64_t polls, busy_polls, packets, sleeps;
 } __attribute__((aligned(NPF_CACHELINE)));
 
-/* A counter with one writer: no locked instruction is needed, only that readers see no torn value.
- */
-static inline void count(_Atomic uint64_t *c, uint64_t n)
-{
-	atomic_store_explicit(
-		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
-static void wake(const struct npf_tap_client *c)
-{
-	if (c->bell != NULL && npf_doorbell_ring(c->bell) > 0)
-		npf_lane_wake_later(c->lane);
-}
-
-static void commit(const struct npf_tap_client *c, uint64_t now_ns)
-{
-	if (c->dump != NULL)
-		npf_writer_burst_commit(c->dump);
-	else if (npf_lane_commit(c->lane, now_ns))
-		wake(c);
-}
-
-/* Does the client capture packets of this direction and sender? The filter is not considered. */
-static inline bool is_wanted(
-	const struct npf_tap_client *c, const struct npf_burst *b, unsigned int i)
-{
-	if (!b->sent)
-		return c->want_in;
-	return c->want_out && (c->want_own || b->sender[i] != c->owner);
-}
-
-static inline const struct npf_filter *filter_for(
-	const struct npf_tap_client *c, const struct npf_burst *b)
-{
-	return b->sent ? c->filter_out : c->filter_in;
-}
-
-/* Runs the filter over packets from..end-1 of the burst; the verdicts are in b->keep. */
-static inline void run_filter(
-	const struct npf_tap_client *c, struct npf_burst *b, unsigned int from, unsigned int end)
-{
-	(NPF_UNLIKELY(c->screens) ? npf_filter_screen_burst : npf_filter_run_burst)(
-		filter_for(c, b), b->data + from, b->len + from, b->caplen + from, end - from,
-		b->keep + from);
-}
-
-static unsigned int n_wanted(const struct npf_tap_client *c, const struct npf_burst *b,
-	unsigned int from, unsigned int end)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = from; i < end; i++)
-		n += is_wanted(c, b, i);
-	return n;
-}
-
-static inline uint32_t keep_bytes(
-	const struct npf_tap_client *c, const struct npf_burst *b, unsigned int i, uint32_t verdict)
-{
-	uint32_t keep = NPF_MIN(verdict, c->snaplen);
-
-	return NPF_MIN(keep, b->caplen[i]);
-}
-
-/*
- * Packets from..end-1 of the burst to one client; a full lane drops.
- *
- * A lane that got nothing is not committed: its watermark can wait for the tick, unless
- * other lanes of the session wait for it.
- */
-static inline __attribute__((always_inline)) void deliver_range(const struct npf_tap_client *c,
-	struct npf_burst *b, unsigned int from, unsigned int end, uint64_t now_ns)
-{
-	const struct npf_filter *filter = filter_for(c, b);
-	uint64_t accepted = 0;
-
-	if (c->dump != NULL)
-		npf_writer_burst_begin(c->dump, end - from);
-	if (filter != NULL)
-		run_filter(c, b, from, end);
-	for (unsigned int i = from; i < end; i++) {
-		struct npf_rec hdr;
-
-		if ((filter != NULL && b->keep[i] == 0) || !is_wanted(c, b, i))
-			continue;
-		accepted++;
-		hdr = b->hdr[i];
-		hdr.caplen = keep_bytes(c, b, i, filter != NULL ? b->keep[i] : UINT32_MAX);
-		hdr.filter_gen = c->filter_gen;
-		if (c->dump == NULL) {
-			npf_lane_put(c->lane, &hdr, b->data[i]);
-			continue;
-		}
-		npf_writer_burst_pending(c->dump, end - i);
-		if (!npf_writer_put(c->dump, &hdr, b->data[i]))
-			npf_writer_drop(c->dump, 1);
-	}
-	count(&c->counters->received, end - from);
-	if (NPF_UNLIKELY(c->screens)) /* libpcap counts what it rejects itself as received */
-		count(&c->counters->screened, n_wanted(c, b, from, end) - accepted);
-	if (accepted > 0)
-		count(&c->counters->accepted, accepted);
-	if (accepted > 0 || c->is_merged)
-		commit(c, now_ns);
-}
-
-static void deliver_dropping(const struct npf_tap_client *c, struct npf_burst *b, uint64_t now_ns)
-{
-	deliver_range(c, b, 0, b->n, now_ns);
-}
-
-/* The client's user has no time left for packets from..n-1 of the burst. */
-static void refuse(const struct npf_tap_client *c, const struct npf_burst *b, unsigned int from)
-{
-	unsigned int n = n_wanted(c, b, from, b->n);
-
-	if (c->dump != NULL)
-		npf_writer_drop(c->dump, n);
-	count(&c->counters->received, b->n - from);
-	count(&c->counters->over_budget, n);
-}
-
-/* The same, as far as the client's user has time left on this lcore: one packet after the other
- * until it is known to be cheap. */
-static void deliver_limited(struct npf_tap_turn *turn, const struct npf_tap_client *c,
-	struct npf_burst *b, uint64_t now_ns)
-{
-	uint64_t tsc = __rdtsc();
-
-	for (unsigned int i = 0, end; i < b->n; i = end) {
-		uint64_t begun = tsc;
-
-		if (!npf_tap_budget_allows(c->budget, turn, c->share, begun)) {
-			refuse(c, b, i);
-			return;
-		}
-		end = NPF_MIN(i + (c->counters->is_cheap ? NPF_TAP_PIECE : 1u), b->n);
-		deliver_range(c, b, i, end, now_ns);
-		tsc = __rdtsc();
-		c->counters->is_cheap =
-			npf_tap_budget_pay(c->budget, turn, c->share, tsc - begun, end - i);
-	}
-}
-
-/*
- * Packet i to one client of a port that waits.
- * Return: false: no room, try again later.
- */
-static bool deliver_waiting(const struct npf_tap_client *c, struct npf_burst *b, unsigned int i)
-{
-	const struct npf_filter *filter = filter_for(c, b);
-	uint32_t verdict = UINT32_MAX;
-	struct npf_rec hdr = b->hdr[i];
-
-	if (c->dump != NULL)
-		npf_writer_burst_begin(c->dump, 1);
-	if (!is_wanted(c, b, i))
-		verdict = 0;
-	else if (filter != NULL)
-		verdict = (c->screens ? npf_filter_screen : npf_filter_run)(
-			filter, b->data[i], b->len[i], b->caplen[i]);
-	if (verdict == 0 && c->screens && is_wanted(c, b, i))
-		count(&c->counters->screened, 1);
-	if (verdict != 0) {
-		hdr.caplen = keep_bytes(c, b, i, verdict);
-		hdr.filter_gen = c->filter_gen;
-		if (c->dump != NULL) {
-			if (!npf_writer_put(c->dump, &hdr, b->data[i])) {
-				npf_writer_burst_uncount(c->dump);
-				return false;
-			}
-		} else if (!npf_lane_try(c->lane, &hdr, b->data[i])) {
-			/* There is never room in a lane with a fault, nor for a packet larger than
-			 * the lane. */
-			if (npf_lane_fault(c->lane) == 0 &&
-				npf_rec_space(hdr.caplen) <= c->lane_size)
-				return false;
-			npf_lane_drop(c->lane, NPF_DROP_OVERSIZE, 1);
-		}
-		count(&c->counters->accepted, 1);
-	}
-	count(&c->counters->received, 1);
-	return true;
-}
-
 /* Goes on with the burst in q->stall as far as there is room. */
 static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
 {
@@ -238,12 +50,13 @@ static void resume(struct npf_tap *t, const struct npf_tap_queue *q)
 	unsigned int first = s->next, c = 0;
 
 	npf_burst_load(b, q->port->rx_sent, s->mbufs + first, s->n - first);
-	npf_burst_describe(b, q->port, q->queue, s->mbufs + first, s->ts_ns);
+	npf_burst_set_origin(b, q->port, q->queue, s->ts_ns);
+	npf_burst_describe(b);
 	while (c < q->n_clients && q->clients[c].session < s->next_session)
 		c++;
 	for (; s->next < s->n; s->next++, c = 0) {
 		for (; c < q->n_clients; c++) {
-			if (!deliver_waiting(&q->clients[c], b, s->next - first)) {
+			if (!npf_deliver_one(&q->clients[c], b, s->next - first)) {
 				s->next_session = q->clients[c].session;
 				goto out;
 			}
@@ -256,11 +69,11 @@ out:
 			(struct npf_burst_position){s->next - first, s->next_session}, s->ts_ns,
 			npf_tsc_now(&t->tsc) - t->to_mono);
 	if (s->next > first)
-		rte_pktmbuf_free_bulk(&s->mbufs[first], s->next - first);
+		npf_burst_free(&s->mbufs[first], s->next - first);
 	if (s->next == s->n)
 		s->n = s->next = 0;
 	for (c = 0; c < q->n_clients; c++)
-		commit(&q->clients[c], s->ts_ns);
+		npf_deliver_commit(&q->clients[c], s->ts_ns);
 }
 
 /*
@@ -280,12 +93,9 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 		npf_count(q, &t->burst, &t->turn, now, now - t->to_mono);
 	if (q->n_clients == 0)
 		return;
-	npf_burst_describe(&t->burst, q->port, q->queue, mbufs, now);
+	npf_burst_set_origin(&t->burst, q->port, q->queue, now);
 	for (unsigned int i = 0; i < q->n_clients; i++)
-		if (NPF_LIKELY(q->clients[i].budget == NULL))
-			deliver_dropping(&q->clients[i], &t->burst, now);
-		else
-			deliver_limited(&t->turn, &q->clients[i], &t->burst, now);
+		npf_deliver(&q->clients[i], &t->burst, &t->turn, now);
 }
 
 /* The tx mirror: copies of what was sent through the port, for captures. */
@@ -298,7 +108,7 @@ static unsigned int poll_mirror(struct npf_tap *t, const struct npf_tap_queue *q
 	if (n == 0)
 		return 0;
 	serve(t, q, true, true, mbufs, n);
-	rte_pktmbuf_free_bulk(mbufs, n);
+	npf_burst_free(mbufs, n);
 	return n;
 }
 
@@ -314,7 +124,7 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 			s->next = 0;
 			s->next_session = 0;
 			s->ts_ns = npf_tsc_now(&t->tsc);
-			count(&t->packets, s->n);
+			npf_tap_count(&t->packets, s->n);
 		}
 		n = s->n;
 		if (n > 0) {
@@ -328,10 +138,10 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 	n = npf_port_rx(q->port, q->queue, mbufs, NPF_TAP_BURST);
 	if (n == 0)
 		return 0;
-	count(&t->packets, n);
+	npf_tap_count(&t->packets, n);
 	if (q->n_clients + q->n_meters > 0)
 		serve(t, q, q->port->rx_sent, false, mbufs, n);
-	rte_pktmbuf_free_bulk(mbufs, n);
+	npf_burst_free(mbufs, n);
 	return n;
 }
 
@@ -353,7 +163,7 @@ static void tick(struct npf_tap *t, const struct npf_plan *plan, uint64_t *next_
 			if (q->clients[c].dump != NULL)
 				npf_writer_tick(q->clients[c].dump, now);
 			else if (npf_lane_tick(q->clients[c].lane, mark, mono))
-				wake(&q->clients[c]);
+				npf_deliver_wake(&q->clients[c]);
 		npf_count_tick(q, now - t->to_mono);
 	}
 	if (mono >= *next_sync) {
@@ -375,7 +185,7 @@ static void idle(struct npf_tap *t, uint64_t empty)
 	}
 	ns = NPF_MIN(SLEEP_MIN_NS * (1 + (empty - PAUSE_POLLS) / 16), SLEEP_MAX_NS);
 	nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
-	count(&t->sleeps, 1);
+	npf_tap_count(&t->sleeps, 1);
 }
 
 static int tap_main(void *arg)
@@ -403,9 +213,9 @@ static int tap_main(void *arg)
 			tick(t, plan, &next_sync);
 			next_tick = tsc + tick_tsc;
 		}
-		count(&t->polls, 1);
+		npf_tap_count(&t->polls, 1);
 		if (work > 0) {
-			count(&t->busy_polls, 1);
+			npf_tap_count(&t->busy_polls, 1);
 			empty = 0;
 		} else {
 			idle(t, ++empty);
@@ -417,7 +227,7 @@ static int tap_main(void *arg)
 void npf_tap_stall_drop(struct npf_tap_stall *s)
 {
 	if (s->next < s->n)
-		rte_pktmbuf_free_bulk(&s->mbufs[s->next], s->n - s->next);
+		npf_burst_free(&s->mbufs[s->next], s->n - s->next);
 	s->n = s->next = 0;
 }
 
