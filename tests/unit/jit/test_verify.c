@@ -110,11 +110,33 @@ static void scratch_must_be_written_on_every_path_before_it_is_read(void **state
 	/* Written on the true path only. */
 	assert_refused(2, "reads M[0] before it is written", {OP_JEQ_K, 0, 1, 0}, {OP_ST},
 		{OP_LD_MEM}, {OP_RET_A});
+	/* On the false path only; where a jump past the write joins the write. */
+	assert_refused(2, "reads M[0] before it is written", {OP_JEQ_K, 1, 0, 0}, {OP_ST},
+		{OP_LD_MEM}, {OP_RET_A});
+	assert_refused(3, "reads M[0] before it is written", {OP_JEQ_K, 0, 1, 0}, {OP_JA, 0, 0, 1},
+		{OP_ST}, {OP_LD_MEM}, {OP_RET_A});
+	/* On the last of the paths that meet, not on the first. */
+	assert_refused(4, "reads M[0] before it is written", {OP_JEQ_K, 3, 0, 0}, {OP_ST},
+		{OP_JEQ_K, 1, 0, 1}, {OP_RET_A}, {OP_LD_MEM}, {OP_RET_A});
 	/* On both. */
 	assert_accepted(
 		{OP_JEQ_K, 0, 2, 0}, {OP_ST}, {OP_JA, 0, 0, 1}, {OP_STX}, {OP_LD_MEM}, {OP_RET_A});
+	/* What comes before in the program, but not on the path, has not written it. */
+	assert_accepted({OP_JEQ_K, 0, 2, 0}, {OP_ST}, {OP_JA, 0, 0, 1}, {OP_JA, 0, 0, 2},
+		{OP_LD_MEM}, {OP_RET_A}, {OP_RET_K});
+	assert_accepted({OP_JEQ_K, 0, 2, 0}, {OP_ST}, {OP_JA, 0, 0, 1}, {OP_RET_K}, {OP_LD_MEM},
+		{OP_RET_A});
 	/* Nothing reaches the read. */
 	assert_accepted({OP_RET_A}, {OP_LD_MEM}, {OP_RET_A});
+}
+
+static void the_first_of_several_faults_is_told(void **state)
+{
+	(void)state;
+	assert_refused(0, "shifts by 32, more than 31", {OP_LSH_K, 0, 0, 32}, {OP_LD_MEM, 0, 0, 3},
+		{OP_RET_A});
+	assert_refused(0, "reads M[3] before it is written", {OP_LD_MEM, 0, 0, 3},
+		{OP_LDX_MEM, 0, 0, 4}, {OP_RET_A});
 }
 
 static void the_longest_program_passes_and_one_more_does_not(void **state)
@@ -198,6 +220,7 @@ int main(void)
 		cmocka_unit_test(constant_shifts_beyond_the_word_are_refused),
 		cmocka_unit_test(scratch_words_must_exist),
 		cmocka_unit_test(scratch_must_be_written_on_every_path_before_it_is_read),
+		cmocka_unit_test(the_first_of_several_faults_is_told),
 		cmocka_unit_test(the_longest_program_passes_and_one_more_does_not),
 		cmocka_unit_test(every_program_that_pcap_compiles_passes),
 	};
