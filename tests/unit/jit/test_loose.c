@@ -113,6 +113,39 @@ static void scratch_that_was_not_written_is_zero(void **state)
 	assert_int_equal(run(unwritten, COUNT(unwritten), 200), 1);
 }
 
+/* Of all words that are read, the last of them too; also where the loops are run. */
+static void all_scratch_that_was_not_written_is_zero(void **state)
+{
+	static const struct npf_bpf_insn two[] = {
+		{OP_LD_MEM, 0, 0, 15}, {OP_LDX_MEM, 0, 0, 2}, {OP_ADD_X}, {OP_RET_A}};
+	static const struct npf_bpf_insn with_loop[] = {{OP_LD_MEM, 0, 0, 5}, {OP_JEQ_K, 1, 0, 0},
+		{OP_JA, 0, 0, (uint32_t)-1}, {OP_RET_K, 0, 0, 9}};
+	struct npf_bpf_insn *tight = NULL;
+	uint32_t n;
+
+	(void)state;
+	assert_int_equal(npf_bpf_tighten(two, COUNT(two), &tight, &n), 0);
+	assert_int_equal(npf_bpf_verify(tight, n, NULL), 0);
+	free(tight);
+	assert_int_equal(npf_bpf_verify_loose(with_loop, 4, NULL), NPF_BPF_LOOPS | NPF_BPF_SCRATCH);
+	assert_int_equal(npf_bpf_interpret_loose(with_loop, NULL, 0, 0, NULL, 100), 9);
+}
+
+static void there_must_be_room_to_clear_scratch(void **state)
+{
+	struct npf_bpf_insn *p = calloc(NPF_BPF_MAXINSNS, sizeof(*p));
+	const uint32_t longest = NPF_BPF_MAXINSNS - NPF_BPF_MEMWORDS;
+
+	(void)state;
+	assert_non_null(p);
+	for (uint32_t i = 1; i < NPF_BPF_MAXINSNS; i++)
+		p[i].code = OP_RET_A;
+	p[0].code = OP_LD_MEM;
+	assert_int_equal(npf_bpf_verify_loose(p, longest, NULL), NPF_BPF_SCRATCH);
+	assert_int_equal(npf_bpf_verify_loose(p, longest + 1, NULL), -EINVAL);
+	free(p);
+}
+
 static void of_a_shift_the_low_five_bits_count(void **state)
 {
 	(void)state;
@@ -124,6 +157,19 @@ static void a_loop_without_end_is_cut_off_and_rejects(void **state)
 	(void)state;
 	assert_int_equal(run(endless, COUNT(endless), 0), 9);
 	assert_int_equal(run(endless, COUNT(endless), 1), 0);
+}
+
+static void without_a_bound_a_loop_takes_the_steps_that_it_needs(void **state)
+{
+	static const struct npf_bpf_insn count_down[] = {{OP_LD_IMM, 0, 0, 20000},
+		{OP_JEQ_K, 2, 0, 0}, {OP_SUB_K, 0, 0, 1}, {OP_JA, 0, 0, (uint32_t)-3},
+		{OP_RET_K, 0, 0, 7}};
+	const uint32_t n_steps = 1 + 20000 * 3 + 2;
+
+	(void)state;
+	assert_int_equal(npf_bpf_interpret_loose(count_down, NULL, 0, 0, NULL, 0), 7);
+	assert_int_equal(npf_bpf_interpret_loose(count_down, NULL, 0, 0, NULL, n_steps), 7);
+	assert_int_equal(npf_bpf_interpret_loose(count_down, NULL, 0, 0, NULL, n_steps - 1), 0);
 }
 
 static void a_loop_may_take_as_many_steps_as_stated(void **state)
@@ -138,6 +184,37 @@ static void a_loop_may_take_as_many_steps_as_stated(void **state)
 	p[5].k++;
 	assert_int_equal(npf_bpf_interpret_loose(p, NULL, 0, 0, NULL, NPF_BPF_MAXSTEPS), 0);
 	assert_int_equal(npf_bpf_interpret_loose(p, NULL, 0, 0, NULL, 0), 1);
+}
+
+static void a_filter_gives_a_loop_its_length_and_as_many_steps_as_stated(void **state)
+{
+	struct npf_bpf_insn count_down[] = {{OP_LD_IMM}, {OP_JEQ_K, 2, 0, 0}, {OP_SUB_K, 0, 0, 1},
+		{OP_JA, 0, 0, (uint32_t)-3}, {OP_RET_K, 0, 0, 7}};
+
+	(void)state;
+	count_down[0].k = (COUNT(count_down) + NPF_BPF_MAXSTEPS - 3) / 3;
+	assert_int_equal(run(count_down, COUNT(count_down), 0), 7);
+	count_down[0].k++;
+	assert_int_equal(run(count_down, COUNT(count_down), 0), 0);
+}
+
+static void the_loops_of_a_burst_are_run_packet_by_packet(void **state)
+{
+	struct npf_filter *f = compiled(multiple_of_3, COUNT(multiple_of_3), NPF_BACKEND_AUTO);
+	const uint8_t bytes[4] = {30, 31, 0, 33};
+	const uint8_t *pkts[4];
+	const uint32_t lens[4] = {1, 1, 1, 1}, caplens[4] = {1, 1, 0, 1};
+	uint32_t results[4];
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++)
+		pkts[i] = &bytes[i];
+	npf_filter_run_burst(f, pkts, lens, caplens, 4, results);
+	assert_int_equal(results[0], 7);
+	assert_int_equal(results[1], 0);
+	assert_int_equal(results[2], 0);
+	assert_int_equal(results[3], 7);
+	npf_filter_free(f);
 }
 
 static void a_screen_lets_pass_what_it_cannot_decide(void **state)
@@ -273,9 +350,14 @@ int main(void)
 		cmocka_unit_test(a_jump_out_of_the_program_is_refused_in_either_direction),
 		cmocka_unit_test(loops_mean_what_bpf_filter_makes_of_them),
 		cmocka_unit_test(scratch_that_was_not_written_is_zero),
+		cmocka_unit_test(all_scratch_that_was_not_written_is_zero),
+		cmocka_unit_test(there_must_be_room_to_clear_scratch),
 		cmocka_unit_test(of_a_shift_the_low_five_bits_count),
 		cmocka_unit_test(a_loop_without_end_is_cut_off_and_rejects),
+		cmocka_unit_test(without_a_bound_a_loop_takes_the_steps_that_it_needs),
 		cmocka_unit_test(a_loop_may_take_as_many_steps_as_stated),
+		cmocka_unit_test(a_filter_gives_a_loop_its_length_and_as_many_steps_as_stated),
+		cmocka_unit_test(the_loops_of_a_burst_are_run_packet_by_packet),
 		cmocka_unit_test(a_screen_lets_pass_what_it_cannot_decide),
 		cmocka_unit_test(a_screen_of_another_filter_is_the_filter),
 		cmocka_unit_test(what_is_tightened_passes_and_rejects_nothing_too_much),
