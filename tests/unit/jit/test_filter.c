@@ -56,6 +56,29 @@ static void a_burst_gives_what_single_runs_give(void **state)
 	npf_filter_free(f);
 }
 
+static void the_length_is_that_on_the_wire(void **state)
+{
+	static const struct npf_bpf_insn length[] = {{OP_LD_LEN}, {OP_RET_A}};
+	const uint8_t pkt[5] = {0};
+	const uint8_t *const pkts[2] = {pkt, pkt};
+	const uint32_t lens[2] = {100, 200}, caplens[2] = {5, 4};
+	uint32_t results[2];
+
+	(void)state;
+	for (unsigned int b = 0; b < 2; b++) {
+		const struct npf_filter_opts opts = {
+			.backend = b != 0 ? NPF_BACKEND_INTERP : NPF_BACKEND_AUTO};
+		struct npf_filter *f = NULL;
+
+		assert_int_equal(npf_filter_compile(length, 2, &opts, &f, NULL), 0);
+		assert_int_equal(npf_filter_run(f, pkt, 100, 5), 100);
+		npf_filter_run_burst(f, pkts, lens, caplens, 2, results);
+		assert_int_equal(results[0], 100);
+		assert_int_equal(results[1], 200);
+		npf_filter_free(f);
+	}
+}
+
 static void a_filter_keeps_its_own_copy_of_the_program(void **state)
 {
 	struct npf_bpf_insn prog[] = {{OP_RET_K, 0, 0, 7}};
@@ -103,17 +126,18 @@ static void ancillary_loads_are_constants_with_aux_and_out_of_range_without(void
 		{0xffffffff, 0},
 	};
 	const struct npf_bpf_aux aux = {.pkttype = 4, .ifindex = 70000};
-	const struct npf_filter_opts with = {.aux = &aux};
 	const uint8_t pkt[64] = {0};
 
 	(void)state;
-	for (size_t i = 0; i < NPF_ARRAY_LEN(loads) * 3; i++) {
+	for (size_t i = 0; i < NPF_ARRAY_LEN(loads) * 6; i++) {
+		const struct npf_filter_opts with = {
+			.aux = &aux, .backend = i % 2 != 0 ? NPF_BACKEND_INTERP : NPF_BACKEND_AUTO};
 		const struct npf_bpf_insn prog[] = {
-			{sizes[i % 3], 0, 0, loads[i / 3].k}, {OP_ADD_K, 0, 0, 1000}, {OP_RET_A}};
+			{sizes[i % 3], 0, 0, loads[i / 6].k}, {OP_ADD_K, 0, 0, 1000}, {OP_RET_A}};
 		struct npf_filter *f = NULL;
 
 		assert_int_equal(npf_filter_compile(prog, 3, &with, &f, NULL), 0);
-		assert_int_equal(npf_filter_run(f, pkt, 64, 64), loads[i / 3].result);
+		assert_int_equal(npf_filter_run(f, pkt, 64, 64), loads[i / 6].result);
 		npf_filter_free(f);
 		assert_int_equal(npf_filter_compile(prog, 3, NULL, &f, NULL), 0);
 		assert_int_equal(npf_filter_run(f, pkt, 64, 64), 0);
@@ -139,15 +163,18 @@ static void the_automatic_choice_is_native_code_where_it_is_to_be_had(void **sta
 #endif
 }
 
-/* Refuse mprotect(..., PROT_EXEC) to this thread and its children, as MemoryDenyWriteExecute= does.
+/*
+ * Refuse mprotect() with all these rights to this thread and its children. PROT_EXEC: as
+ * MemoryDenyWriteExecute= does.
  */
-static int deny_executable_memory(void)
+static int deny_memory(uint32_t rights)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 3),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 4),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, rights),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, rights, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -158,14 +185,33 @@ static int deny_executable_memory(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
 }
 
+/* Pages of address space. */
+static unsigned long pages_mapped(void)
+{
+	unsigned long pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "r");
+
+	if (statm == NULL || fscanf(statm, "%lu", &pages) != 1)
+		pages = 0;
+	if (statm != NULL)
+		fclose(statm);
+	return pages;
+}
+
 static int run_without_executable_memory(void)
 {
 	const struct npf_filter_opts scalar = {.backend = NPF_BACKEND_SCALAR};
 	const uint8_t pkt[] = {1, 2, 3, 4, 99};
 	struct npf_filter *f = NULL;
+	unsigned long pages;
 
-	if (deny_executable_memory() < 0)
+	if (deny_memory(PROT_EXEC) < 0)
 		return 2;
+	pages = pages_mapped();
+	for (unsigned int i = 0; i < 4; i++)
+		npf_filter_compile(fifth_byte, 2, &scalar, &f, NULL);
+	if (pages_mapped() > pages + 1024)
+		return 7;
 	if (npf_filter_compile(fifth_byte, 2, &scalar, &f, NULL) != -ENOTSUP)
 		return 3;
 	if (npf_filter_compile(fifth_byte, 2, NULL, &f, NULL) != 0)
@@ -189,6 +235,44 @@ static void without_executable_memory_the_automatic_choice_is_the_interpreter(vo
 		_exit(run_without_executable_memory());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+static int run_without_memory_of_both_rights(void)
+{
+	const struct npf_filter_opts scalar = {.backend = NPF_BACKEND_SCALAR};
+	struct npf_filter *f = NULL;
+
+	if (deny_memory(PROT_WRITE | PROT_EXEC) < 0)
+		return 2;
+	return npf_filter_compile(fifth_byte, 2, &scalar, &f, NULL) == 0 ? 0 : 3;
+}
+
+/* Not for the moment in which it is written, either. */
+static void code_needs_no_memory_that_is_writable_and_executable(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(run_without_memory_of_both_rights());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void a_filter_that_goes_leaves_no_address_space_behind(void **state)
+{
+	const unsigned long pages = pages_mapped();
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		struct npf_filter *f = NULL;
+
+		assert_int_equal(npf_filter_compile(fifth_byte, 2, NULL, &f, NULL), 0);
+		npf_filter_free(f);
+	}
+	assert_true(pages_mapped() <= pages + 1024);
 }
 
 static bool any_mapping_is_writable_and_executable(void)
@@ -261,12 +345,11 @@ static int run_in_little_address_space(void)
 {
 	const struct npf_filter_opts scalar = {.backend = NPF_BACKEND_SCALAR};
 	const uint8_t pkt[] = {1, 2, 3, 4, 99};
-	unsigned long pages = 0;
-	FILE *statm = fopen("/proc/self/statm", "r");
+	const unsigned long pages = pages_mapped();
 	struct rlimit limit;
 	struct npf_filter *f = NULL;
 
-	if (statm == NULL || fscanf(statm, "%lu", &pages) != 1)
+	if (pages == 0)
 		return 2;
 	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (64 << 20);
 	if (setrlimit(RLIMIT_AS, &limit) < 0)
@@ -306,6 +389,9 @@ static void the_environment_names_a_back_end(void **state)
 	unsetenv("NPF_JIT");
 	assert_int_equal(npf_backend_from_env(&b), 0);
 	assert_int_equal(b, NPF_BACKEND_AUTO);
+	setenv("NPF_JIT", "", 1);
+	assert_int_equal(npf_backend_from_env(&b), 0);
+	assert_int_equal(b, NPF_BACKEND_AUTO);
 	for (unsigned int i = 0; i < NPF_N_BACKENDS; i++) {
 		setenv("NPF_JIT", npf_backend_name((enum npf_backend)i), 1);
 		assert_int_equal(npf_backend_from_env(&b), 0);
@@ -320,11 +406,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_filter_gives_the_number_of_bytes_to_keep),
 		cmocka_unit_test(a_burst_gives_what_single_runs_give),
+		cmocka_unit_test(the_length_is_that_on_the_wire),
 		cmocka_unit_test(a_filter_keeps_its_own_copy_of_the_program),
 		cmocka_unit_test(a_wrong_program_is_refused_with_its_place),
 		cmocka_unit_test(ancillary_loads_are_constants_with_aux_and_out_of_range_without),
 		cmocka_unit_test(the_automatic_choice_is_native_code_where_it_is_to_be_had),
 		cmocka_unit_test(without_executable_memory_the_automatic_choice_is_the_interpreter),
+		cmocka_unit_test(code_needs_no_memory_that_is_writable_and_executable),
+		cmocka_unit_test(a_filter_that_goes_leaves_no_address_space_behind),
 		cmocka_unit_test(code_is_never_writable_and_executable),
 		cmocka_unit_test(no_index_of_32_bits_leads_from_a_table_to_memory_that_can_be_read),
 		cmocka_unit_test(code_is_made_where_address_space_is_short),
