@@ -141,6 +141,19 @@ static void trials_cost_what_is_stated_and_no_more(void **state)
 	assert_in_range(t.n_run[FORM_FLAT], 1, t.n_bursts / ADAPT_SHARE * 11 / 10);
 }
 
+static void no_trial_is_longer_than_the_longest(void **state)
+{
+	struct thread t = {.drawn = 11};
+	uint32_t longest = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 400; i++) {
+		run(&t, &mixed, SWEEP / 100);
+		longest = NPF_MAX(longest, atomic_load(&t.adapt.length));
+	}
+	assert_int_equal(longest, ADAPT_LONGEST);
+}
+
 static void an_interrupt_decides_nothing(void **state)
 {
 	struct thread t = {.drawn = 5, .spike_every = 2003};
@@ -263,8 +276,56 @@ static void short_bursts_begin_no_trial(void **state)
 	struct npf_filter *f = two_forms();
 
 	(void)state;
+	adapt_seat = (struct adapt_seat){.drawn = 1};
 	run_real(f, ADAPT_MIN_BURST - 1, 100 * ADAPT_LOOK);
+	assert_null(adapt_seat.filter);
 	assert_int_equal(atomic_load(&f->adapt.length), 0);
+	npf_filter_free(f);
+}
+
+static uint32_t n_run[FORM_MAX];
+
+static void run_flat(const uint8_t *const *pkts, const uint32_t *caplens, uint32_t *results,
+	const uint32_t *lens, size_t n)
+{
+	(void)pkts, (void)caplens, (void)results, (void)lens, (void)n;
+	n_run[FORM_FLAT]++;
+}
+
+static void run_branching(const uint8_t *const *pkts, const uint32_t *caplens, uint32_t *results,
+	const uint32_t *lens, size_t n)
+{
+	(void)pkts, (void)caplens, (void)results, (void)lens, (void)n;
+	n_run[FORM_BRANCHING]++;
+}
+
+static void between_trials_the_form_in_use_runs(void **state)
+{
+	struct npf_filter f = {.form = {run_flat, run_branching}, .learns = &f.adapt};
+
+	(void)state;
+	adapt_seat = (struct adapt_seat){.drawn = 1};
+	atomic_store(&f.adapt.preferred, FORM_BRANCHING);
+	atomic_store(&f.adapt.wait, 10);
+	for (unsigned int i = 0; i < 10; i++)
+		adapt_run(&f, NULL, NULL, NULL, BURST, NULL);
+	assert_int_equal(n_run[FORM_FLAT], 0);
+	assert_int_equal(n_run[FORM_BRANCHING], 10);
+}
+
+static void short_bursts_of_a_trial_do_not_count(void **state)
+{
+	struct npf_filter *f = two_forms();
+	uint32_t n_bursts;
+
+	(void)state;
+	for (unsigned int i = 0; i < 100 * ADAPT_LOOK && adapt_seat.filter != f; i++)
+		run_real(f, BURST, 1);
+	assert_ptr_equal(adapt_seat.filter, f);
+	n_bursts = adapt_seat.trial.n_bursts;
+	run_real(f, ADAPT_MIN_BURST - 1, 10 * ADAPT_SHORTEST);
+	assert_ptr_equal(adapt_seat.filter, f);
+	assert_int_equal(adapt_seat.trial.n_bursts, n_bursts);
 	npf_filter_free(f);
 }
 
@@ -276,6 +337,7 @@ int main(void)
 		cmocka_unit_test(what_has_to_be_learnt_is_found_within_a_sweep),
 		cmocka_unit_test(traffic_that_changes_is_followed),
 		cmocka_unit_test(trials_cost_what_is_stated_and_no_more),
+		cmocka_unit_test(no_trial_is_longer_than_the_longest),
 		cmocka_unit_test(an_interrupt_decides_nothing),
 		cmocka_unit_test(one_lost_trial_decides_nothing),
 		cmocka_unit_test(forms_that_are_nearly_equal_do_not_take_turns),
@@ -283,6 +345,8 @@ int main(void)
 		cmocka_unit_test(filters_of_a_thread_have_their_trials_in_turn),
 		cmocka_unit_test(a_trial_whose_filter_is_gone_is_given_up),
 		cmocka_unit_test(short_bursts_begin_no_trial),
+		cmocka_unit_test(between_trials_the_form_in_use_runs),
+		cmocka_unit_test(short_bursts_of_a_trial_do_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
