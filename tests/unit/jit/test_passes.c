@@ -84,6 +84,28 @@ static void equal_values_are_one(void **state)
 	ir_fini(&ir);
 }
 
+static void an_index_finds_what_was_put_into_it_however_many_there_are(void **state)
+{
+	struct finder f = {0};
+
+	(void)state;
+	/* The first of them need not have a low number. */
+	for (uint32_t i = 5000; i < 7000; i++) {
+		assert_int_equal(finder_add(&f, i, i * 0x9e3779b9u), 0);
+		assert_true(f.cap > i);
+	}
+	for (uint32_t i = 5000; i < 7000; i++)
+		assert_int_equal(finder_first(&f, i * 0x9e3779b9u), i);
+	assert_int_equal(finder_first(&f, 4999 * 0x9e3779b9u), 0);
+	finder_fini(&f);
+}
+
+static void each_program_has_a_key_of_its_own(void **state)
+{
+	(void)state;
+	assert_true(finder_key() != finder_key());
+}
+
 static void algebra_is_simplified_as_values_are_made(void **state)
 {
 	struct ir ir;
@@ -454,6 +476,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_values_are_one),
+		cmocka_unit_test(an_index_finds_what_was_put_into_it_however_many_there_are),
+		cmocka_unit_test(each_program_has_a_key_of_its_own),
 		cmocka_unit_test(algebra_is_simplified_as_values_are_made),
 		cmocka_unit_test(no_division_by_zero_is_folded),
 		cmocka_unit_test(fold_decides_what_is_constant),
