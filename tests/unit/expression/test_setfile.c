@@ -176,6 +176,10 @@ static void a_set_may_be_shared_by_values_of_different_ranges(void **state)
 
 static void a_wrong_set_file_is_refused_with_the_line(void **state)
 {
+	static char longest[256 + 1];
+	struct npf_bpf_insn *insns = NULL;
+	uint32_t n_insns;
+
 	(void)state;
 	assert_refused("", 0, "there is no item");
 	assert_refused("# nothing\n\n", 2, "there is no item");
@@ -191,6 +195,14 @@ static void a_wrong_set_file_is_refused_with_the_line(void **state)
 	assert_refused("port", 1, "neither an address, a net nor a port: port");
 	assert_refused(
 		"port  80 81", 1, "a port is a number up to 65535, or two with - between them");
+	memset(longest, ' ', sizeof(longest) - 1);
+	assert_refused(longest, 1, "the line is too long");
+	memcpy(longest, "port 80", 7);
+	longest[255] = '\0';
+	assert_int_equal(npf_bpf_from_set(longest, 255, 1, &insns, &n_insns, NULL), 0);
+	free(insns);
+	assert_int_equal(
+		npf_bpf_from_set("port 80\0 or 81\n", 15, 1, &insns, &n_insns, NULL), -EINVAL);
 }
 
 static void too_many_items_are_refused(void **state)
@@ -215,6 +227,9 @@ static void too_many_items_are_refused(void **state)
 static uint32_t make_packet(uint32_t i, uint8_t *p)
 {
 	static const uint8_t protos[] = {6, 17, 132, 1};
+	/* The first fragment has the ports, the others have none. */
+	static const uint8_t fragments[] = {1, 0x10, 0x20, 0x40, 0, 0, 0, 0, 0, 0, 0};
+	const uint32_t options = i % 5 == 0 ? 4 : 0;
 	const uint8_t proto = protos[i % 4];
 	uint8_t *ports = p + 34;
 
@@ -223,8 +238,9 @@ static uint32_t make_packet(uint32_t i, uint8_t *p)
 	case 0:
 	case 1:
 		p[12] = 8;
-		p[14] = 0x45;
-		p[20] = i % 11 == 0;
+		p[14] = (uint8_t)(0x45 + options / 4);
+		p[20] = fragments[i % 11];
+		ports += options;
 		p[23] = proto;
 		p[26] = p[30] = 10;
 		p[28 + i / 16 % 2] = 1;
@@ -237,6 +253,7 @@ static uint32_t make_packet(uint32_t i, uint8_t *p)
 		p[20] = proto;
 		p[22 + i / 16 % 2 * 16] = 0x20;
 		p[23 + i / 16 % 2 * 16] = 1;
+		p[25 + i / 16 % 2 * 16] = i / 3 % 9 == 0;
 		p[37] = (uint8_t)(i / 5 % 4);
 		p[53] = (uint8_t)(i / 17 % 4);
 		ports = p + 54;
@@ -264,7 +281,11 @@ static void items_mean_what_host_net_and_port_mean(void **state)
 		{"10.0.0.0/16\n10.1.0.0/16\n10.0.0.2", "net 10.0.0.0/16 or net 10.1.0.0/16 or "
 						       "host 10.0.0.2"},
 		{"0.0.0.0/0", "net 0.0.0.0/0"},
+		/* What is no address of a net of its own size is not in one of another size. */
+		{"10.0.0.0\n11.0.0.0/8", "host 10.0.0.0 or net 11.0.0.0/8"},
 		{"2001::1", "host 2001::1"},
+		{"2001::/16", "net 2001::/16"},
+		{"port 80\r\n 10.0.0.1 \r", "port 80 or host 10.0.0.1"},
 		{"2001::/32\n::3", "net 2001::/32 or host ::3"},
 		{"port 80", "port 80"},
 		{"port 80\nport 5-9\nport 22", "port 80 or portrange 5-9 or port 22"},
@@ -301,6 +322,38 @@ static void items_mean_what_host_net_and_port_mean(void **state)
 	}
 }
 
+/* More than one jump reaches over. */
+static void of_a_long_list_each_item_is_found_and_no_other(void **state)
+{
+	struct npf_bpf_insn *insns = NULL;
+	uint8_t pkt[80] = {[12] = 8, [14] = 0x45, [23] = 17};
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	uint32_t n;
+
+	(void)state;
+	assert_non_null(out);
+	for (unsigned int i = 0; i < 1200; i += 2)
+		fprintf(out, "10.1.%u.%u\nport %u\n", i / 256, i % 256, 5000 + i);
+	fclose(out);
+	assert_int_equal(npf_bpf_from_set(text, len, 1, &insns, &n, NULL), 0);
+	assert_int_equal(npf_bpf_verify(insns, n, NULL), 0);
+	for (unsigned int i = 0; i < 1200; i++) {
+		const uint32_t addr = htonl(0x0a010000 + i);
+		const uint16_t port = htons((uint16_t)(5000 + i));
+
+		memcpy(pkt + 30, &addr, 4);
+		memset(pkt + 34, 0, 4);
+		assert_int_equal(npf_bpf_interpret(insns, pkt, 80, 80, NULL), i % 2 == 0);
+		memset(pkt + 30, 0, 4);
+		memcpy(pkt + 36, &port, 2);
+		assert_int_equal(npf_bpf_interpret(insns, pkt, 80, 80, NULL), i % 2 == 0);
+	}
+	free(insns);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +362,7 @@ int main(void)
 		cmocka_unit_test(a_set_may_be_shared_by_values_of_different_ranges),
 		cmocka_unit_test(a_wrong_set_file_is_refused_with_the_line),
 		cmocka_unit_test(too_many_items_are_refused),
+		cmocka_unit_test(of_a_long_list_each_item_is_found_and_no_other),
 		cmocka_unit_test(items_mean_what_host_net_and_port_mean),
 	};
 
