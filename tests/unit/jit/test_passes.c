@@ -60,52 +60,6 @@ static const struct ir_val *first_result(const struct ir *ir)
 	return &ir->vals[ir->blocks[b].v];
 }
 
-static void equal_values_are_one(void **state)
-{
-	struct ir ir;
-	uint32_t a, b;
-
-	(void)state;
-	ir_init(&ir, ir_simplify);
-	a = ir_load(&ir, IR_LD16, 0, 12);
-	b = ir_load(&ir, IR_LD16, 0, 12);
-	assert_int_equal(a, b);
-	assert_int_not_equal(a, ir_load(&ir, IR_LD16, 0, 14));
-	assert_int_not_equal(a, ir_load(&ir, IR_LD8, 0, 12));
-	/* In either order, where order doesn't matter. */
-	b = ir_load(&ir, IR_LD8, 0, 3);
-	assert_int_equal(ir_op2(&ir, IR_ADD, a, b), ir_op2(&ir, IR_ADD, b, a));
-	assert_int_not_equal(ir_op2(&ir, IR_SUB, a, b), ir_op2(&ir, IR_SUB, b, a));
-	/* Thousands, so that the table grows. */
-	for (uint32_t k = 0; k < 5000; k++)
-		assert_int_not_equal(ir_const(&ir, k), 0);
-	for (uint32_t k = 0; k < 5000; k++)
-		assert_int_equal(ir.vals[ir_const(&ir, k)].k, k);
-	ir_fini(&ir);
-}
-
-static void an_index_finds_what_was_put_into_it_however_many_there_are(void **state)
-{
-	struct finder f = {0};
-
-	(void)state;
-	/* The first of them need not have a low number. */
-	for (uint32_t i = 5000; i < 7000; i++) {
-		assert_int_equal(finder_add(&f, i, i * 0x9e3779b9u), 0);
-		assert_true(f.cap > i);
-	}
-	for (uint32_t i = 5000; i < 7000; i++)
-		assert_int_equal(finder_first(&f, i * 0x9e3779b9u), i);
-	assert_int_equal(finder_first(&f, 4999 * 0x9e3779b9u), 0);
-	finder_fini(&f);
-}
-
-static void each_program_has_a_key_of_its_own(void **state)
-{
-	(void)state;
-	assert_true(finder_key() != finder_key());
-}
-
 static void algebra_is_simplified_as_values_are_made(void **state)
 {
 	struct ir ir;
@@ -475,9 +429,6 @@ static void dominators_of_a_diamond_and_of_a_long_chain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(equal_values_are_one),
-		cmocka_unit_test(an_index_finds_what_was_put_into_it_however_many_there_are),
-		cmocka_unit_test(each_program_has_a_key_of_its_own),
 		cmocka_unit_test(algebra_is_simplified_as_values_are_made),
 		cmocka_unit_test(no_division_by_zero_is_folded),
 		cmocka_unit_test(fold_decides_what_is_constant),
