@@ -100,7 +100,9 @@ static void add_value(struct gen *g, struct twins *t)
 	case 1:
 		add_op(t, IR_AND, a, by, none, false);
 		break;
-	case 2:
+	case 2: /* that exclude each other, often */
+		add_op(t, IR_EQ, t->at[1 + gen_below(g, 2)], by, none, true);
+		break;
 	case 3:
 		add_op(t, IR_EQ + gen_below(g, IR_NTST - IR_EQ + 1), a, b, none, true);
 		break;
@@ -115,7 +117,8 @@ static void add_value(struct gen *g, struct twins *t)
 		break;
 	default:
 		if (gen_below(g, 2) != 0)
-			add_op(t, IR_SEL, p, q, pick(g, t, true), true);
+			add_op(t, IR_SEL, p, gen_below(g, 2) != 0 ? q : t->at[N_BYTES],
+				pick(g, t, true), true);
 		else
 			add_op(t, IR_SEL, p, a, b, false);
 		break;

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_ir.c - values, sets and windows: equal ones are one, different ones are not. */
+/*
+ * test_ir.c - values, sets and windows: equal ones are one, different ones are not; and what a
+ * decision says about the next.
+ */
+#include "jit/inspect/inspect.h"
 #include "jit/ir/ir.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 #include <cmocka.h>
 
 static void equal_values_are_one(void **state)
@@ -99,6 +104,64 @@ static void each_program_has_a_key_of_its_own(void **state)
 	assert_true(finder_key() != finder_key());
 }
 
+/* The n-th of all predicates that facts are known about: compares with small constants, lookups. */
+static uint32_t nth_predicate(struct ir *ir, uint32_t x, uint32_t n)
+{
+	static const uint32_t sets[2][4] = {{1, 3, 4, 6}, {0, 2, 4, 5}};
+	const uint32_t n_compares = 6 * (IR_NTST - IR_EQ + 1);
+	uint32_t *k;
+
+	if (n < n_compares)
+		return ir_op2(ir, IR_EQ + n / 6, x, ir_const(ir, n % 6));
+	n -= n_compares;
+	k = malloc(sizeof(sets[0]));
+	assert_non_null(k);
+	memcpy(k, sets[n / 2], sizeof(sets[0]));
+	return ir_op(ir, n % 2 == 0 ? IR_IN : IR_NIN, x, 0, 0, ir_set_new(ir, k, 4));
+}
+
+/* One decision, then on each of its sides another; the result says which ways were taken. */
+static void build_decisions(struct ir *ir, uint32_t first, uint32_t second)
+{
+	const uint32_t x = ir_load(ir, IR_LD8, 0, 0);
+	uint32_t b[7];
+
+	for (unsigned int i = 0; i < 7; i++)
+		b[i] = ir_block_new(ir);
+	ir->entry = b[0];
+	ir_br(ir, b[0], nth_predicate(ir, x, first), b[1], b[2]);
+	for (unsigned int i = 1; i < 3; i++)
+		ir_br(ir, b[i], nth_predicate(ir, x, second), b[2 * i + 1], b[2 * i + 2]);
+	for (unsigned int i = 3; i < 7; i++)
+		ir_ret(ir, b[i], ir_const(ir, i));
+}
+
+static void what_follows_from_a_fact_is_true_of_every_value(void **state)
+{
+	const uint32_t n = 6 * (IR_NTST - IR_EQ + 1) + 4;
+
+	(void)state;
+	for (uint32_t i = 0; i < n * n; i++) {
+		struct ir plain, threaded;
+
+		ir_init(&plain, NULL);
+		ir_init(&threaded, NULL);
+		build_decisions(&plain, i / n, i % n);
+		build_decisions(&threaded, i / n, i % n);
+		assert_int_equal(ir_pass_thread(&threaded), 0);
+		for (uint8_t x = 0; x < 9; x++) {
+			const uint8_t pkt[1] = {x};
+			uint32_t want = 0, got = 0;
+
+			assert_int_equal(ir_eval(&plain, pkt, 1, 1, &want), 0);
+			assert_int_equal(ir_eval(&threaded, pkt, 1, 1, &got), 0);
+			assert_int_equal(got, want);
+		}
+		ir_fini(&plain);
+		ir_fini(&threaded);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_negation_is_true_where_the_other_is_not),
 		cmocka_unit_test(an_index_finds_what_was_put_into_it_however_many_there_are),
 		cmocka_unit_test(each_program_has_a_key_of_its_own),
+		cmocka_unit_test(what_follows_from_a_fact_is_true_of_every_value),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
