@@ -87,6 +87,14 @@ static void a_table_holds_its_set_and_nothing_else(void **state)
 	}
 }
 
+static void a_bitmap_is_for_16_bits(void **state)
+{
+	(void)state;
+	assert_true(lookup_is_bitmap(24, UINT16_MAX));
+	assert_false(lookup_is_bitmap(24, UINT16_MAX + 1));
+	assert_false(lookup_is_bitmap(23, UINT16_MAX));
+}
+
 static void zero_and_the_greatest_value_can_be_members(void **state)
 {
 	uint32_t k[] = {0, 0xffffffff, 1, 0x80000000};
@@ -358,6 +366,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_table_holds_its_set_and_nothing_else),
+		cmocka_unit_test(a_bitmap_is_for_16_bits),
 		cmocka_unit_test(zero_and_the_greatest_value_can_be_members),
 		cmocka_unit_test(a_set_may_be_shared_by_values_of_different_ranges),
 		cmocka_unit_test(a_wrong_set_file_is_refused_with_the_line),

@@ -162,6 +162,36 @@ static void what_follows_from_a_fact_is_true_of_every_value(void **state)
 	}
 }
 
+/* Values that folding would have seen through, and a later pass may meet all the same. */
+static void a_pass_does_not_need_what_it_is_given_to_be_folded(void **state)
+{
+	const uint8_t pkt[8] = {4, 5, 0, 0, 0x02, 5, 0, 0};
+	uint32_t *k = malloc(4 * sizeof(*k));
+	uint32_t p, q, result = 1;
+	struct ir ir;
+
+	(void)state;
+	assert_non_null(k);
+	ir_init(&ir, NULL);
+	ir.entry = ir_block_new(&ir);
+	/* A half among words, one of which ends as it. */
+	k[0] = 1, k[1] = 2, k[2] = 3, k[3] = 0x30405;
+	p = ir_op(&ir, IR_IN, ir_load(&ir, IR_LD16, 0, 0), 0, 0, ir_set_new(&ir, k, 4));
+	ir_ret(&ir, ir.entry, p);
+	assert_int_equal(ir_pass_netorder(&ir), 0);
+	assert_int_equal(ir_eval(&ir, pkt, 8, 8, &result), 0);
+	assert_int_equal(result, 0);
+	/* A constant with a bit beside the mask. */
+	p = ir_op2(&ir, IR_AND, ir_load(&ir, IR_LD8, 0, 4), ir_const(&ir, 0x0f));
+	p = ir_op2(&ir, IR_EQ, p, ir_const(&ir, 0x12));
+	q = ir_op2(&ir, IR_EQ, ir_load(&ir, IR_LD8, 0, 5), ir_const(&ir, 5));
+	ir_ret(&ir, ir.entry, ir_op2(&ir, IR_AND, p, q));
+	assert_int_equal(ir_pass_windows(&ir), 0);
+	assert_int_equal(ir_eval(&ir, pkt, 8, 8, &result), 0);
+	assert_int_equal(result, 0);
+	ir_fini(&ir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +200,7 @@ int main(void)
 		cmocka_unit_test(a_negation_is_true_where_the_other_is_not),
 		cmocka_unit_test(an_index_finds_what_was_put_into_it_however_many_there_are),
 		cmocka_unit_test(each_program_has_a_key_of_its_own),
+		cmocka_unit_test(a_pass_does_not_need_what_it_is_given_to_be_folded),
 		cmocka_unit_test(what_follows_from_a_fact_is_true_of_every_value),
 	};
 
