@@ -16,16 +16,39 @@
 
 static_assert(NPF_WRITER_MAX_SYNCS + 1 <= ENTRIES, "everything in flight fits into the queue");
 
+/* From now on the ring takes nothing but what this file asks of it. A ring that took all would be
+ * a way around the filters for system calls. */
+static int restrict_ring(struct io_uring *uring)
+{
+	static const uint8_t ops[] = {IORING_OP_NOP, IORING_OP_WRITE, IORING_OP_WRITE_FIXED,
+		IORING_OP_FSYNC, IORING_OP_TIMEOUT /* liburing, before Linux 5.11 */};
+	struct io_uring_restriction only[NPF_ARRAY_LEN(ops)] = {0};
+	int rc;
+
+	for (unsigned int i = 0; i < NPF_ARRAY_LEN(ops); i++) {
+		only[i].opcode = IORING_RESTRICTION_SQE_OP;
+		only[i].sqe_op = ops[i];
+	}
+	/* liburing 2.3 has functions for it and does not export them. */
+	rc = io_uring_register(
+		uring->ring_fd, IORING_REGISTER_RESTRICTIONS, only, NPF_ARRAY_LEN(only));
+	return rc < 0 ? rc
+		      : io_uring_register(uring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
 void npf_writer_io_init(struct npf_writer_io *io, void *data, size_t len, bool plain)
 {
 	struct iovec iov = {data, len};
 
 	*io = (struct npf_writer_io){0};
-	if (plain || io_uring_queue_init(ENTRIES, &io->uring, 0) < 0)
+	/* A ring that can be restricted: Linux 5.10 */
+	if (plain || io_uring_queue_init(ENTRIES, &io->uring, IORING_SETUP_R_DISABLED) < 0)
 		return;
-	io->has_uring = true;
 	/* Saves a look-up of each page in each write; fails where little memory may be locked. */
 	io->fixed = len <= FIXED_MAX && io_uring_register_buffers(&io->uring, &iov, 1) == 0;
+	io->has_uring = true;
+	if (restrict_ring(&io->uring) < 0)
+		npf_writer_io_fini(io);
 }
 
 void npf_writer_io_fini(struct npf_writer_io *io)

@@ -35,7 +35,8 @@ struct npf_writer_io {
 };
 
 /*
- * npf_writer_io_init - set up the ring of io_uring; without one everything is done by plain calls.
+ * npf_writer_io_init - set up a ring of io_uring that can write and sync, and nothing else; without
+ * one everything is done by plain calls.
  * @data, @len: the memory that data is written from
  * @plain: do without io_uring
  */
