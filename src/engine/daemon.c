@@ -18,10 +18,11 @@
 #include "eal/eal.h"
 #include "base/log.h"
 #include "engine/privileges.h"
-#include "engine/syscalls.h"
+#include "engine/syscalls/syscalls.h"
 #include "engine/send/configured.h"
 #include "engine/monitor/monitor.h"
 
+#include <jansson.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -104,6 +105,7 @@ static int serve(const struct npf_config *conf, const struct npf_daemon_options 
 	int rc;
 
 	raise_limits();
+	json_object_seed(0); /* from /dev/urandom, which not every thread can open later */
 	rc = npf_privileges_check(conf, &err);
 	if (rc == 0)
 		rc = npf_privileges_confine(conf, &err);
@@ -115,12 +117,13 @@ static int serve(const struct npf_config *conf, const struct npf_daemon_options 
 	if (rc == -ENOMEM || rc == -EACCES)
 		try_again(conf, o->argv, hugepages, &control);
 	eal = rc == 0 && control != NULL;
+	/* While there are no threads but the EAL's: others have lists of their own beside this. */
+	if (rc == 0)
+		rc = npf_syscalls_forbid(npf_privileges_have_io_ports(conf), &err);
 	if (rc == 0)
 		rc = npf_lifecycle_begin(conf, hugepages, &engine, &err);
 	if (rc == 0)
 		rc = npf_privileges_drop(conf, o->dumpable, &err);
-	if (rc == 0)
-		rc = npf_syscalls_forbid(npf_privileges_have_io_ports(conf), &err);
 	/* Files are made by the user that the daemon stays. */
 	if (rc == 0)
 		rc = npf_dumps_start_configured(engine, NULL, &err);

@@ -134,6 +134,8 @@ static void *read_ahead(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
 	prctl(PR_SET_NAME, "npf-replay");
+	if (a->conf.begun != NULL)
+		a->conf.begun(a->conf.arg);
 	while (rc == 1 && !is_stopped(a)) {
 		for (unsigned int i = 0; i < BATCH && rc == 1; i++)
 			rc = read_packet(a);

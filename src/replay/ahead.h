@@ -17,6 +17,9 @@ struct npf_ahead_conf {
 	/* Called once by the reading thread when the file has ended (rc is 0) or is damaged
 	 * (-EBADMSG), after all packets before that were taken. Not called after a stop. */
 	void (*over)(void *arg, const struct npf_trace *trace, int rc);
+	/* Called by the reading thread before all else, to give up what it does not need. May be
+	 * NULL. */
+	void (*begun)(void *arg);
 	void *arg;
 };
 

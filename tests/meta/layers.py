@@ -19,6 +19,7 @@ MIDDLE = ["base", "wire", "ringbuf", "ringbuf/tx", "jit", "expression", "replay"
 
 # The daemon's rooms, from the fast end to the slow one: each may include those before it.
 ENGINE = [
+    ("engine/syscalls", "syscalls.h"),
     ("engine/base", PARTS),
     ("engine/config", "config.h"),
     ("engine/port", "port.h"),

@@ -11,10 +11,12 @@
 
 #include "base/clock.h"
 #include "base/eventfd.h"
+#include "engine/syscalls/syscalls.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #define NICENESS 10
@@ -109,6 +111,8 @@ static void *work(void *arg)
 
 	/* Of this thread alone, on Linux: whoever waits for the control thread comes first. */
 	setpriority(PRIO_PROCESS, 0, NICENESS);
+	prctl(PR_SET_NAME, "npf-task");
+	npf_syscalls_confine(NPF_SYSCALLS_TASK);
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
 		struct npf_task *task = take(p);

@@ -10,6 +10,7 @@
 #include "engine/datapath/count.h"
 #include "engine/datapath/deliver.h"
 #include "engine/datapath/tsc.h"
+#include "engine/syscalls/syscalls.h"
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
@@ -194,6 +195,7 @@ static int tap_main(void *arg)
 	uint64_t next_tick = 0, next_sync = 0, empty = 0;
 	struct npf_tap *t = arg;
 
+	npf_syscalls_confine(NPF_SYSCALLS_DRIVER);
 	prctl(PR_SET_TIMERSLACK, 1ul); /* else a sleep of 20 us lasts 70 */
 	npf_tsc_init(&t->tsc, rte_get_tsc_hz());
 	npf_tap_turn_init(&t->turn, rte_get_tsc_hz());

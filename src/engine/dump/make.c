@@ -11,6 +11,7 @@
 #include "writer/feed/feed.h"
 #include "engine/core/core.h"
 #include "replay/replay.h"
+#include "engine/syscalls/syscalls.h"
 
 #include <fcntl.h>
 #include <rte_lcore.h>
@@ -287,6 +288,12 @@ static int make_producer(
 	return 0;
 }
 
+static void confine(void *ctx)
+{
+	(void)ctx;
+	npf_syscalls_confine(NPF_SYSCALLS_DISK);
+}
+
 static int make_worker(struct npf_dump *d)
 {
 	const struct npf_writer_limits *limits = &d->params.limits;
@@ -302,6 +309,7 @@ static int make_worker(struct npf_dump *d)
 		.cpu = rte_lcore_to_cpu_id((int)rte_get_main_lcore()),
 		.merge = d->buffer != NULL ? merge_taps : NULL,
 		.finished = finished,
+		.begun = confine,
 		.ctx = d,
 	};
 	int rc;

@@ -12,6 +12,7 @@
 #include "engine/monitor/collector.h"
 
 #include "base/clock.h"
+#include "engine/syscalls/syscalls.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -206,6 +207,7 @@ static void *work(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
 	prctl(PR_SET_NAME, "npf-monitor");
+	npf_syscalls_confine(NPF_SYSCALLS_COLLECTOR);
 	pthread_mutex_lock(&w->lock);
 	while (!w->stop) {
 		uint64_t due = UINT64_MAX;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/port/port.h"
 #include "replay/replay.h"
+#include "engine/syscalls/syscalls.h"
 #include "ringbuf/ring.h"
 
 #include <rte_mbuf_dyn.h>
@@ -81,6 +82,12 @@ static void replay_ended(void *arg, const struct npf_trace *trace, int rc)
 		memory_order_release);
 }
 
+static void confine(void *arg)
+{
+	(void)arg;
+	npf_syscalls_confine(NPF_SYSCALLS_READER);
+}
+
 /* ---- Life ---- */
 
 /* Return: 0 or -errno with a text in err. */
@@ -139,7 +146,7 @@ struct npf_replayer *npf_replayer_free(struct npf_replayer *r)
 int npf_replayer_start(struct npf_replayer *r)
 {
 	const struct npf_ahead_conf conf = {
-		.longest = NPF_REC_MAXCAP, .over = replay_ended, .arg = r};
+		.longest = NPF_REC_MAXCAP, .over = replay_ended, .begun = confine, .arg = r};
 	struct npf_error err;
 	struct npf_trace *t;
 	int rc = open_trace(r, &t, &err);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/eventfd.h"
+#include "engine/syscalls/syscalls.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -122,6 +123,7 @@ static void *play(void *arg)
 	bool stalled = false;
 
 	prctl(PR_SET_NAME, "npf-feed");
+	npf_syscalls_confine(NPF_SYSCALLS_PLAYER);
 	for (;;) {
 		int rc;
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/eventfd.h"
 #include "base/exchange.h"
+#include "engine/syscalls/syscalls.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -122,6 +123,7 @@ static void *work(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
 	prctl(PR_SET_NAME, "npf-send");
+	npf_syscalls_confine(NPF_SYSCALLS_DRIVER);
 	pin(s->cpu);
 	setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	/* For mempool caches; without them it is slower, no more. */

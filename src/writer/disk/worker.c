@@ -333,6 +333,9 @@ static void *run(void *arg)
 	struct npf_writer_worker *w = arg;
 	uint64_t lost;
 
+	npf_writer_io_init(&w->io, w->conf.ring->data, 2 * w->conf.ring->size, w->conf.plain_io);
+	if (w->conf.begun != NULL)
+		w->conf.begun(w->conf.ctx);
 	while (!is_over(w)) {
 		struct npf_writer_completion done;
 		bool busy = false;
@@ -444,12 +447,8 @@ int npf_writer_worker_start(
 	};
 	if (rc == 0 && params->zstd)
 		rc = npf_writer_zstd_new(&w->stream.zstd);
-	if (rc == 0) {
-		npf_writer_io_init(&w->io, conf->ring->data, 2 * conf->ring->size, conf->plain_io);
+	if (rc == 0)
 		rc = start_thread(w);
-		if (rc < 0)
-			npf_writer_io_fini(&w->io);
-	}
 	if (rc < 0) {
 		free_worker(w);
 		return rc;

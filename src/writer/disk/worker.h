@@ -37,6 +37,9 @@ struct npf_writer_worker_conf {
 	bool (*merge)(void *ctx);
 	/* A file is on stable storage under its name, or can't be. May be NULL. */
 	void (*finished)(void *ctx, const struct npf_writer_summary *s);
+	/* Called by the worker once it has its io_uring, before all else, to give up what it does
+	 * not need. May be NULL. */
+	void (*begun)(void *ctx);
 	void *ctx;
 };
 

@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* System calls that are forbidden from then on, each tried in a process of its own. */
-#include "engine/syscalls.h"
+/* System calls that are forbidden from then on, to a process and to its threads, each tried in a
+ * process of its own. */
+#include "engine/syscalls/syscalls.h"
+
+#include "engine/syscalls/allowed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -90,6 +103,336 @@ static void what_the_daemon_needs_is_not(void **state)
 	in_child(try_allowed);
 }
 
+/* ---- threads ---- */
+
+#define TASK      (1u << NPF_SYSCALLS_TASK)
+#define DISK      (1u << NPF_SYSCALLS_DISK)
+#define COLLECTOR (1u << NPF_SYSCALLS_COLLECTOR)
+#define READER    (1u << NPF_SYSCALLS_READER)
+#define PLAYER    (1u << NPF_SYSCALLS_PLAYER)
+#define DRIVER    (1u << NPF_SYSCALLS_DRIVER)
+#define ALL       (TASK | DISK | COLLECTOR | READER | PLAYER | DRIVER)
+#define NOBODY    0u
+#ifdef NPF_SYSCALLS_SANITIZED
+#	define SANITIZERS ALL
+#else
+#	define SANITIZERS 0u
+#endif
+
+static long map(int prot)
+{
+	return mmap(NULL, 4096, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ? 0 : -1;
+}
+
+static long try_map(void)
+{
+	return map(PROT_READ | PROT_WRITE);
+}
+
+static long try_map_code(void)
+{
+	return map(PROT_READ | PROT_EXEC);
+}
+
+static long try_protect_code(void)
+{
+	return mprotect(NULL, 4096, PROT_READ | PROT_EXEC);
+}
+
+static long try_open(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static long try_stat(void)
+{
+	return access("/", F_OK);
+}
+
+static long try_rename(void)
+{
+	return rename("/nonexistent/a", "/nonexistent/b");
+}
+
+static long try_unlink(void)
+{
+	return unlink("/nonexistent/a");
+}
+
+static long try_link(void)
+{
+	return link("/nonexistent/a", "/nonexistent/b");
+}
+
+static long try_chmod(void)
+{
+	return chmod("/nonexistent/a", 0);
+}
+
+static long try_read(void)
+{
+	return read(-1, NULL, 0);
+}
+
+static long try_write(void)
+{
+	return write(-1, NULL, 0);
+}
+
+static long try_pwrite(void)
+{
+	return pwrite(-1, NULL, 0, 0);
+}
+
+static long try_truncate(void)
+{
+	return ftruncate(-1, 0);
+}
+
+static long try_sync(void)
+{
+	return fsync(-1);
+}
+
+static long try_close(void)
+{
+	return close(-1);
+}
+
+static long try_ioctl(void)
+{
+	return ioctl(-1, 0);
+}
+
+static long try_dup(void)
+{
+	return dup2(-1, 5);
+}
+
+static long try_unix(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static long try_inet(void)
+{
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static long try_netlink(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+}
+
+static long try_bind(void)
+{
+	return bind(-1, NULL, 0);
+}
+
+static long try_connect(void)
+{
+	return connect(-1, NULL, 0);
+}
+
+static long try_send(void)
+{
+	return send(-1, NULL, 0, MSG_NOSIGNAL);
+}
+
+static long try_receive(void)
+{
+	return recv(-1, NULL, 0, 0);
+}
+
+static long try_poll(void)
+{
+	return poll(NULL, 0, 0);
+}
+
+static long try_memfd(void)
+{
+	return memfd_create("test", MFD_CLOEXEC);
+}
+
+static long try_eventfd(void)
+{
+	return eventfd(0, EFD_CLOEXEC);
+}
+
+static long try_uring_setup(void)
+{
+	return syscall(SYS_io_uring_setup, 0, NULL);
+}
+
+static long try_uring_register(void)
+{
+	return syscall(SYS_io_uring_register, -1, 0, NULL, 0);
+}
+
+static long try_uring_enter(void)
+{
+	return syscall(SYS_io_uring_enter, -1, 0, 0, 0, NULL, 0);
+}
+
+static long try_signal_itself(void)
+{
+	return syscall(SYS_tgkill, getpid(), gettid(), 0);
+}
+
+static long try_signal_others(void)
+{
+	return syscall(SYS_tgkill, getppid(), getppid(), 0);
+}
+
+static long try_kill(void)
+{
+	return kill(getpid(), 0);
+}
+
+/* Flags that exclude each other. */
+static long try_clone(void)
+{
+	return syscall(SYS_clone, CLONE_SIGHAND, NULL, NULL, NULL, 0);
+}
+
+static long try_priority(void)
+{
+	return getpriority(PRIO_PROCESS, 0);
+}
+
+static long try_prctl(void)
+{
+	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static long try_setresuid(void)
+{
+	return syscall(SYS_setresuid, -1, -1, -1);
+}
+
+static long try_seccomp(void)
+{
+	return syscall(SYS_seccomp, -1, 0, NULL);
+}
+
+/* Each with arguments that nobody is refused by the kernel with EPERM: who may call it. */
+static const struct {
+	long (*call)(void);
+	unsigned int may;
+} calls[] = {
+	{try_map, ALL},
+	{try_map_code, TASK | DRIVER | SANITIZERS},
+	{try_protect_code, TASK | DRIVER | SANITIZERS},
+	{try_open, TASK | DISK | DRIVER | SANITIZERS},
+	{try_stat, TASK | DISK | DRIVER},
+	{try_rename, DISK | DRIVER},
+	{try_unlink, DISK | DRIVER},
+	{try_link, DRIVER},
+	{try_chmod, DRIVER},
+	{try_read, TASK | DISK | READER | PLAYER | DRIVER | SANITIZERS},
+	{try_write, ALL},
+	{try_pwrite, DISK | DRIVER},
+	{try_truncate, TASK | DISK | COLLECTOR | DRIVER},
+	{try_sync, DISK | DRIVER},
+	{try_close, ALL},
+	{try_ioctl, DRIVER | SANITIZERS},
+	{try_dup, DRIVER},
+	{try_unix, TASK | DRIVER},
+	{try_inet, DRIVER},
+	{try_netlink, DRIVER},
+	{try_bind, DRIVER},
+	{try_connect, TASK | DRIVER},
+	{try_send, TASK | COLLECTOR | PLAYER | DRIVER},
+	{try_receive, TASK | DRIVER},
+	{try_poll, TASK | PLAYER | DRIVER},
+	{try_memfd, TASK | DRIVER},
+	{try_eventfd, TASK | DRIVER},
+	{try_uring_setup, NOBODY},
+	{try_uring_register, NOBODY},
+	{try_uring_enter, DISK},
+	{try_signal_itself, ALL},
+	{try_signal_others, DRIVER},
+	{try_kill, DRIVER},
+	{try_clone, DRIVER},
+	{try_priority, DRIVER},
+	{try_prctl, DRIVER | SANITIZERS},
+	{try_setresuid, COLLECTOR | READER | DRIVER},
+	{try_seccomp, DRIVER},
+};
+
+static enum npf_syscalls_kind kind;
+
+/* Return: the number of the first call that is refused and should not be, or the other way round;
+ * or 0. */
+static void *try_as_kind(void *arg)
+{
+	int *wrongp = arg;
+
+	npf_syscalls_confine(kind);
+	for (unsigned int i = 0; i < NPF_ARRAY_LEN(calls); i++) {
+		bool refused = is_refused(calls[i].call(), EPERM);
+
+		if (refused == ((calls[i].may & 1u << kind) != 0)) {
+			*wrongp = (int)i + 1;
+			break;
+		}
+	}
+	return NULL;
+}
+
+static int run_thread(void)
+{
+	pthread_t thread;
+	int wrong = 0;
+
+	if (pthread_create(&thread, NULL, try_as_kind, &wrong) != 0)
+		return 98;
+	pthread_join(thread, NULL);
+	return wrong;
+}
+
+static int try_thread(void)
+{
+	struct npf_error err;
+
+	return npf_syscalls_forbid(false, &err) == 0 ? run_thread() : 97;
+}
+
+static void a_thread_may_call_what_its_kind_needs_and_no_more(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < NPF_SYSCALLS_KINDS; i++) {
+		kind = i;
+		in_child(try_thread);
+	}
+}
+
+static int try_main_afterwards(void)
+{
+	int rc = try_thread();
+
+	return rc != 0 ? rc : try_unix() < 0 || try_inet() < 0 || try_map_code() < 0;
+}
+
+static void other_threads_go_on_as_before(void **state)
+{
+	(void)state;
+	kind = NPF_SYSCALLS_COLLECTOR;
+	in_child(try_main_afterwards);
+}
+
+static int try_unprepared(void)
+{
+	npf_syscalls_confine(NPF_SYSCALLS_COLLECTOR);
+	return try_inet() < 0;
+}
+
+static void nothing_is_forbidden_to_a_thread_before_it_is_to_all(void **state)
+{
+	(void)state;
+	in_child(try_unprepared);
+}
+
 static uint16_t seccomp_error;
 
 static int try_without_seccomp(void)
@@ -100,7 +443,10 @@ static int try_without_seccomp(void)
 	if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(seccomp_error), SCMP_SYS(seccomp), 0) != 0 ||
 		seccomp_load(ctx) != 0)
 		return 1;
-	return npf_syscalls_forbid(false, &err) == 0 ? 0 : 2;
+	if (npf_syscalls_forbid(false, &err) != 0)
+		return 2;
+	npf_syscalls_confine(NPF_SYSCALLS_COLLECTOR);
+	return try_inet() < 0;
 }
 
 static void where_seccomp_is_not_there_the_daemon_does_without(void **state)
@@ -119,6 +465,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_forbidden_fails),
 		cmocka_unit_test(what_the_daemon_needs_is_not),
+		cmocka_unit_test(a_thread_may_call_what_its_kind_needs_and_no_more),
+		cmocka_unit_test(other_threads_go_on_as_before),
+		cmocka_unit_test(nothing_is_forbidden_to_a_thread_before_it_is_to_all),
 		cmocka_unit_test(where_seccomp_is_not_there_the_daemon_does_without),
 	};
 

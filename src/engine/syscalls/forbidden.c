@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * syscalls.c - a list of what is forbidden, not of what is allowed: what drivers, glibc and the
- * libraries below them call differs from version to version, and a call that is missing from a list
- * would end captures in the field.
+ * forbidden.c - a list for all threads of what is forbidden, not of what is allowed: what drivers,
+ * glibc and the libraries below them call differs from version to version, and a call that is
+ * missing from a list would end captures in the field.
  */
-#include "engine/syscalls.h"
+#include "engine/syscalls/syscalls.h"
 
+#include "engine/syscalls/allowed.h"
 #include "base/log.h"
 
 #include <sched.h>
@@ -86,7 +87,7 @@ static bool is_allowed(unsigned int family)
 
 static bool is_for_sanitizers(int call)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef NPF_SYSCALLS_SANITIZED
 	return call == SCMP_SYS(ptrace) || call == SCMP_SYS(personality);
 #else
 	(void)call;
@@ -147,7 +148,8 @@ int npf_syscalls_forbid(bool io_ports, struct npf_error *err)
 		npf_warn("the kernel, or the container, takes no filter for system calls: the "
 			 "daemon does without");
 		rc = 0;
-	}
+	} else if (rc == 0)
+		rc = npf_syscalls_prepare();
 	seccomp_release(ctx);
 	return rc < 0 ? npf_error_set(err, rc, "can't forbid system calls: %s", strerror(-rc)) : 0;
 }
