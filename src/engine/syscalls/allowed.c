@@ -19,6 +19,7 @@
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -134,6 +135,8 @@ static const struct {
 	{SCMP_SYS(epoll_wait), TASK},
 	{SCMP_SYS(epoll_pwait), TASK},
 	{SCMP_SYS(epoll_pwait2), TASK},
+	{SCMP_SYS(timerfd_create), TASK},
+	{SCMP_SYS(timerfd_settime), TASK},
 	{SCMP_SYS(select), TASK},
 	{SCMP_SYS(pselect6), TASK},
 	{SCMP_SYS(connect), TASK},
@@ -184,7 +187,8 @@ static int allow_memory(scmp_filter_ctx ctx, unsigned int kinds)
 	return rc;
 }
 
-/* abort() kills the daemon, and nothing else may be killed; a socket is one of this machine. */
+/* abort() kills the daemon, and nothing else may be killed; a socket is one of this machine; what
+ * systemd looks up names with also counts capabilities. */
 static int allow_some(scmp_filter_ctx ctx, unsigned int kinds)
 {
 	static const int sockets[] = {SCMP_SYS(socket), SCMP_SYS(socketpair)};
@@ -193,6 +197,9 @@ static int allow_some(scmp_filter_ctx ctx, unsigned int kinds)
 
 	if (rc == 0)
 		rc = allow_memory(ctx, kinds);
+	if (rc == 0 && kinds == TASK)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+			SCMP_A0_32(SCMP_CMP_EQ, PR_CAPBSET_READ));
 	for (unsigned int i = 0; rc == 0 && kinds == TASK && i < NPF_ARRAY_LEN(sockets); i++)
 		rc = seccomp_rule_add(
 			ctx, SCMP_ACT_ALLOW, sockets[i], 1, SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));

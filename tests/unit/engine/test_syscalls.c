@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 /* Runs check() in a child without new privileges. It gives the number of what is wrong, or 0. */
@@ -259,6 +260,11 @@ static long try_eventfd(void)
 	return eventfd(0, EFD_CLOEXEC);
 }
 
+static long try_timer(void)
+{
+	return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+}
+
 static long try_uring_setup(void)
 {
 	return syscall(SYS_io_uring_setup, 0, NULL);
@@ -305,6 +311,11 @@ static long try_prctl(void)
 	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 }
 
+static long try_count_capabilities(void)
+{
+	return prctl(PR_CAPBSET_READ, 0, 0, 0, 0);
+}
+
 static long try_setresuid(void)
 {
 	return syscall(SYS_setresuid, -1, -1, -1);
@@ -347,6 +358,7 @@ static const struct {
 	{try_poll, TASK | PLAYER | DRIVER},
 	{try_memfd, TASK | DRIVER},
 	{try_eventfd, TASK | DRIVER},
+	{try_timer, TASK | DRIVER},
 	{try_uring_setup, NOBODY},
 	{try_uring_register, NOBODY},
 	{try_uring_enter, DISK},
@@ -356,6 +368,7 @@ static const struct {
 	{try_clone, DRIVER},
 	{try_priority, DRIVER},
 	{try_prctl, DRIVER | SANITIZERS},
+	{try_count_capabilities, TASK | DRIVER | SANITIZERS},
 	{try_setresuid, COLLECTOR | READER | DRIVER},
 	{try_seccomp, DRIVER},
 };
