@@ -48,7 +48,8 @@ TESTS = {
     "structured": Test("differential", ["conformance/test_structured.c", "conformance/aim.c", *SHAPES], ("PROGRAMS",)),
     "random": Test("differential", ["conformance/test_random.c", *GEN], ("PAIRS",)),
     **{f"jit/{name}": Test("unit", [f"unit/jit/test_{name}.c"])
-       for name in ("verify", "filter", "adapt", "ir", "loose", "passes", "rules", "sets", "work", "x86")},
+       for name in ("verify", "filter", "adapt", "ir", "loose", "passes", "rules", "work", "x86")},
+    "expression/setfile": Test("unit", ["unit/expression/test_setfile.c"]),
     "spoiled": Test("differential", ["conformance/test_spoiled.c", "conformance/aim.c", *SHAPES], ("PROGRAMS",)),
     "jit/check": Test("unit", ["unit/jit/test_check.c"], (), ("-Wl,--wrap=check_program",)),
 }
@@ -81,8 +82,7 @@ class Suite:
     def __init__(self, tree, out, programs, workers):
         self.tree, self.out, self.programs = tree, out, programs
         self.files = {name: find_source(tree, name) for name in FAULTS}
-        folders = {p.parent for p in self.files.values() if tree / "src/jit" not in p.parents}
-        sources = sorted({*(tree / "src/jit").rglob("*.c"), *(p for d in folders for p in d.glob("*.c"))})
+        sources = sorted({*(tree / "src/jit").rglob("*.c"), *self.files.values()})
         tests = sorted({tree / "tests" / s for t in TESTS.values() for s in t.sources})
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             objects = dict(zip(sources + tests, pool.map(self.compile, sources + tests)))
@@ -192,7 +192,7 @@ def main():
     os.nice(5)
     with tempfile.TemporaryDirectory() as tmp:
         tree, out = pathlib.Path(tmp) / "tree", pathlib.Path(tmp) / "out"
-        for top in ("src", "tests/conformance", "tests/unit/jit"):
+        for top in ("src", "tests/conformance", "tests/unit/jit", "tests/unit/expression"):
             shutil.copytree(ROOT / top, tree / top)
         out.mkdir()
         for test in [t for t in TESTS if args.t and t not in args.t]:

@@ -12,7 +12,7 @@ AIMED = {
     "interp.c": ["cases", "random", "jit/filter", "jit/loose"],
     "filter.c": ["jit/filter", "jit/loose", "jit/check"],
     "adapt.c": ["jit/adapt"],
-    "setfile.c": ["jit/sets"],
+    "setfile.c": ["expression/setfile"],
     "code/code.c": ["jit/filter"],
     "check/check.c": CHECK,
     "check/ways.c": CHECK,

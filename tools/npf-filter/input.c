@@ -6,7 +6,6 @@
  */
 #include "npf-filter/npf-filter.h"
 #include "expression/expression.h"
-#include "expression/expression.h"
 
 #include <stdio.h>
 #include <string.h>

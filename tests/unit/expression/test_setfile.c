@@ -207,10 +207,11 @@ static void a_wrong_set_file_is_refused_with_the_line(void **state)
 	assert_refused(longest, 1, "the line is too long");
 	memcpy(longest, "port 80", 7);
 	longest[255] = '\0';
-	assert_int_equal(npf_bpf_from_set(longest, 255, 1, &insns, &n_insns, NULL), 0);
+	assert_int_equal(npf_expression_compile_set(longest, 255, 1, &insns, &n_insns, NULL), 0);
 	free(insns);
 	assert_int_equal(
-		npf_bpf_from_set("port 80\0 or 81\n", 15, 1, &insns, &n_insns, NULL), -EINVAL);
+		npf_expression_compile_set("port 80\0 or 81\n", 15, 1, &insns, &n_insns, NULL),
+		-EINVAL);
 }
 
 static void too_many_items_are_refused(void **state)
@@ -345,7 +346,7 @@ static void of_a_long_list_each_item_is_found_and_no_other(void **state)
 	for (unsigned int i = 0; i < 1200; i += 2)
 		fprintf(out, "10.1.%u.%u\nport %u\n", i / 256, i % 256, 5000 + i);
 	fclose(out);
-	assert_int_equal(npf_bpf_from_set(text, len, 1, &insns, &n, NULL), 0);
+	assert_int_equal(npf_expression_compile_set(text, len, 1, &insns, &n, NULL), 0);
 	assert_int_equal(npf_bpf_verify(insns, n, NULL), 0);
 	for (unsigned int i = 0; i < 1200; i++) {
 		const uint32_t addr = htonl(0x0a010000 + i);
