@@ -4,8 +4,9 @@
  *
  * What his filters and copies take is paid for by time, at his share of the lcore. When he owes
  * more than he had saved, and the lcore does not keep up with the port, his sessions get no
- * packets; these are counted. Of one burst who owes time takes none once
- * NPF_TAP_BURST_US are spent, so that others, and new plans, come to their turn.
+ * packets; these are counted. Of one burst nobody takes more than NPF_TAP_BURST_US, and who owes
+ * time takes none once all have spent that, so that others, and new plans, come to their turn. A
+ * lcore whose bursts take that long receives fewer packets at a time, so that none is lost to this.
  *
  * The kernel may take the CPU away from a lcore in the middle of it all: no piece of work is
  * charged more than NPF_TAP_PIECE_US, which a user has saved, if he takes little.
@@ -29,12 +30,14 @@
 /* One user's, on one lcore. */
 struct npf_tap_budget {
 	uint64_t paid_until;
+	uint64_t turn, in_turn; /* which turn, and what he took in it */
 	_Atomic uint64_t spent; /* ever; the lcore stores */
 } __attribute__((aligned(NPF_CACHELINE)));
 
 /* A lcore's turn with a burst: what holds for all budgets. */
 struct npf_tap_turn {
 	uint64_t burst, piece, saved, dear;
+	uint64_t number;
 	uint64_t spent;  /* of the burst, by those who have a budget */
 	bool is_pressed; /* the burst is full: more is waiting */
 };
@@ -51,8 +54,19 @@ static inline void npf_tap_turn_init(struct npf_tap_turn *t, uint64_t tsc_hz)
 
 static inline void npf_tap_turn_begin(struct npf_tap_turn *t, bool is_pressed)
 {
+	t->number++;
 	t->spent = 0;
 	t->is_pressed = is_pressed;
+}
+
+/* Most packets to receive for the next turn, where it was so many for the last one. Vector drivers
+ * give nothing to who asks for less than NPF_TAP_PIECE. */
+static inline unsigned int npf_tap_turn_size(
+	const struct npf_tap_turn *t, unsigned int last, unsigned int most)
+{
+	if (t->spent > t->burst / 2)
+		return NPF_MAX(last / 2, NPF_TAP_PIECE);
+	return t->spent < t->burst / 8 ? NPF_MIN(last * 2, most) : last;
 }
 
 /*
@@ -63,7 +77,12 @@ static inline bool npf_tap_budget_allows(
 	struct npf_tap_budget *b, const struct npf_tap_turn *t, unsigned int share, uint64_t now)
 {
 	b->paid_until = NPF_MAX(b->paid_until, now - t->saved * NPF_TAP_WHOLE / share);
-	return b->paid_until < now || (!t->is_pressed && t->spent <= t->burst);
+	if (b->turn != t->number) {
+		b->turn = t->number;
+		b->in_turn = 0;
+	}
+	return b->in_turn <= t->burst &&
+	       (b->paid_until < now || (!t->is_pressed && t->spent <= t->burst));
 }
 
 /* Context: any thread. */
@@ -82,6 +101,7 @@ static inline bool npf_tap_budget_pay(struct npf_tap_budget *b, struct npf_tap_t
 	uint64_t charged = NPF_MIN(took, t->piece);
 
 	b->paid_until += charged * NPF_TAP_WHOLE / share;
+	b->in_turn += charged;
 	t->spent += charged;
 	atomic_store_explicit(&b->spent, npf_tap_budget_spent(b) + charged, memory_order_relaxed);
 	return took <= t->dear * n;

@@ -36,6 +36,7 @@ struct npf_tap {
 	enum npf_poll poll;
 	struct npf_tsc tsc;
 	struct npf_tap_turn turn;
+	unsigned int rx_burst; /* packets to receive at once, where users have budgets */
 	uint64_t to_mono; /* what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, as of the last tick */
 	struct npf_burst burst;
 	/* written by the lcore, read for npf_tap_load() */
@@ -88,7 +89,7 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 	uint64_t now = npf_tsc_now(&t->tsc);
 
 	if (NPF_UNLIKELY(q->has_budgets))
-		npf_tap_turn_begin(&t->turn, n == NPF_TAP_BURST);
+		npf_tap_turn_begin(&t->turn, n >= t->rx_burst);
 	npf_burst_load(&t->burst, sent, mbufs, n);
 	if (!counted)
 		npf_count(q, &t->burst, &t->turn, now, now - t->to_mono);
@@ -136,12 +137,14 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 		}
 		return 0;
 	}
-	n = npf_port_rx(q->port, q->queue, mbufs, NPF_TAP_BURST);
+	n = npf_port_rx(q->port, q->queue, mbufs, q->has_budgets ? t->rx_burst : NPF_TAP_BURST);
 	if (n == 0)
 		return 0;
 	npf_tap_count(&t->packets, n);
 	if (q->n_clients + q->n_meters > 0)
 		serve(t, q, q->port->rx_sent, false, mbufs, n);
+	if (NPF_UNLIKELY(q->has_budgets))
+		t->rx_burst = npf_tap_turn_size(&t->turn, t->rx_burst, NPF_TAP_BURST);
 	npf_burst_free(mbufs, n);
 	return n;
 }
@@ -199,6 +202,7 @@ static int tap_main(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1ul); /* else a sleep of 20 us lasts 70 */
 	npf_tsc_init(&t->tsc, rte_get_tsc_hz());
 	npf_tap_turn_init(&t->turn, rte_get_tsc_hz());
+	t->rx_burst = NPF_TAP_BURST;
 	t->to_mono = npf_tsc_now(&t->tsc) - npf_clock_monotonic();
 	while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
 		const struct npf_plan *plan = npf_exchange_take(&t->plan);

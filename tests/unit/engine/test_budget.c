@@ -120,6 +120,49 @@ static void a_burst_has_a_bound_for_who_owes_time(void **state)
 	assert_true(npf_tap_budget_allows(&greedy, &turn, NPF_TAP_WHOLE / 2, HZ));
 }
 
+static void a_burst_has_a_bound_for_who_owes_nothing(void **state)
+{
+	struct npf_tap_budget b = {0}, other = {0};
+	uint64_t now = HZ;
+
+	(void)state;
+	for (unsigned int i = 0; i < 10; i++) {
+		unsigned int n = 0;
+
+		npf_tap_turn_begin(&turn, true);
+		while (npf_tap_budget_allows(&b, &turn, NPF_TAP_WHOLE, now)) {
+			npf_tap_budget_pay(&b, &turn, NPF_TAP_WHOLE, 100 * US, 1);
+			now += 100 * US;
+			n++;
+		}
+		assert_int_equal(n, NPF_TAP_BURST_US / 100 + 1);
+		assert_true(npf_tap_budget_allows(&other, &turn, NPF_TAP_WHOLE, now));
+	}
+}
+
+static void long_bursts_become_short(void **state)
+{
+	struct npf_tap_budget b = {0};
+	unsigned int size = 32;
+
+	(void)state;
+	for (unsigned int i = 0; i < 10; i++) {
+		npf_tap_turn_begin(&turn, true);
+		for (unsigned int n = 0; n < size; n++)
+			npf_tap_budget_pay(&b, &turn, NPF_TAP_WHOLE, 100 * US, 1);
+		size = npf_tap_turn_size(&turn, size, 32);
+		assert_in_range(size, NPF_TAP_PIECE, 32);
+	}
+	assert_int_equal(size, 4);
+	for (unsigned int i = 0; i < 10; i++) {
+		npf_tap_turn_begin(&turn, true);
+		for (unsigned int n = 0; n < size; n++)
+			npf_tap_budget_pay(&b, &turn, NPF_TAP_WHOLE, US, 1);
+		size = npf_tap_turn_size(&turn, size, 32);
+	}
+	assert_int_equal(size, 32);
+}
+
 static void packets_are_cheap_or_dear(void **state)
 {
 	struct npf_tap_budget b = {0};
@@ -138,6 +181,8 @@ int main(void)
 		cmocka_unit_test_setup(little_is_saved_however_long_nothing_was_taken, make),
 		cmocka_unit_test_setup(a_lcore_without_its_cpu_costs_no_packet, make),
 		cmocka_unit_test_setup(a_burst_has_a_bound_for_who_owes_time, make),
+		cmocka_unit_test_setup(a_burst_has_a_bound_for_who_owes_nothing, make),
+		cmocka_unit_test_setup(long_bursts_become_short, make),
 		cmocka_unit_test_setup(packets_are_cheap_or_dear, make),
 	};
 
