@@ -15,7 +15,7 @@ import sys
 
 PARTS = None  # in place of a door: a library of parts
 DPDK_ROOMS = ("eal", "engine", "txgen")
-MIDDLE = ["base", "wire", "ringbuf", "ringbuf/tx", "jit", "expression", "replay", "device", "eal", "writer/feed", "writer/disk"]
+MIDDLE = ["base", "wire", "ringbuf", "ringbuf/tx", "jit", "jit/set", "expression", "replay", "device", "eal", "writer/feed", "writer/disk"]
 
 # The daemon's rooms, from the fast end to the slow one: each may include those before it.
 ENGINE = [
@@ -49,6 +49,8 @@ ROOMS = {
     "jit/check": ("check.h", ["base", "jit/ir", "jit/schedule"]),
     "jit/x86": ("emit.h", ["base", "jit/ir", "jit/schedule", "jit/check", "jit/code"]),
     "jit/code": ("code.h", ["base"]),
+    "jit/set": ("set.h", ["base", "jit", "jit/ir", "jit/set/eval"]),
+    "jit/set/eval": ("program.h", ["base", "jit/ir"]),
     "replay": ("replay.h", ["base"]),
     "device": (PARTS, ["base"]),
     "eal": ("eal.h", ["base"]),
@@ -67,7 +69,7 @@ ROOMS = {
     **{room: (door, MIDDLE + [r for r, _ in ENGINE[:i]]) for i, (room, door) in enumerate(ENGINE)},
 }
 OUTSIDE = {
-    "tools": ["base", "wire", "ringbuf", "jit", "jit/inspect", "expression", "replay", "client", "engine", "engine/config",
+    "tools": ["base", "wire", "ringbuf", "jit", "jit/inspect", "jit/set", "expression", "replay", "client", "engine", "engine/config",
               "txgen/packet", "txgen/program", "txgen/measure", "txgen/run"],
     "examples": [],
 }
