@@ -12,7 +12,7 @@
 
 _Static_assert(SET_LANES == NPF_FILTER_SET_BURST, "a burst has a lane for each packet");
 
-#define ALONE_NS 115 /* what a filter that runs alone costs a burst, roughly */
+#define ALONE_NS 90 /* what a filter that runs alone costs a burst, roughly */
 
 struct member {
 	enum npf_filter_set_fit fit;
@@ -158,20 +158,24 @@ static int lower(struct set_builder *bld, const struct npf_filter_set_member *fr
 	return bld->failed ? -ENOMEM : 0;
 }
 
-/* Roughly the ns that a burst takes: see cost_of() of lower.c. */
-static uint32_t estimate(const struct set_program *p, uint32_t n_members)
+/* Roughly the ns that a burst takes. */
+static uint32_t estimate(const struct npf_filter_set *set)
 {
-	uint32_t ns = 20 + n_members / 4 + p->n_probes * 20 + p->n_in_runs / 8 + p->n_steps * 3 +
-		      p->n_ops;
+	const bool has_windows = set->kernel == NPF_FILTER_SET_AVX512;
+	const struct set_program *p = &set->program;
+	uint32_t ns = 45 + set->n / 2 + p->n_probes * 25 + p->n_in_runs / 8 + p->n_steps * 3;
 
 	for (uint32_t i = COL_FIRST; i < p->n_cols; i++) {
 		const struct set_col *c = &p->cols[i];
 
-		ns += !ir_is_load(c->op) ? 4 : c->a == 0 ? 10 : 20;
+		if (has_windows && c->window != 0)
+			ns += 5;
+		else
+			ns += !ir_is_load(c->op) ? 5 : c->a == 0 ? 20 : 35;
 	}
 	for (uint32_t i = 0; i < p->n_groups; i++)
-		ns += 1 + p->groups[i].n;
-	return ns;
+		ns += 2 + p->groups[i].n;
+	return ns + p->n_ops + (has_windows ? p->n_windows * 40 : 0);
 }
 
 /* Members that fit, and need logic, run alone after all. */
@@ -220,7 +224,7 @@ static int place(struct npf_filter_set *set, struct set_builder *bld, uint32_t *
 	rc = set_place(bld, nodes, set->n, &set->program, set->planes);
 	if (rc < 0)
 		return rc;
-	set->estimate = estimate(&set->program, set->n);
+	set->estimate = estimate(set);
 	if (!always && set->estimate > n_alone * ALONE_NS) {
 		give_up(set, nodes);
 		set_program_fini(&set->program);
@@ -380,13 +384,13 @@ const uint32_t *npf_filter_set_run(const struct npf_filter_set *set,
 		.planes = scratch->planes};
 
 	f.valid = f.n == SET_LANES ? UINT32_MAX : (1u << f.n) - 1;
-	if (f.n > 0) {
+	if (f.n > 0 && set->program.n_planes > NODE_FIRST) {
 		memcpy(f.cols[COL_CAPLEN], caplens, f.n * sizeof(*caplens));
 		memcpy(f.cols[COL_LEN], lens, f.n * sizeof(*lens));
+		for (uint32_t i = 0; i < f.n; i++)
+			f.least = NPF_MIN(f.least, caplens[i]);
+		set->eval(&set->program, &f);
 	}
-	for (uint32_t i = 0; i < f.n; i++)
-		f.least = NPF_MIN(f.least, caplens[i]);
-	set->eval(&set->program, &f);
 	for (uint32_t r = 0; r < set->n_rows; r++)
 		f.planes[set->rows[r].plane] = run_alone(
 			&set->members[set->rows[r].member], &f, lens, caplens, scratch->rows[r]);

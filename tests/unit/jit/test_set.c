@@ -404,8 +404,63 @@ static void a_field_that_is_not_there_is_not_zero(void **state)
 	add(b, "not ether[30] = 0");
 	add(b, "ether[30] = 1 or ether[30] = 2 or ether[30] = 3 or ether[30] = 0 or ether[30] = 5");
 	add(b, "ether[38:2] = 0 or ether[20] = 0");
+	add(b, "ether[30] + 5 = 5");
+	add(b, "ether[30] | 8 = 8");
+	add(b, "ether[30] ^ 7 = 7");
+	add(b, "9 - ether[30] = 9");
 	run_cut(b, bytes, sizeof(bytes));
-	assert_int_equal(b->facts.n_fit[NPF_FILTER_SET_FITS], 7);
+	assert_int_equal(b->facts.n_fit[NPF_FILTER_SET_FITS], 11);
+}
+
+/* Bytes that are there make up the constant, were the missing ones 0. */
+static void a_field_that_is_there_in_part_has_no_value(void **state)
+{
+	struct bench *b = *state;
+	uint8_t bytes[128];
+
+	add(b, "ether[4:4] = 0x01020000");
+	add(b, "ether[8:2] = 0x0100");
+	add(b, "ether[10:2] = 0x0100");
+	add(b, "ether[0:4] = 0x01000000");
+	add(b, "tcp[4:4] = 0x01020000");
+	add(b, "tcp[8:4] = 0x01000000");
+	add(b, "tcp[12:2] = 0x0100");
+	add(b, "tcp[14:2] > 0xff");
+	write_tcp(bytes, 1, 2, 80, 443, 6);
+	bytes[0] = bytes[4] = bytes[8] = bytes[10] = 1;
+	bytes[5] = 2;
+	bytes[42] = bytes[46] = bytes[50] = bytes[52] = 1;
+	bytes[43] = 2;
+	bytes[51] = 0;
+	run_cut(b, bytes, 60);
+	assert_int_equal(b->facts.n_fit[NPF_FILTER_SET_FITS], 8);
+}
+
+/* Loads in all places of the 64 bytes that a kernel may read at once, and across their ends. */
+static void fields_may_lie_anywhere(void **state)
+{
+	struct bench *b = *state;
+	uint8_t bytes[160];
+	char expr[64];
+
+	for (unsigned int i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 + 1);
+	for (unsigned int i = 0; i < 140; i++) {
+		const unsigned int size = 1u << i % 3;
+		uint32_t v = 0;
+
+		for (unsigned int j = 0; j < size; j++)
+			v = v << 8 | bytes[i + j];
+		snprintf(expr, sizeof(expr), "ether[%u:%u] = 0x%x", i, size, v);
+		add(b, expr);
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		b->pkts[i] = bytes;
+		b->lens[i] = b->caplens[i] = 50 * (i + 1);
+	}
+	b->n_pkts = 3;
+	run(b);
+	assert_int_equal(b->facts.n_fit[NPF_FILTER_SET_FITS], 140);
 }
 
 static void a_long_list_is_a_set_of_constants(void **state)
@@ -456,17 +511,27 @@ static void ancillary_values_tell_members_apart(void **state)
 	struct npf_filter_set_scratch *sc;
 	const uint32_t *planes;
 
+	static const struct npf_bpf_insn second[] = {{OP_LD_B_ABS, 0, 0, 0xfffff008},
+		{OP_JEQ_K, 0, 1, 2}, {OP_RET_K, 0, 0, 96}, {OP_RET_K}};
+	static const struct npf_bpf_aux by_second = {.ifindex = 2};
+
 	for (unsigned int i = 0; i < 3; i++)
 		add_insns(b, outbound, NPF_ARRAY_LEN(outbound));
+	add_insns(b, second, NPF_ARRAY_LEN(second));
+	add_insns(b, second, NPF_ARRAY_LEN(second));
 	b->members[0].aux = &sent;
 	b->members[1].aux = &received;
+	b->members[3].aux = &received;
+	b->members[4].aux = &by_second;
 	fill_hosts(b);
-	assert_int_equal(npf_filter_set_new(b->members, 3, NULL, &set), 0);
+	assert_int_equal(npf_filter_set_new(b->members, 5, NULL, &set), 0);
 	sc = npf_filter_set_scratch_new(set);
 	planes = npf_filter_set_run(set, sc, b->pkts, b->lens, b->caplens, 32);
 	assert_int_equal(planes[0], UINT32_MAX);
 	assert_int_equal(planes[1], 0);
 	assert_int_equal(planes[2], 0);
+	assert_int_equal(planes[3], 0);
+	assert_int_equal(planes[4], UINT32_MAX);
 	npf_filter_set_scratch_free(sc);
 	npf_filter_set_free(set);
 }
@@ -641,6 +706,8 @@ int main(void)
 		TEST(loads_behind_a_header_stay_in_the_packet),
 		TEST(an_offset_does_not_wrap),
 		TEST(a_field_that_is_not_there_is_not_zero),
+		TEST(a_field_that_is_there_in_part_has_no_value),
+		TEST(fields_may_lie_anywhere),
 		TEST(a_long_list_is_a_set_of_constants),
 		TEST(equal_members_are_one_inside),
 		TEST(ancillary_values_tell_members_apart),
