@@ -156,6 +156,33 @@ wrong 2 'line 2: neither' --set "$tmp/badset"
 head -c 60 "$any" >"$tmp/cut.pcap"
 wrong 2 'truncated' -r "$tmp/cut.pcap" ip
 
+# The filters of many clients: a set of them agrees with each alone, and says what became of it.
+{
+	echo '# a comment'
+	printf '%s\n' "${filters[@]}" 'tcp port 80 or tcp port 5201' 'ip[ip[8]:1] > 3'
+} >"$tmp/clients"
+n_sets=0 # a few are enough
+for file in "$corpus"/*.pcap; do
+	[ "$n_sets" -lt 4 ] || break
+	if "$tool" --clients "$tmp/clients" -r "$file" >"$tmp/out" 2>"$tmp/err"; then
+		n_sets=$((n_sets + 1))
+		grep -q '^each filter alone agrees on .* with plain' "$tmp/out" || fail "$file: --clients compares"
+		grep -q "^$((${#filters[@]} + 2)) clients, $((${#filters[@]} + 1)) different filters" "$tmp/out" ||
+			fail "$file: --clients counts: $(head -n 1 "$tmp/out")"
+		grep -q 'line 21 runs alone: only libpcap runs it' "$tmp/out" || fail "$file: --clients gives reasons"
+	else
+		grep -q 'clients, line' "$tmp/err" || fail "$file: --clients: $(head -n 1 "$tmp/err")"
+	fi
+done
+[ "$n_sets" = 4 ] || fail "most savefiles have packets for the clients' filters"
+[ "$(grep -c 'ns a packet' "$tmp/out")" -le 6 ] || fail "--clients times 1, 2, 4 ... clients"
+printf 'ip\n\ntcp prot 80\n' >"$tmp/badclients"
+wrong 2 'line 3: ' --clients "$tmp/badclients"
+printf '# nothing\n' >"$tmp/noclients"
+wrong 2 'there are no filters' --clients "$tmp/noclients"
+wrong 2 'give one of' --clients "$tmp/clients" ip
+wrong 2 'for one filter' -d --clients "$tmp/clients"
+
 # NPF_JIT chooses where --backend does not.
 NPF_JIT=avx2 "$tool" ip >/dev/null 2>"$tmp/err" && fail "NPF_JIT=avx2 is refused"
 NPF_JIT=foo "$tool" ip >/dev/null 2>"$tmp/err" && fail "NPF_JIT=foo is refused"

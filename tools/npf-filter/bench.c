@@ -82,7 +82,7 @@ static int bench_compile(const struct options *o, const struct program *prog)
 }
 
 /* All packets of the file, over and over until there are enough for a round. */
-static int read_packets(const struct options *o, pcap_t *p, struct mix *m)
+int read_packets(const struct options *o, pcap_t *p, struct mix *m)
 {
 	struct pcap_pkthdr *hdr;
 	const uint8_t *bytes;

@@ -12,7 +12,7 @@
 
 #define MAX_FILE (64u << 20)
 
-static int read_file(const char *name, char **textp, size_t *lenp)
+int input_file(const char *name, char **textp, size_t *lenp)
 {
 	FILE *in = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
 	size_t cap = 65536;
@@ -181,7 +181,7 @@ int input_program(const struct options *o, struct program *prog)
 	} else {
 		const char *name = o->insns_file != NULL ? o->insns_file : o->set_file;
 
-		rc = read_file(name, &text, &len);
+		rc = input_file(name, &text, &len);
 		if (rc != 0)
 			return rc;
 		if (o->insns_file != NULL)

@@ -16,9 +16,13 @@ static const char usage[] =
 	"usage: npf-filter [-dOV] [-S STAGE] [-y LINKTYPE] [-s SNAPLEN] [--backend B]\n"
 	"                  [-r FILE [--raw]] [--bench] [--received | --sent] EXPR... | --insns "
 	"FILE | --set FILE\n"
+	"       npf-filter [-O] [-y LINKTYPE] [-s SNAPLEN] [-r FILE] [--received | --sent] "
+	"--clients "
+	"FILE\n"
 	"  EXPR              a filter as pcap-filter(7) describes it\n"
 	"  --insns FILE      instructions as `tcpdump -ddd` prints them (- for standard input)\n"
 	"  --set FILE        a list of hosts, nets and ports, one a line\n"
+	"  --clients FILE    a filter a line: explain, check and time them as one set\n"
 	"  -d                print the program; -dd as C, -ddd as numbers\n"
 	"  -S STAGE          print a stage: cbpf, ir, passes, asm (may be repeated)\n"
 	"  -r FILE           print the bytes kept of each packet of a savefile, 0 = rejected\n"
@@ -50,6 +54,7 @@ enum {
 	OPT_BACKEND = 256,
 	OPT_INSNS,
 	OPT_SET,
+	OPT_CLIENTS,
 	OPT_BENCH,
 	OPT_RAW,
 	OPT_RECEIVED,
@@ -60,6 +65,7 @@ static const struct option longopts[] = {
 	{"backend", required_argument, NULL, OPT_BACKEND},
 	{"insns", required_argument, NULL, OPT_INSNS},
 	{"set", required_argument, NULL, OPT_SET},
+	{"clients", required_argument, NULL, OPT_CLIENTS},
 	{"bench", no_argument, NULL, OPT_BENCH},
 	{"raw", no_argument, NULL, OPT_RAW},
 	{"received", no_argument, NULL, OPT_RECEIVED},
@@ -129,6 +135,29 @@ static char *join(char **words, int n)
 	return expr;
 }
 
+/* What is to be run: one of four. Return: -1 to go on, else the exit code. */
+static int parse_filter(int argc, char **argv, struct options *o)
+{
+	const int n = (optind < argc) + (o->insns_file != NULL) + (o->set_file != NULL) +
+		      (o->clients_file != NULL);
+
+	if (n > 1)
+		return print_error("give one of a filter expression, --insns, --set and --clients");
+	if (n == 0) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (o->clients_file != NULL && (o->dump > 0 || o->stages != 0 || o->raw || o->all_backends))
+		return print_error(
+			"-d, -S, --raw and --backend all are for one filter, not --clients");
+	if (optind < argc) {
+		o->expr = join(argv + optind, argc - optind);
+		if (o->expr == NULL)
+			return print_error("out of memory");
+	}
+	return -1;
+}
+
 /* Return: -1 to go on, else the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
@@ -171,6 +200,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case OPT_SET:
 			o->set_file = optarg;
 			break;
+		case OPT_CLIENTS:
+			o->clients_file = optarg;
+			break;
 		case OPT_BENCH:
 			o->bench = true;
 			break;
@@ -196,18 +228,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return EXIT_USAGE;
 		}
 	}
-	if ((optind < argc) + (o->insns_file != NULL) + (o->set_file != NULL) > 1)
-		return print_error("give one of a filter expression, --insns and --set");
-	if (optind == argc && o->insns_file == NULL && o->set_file == NULL) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	if (optind < argc) {
-		o->expr = join(argv + optind, argc - optind);
-		if (o->expr == NULL)
-			return print_error("out of memory");
-	}
-	return -1;
+	return parse_filter(argc, argv, o);
 }
 
 static int work(struct options *o)
@@ -225,6 +246,12 @@ static int work(struct options *o)
 	}
 	if (o->linktype < 0)
 		o->linktype = DLT_EN10MB;
+	if (o->clients_file != NULL) {
+		rc = clients(o, p);
+		if (p != NULL)
+			pcap_close(p);
+		return rc;
+	}
 	rc = input_program(o, &prog);
 	if (rc == 0)
 		rc = contenders_open(o, &prog, &contenders);

@@ -2,7 +2,8 @@
 /*
  * npf-filter.h - what the parts of the filter workbench share.
  *
- * input.c brings the program, show.c explains it, run.c applies it to a savefile, bench.c times it.
+ * input.c brings the program, show.c explains it, run.c applies it to a savefile, bench.c times it;
+ * clients.c does all that for the filters of many clients.
  * Each returns an exit code, with the error printed to stderr.
  */
 #ifndef NPF_NPF_FILTER_NPF_FILTER_H
@@ -28,6 +29,7 @@ enum stage {
 struct options {
 	const char *insns_file;
 	const char *set_file;
+	const char *clients_file;
 	const char *savefile;
 	char *expr; /* NULL when the program comes from a file */
 	int linktype;
@@ -74,6 +76,8 @@ __attribute__((format(printf, 1, 2))) int print_error(
 
 /* ---- input.c ---- */
 int input_program(const struct options *o, struct program *prog);
+/* The whole of a file, with a zero behind it, to be freed; - is standard input. */
+int input_file(const char *name, char **textp, size_t *lenp);
 /* Opens the savefile; its link type becomes the options'. */
 int input_savefile(struct options *o, pcap_t **pp);
 
@@ -89,7 +93,13 @@ int run_savefile(
 	const struct options *o, pcap_t *p, const struct program *prog, const struct contenders *c);
 
 /* ---- bench.c ---- */
+struct mix;
+/* The packets of the savefile, repeated; mix_fini() also where this fails. */
+int read_packets(const struct options *o, pcap_t *p, struct mix *m);
 int bench(
 	const struct options *o, pcap_t *p, const struct program *prog, const struct contenders *c);
+
+/* ---- clients.c ---- */
+int clients(const struct options *o, pcap_t *p);
 
 #endif
