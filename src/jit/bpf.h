@@ -148,6 +148,17 @@ bool npf_filter_is_unproven(const struct npf_filter *f);
 /* Is its program a loose one? */
 bool npf_filter_is_loose(const struct npf_filter *f);
 
+/* A number that no other filter of this process has or had. */
+uint64_t npf_filter_serial(const struct npf_filter *f);
+
+/*
+ * npf_filter_program - what it was compiled of; of a loose one, the part without loops.
+ * @auxp:  NULL, where it was compiled without
+ * Return: number of instructions. Lifetime: the filter's.
+ */
+uint32_t npf_filter_program(const struct npf_filter *f, const struct npf_bpf_insn **insnsp,
+	const struct npf_bpf_aux **auxp);
+
 /* Bytes to keep of one packet, not yet limited to its length; 0 = reject. */
 uint32_t npf_filter_run(
 	const struct npf_filter *f, const uint8_t *pkt, uint32_t len, uint32_t caplen);

@@ -170,6 +170,8 @@ static void compile_by_best(struct npf_filter *f)
 
 /* ---- Filters ---- */
 
+static _Atomic uint64_t last_serial;
+
 /* A filter with a copy of the program, to be interpreted. */
 static struct npf_filter *make(
 	const struct npf_bpf_insn *insns, uint32_t n_insns, const struct npf_filter_opts *opts)
@@ -180,6 +182,7 @@ static struct npf_filter *make(
 		return NULL;
 	*f = (struct npf_filter){
 		.backend = NPF_BACKEND_INTERP,
+		.serial = atomic_fetch_add_explicit(&last_serial, 1, memory_order_relaxed) + 1,
 		.has_aux = opts != NULL && opts->aux != NULL,
 		.n_insns = n_insns,
 	};
@@ -327,6 +330,19 @@ static __attribute__((noinline)) void run_loops_burst(const struct npf_filter *f
 	run_tight_burst(f, pkts, lens, caplens, n, results);
 	for (uint32_t i = 0; i < n; i++)
 		results[i] = decide(f, results[i], pkts[i], lens[i], caplens[i]);
+}
+
+uint64_t npf_filter_serial(const struct npf_filter *f)
+{
+	return f->serial;
+}
+
+uint32_t npf_filter_program(const struct npf_filter *f, const struct npf_bpf_insn **insnsp,
+	const struct npf_bpf_aux **auxp)
+{
+	*insnsp = f->insns;
+	*auxp = aux_of(f);
+	return f->n_insns;
 }
 
 uint32_t npf_filter_run(

@@ -29,6 +29,7 @@ struct npf_filter {
 	unsigned int n_forms; /* 0: interpreted, */
 	bool is_unproven;     /* since check_program() could not show that the code is safe */
 	enum npf_backend backend;
+	uint64_t serial;
 	struct adapt adapt;
 	/* &adapt, for runs, which have the filter const: what they learn changes no result. */
 	struct adapt *learns;

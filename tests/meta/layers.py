@@ -24,6 +24,7 @@ ENGINE = [
     ("engine/config", "config.h"),
     ("engine/port", "port.h"),
     ("engine/datapath", "datapath.h"),
+    ("engine/users", "users.h"),
     ("engine/core", "core.h"),
     ("engine/handover", "passed_file.h"),
     ("engine/monitor", "monitor.h"),

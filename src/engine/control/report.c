@@ -146,6 +146,14 @@ static json_t *send_lane(const struct npf_session *s)
 		npf_json_u64(npf_tx_late(&st, 0.99)), "late_max_ns", npf_json_u64(st.late_max_ns));
 }
 
+/* Do its port's taps run its filter together with those of others? */
+static bool is_in_set(const struct npf_session *s)
+{
+	uint32_t keep;
+
+	return npf_joint_set_member(s->port->set, s->filter_in, &keep) != NPF_NO_MEMBER;
+}
+
 static json_t *session(const struct npf_session *s)
 {
 	json_t *j = session_counters(s);
@@ -167,6 +175,7 @@ static json_t *session(const struct npf_session *s)
 			json_string(npf_backend_name(npf_filter_backend(s->filter_in))));
 	if (s->filter_in != NULL && npf_filter_is_unproven(s->filter_in))
 		json_object_set_new(j, "unproven", json_true());
+	json_object_set_new(j, "in_set", json_boolean(is_in_set(s)));
 	json_object_set_new(j, "filter_in_reader", json_boolean(npf_session_screens(s)));
 	json_object_set_new(j, "reads", json_boolean(s->consumer.reads));
 	json_object_set_new(j, "port_removed", json_boolean(s->port->removed));

@@ -4,6 +4,7 @@
 
 #include "engine/core/consumer.h"
 #include "engine/core/plan.h"
+#include "engine/core/joint_set.h"
 #include "engine/datapath/datapath.h"
 
 #include <string.h>
@@ -28,6 +29,12 @@ static void call_hooks(const struct npf_engine *e, bool before)
 				h->after(h, p);
 		}
 	}
+}
+
+/* Without memory the plans stay as they are, and the next ones have the set. */
+static void replan_with_set(struct npf_engine *e)
+{
+	npf_engine_replan(e);
 }
 
 int npf_engine_replan(struct npf_engine *e)
@@ -58,6 +65,10 @@ int npf_engine_replan(struct npf_engine *e)
 	for (unsigned int i = 0; i < e->n_ports; i++)
 		npf_sent_meters_free(npf_txq_swap_sent_meters(&e->ports[i]->port, sent[i]));
 	call_hooks(e, false);
+	for (unsigned int i = 0; i < e->n_ports; i++) {
+		npf_joint_set_settle(e->ports[i]);
+		npf_joint_set_update(e, e->ports[i], replan_with_set);
+	}
 	return 0;
 }
 

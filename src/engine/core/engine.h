@@ -34,6 +34,7 @@ struct npf_configured_send;
 struct npf_consumer;
 struct npf_meter_consumer;
 struct npf_plan_hook;
+struct npf_joint_set;
 
 /* A port, its users, and which tap polls which of its queues. Lifetime: freed when the port is
  * removed and no reference to it is left. */
@@ -53,6 +54,9 @@ struct npf_engine_port {
 	struct npf_consumer *consumers;            /* see consumer.h */
 	struct npf_meter_consumer *meters;
 	struct npf_plan_hook *hooks;
+	struct npf_joint_set *set,
+		*next_set;         /* of the plans in force, and of the next; see joint_set.h */
+	bool set_compiles;         /* one more is being compiled */
 	struct npf_shadow *shadow; /* or NULL */
 };
 

@@ -14,7 +14,7 @@
 #define NPF_ENGINE_CORE_MEMORY_H
 
 #include "base/error.h"
-#include "engine/core/account.h"
+#include "engine/users/users.h"
 #include "writer/feed/feed.h"
 #include "engine/base/tasks.h"
 #include "ringbuf/ring.h"

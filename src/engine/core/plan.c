@@ -3,8 +3,9 @@
  * plan's block. */
 #include "engine/core/plan.h"
 
-#include "engine/core/account.h"
+#include "engine/users/users.h"
 #include "engine/core/consumer.h"
+#include "engine/core/joint_set.h"
 #include "engine/datapath/datapath.h"
 
 #define MAX_USERS 64 /* of a tap that are told apart: no more than 1/65 of it for each beyond */
@@ -59,6 +60,8 @@ static void plan_consumer(const struct npf_consumer *c, unsigned int lane, unsig
 	to->counters = &c->tap_counters[lane];
 	to->budget = npf_account_tap(c->payer, c->port->taps[lane]);
 	to->share = share;
+	to->member = npf_joint_set_member(
+		npf_joint_set_for_plans(c->port), form->filter_in, &to->member_keep);
 	if (c->buffer != NULL) {
 		struct npf_buffer_info info;
 
@@ -226,6 +229,16 @@ static unsigned int share_of(const struct npf_engine *e, unsigned int t)
 	return NPF_MIN(limit, NPF_TAP_WHOLE / (all.n_users + 1));
 }
 
+static void plan_set(struct npf_tap_queue *queue, const struct npf_joint_set *s)
+{
+	for (unsigned int i = 0; i < queue->n_clients; i++)
+		queue->n_members += queue->clients[i].member != NPF_NO_MEMBER;
+	if (queue->n_members == 0)
+		return;
+	queue->set = npf_joint_set_compiled(s);
+	queue->scratch = npf_joint_set_scratch(s, queue->queue);
+}
+
 static void plan_queue(struct npf_engine_port *p, uint16_t q, unsigned int t, struct room *room)
 {
 	unsigned int lane = lane_of(p, t);
@@ -243,6 +256,7 @@ static void plan_queue(struct npf_engine_port *p, uint16_t q, unsigned int t, st
 	queue->n_meters = plan_meters(p, lane, room->meters, &room->rows);
 	set_meter_budgets(p, t, room);
 	queue->has_budgets = has_budgets(queue);
+	plan_set(queue, npf_joint_set_for_plans(p));
 	room->clients += queue->n_clients;
 	room->meters += queue->n_meters;
 }

@@ -8,6 +8,8 @@
  */
 #include "engine/datapath/deliver.h"
 
+#include "jit/set/set.h"
+
 #include <x86intrin.h>
 
 void npf_deliver_wake(const struct npf_tap_client *c)
@@ -109,15 +111,14 @@ static void dump_range(const struct npf_tap_client *c, struct npf_burst *b, uint
 }
 
 /*
- * Packets from..end-1 of the burst to one client; a full lane drops.
+ * What the client has accepted of packets from..end-1 of the burst to it; a full lane drops.
  *
  * A lane that got nothing is not committed: its watermark can wait for the tick, unless
  * other lanes of the session wait for it.
  */
-static inline __attribute__((always_inline)) void deliver_range(const struct npf_tap_client *c,
-	struct npf_burst *b, unsigned int from, unsigned int end, uint64_t now_ns)
+static inline __attribute__((always_inline)) void deliver_accepted(const struct npf_tap_client *c,
+	struct npf_burst *b, unsigned int from, unsigned int end, uint64_t mask, uint64_t now_ns)
 {
-	const uint64_t mask = accepted_by(c, b, from, end);
 	const uint64_t accepted = __builtin_popcountll(mask);
 
 	if (mask != 0)
@@ -134,6 +135,26 @@ static inline __attribute__((always_inline)) void deliver_range(const struct npf
 		npf_tap_count(&c->counters->accepted, accepted);
 	if (accepted > 0 || c->is_merged)
 		npf_deliver_commit(c, now_ns);
+}
+
+static inline __attribute__((always_inline)) void deliver_range(const struct npf_tap_client *c,
+	struct npf_burst *b, unsigned int from, unsigned int end, uint64_t now_ns)
+{
+	deliver_accepted(c, b, from, end, accepted_by(c, b, from, end), now_ns);
+}
+
+/* The same for all of the burst, where the queue's set has the answer. */
+static void deliver_answered(const struct npf_tap_client *c, struct npf_burst *b,
+	const struct npf_deliver_answers *answers, uint64_t now_ns)
+{
+	const uint64_t mask = c->want_in ? answers->planes[c->member] : 0;
+
+	for (uint64_t left = mask; left != 0; left &= left - 1) {
+		unsigned int i = __builtin_ctzll(left);
+
+		b->keep[i] = keep_bytes(c, b, i, c->member_keep);
+	}
+	deliver_accepted(c, b, 0, b->n, mask, now_ns);
 }
 
 /* The client's user has no time left for packets from..n-1 of the burst. */
@@ -169,13 +190,50 @@ static void deliver_limited(struct npf_tap_turn *turn, const struct npf_tap_clie
 	}
 }
 
-void npf_deliver(const struct npf_tap_client *c, struct npf_burst *b, struct npf_tap_turn *turn,
-	uint64_t now_ns)
+/* Of the set's time each of its clients pays an equal part, asked for or not. */
+static void deliver_answered_limited(struct npf_tap_turn *turn, const struct npf_tap_client *c,
+	struct npf_burst *b, const struct npf_deliver_answers *answers, uint64_t now_ns)
 {
-	if (NPF_LIKELY(c->budget == NULL))
+	uint64_t begun = __rdtsc();
+
+	if (!npf_tap_budget_allows(c->budget, turn, c->share, begun)) {
+		refuse(c, b, 0);
+		return;
+	}
+	deliver_answered(c, b, answers, now_ns);
+	npf_tap_budget_pay(
+		c->budget, turn, c->share, __rdtsc() - begun + answers->cycles_a_member, b->n);
+}
+
+struct npf_deliver_answers npf_deliver_ask(const struct npf_tap_queue *q, const struct npf_burst *b)
+{
+	struct npf_deliver_answers answers = {NULL, 0};
+	uint64_t begun;
+
+	if (q->set == NULL || b->sent)
+		return answers;
+	begun = q->has_budgets ? __rdtsc() : 0;
+	answers.planes = npf_filter_set_run(q->set, q->scratch, b->data, b->len, b->caplen, b->n);
+	if (q->has_budgets)
+		answers.cycles_a_member = (__rdtsc() - begun) / q->n_members;
+	return answers;
+}
+
+void npf_deliver(const struct npf_tap_client *c, struct npf_burst *b,
+	const struct npf_deliver_answers *answers, struct npf_tap_turn *turn, uint64_t now_ns)
+{
+	bool is_answered = answers->planes != NULL && c->member != NPF_NO_MEMBER;
+
+	if (NPF_UNLIKELY(c->budget != NULL)) {
+		if (is_answered)
+			deliver_answered_limited(turn, c, b, answers, now_ns);
+		else
+			deliver_limited(turn, c, b, now_ns);
+	} else if (is_answered) {
+		deliver_answered(c, b, answers, now_ns);
+	} else {
 		deliver_range(c, b, 0, b->n, now_ns);
-	else
-		deliver_limited(turn, c, b, now_ns);
+	}
 }
 
 bool npf_deliver_one(const struct npf_tap_client *c, struct npf_burst *b, unsigned int i)

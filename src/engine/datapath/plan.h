@@ -17,6 +17,8 @@
 struct npf_doorbell;
 struct npf_writer_producer;
 struct npf_filter;
+struct npf_filter_set;
+struct npf_filter_set_scratch;
 struct npf_lane;
 struct npf_meter;
 struct npf_port;
@@ -69,7 +71,11 @@ struct npf_tap_client {
 	struct npf_doorbell *bell;     /* of the reader; NULL: it never sleeps */
 	struct npf_tap_budget *budget; /* of its user on this lcore; NULL: it has no limit */
 	unsigned int share;            /* of NPF_TAP_WHOLE, that the budget is filled at */
+	uint32_t member;               /* of the queue's set that is filter_in; or NPF_NO_MEMBER */
+	uint32_t member_keep;          /* its result for what it accepts */
 };
+
+#define NPF_NO_MEMBER UINT32_MAX
 
 /* One filter of a monitor. NULL: accept all. */
 struct npf_tap_row {
@@ -109,6 +115,10 @@ struct npf_tap_queue {
 	unsigned int n_meters;
 	const struct npf_tap_meter *meters;
 	bool has_budgets; /* of any client or meter */
+	/* The filters of several clients in one, for received packets; or NULL. */
+	const struct npf_filter_set *set;
+	struct npf_filter_set_scratch *scratch;
+	unsigned int n_members; /* clients that it answers for */
 };
 
 struct npf_plan {

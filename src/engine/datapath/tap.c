@@ -87,6 +87,7 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 	struct rte_mbuf *const *mbufs, unsigned int n)
 {
 	uint64_t now = npf_tsc_now(&t->tsc);
+	struct npf_deliver_answers answers;
 
 	if (NPF_UNLIKELY(q->has_budgets))
 		npf_tap_turn_begin(&t->turn, n >= t->rx_burst);
@@ -96,8 +97,9 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 	if (q->n_clients == 0)
 		return;
 	npf_burst_set_origin(&t->burst, q->port, q->queue, now);
+	answers = npf_deliver_ask(q, &t->burst);
 	for (unsigned int i = 0; i < q->n_clients; i++)
-		npf_deliver(&q->clients[i], &t->burst, &t->turn, now);
+		npf_deliver(&q->clients[i], &t->burst, &answers, &t->turn, now);
 }
 
 /* The tx mirror: copies of what was sent through the port, for captures. */

@@ -59,6 +59,8 @@ static void free_port(struct npf_engine_port *p)
 {
 	npf_config_port_free(p->own_conf);
 	npf_allow_free(p->allow);
+	npf_joint_set_free(p->set);
+	npf_joint_set_free(p->next_set);
 	free(p);
 }
 

@@ -150,8 +150,6 @@ static int lower(struct set_builder *bld, const struct npf_filter_set_member *fr
 	how = npf_bpf_verify_loose(from->insns, from->n_insns, NULL);
 	if (how < 0)
 		return how;
-	if (from->filter == NULL)
-		return -EINVAL;
 	m->fit = NPF_FILTER_SET_LOOSE;
 	if (how == 0)
 		*node = set_lower(bld, from, &m->fit, &m->keep);
@@ -199,7 +197,7 @@ static void place_rows(struct npf_filter_set *set)
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct member *m = &set->members[i];
 
-		if (m->fit == NPF_FILTER_SET_FITS)
+		if (m->fit == NPF_FILTER_SET_FITS || m->filter == NULL)
 			continue;
 		m->row = set->members[m->same_as].row;
 		if (m->same_as == i) {
@@ -408,7 +406,7 @@ const uint32_t *npf_filter_set_row(const struct npf_filter_set *set,
 {
 	const struct member *m = &set->members[member];
 
-	return m->fit == NPF_FILTER_SET_FITS ? NULL : scratch->rows[m->row];
+	return m->fit == NPF_FILTER_SET_FITS || m->filter == NULL ? NULL : scratch->rows[m->row];
 }
 
 /* ---- what became of the members ---- */

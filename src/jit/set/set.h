@@ -24,7 +24,7 @@ struct npf_filter_set_member {
 	uint32_t n_insns;
 	const struct npf_bpf_aux *aux; /* or NULL */
 	/* Compiled of insns and aux, runs the member where it does not fit. It must live as long
-	 * as the set. */
+	 * as the set. NULL: whoever has the set runs it; its plane is 0 then. */
 	const struct npf_filter *filter;
 	bool screens; /* alone it is run by npf_filter_screen_burst() */
 };
@@ -51,8 +51,8 @@ struct npf_filter_set_scratch;
 /*
  * npf_filter_set_new - compile a set.
  * @opts: or NULL: AUTO
- * Return: 0; -E2BIG: more than NPF_FILTER_SET_MAX members; -EINVAL: a program that is not valid, or
- *         a member without its filter; -ENOTSUP: this CPU has no such kernel; -ENOMEM.
+ * Return: 0; -E2BIG: more than NPF_FILTER_SET_MAX members; -EINVAL: a program that is not valid;
+ *         -ENOTSUP: this CPU has no such kernel; -ENOMEM.
  * Context: any thread but those of the datapath. The work is bounded, whatever the programs.
  */
 int npf_filter_set_new(const struct npf_filter_set_member *members, unsigned int n,
@@ -80,7 +80,7 @@ uint32_t npf_filter_set_keep(const struct npf_filter_set *set, unsigned int memb
 
 /*
  * npf_filter_set_row - the results of a member that ran alone, by packet of the last burst.
- * Return: NULL: the member fits, and npf_filter_set_keep() is its result.
+ * Return: NULL: the member fits, and npf_filter_set_keep() is its result; or it has no filter.
  */
 const uint32_t *npf_filter_set_row(const struct npf_filter_set *set,
 	const struct npf_filter_set_scratch *scratch, unsigned int member);

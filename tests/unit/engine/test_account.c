@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One account for each user: what is charged is held until it is discharged, and never above the
  * limit. */
-#include "engine/core/account.h"
+#include "engine/users/account.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Allow lists: checks compare numbers, whatever the directory of users does. */
-#include "engine/core/access.h"
+#include "engine/users/access.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plans as they are made from the lists of a port's consumers. No tap runs. */
-#include "engine/core/account.h"
+#include "engine/users/account.h"
 #include "engine/core/consumer.h"
 #include "engine/core/plan.h"
 #include "engine/datapath/count.h"

@@ -4,8 +4,8 @@
  * the port's are faked, and plans are exchanged with no tap. The exchange fails when a test says
  * so (the linker puts __wrap_ in its place).
  */
-#include "engine/core/access.h"
-#include "engine/core/account.h"
+#include "engine/users/access.h"
+#include "engine/users/account.h"
 #include "engine/core/engine.h"
 #include "engine/dump/dump.h"
 #include "engine/monitor/monitor.h"

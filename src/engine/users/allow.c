@@ -5,7 +5,7 @@
  * A task writes what it found beside what is known; the control thread takes it over when the task
  * is done. So a task that hangs leaves the numbers that checks compare as they are.
  */
-#include "engine/core/access.h"
+#include "engine/users/access.h"
 
 #include "base/log.h"
 

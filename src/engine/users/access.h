@@ -3,8 +3,8 @@
  * access.h - who may do what. Peers are known by the kernel's word (SO_PEERCRED, SO_PEERGROUPS),
  * never by their own.
  */
-#ifndef NPF_ENGINE_CORE_ACCESS_H
-#define NPF_ENGINE_CORE_ACCESS_H
+#ifndef NPF_ENGINE_USERS_ACCESS_H
+#define NPF_ENGINE_USERS_ACCESS_H
 
 #include "base/clock.h"
 #include "engine/config/config.h"

@@ -9,8 +9,8 @@
  *
  * Every function belongs to the control thread.
  */
-#ifndef NPF_ENGINE_CORE_ACCOUNT_H
-#define NPF_ENGINE_CORE_ACCOUNT_H
+#ifndef NPF_ENGINE_USERS_ACCOUNT_H
+#define NPF_ENGINE_USERS_ACCOUNT_H
 
 #include "base/clock.h"
 #include "base/error.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* access.c - the kernel's credentials of a peer. No DPDK, no state. */
-#include "engine/core/access.h"
+#include "engine/users/access.h"
 
 #include <sys/socket.h>
 

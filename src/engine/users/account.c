@@ -3,10 +3,10 @@
  * account.c - sums by user and resource. A user is known here from the first charge to the last
  * discharge, or until his wake-ups are paid for, so users who hold nothing cost nothing.
  */
-#include "engine/core/account.h"
+#include "engine/users/account.h"
 
 #include "base/clock.h"
-#include "engine/core/access.h"
+#include "engine/users/access.h"
 #include "ringbuf/ring.h"
 
 #include <assert.h>

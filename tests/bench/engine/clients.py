@@ -1,0 +1,116 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What many clients at once cost the tap: nanoseconds a packet, over none.
+
+    clients.py BUILD-DIR [ROUNDS [SECONDS]]
+
+Each client is a capture with a filter that takes nearly nothing. Kinds: `host` of a different address each, as many
+times the same filter, and ordinary filters that differ. Each round runs every case once. Inputs: net_null (64-byte
+packets, raw cost) and net_pcap with infinite_rx (a web trace). The tap polls on the second CPU. Needs root.
+"""
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = pathlib.Path(sys.argv[1]).resolve()
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0
+SOURCE = pathlib.Path(__file__).resolve().parents[3]
+TRACE = SOURCE / "tests/corpus/web4.pcap"
+DEVICES = {
+    "net_null": "net_null0,copy=1",
+    "net_pcap": f"net_pcap0,rx_pcap={TRACE},infinite_rx=1",
+}
+COUNTS = (0, 1, 2, 4, 8, 16, 32, 64)
+tmp = tempfile.mkdtemp(prefix="npf-clients-")
+
+
+def hosts(n):
+    return [f"host 10.77.0.{i + 1}" for i in range(n)]
+
+
+def same(n):
+    return ["host 10.77.0.1"] * n
+
+
+def different(n):
+    """Of each a part differs; none is a `host`."""
+    forms = ("tcp port {0}", "udp port {0}", "net 10.{1}.0.0/16", "src net 172.{1}.0.0/16 and tcp",
+             "tcp dst port {0} and net 10.{1}.0.0/16", "icmp and host 10.66.{1}.1", "udp portrange {0}-{2}",
+             "ether host 02:00:00:00:00:{3:02x}")
+    return [forms[i % len(forms)].format(20000 + 3 * i, i + 1, 20003 + 3 * i, i) for i in range(n)]
+
+
+KINDS = {"host x_i": hosts, "one filter": same, "different": different}
+
+
+class Daemon:
+    def __init__(self, device):
+        self.log = open(f"{tmp}/daemon.log", "w+")
+        self.p = subprocess.Popen([BUILD / "tools/npf-dpdk", "--vdev", device, "--socket", f"{tmp}/s"],
+                                  stderr=self.log)
+
+    def __enter__(self):
+        for _ in range(400):
+            if "npf-dpdk: ready" in open(self.log.name).read():
+                return self
+            time.sleep(0.05)
+        raise RuntimeError(open(self.log.name).read())
+
+    def __exit__(self, *_):
+        self.p.terminate()
+        self.p.wait(20)
+
+
+def tap_packets():
+    r = subprocess.run([BUILD / "tools/npfctl", "--socket", f"{tmp}/s", "--json", "status"],
+                       capture_output=True, check=True)
+    return json.loads(r.stdout)["lcores"][0]["packets"]
+
+
+def tap_ns(filters):
+    """Nanoseconds of the tap for a packet, while there are clients with these filters."""
+    clients = None
+    if filters:
+        clients = subprocess.Popen(["taskset", "-c", "0", BUILD / "tools/npf-run", "--socket", f"{tmp}/s",
+                                    BUILD / "tests/bench/engine/many", "600", "npf0", *filters],
+                                   stdout=subprocess.PIPE, text=True)
+        if clients.stdout.readline() != "open\n":
+            raise RuntimeError("the clients do not come")
+        time.sleep(0.3)
+    first, start = tap_packets(), time.monotonic()
+    time.sleep(SECONDS)
+    ns = (time.monotonic() - start) / (tap_packets() - first) * 1e9
+    if clients is not None:
+        clients.terminate()
+        clients.wait(20)
+    return ns
+
+
+def bench(device):
+    added = {(kind, n): [] for kind in KINDS for n in COUNTS[1:]}
+    none = []
+    for _ in range(ROUNDS):
+        with Daemon(DEVICES[device]):
+            for kind, make in KINDS.items():
+                base = tap_ns([])
+                none.append(base)
+                for n in COUNTS[1:]:
+                    added[kind, n].append(tap_ns(make(n)) - base)
+    print(f"\n{device}, {ROUNDS} rounds of {SECONDS} s: without a client {statistics.median(none):.1f} ns a packet;"
+          " what clients add, min median max")
+    print(f"{'clients':>8}" + "".join(f"{kind:^27}" for kind in KINDS))
+    for n in COUNTS[1:]:
+        print(f"{n:8}" + "".join("".join(f"{f(added[kind, n]):9.1f}" for f in (min, statistics.median, max))
+                                 for kind in KINDS), flush=True)
+
+
+try:
+    for name in DEVICES:
+        bench(name)
+finally:
+    subprocess.run(["rm", "-rf", tmp], check=True)
