@@ -25,15 +25,28 @@ static inline void npf_exchange_init(struct npf_exchange *x, void *first)
 	atomic_init(&x->in_use, first);
 }
 
+/* What is there to be used: to be accepted once nothing else is used any more. Context: the user;
+ * wait-free. */
+static inline void *npf_exchange_look(const struct npf_exchange *x)
+{
+	/* X1: acquire, pairs with the release in npf_exchange_offer(). */
+	return atomic_load_explicit(&x->offered, memory_order_acquire);
+}
+
+/* The user uses it from now on, and what it used before no longer. */
+static inline void npf_exchange_accept(struct npf_exchange *x, void *next)
+{
+	/* X2: release, pairs with the acquire in npf_exchange_wait(). */
+	atomic_store_explicit(&x->in_use, next, memory_order_release);
+}
+
 /* What to use in this round. Context: the user; wait-free. */
 static inline void *npf_exchange_take(struct npf_exchange *x)
 {
-	/* X1: acquire, pairs with the release in npf_exchange_offer(). */
-	void *now = atomic_load_explicit(&x->offered, memory_order_acquire);
+	void *now = npf_exchange_look(x);
 
-	/* X2: release, pairs with the acquire in npf_exchange_wait(). */
 	if (atomic_load_explicit(&x->in_use, memory_order_relaxed) != now)
-		atomic_store_explicit(&x->in_use, now, memory_order_release);
+		npf_exchange_accept(x, now);
 	return now;
 }
 

@@ -37,6 +37,8 @@ const struct npf_filter_set *npf_joint_set_compiled(const struct npf_joint_set *
 /* What queue @q of the port runs it with. */
 struct npf_filter_set_scratch *npf_joint_set_scratch(const struct npf_joint_set *s, unsigned int q);
 
+#define NPF_NO_MEMBER UINT32_MAX
+
 /*
  * npf_joint_set_member - which member of the set is a filter?
  * @keepp: its result for the packets that it accepts

@@ -17,6 +17,9 @@ struct room {
 	struct npf_tap_client *clients;
 	struct npf_tap_meter *meters;
 	struct npf_tap_row *rows;
+	struct npf_tap_unsettled *unsettled;
+	struct npf_tap_member *members;
+	const struct npf_tap_client **others;
 };
 
 static bool is_planned(const struct npf_consumer *c)
@@ -60,8 +63,6 @@ static void plan_consumer(const struct npf_consumer *c, unsigned int lane, unsig
 	to->counters = &c->tap_counters[lane];
 	to->budget = npf_account_tap(c->payer, c->port->taps[lane]);
 	to->share = share;
-	to->member = npf_joint_set_member(
-		npf_joint_set_for_plans(c->port), form->filter_in, &to->member_keep);
 	if (c->buffer != NULL) {
 		struct npf_buffer_info info;
 
@@ -130,6 +131,7 @@ static struct npf_plan *new_plan(const struct npf_engine *e, struct room *room)
 {
 	size_t n_queues = 0, n_clients = 0, n_meters = 0, n_rows = 0;
 	struct npf_plan *plan;
+	void *end;
 
 	for (unsigned int i = 0; i < e->n_ports; i++) {
 		const struct npf_engine_port *p = e->ports[i];
@@ -142,7 +144,9 @@ static struct npf_plan *new_plan(const struct npf_engine *e, struct room *room)
 		n_rows += p->port.n_queues * n_port_rows;
 	}
 	plan = calloc(1, sizeof(*plan) + n_queues * sizeof(*room->queues) +
-				 n_clients * sizeof(*room->clients) +
+				 n_clients * (sizeof(*room->clients) + sizeof(*room->members) +
+						     sizeof(*room->others)) +
+				 n_queues * sizeof(*room->unsettled) +
 				 n_meters * sizeof(*room->meters) + n_rows * sizeof(*room->rows));
 	if (plan == NULL)
 		return NULL;
@@ -150,6 +154,12 @@ static struct npf_plan *new_plan(const struct npf_engine *e, struct room *room)
 	room->clients = (struct npf_tap_client *)(room->queues + n_queues);
 	room->meters = (struct npf_tap_meter *)(room->clients + n_clients);
 	room->rows = (struct npf_tap_row *)(room->meters + n_meters);
+	end = room->rows + n_rows;
+	room->unsettled = end;
+	end = room->unsettled + n_queues;
+	room->members = end;
+	end = room->members + n_clients;
+	room->others = end;
 	plan->queues = room->queues;
 	return plan;
 }
@@ -229,14 +239,31 @@ static unsigned int share_of(const struct npf_engine *e, unsigned int t)
 	return NPF_MIN(limit, NPF_TAP_WHOLE / (all.n_users + 1));
 }
 
-static void plan_set(struct npf_tap_queue *queue, const struct npf_joint_set *s)
+/* One whose lane has to be committed with each burst is delivered to one by one. */
+static void plan_set(struct npf_tap_queue *queue, const struct npf_joint_set *s, struct room *room)
 {
-	for (unsigned int i = 0; i < queue->n_clients; i++)
-		queue->n_members += queue->clients[i].member != NPF_NO_MEMBER;
-	if (queue->n_members == 0)
-		return;
 	queue->set = npf_joint_set_compiled(s);
+	if (queue->set == NULL)
+		return;
 	queue->scratch = npf_joint_set_scratch(s, queue->queue);
+	queue->unsettled = room->unsettled++;
+	queue->members = room->members;
+	queue->others = room->others;
+	for (unsigned int i = 0; i < queue->n_clients; i++) {
+		const struct npf_tap_client *c = &queue->clients[i];
+		struct npf_tap_member m = {.number = NPF_NO_MEMBER, .client = c};
+
+		if (c->want_in && !c->is_merged)
+			m.number = npf_joint_set_member(s, c->filter_in, &m.keep);
+		if (m.number != NPF_NO_MEMBER)
+			room->members[queue->n_members++] = m;
+		else
+			room->others[queue->n_others++] = c;
+	}
+	room->members += queue->n_members;
+	room->others += queue->n_others;
+	if (queue->n_members == 0)
+		queue->set = NULL;
 }
 
 static void plan_queue(struct npf_engine_port *p, uint16_t q, unsigned int t, struct room *room)
@@ -256,7 +283,7 @@ static void plan_queue(struct npf_engine_port *p, uint16_t q, unsigned int t, st
 	queue->n_meters = plan_meters(p, lane, room->meters, &room->rows);
 	set_meter_budgets(p, t, room);
 	queue->has_budgets = has_budgets(queue);
-	plan_set(queue, npf_joint_set_for_plans(p));
+	plan_set(queue, npf_joint_set_for_plans(p), room);
 	room->clients += queue->n_clients;
 	room->meters += queue->n_meters;
 }

@@ -91,6 +91,14 @@ static inline uint64_t npf_tap_budget_spent(const struct npf_tap_budget *b)
 	return atomic_load_explicit(&b->spent, memory_order_relaxed);
 }
 
+/* Something of which no part belongs to a burst. */
+static inline void npf_tap_budget_charge(
+	struct npf_tap_budget *b, unsigned int share, uint64_t cycles)
+{
+	b->paid_until += cycles * NPF_TAP_WHOLE / share;
+	atomic_store_explicit(&b->spent, npf_tap_budget_spent(b) + cycles, memory_order_relaxed);
+}
+
 /*
  * npf_tap_budget_pay - so many packets took so long.
  * Return: are they cheap?
@@ -100,10 +108,9 @@ static inline bool npf_tap_budget_pay(struct npf_tap_budget *b, struct npf_tap_t
 {
 	uint64_t charged = NPF_MIN(took, t->piece);
 
-	b->paid_until += charged * NPF_TAP_WHOLE / share;
+	npf_tap_budget_charge(b, share, charged);
 	b->in_turn += charged;
 	t->spent += charged;
-	atomic_store_explicit(&b->spent, npf_tap_budget_spent(b) + charged, memory_order_relaxed);
 	return took <= t->dear * n;
 }
 

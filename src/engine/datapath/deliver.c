@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * deliver.c - a burst to one client: filter, one copy of what it accepts, publish.
+ * deliver.c - a burst to clients: filters, one copy of what each accepts, publish.
  *
  * Two ways. On ports that drop, a filter runs over the whole burst at once. On ports that wait
  * (replays), packet by packet, so that the first full lane stops the burst at a point from which it
@@ -128,7 +128,6 @@ static inline __attribute__((always_inline)) void deliver_accepted(const struct 
 	else if (mask != 0)
 		npf_lane_put_burst(c->lane,
 			&(struct npf_lane_burst){b->hdr, b->data, b->keep, c->filter_gen}, mask);
-	npf_tap_count(&c->counters->received, end - from);
 	if (NPF_UNLIKELY(c->screens)) /* libpcap counts what it rejects itself as received */
 		npf_tap_count(&c->counters->screened, n_wanted(c, b, from, end) - accepted);
 	if (accepted > 0)
@@ -141,20 +140,7 @@ static inline __attribute__((always_inline)) void deliver_range(const struct npf
 	struct npf_burst *b, unsigned int from, unsigned int end, uint64_t now_ns)
 {
 	deliver_accepted(c, b, from, end, accepted_by(c, b, from, end), now_ns);
-}
-
-/* The same for all of the burst, where the queue's set has the answer. */
-static void deliver_answered(const struct npf_tap_client *c, struct npf_burst *b,
-	const struct npf_deliver_answers *answers, uint64_t now_ns)
-{
-	const uint64_t mask = c->want_in ? answers->planes[c->member] : 0;
-
-	for (uint64_t left = mask; left != 0; left &= left - 1) {
-		unsigned int i = __builtin_ctzll(left);
-
-		b->keep[i] = keep_bytes(c, b, i, c->member_keep);
-	}
-	deliver_accepted(c, b, 0, b->n, mask, now_ns);
+	npf_tap_count(&c->counters->received, end - from);
 }
 
 /* The client's user has no time left for packets from..n-1 of the burst. */
@@ -190,50 +176,95 @@ static void deliver_limited(struct npf_tap_turn *turn, const struct npf_tap_clie
 	}
 }
 
-/* Of the set's time each of its clients pays an equal part, asked for or not. */
-static void deliver_answered_limited(struct npf_tap_turn *turn, const struct npf_tap_client *c,
-	struct npf_burst *b, const struct npf_deliver_answers *answers, uint64_t now_ns)
+static void deliver_to(const struct npf_tap_client *c, struct npf_burst *b,
+	struct npf_tap_turn *turn, uint64_t now_ns)
 {
+	if (NPF_LIKELY(c->budget == NULL))
+		deliver_range(c, b, 0, b->n, now_ns);
+	else
+		deliver_limited(turn, c, b, now_ns);
+}
+
+/* The packets of a burst that the queue's set says the member accepts. */
+static void deliver_answered(
+	const struct npf_tap_member *m, struct npf_burst *b, uint64_t mask, uint64_t now_ns)
+{
+	for (uint64_t left = mask; left != 0; left &= left - 1) {
+		unsigned int i = __builtin_ctzll(left);
+
+		b->keep[i] = keep_bytes(m->client, b, i, m->keep);
+	}
+	deliver_accepted(m->client, b, 0, b->n, mask, now_ns);
+}
+
+static void deliver_answered_limited(const struct npf_tap_member *m, struct npf_burst *b,
+	uint64_t mask, struct npf_tap_turn *turn, uint64_t now_ns)
+{
+	const struct npf_tap_client *c = m->client;
+	const uint64_t n = __builtin_popcountll(mask);
 	uint64_t begun = __rdtsc();
 
-	if (!npf_tap_budget_allows(c->budget, turn, c->share, begun)) {
-		refuse(c, b, 0);
+	if (npf_tap_budget_allows(c->budget, turn, c->share, begun)) {
+		deliver_answered(m, b, mask, now_ns);
+		npf_tap_budget_pay(c->budget, turn, c->share, __rdtsc() - begun, n);
 		return;
 	}
-	deliver_answered(c, b, answers, now_ns);
-	npf_tap_budget_pay(
-		c->budget, turn, c->share, __rdtsc() - begun + answers->cycles_a_member, b->n);
+	if (c->dump != NULL)
+		npf_writer_drop(c->dump, n);
+	npf_tap_count(&c->counters->over_budget, n);
 }
 
-struct npf_deliver_answers npf_deliver_ask(const struct npf_tap_queue *q, const struct npf_burst *b)
+static void deliver_to_members(const struct npf_tap_queue *q, struct npf_burst *b,
+	struct npf_tap_turn *turn, uint64_t now_ns)
 {
-	struct npf_deliver_answers answers = {NULL, 0};
-	uint64_t begun;
+	const uint64_t begun = q->has_budgets ? __rdtsc() : 0;
+	const uint32_t *planes =
+		npf_filter_set_run(q->set, q->scratch, b->data, b->len, b->caplen, b->n);
 
-	if (q->set == NULL || b->sent)
-		return answers;
-	begun = q->has_budgets ? __rdtsc() : 0;
-	answers.planes = npf_filter_set_run(q->set, q->scratch, b->data, b->len, b->caplen, b->n);
+	q->unsettled->packets += b->n;
 	if (q->has_budgets)
-		answers.cycles_a_member = (__rdtsc() - begun) / q->n_members;
-	return answers;
+		q->unsettled->cycles += __rdtsc() - begun;
+	for (unsigned int i = 0; i < q->n_members; i++) {
+		const struct npf_tap_member *m = &q->members[i];
+		uint64_t mask = planes[m->number];
+
+		if (NPF_LIKELY(mask == 0))
+			continue;
+		if (m->client->budget == NULL)
+			deliver_answered(m, b, mask, now_ns);
+		else
+			deliver_answered_limited(m, b, mask, turn, now_ns);
+	}
 }
 
-void npf_deliver(const struct npf_tap_client *c, struct npf_burst *b,
-	const struct npf_deliver_answers *answers, struct npf_tap_turn *turn, uint64_t now_ns)
+void npf_deliver(const struct npf_tap_queue *q, struct npf_burst *b, struct npf_tap_turn *turn,
+	uint64_t now_ns)
 {
-	bool is_answered = answers->planes != NULL && c->member != NPF_NO_MEMBER;
-
-	if (NPF_UNLIKELY(c->budget != NULL)) {
-		if (is_answered)
-			deliver_answered_limited(turn, c, b, answers, now_ns);
-		else
-			deliver_limited(turn, c, b, now_ns);
-	} else if (is_answered) {
-		deliver_answered(c, b, answers, now_ns);
-	} else {
-		deliver_range(c, b, 0, b->n, now_ns);
+	if (q->set == NULL || b->sent) {
+		for (unsigned int i = 0; i < q->n_clients; i++)
+			deliver_to(&q->clients[i], b, turn, now_ns);
+		return;
 	}
+	deliver_to_members(q, b, turn, now_ns);
+	for (unsigned int i = 0; i < q->n_others; i++)
+		deliver_to(q->others[i], b, turn, now_ns);
+}
+
+/* Of the set's time each member pays an equal part. */
+void npf_deliver_settle(const struct npf_tap_queue *q)
+{
+	struct npf_tap_unsettled *u = q->unsettled;
+
+	if (q->set == NULL || u->packets == 0)
+		return;
+	for (unsigned int i = 0; i < q->n_members; i++) {
+		const struct npf_tap_client *c = q->members[i].client;
+
+		npf_tap_count(&c->counters->received, u->packets);
+		if (c->budget != NULL)
+			npf_tap_budget_charge(c->budget, c->share, u->cycles / q->n_members);
+	}
+	*u = (struct npf_tap_unsettled){0};
 }
 
 bool npf_deliver_one(const struct npf_tap_client *c, struct npf_burst *b, unsigned int i)

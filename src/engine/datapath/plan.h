@@ -71,11 +71,7 @@ struct npf_tap_client {
 	struct npf_doorbell *bell;     /* of the reader; NULL: it never sleeps */
 	struct npf_tap_budget *budget; /* of its user on this lcore; NULL: it has no limit */
 	unsigned int share;            /* of NPF_TAP_WHOLE, that the budget is filled at */
-	uint32_t member;               /* of the queue's set that is filter_in; or NPF_NO_MEMBER */
-	uint32_t member_keep;          /* its result for what it accepts */
 };
-
-#define NPF_NO_MEMBER UINT32_MAX
 
 /* One filter of a monitor. NULL: accept all. */
 struct npf_tap_row {
@@ -105,6 +101,18 @@ struct npf_tap_stall {
 	uint64_t ts_ns;
 };
 
+/* A client whose filter is a member of the queue's set. */
+struct npf_tap_member {
+	uint32_t number; /* in the set */
+	uint32_t keep;   /* its result for what it accepts */
+	const struct npf_tap_client *client;
+};
+
+struct npf_tap_unsettled {
+	uint64_t packets; /* received, of every member */
+	uint64_t cycles;  /* TSC: that the set took, where members have budgets */
+};
+
 struct npf_tap_queue {
 	struct npf_port *port;
 	uint16_t queue;
@@ -115,10 +123,18 @@ struct npf_tap_queue {
 	unsigned int n_meters;
 	const struct npf_tap_meter *meters;
 	bool has_budgets; /* of any client or meter */
-	/* The filters of several clients in one, for received packets; or NULL. */
+	/*
+	 * The filters of several clients in one, for received packets; or NULL. Where it has
+	 * answered, members are looked at only when they accept something: all that is counted for
+	 * every one of them waits in `unsettled`.
+	 */
 	const struct npf_filter_set *set;
 	struct npf_filter_set_scratch *scratch;
-	unsigned int n_members; /* clients that it answers for */
+	unsigned int n_members;
+	const struct npf_tap_member *members;
+	unsigned int n_others; /* clients that it does not answer for */
+	const struct npf_tap_client *const *others;
+	struct npf_tap_unsettled *unsettled; /* the lcore's */
 };
 
 struct npf_plan {

@@ -87,7 +87,6 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 	struct rte_mbuf *const *mbufs, unsigned int n)
 {
 	uint64_t now = npf_tsc_now(&t->tsc);
-	struct npf_deliver_answers answers;
 
 	if (NPF_UNLIKELY(q->has_budgets))
 		npf_tap_turn_begin(&t->turn, n >= t->rx_burst);
@@ -97,9 +96,7 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 	if (q->n_clients == 0)
 		return;
 	npf_burst_set_origin(&t->burst, q->port, q->queue, now);
-	answers = npf_deliver_ask(q, &t->burst);
-	for (unsigned int i = 0; i < q->n_clients; i++)
-		npf_deliver(&q->clients[i], &t->burst, &answers, &t->turn, now);
+	npf_deliver(q, &t->burst, &t->turn, now);
 }
 
 /* The tx mirror: copies of what was sent through the port, for captures. */
@@ -171,6 +168,7 @@ static void tick(struct npf_tap *t, const struct npf_plan *plan, uint64_t *next_
 			else if (npf_lane_tick(q->clients[c].lane, mark, mono))
 				npf_deliver_wake(&q->clients[c]);
 		npf_count_tick(q, now - t->to_mono);
+		npf_deliver_settle(q);
 	}
 	if (mono >= *next_sync) {
 		/* When the clock was set, CLOCK_MONOTONIC goes on as if nothing had happened. */
@@ -194,10 +192,24 @@ static void idle(struct npf_tap *t, uint64_t empty)
 	npf_tap_count(&t->sleeps, 1);
 }
 
+/* The plan for the next round; what the last one has put off is done first. */
+static struct npf_plan *take_plan(struct npf_tap *t, struct npf_plan *plan)
+{
+	struct npf_plan *next = npf_exchange_look(&t->plan);
+
+	if (NPF_LIKELY(next == plan))
+		return plan;
+	for (unsigned int i = 0; plan != NULL && i < plan->n_queues; i++)
+		npf_deliver_settle(&plan->queues[i]);
+	npf_exchange_accept(&t->plan, next);
+	return next;
+}
+
 static int tap_main(void *arg)
 {
 	const uint64_t tick_tsc = rte_get_tsc_hz() * TICK_NS / NPF_NS_PER_S;
 	uint64_t next_tick = 0, next_sync = 0, empty = 0;
+	struct npf_plan *plan = NULL;
 	struct npf_tap *t = arg;
 
 	npf_syscalls_confine(NPF_SYSCALLS_DRIVER);
@@ -207,9 +219,10 @@ static int tap_main(void *arg)
 	t->rx_burst = NPF_TAP_BURST;
 	t->to_mono = npf_tsc_now(&t->tsc) - npf_clock_monotonic();
 	while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
-		const struct npf_plan *plan = npf_exchange_take(&t->plan);
 		unsigned int work = 0;
 		uint64_t tsc;
+
+		plan = take_plan(t, plan);
 
 		for (unsigned int i = 0; i < plan->n_queues; i++) {
 			work += poll_queue(t, &plan->queues[i]);
