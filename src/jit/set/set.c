@@ -40,7 +40,6 @@ struct npf_filter_set {
 
 struct npf_filter_set_scratch {
 	uint32_t (*cols)[SET_LANES];
-	uint32_t (*words)[SET_LANES];
 	uint32_t *planes;
 	uint32_t *accepted; /* by member */
 	uint32_t (*rows)[SET_LANES];
@@ -167,13 +166,13 @@ static uint32_t estimate(const struct npf_filter_set *set)
 		const struct set_col *c = &p->cols[i];
 
 		if (has_windows && c->window != 0)
-			ns += 5;
+			ns += 1;
 		else
 			ns += !ir_is_load(c->op) ? 5 : c->a == 0 ? 20 : 35;
 	}
 	for (uint32_t i = 0; i < p->n_groups; i++)
 		ns += 2 + p->groups[i].n;
-	return ns + p->n_ops + (has_windows ? p->n_windows * 40 : 0);
+	return ns + p->n_ops + (has_windows ? p->n_windows * 60 : 0);
 }
 
 /* Members that fit, and need logic, run alone after all. */
@@ -320,13 +319,11 @@ struct npf_filter_set_scratch *npf_filter_set_scratch_new(const struct npf_filte
 	if (sc == NULL)
 		return NULL;
 	sc->cols = lines(set->program.n_cols, sizeof(*sc->cols));
-	sc->words = lines(set->program.n_windows * SET_WORDS, sizeof(*sc->words));
 	sc->planes =
 		lines(set->program.n_planes + SET_PLANES_SLACK + set->n_rows, sizeof(*sc->planes));
 	sc->accepted = lines(set->n, sizeof(*sc->accepted));
 	sc->rows = lines(set->n_rows, sizeof(*sc->rows));
-	if (sc->cols == NULL || sc->words == NULL || sc->planes == NULL || sc->accepted == NULL ||
-		sc->rows == NULL)
+	if (sc->cols == NULL || sc->planes == NULL || sc->accepted == NULL || sc->rows == NULL)
 		return npf_filter_set_scratch_free(sc);
 	sc->planes[NODE_TRUE] = UINT32_MAX;
 	return sc;
@@ -336,7 +333,6 @@ struct npf_filter_set_scratch *npf_filter_set_scratch_free(struct npf_filter_set
 {
 	if (sc != NULL) {
 		free(sc->cols);
-		free(sc->words);
 		free(sc->planes);
 		free(sc->accepted);
 		free(sc->rows);
@@ -378,7 +374,6 @@ const uint32_t *npf_filter_set_run(const struct npf_filter_set *set,
 		.n = NPF_MIN(n, SET_LANES),
 		.least = UINT32_MAX,
 		.cols = scratch->cols,
-		.words = scratch->words,
 		.planes = scratch->planes};
 
 	f.valid = f.n == SET_LANES ? UINT32_MAX : (1u << f.n) - 1;

@@ -2,8 +2,8 @@
 /*
  * window.c - loads that lie near each other are read together.
  *
- * A window is 64 bytes from one base on. A kernel may read it at once from each packet and take its
- * loads from there. It begins where the fewest loads of words lie across the words of the window.
+ * A window is 64 bytes from one base on. A kernel may read it at once from each packet, and take
+ * all its loads from there.
  */
 #include "jit/set/builder.h"
 
@@ -29,37 +29,31 @@ static int by_place(const void *a, const void *b)
 	return x->col < y->col ? -1 : 1;
 }
 
-/* The loads, from the first on, that lie in the window that begins there. */
-static uint32_t count_inside(
-	const struct near_load *loads, uint32_t n, uint32_t from, uint32_t *n_acrossp)
+/* The loads, from the first on, that one window has. */
+static uint32_t count_inside(const struct near_load *loads, uint32_t n)
 {
 	uint32_t count = 0;
 
-	*n_acrossp = 0;
-	while (count < n && loads[count].base == loads[0].base &&
-		loads[count].off + loads[count].size <= from + SET_WINDOW) {
-		*n_acrossp += (loads[count].off - from) % 4 + loads[count].size > 4;
+	while (count < NPF_MIN(n, SET_FIELDS) && loads[count].base == loads[0].base &&
+		loads[count].off + loads[count].size <= loads[0].off + SET_WINDOW)
 		count++;
-	}
 	return count;
 }
 
-/* The best window that has the first load. Return: how many loads it has. */
-static uint32_t choose(const struct near_load *loads, uint32_t n, uint32_t *fromp)
+/* Field by field, the least byte of a number first. */
+static void fill_window(struct set_window *w, const struct near_load *loads, uint32_t n)
 {
-	uint32_t best = 0, least_across = 0;
-
-	for (uint32_t d = 0; d < 4 && d <= loads[0].off; d++) {
-		uint32_t n_across;
-		const uint32_t count = count_inside(loads, n, loads[0].off - d, &n_across);
-
-		if (d == 0 || count - n_across > best - least_across) {
-			best = count;
-			least_across = n_across;
-			*fromp = loads[0].off - d;
+	*w = (struct set_window){.base = loads[0].base, .from = loads[0].off, .n = n};
+	for (uint32_t i = 0; i < SET_FIELDS; i++)
+		w->end[i] = UINT32_MAX;
+	for (uint32_t i = 0; i < n; i++) {
+		w->col[i] = loads[i].col;
+		w->end[i] = loads[i].off + loads[i].size - w->from;
+		for (uint32_t j = 0; j < loads[i].size; j++) {
+			w->byte[4 * i + j] = w->end[i] - 1 - j;
+			w->used |= 1ull << (4 * i + j);
 		}
 	}
-	return best;
 }
 
 /* Windows get numbers in the order in which columns use them. */
@@ -97,18 +91,15 @@ int set_find_windows(struct set_program *p)
 	}
 	qsort(loads, n, sizeof(*loads), by_place);
 	for (uint32_t i = 0; i < n && n_found < MAX_WINDOWS;) {
-		uint32_t from = 0;
-		const uint32_t count = choose(loads + i, n - i, &from);
+		const uint32_t count = count_inside(loads + i, n - i);
 
 		if (count < (loads[i].base == 0 ? MIN_FIXED : MIN_MOVING)) {
 			i++;
 			continue;
 		}
-		found[++n_found] = (struct set_window){.base = loads[i].base, .from = from};
-		for (uint32_t end = i + count; i < end; i++) {
+		fill_window(&found[++n_found], loads + i, count);
+		for (uint32_t end = i + count; i < end; i++)
 			p->cols[loads[i].col].window = n_found;
-			p->cols[loads[i].col].at = loads[i].off - from;
-		}
 	}
 	number_windows(p, found);
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * avx512.c - the kernel for AVX-512: two compares a test, lookups of 16 values at once, 16
- * operations of a run at once.
+ * avx512.c - the kernel for AVX-512 with VBMI: fields near each other read at once from a packet,
+ * two compares a test, lookups of 16 values at once, 16 operations of a run at once.
  *
  * A vector of a run may reach beyond its end. What is written there are planes that come later, or
  * SET_PLANES_SLACK.
@@ -11,13 +11,15 @@
 #ifdef __x86_64__
 #	include <immintrin.h>
 
-#	define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2")))
+#	define TARGET                                                                             \
+		__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi,bmi2")))
 
 bool set_has_avx512(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-	       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+	       __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("bmi") &&
+	       __builtin_cpu_supports("bmi2");
 }
 
 /* ---- windows ---- */
@@ -56,23 +58,27 @@ TARGET SET_INLINE void transpose(__m512i r[16])
 	}
 }
 
-/* A packet's bytes of a window, 0 in place of those that are out of range. */
-TARGET SET_INLINE __m512i read_window(const struct set_frame *f, uint64_t from, uint32_t i)
+/* The fields of one packet, a word each; 0 where they are out of range. */
+TARGET SET_INLINE __m512i read_fields(
+	const struct set_window *w, const struct set_frame *f, uint32_t i, uint64_t from)
 {
 	const uint32_t caplen = f->cols[COL_CAPLEN][i];
+	const uint32_t there = from < caplen ? NPF_MIN(caplen - from, SET_WINDOW) : 0;
+	/* No byte is read whose bit is 0. */
+	const __m512i bytes = _mm512_maskz_loadu_epi8(
+		_bzhi_u64(UINT64_MAX, there), f->pkts[i] + (there > 0 ? from : 0));
+	const __m512i fields =
+		_mm512_maskz_permutexvar_epi8(w->used, _mm512_loadu_si512(w->byte), bytes);
 
-	if (from >= caplen)
-		return _mm512_setzero_si512();
-	return _mm512_maskz_loadu_epi8(
-		_bzhi_u64(UINT64_MAX, NPF_MIN(caplen - from, 64u)), f->pkts[i] + from);
+	return _mm512_maskz_mov_epi32(
+		_mm512_cmple_epu32_mask(_mm512_loadu_si512(w->end), _mm512_set1_epi32(there)),
+		fields);
 }
 
-/* Words in network order, of 16 packets. */
-TARGET static void eval_window_16(const struct set_window *w, const struct set_frame *f,
-	uint32_t (*words)[SET_LANES], uint32_t first)
+/* The columns of a window, for 16 packets. */
+TARGET static void eval_window_16(
+	const struct set_window *w, const struct set_frame *f, uint32_t first)
 {
-	const __m512i order = _mm512_broadcast_i32x4(
-		_mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12));
 	const uint32_t *base = f->cols[w->base];
 	const uint64_t from = w->from;
 	__m512i r[16];
@@ -83,46 +89,14 @@ TARGET static void eval_window_16(const struct set_window *w, const struct set_f
 
 		r[i] = _mm512_setzero_si512();
 		if (NPF_LIKELY(j < f->n))
-			r[i] = read_window(f, from + (w->base != 0 ? base[j] : 0), j);
-		r[i] = _mm512_shuffle_epi8(r[i], order);
+			r[i] = read_fields(w, f, j, from + (w->base != 0 ? base[j] : 0));
 	}
 	transpose(r);
 #	pragma GCC unroll 16
-	for (uint32_t i = 0; i < 16; i++)
-		_mm512_storeu_si512(words[i] + first, r[i]);
-}
-
-TARGET SET_INLINE __mmask16 reaches(__m512i base, __m512i caplen, __m512i end)
-{
-	return _mm512_mask_cmple_epu32_mask(
-		_mm512_cmple_epu32_mask(end, caplen), base, _mm512_sub_epi32(caplen, end));
-}
-
-/* A load from its window, for 16 packets; 0 where it is out of range. */
-TARGET SET_INLINE void take_16(
-	const struct set_frame *f, const struct set_col *c, uint32_t *dst, uint32_t first)
-{
-	const uint32_t size = ir_load_size(c->op);
-	const uint32_t end = c->at % 4 + size; /* in the word, perhaps in the next */
-	const uint32_t(*words)[SET_LANES] = f->words + (c->window - 1) * SET_WORDS + c->at / 4;
-	__m512i v = _mm512_loadu_si512(words[0] + first);
-
-	if (end <= 4)
-		v = _mm512_srl_epi32(v, _mm_cvtsi32_si128(32 - 8 * end));
-	else
-		v = _mm512_or_si512(_mm512_sll_epi32(v, _mm_cvtsi32_si128(8 * end - 32)),
-			_mm512_srl_epi32(_mm512_loadu_si512(words[1] + first),
-				_mm_cvtsi32_si128(64 - 8 * end)));
-	if (size < 4)
-		v = _mm512_and_si512(v, _mm512_set1_epi32(size == 1 ? 0xff : 0xffff));
-	if (c->a != 0 || f->least < c->k + size)
-		v = _mm512_maskz_mov_epi32(
-			reaches(c->a != 0 ? _mm512_loadu_si512(f->cols[c->a] + first)
-					  : _mm512_setzero_si512(),
-				_mm512_loadu_si512(f->cols[COL_CAPLEN] + first),
-				_mm512_set1_epi32(c->k + size)),
-			v);
-	_mm512_storeu_si512(dst + first, v);
+	for (uint32_t i = 0; i < 16; i++) {
+		if (i < w->n)
+			_mm512_storeu_si512(f->cols[w->col[i]] + first, r[i]);
+	}
 }
 
 TARGET SET_INLINE void eval_all_cols(const struct set_program *p, const struct set_frame *f)
@@ -134,25 +108,26 @@ TARGET SET_INLINE void eval_all_cols(const struct set_program *p, const struct s
 
 		if (c->window == 0) {
 			eval_col(f, c, f->cols[i]);
-			continue;
-		}
-		if (c->window > n_read) {
-			eval_window_16(&p->windows[n_read], f, f->words + n_read * SET_WORDS, 0);
-			eval_window_16(&p->windows[n_read], f, f->words + n_read * SET_WORDS, 16);
+		} else if (c->window > n_read) {
+			eval_window_16(&p->windows[n_read], f, 0);
+			if (f->n > 16)
+				eval_window_16(&p->windows[n_read], f, 16);
 			n_read++;
 		}
-		take_16(f, c, f->cols[i], 0);
-		take_16(f, c, f->cols[i], 16);
 	}
 }
 
 /* ---- tests ---- */
 
+TARGET SET_INLINE __mmask16 reaches(__m512i base, __m512i caplen, __m512i end)
+{
+	return _mm512_mask_cmple_epu32_mask(
+		_mm512_cmple_epu32_mask(end, caplen), base, _mm512_sub_epi32(caplen, end));
+}
+
 TARGET SET_INLINE uint32_t in_one(__mmask16 lo, __mmask16 hi)
 {
-	const uint32_t high = hi;
-
-	return high << 16 | lo;
+	return _mm512_kunpackw(hi, lo);
 }
 
 TARGET static void eval_by_col(

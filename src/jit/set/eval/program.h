@@ -33,17 +33,21 @@ struct set_col {
 	 * byte) are in range. near_end 0: nothing is known. */
 	uint16_t near_base;
 	uint32_t near_end;
-	uint8_t window; /* 1 and up: the load lies in this window, 0: in none */
-	uint8_t at;     /* from there on */
+	uint8_t window; /* 1 and up: the load lies in window number window - 1; 0: in none */
 };
 
-#define SET_WINDOW 64 /* bytes */
-#define SET_WORDS  (SET_WINDOW / 4)
+#define SET_WINDOW 64u /* bytes of a window, */
+#define SET_FIELDS 16u /* and the most loads from it */
 
-/* Bytes that a kernel may read together: window n is number n - 1. */
+/* Loads from one base that a kernel may read together: field i is word i of a vector. */
 struct set_window {
 	uint16_t base; /* column, or 0 */
 	uint32_t from; /* bytes behind the base */
+	uint8_t n;
+	uint16_t col[SET_FIELDS]; /* by field: the column that it is, */
+	uint32_t end[SET_FIELDS]; /* and the bytes of the window that must be in range */
+	uint64_t used;            /* bytes of the vector that come from the window; others are 0 */
+	uint8_t byte[SET_WINDOW]; /* by byte of the vector: that of the window */
 };
 
 enum set_test_kind {
@@ -118,10 +122,9 @@ struct set_program {
 struct set_frame {
 	const uint8_t *const *pkts;
 	uint32_t n;
-	uint32_t valid;               /* the bits of n packets */
-	uint32_t least;               /* caplen of the burst */
-	uint32_t (*cols)[SET_LANES];  /* by column */
-	uint32_t (*words)[SET_LANES]; /* SET_WORDS a window, for kernels that use them */
+	uint32_t valid;              /* the bits of n packets */
+	uint32_t least;              /* caplen of the burst */
+	uint32_t (*cols)[SET_LANES]; /* by column */
 	uint32_t *planes;
 };
 
