@@ -192,9 +192,9 @@ static int check(const struct clients *c, const struct mix *m, const struct runn
 
 static int check_kernels(const struct clients *c, const struct mix *m)
 {
+	char names[64] = "";
 	int rc = EXIT_SAME;
 
-	printf("each filter alone agrees on %u packets with", m->n);
 	for (unsigned int k = NPF_FILTER_SET_PLAIN; k < NPF_FILTER_SET_N_KERNELS; k++) {
 		/* All that fit, to compare as much as there is. */
 		const struct npf_filter_set_opts opts = {.kernel = k, .always = true};
@@ -203,14 +203,14 @@ static int check_kernels(const struct clients *c, const struct mix *m)
 
 		if (made == 0 && rc == EXIT_SAME) {
 			rc = check(c, m, &r);
-			if (rc == EXIT_SAME)
-				printf(" %s", npf_filter_set_kernel_name(k));
+			strcat(strcat(names, " "), npf_filter_set_kernel_name(k));
 		} else if (made < 0 && made != -ENOTSUP) {
 			rc = print_error("%s", strerror(-made));
 		}
 		close_runner(&r);
 	}
-	printf("\n");
+	if (rc == EXIT_SAME)
+		printf("each filter alone agrees on %u packets with%s\n", m->n, names);
 	return rc;
 }
 

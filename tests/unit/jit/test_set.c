@@ -436,6 +436,27 @@ static void a_field_that_is_there_in_part_has_no_value(void **state)
 	assert_int_equal(b->facts.n_fit[NPF_FILTER_SET_FITS], 8);
 }
 
+/* What a kernel reads at once is 64 bytes: the last field is in it, or just not. */
+static void a_field_may_end_with_a_window_or_behind(void **state)
+{
+	struct bench *b = *state;
+	static const char *const exprs[] = {"ether[0] = 1", "ether[20] = 0x8d", "ether[40] = 0x19",
+		"ether[41:2] = 0x2027", "ether[60:4] = 0xa5acb3ba", "ether[61:4] = 0xacb3bac1",
+		"ether[62:2] = 0xb3ba", "ether[63:2] = 0xbac1", "ether[63] = 0xba",
+		"ether[64] = 0xc1"};
+	uint8_t bytes[80];
+
+	for (unsigned int i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 + 1);
+	for (size_t i = 0; i < NPF_ARRAY_LEN(exprs); i++)
+		add(b, exprs[i]);
+	run_cut(b, bytes, sizeof(bytes));
+	assert_int_equal(b->facts.n_fit[NPF_FILTER_SET_FITS], NPF_ARRAY_LEN(exprs));
+	/* All of them accept the whole packet. */
+	for (size_t i = 0; i < NPF_ARRAY_LEN(exprs); i++)
+		assert_int_not_equal(npf_filter_run(b->filters[i], bytes, 80, 80), 0);
+}
+
 /* Loads in all places of the 64 bytes that a kernel may read at once, and across their ends. */
 static void fields_may_lie_anywhere(void **state)
 {
@@ -729,6 +750,7 @@ int main(void)
 		TEST(an_offset_does_not_wrap),
 		TEST(a_field_that_is_not_there_is_not_zero),
 		TEST(a_field_that_is_there_in_part_has_no_value),
+		TEST(a_field_may_end_with_a_window_or_behind),
 		TEST(fields_may_lie_anywhere),
 		TEST(a_long_list_is_a_set_of_constants),
 		TEST(equal_members_are_one_inside),
