@@ -70,7 +70,7 @@ done
 "$npfctl" sessions >"$tmp/text"
 says "$tmp/text" "npf0.*tcpdump.*$client" "npfctl sessions names program and process"
 "$npfctl" users >"$tmp/text"
-says "$tmp/text" '^ +0 +[0-9]+/320 +1/256 +0/256 +[0-9]+ %  .* of 4 GiB$' "npfctl users shows what is held and the limits"
+says "$tmp/text" '^ +0 +[0-9]+/320 +1/256 +0/256 +[0-9]+/512 +[0-9]+ % +[0-9.]+ s +[0-9.]+ s  .* of 4 GiB$' "npfctl users shows what is held and the limits"
 "${as_nobody[@]}" "$unpfctl" --json users >"$tmp/json" || fail "npfctl users, for a user"
 jq -e '(.users | length) == 1 and (.users[0] | .uid == 65534 and .connections == 1 and .memory == 0)' \
 	"$tmp/json" >/dev/null || fail "a user is not told of his own account alone: $(cat "$tmp/json")"

@@ -162,6 +162,7 @@ static void on_timer(struct npf_control *c, struct npf_engine *e)
 	close_faulted(c, e);
 	close_silent(c, e);
 	resume_waiting(c, e);
+	npf_engine_tick(e);
 	npf_sessions_tick(e);
 	npf_links_tick(e);
 	npf_dumps_tick(e);

@@ -72,6 +72,13 @@ int npf_engine_replan(struct npf_engine *e)
 	return 0;
 }
 
+void npf_engine_tick(struct npf_engine *e)
+{
+	for (unsigned int i = 0; i < e->n_ports; i++)
+		if (npf_joint_set_is_abused(e->ports[i]))
+			npf_joint_set_update(e, e->ports[i], replan_with_set);
+}
+
 int npf_engine_use(struct npf_engine *e, struct npf_consumer *c, struct npf_error *err)
 {
 	int rc = npf_consumer_use(c, err);

@@ -93,6 +93,9 @@ struct npf_engine {
  */
 int npf_engine_replan(struct npf_engine *e);
 
+/* Take users who cost others too much out of filter sets. To be called now and then. */
+void npf_engine_tick(struct npf_engine *e);
+
 /*
  * npf_engine_use - a consumer's port runs for it, and is in the plans: it is about to send or to
  * dump. Return: 0, or -errno with a text in err.

@@ -7,6 +7,7 @@
 
 #include "engine/base/tasks.h"
 #include "engine/core/consumer.h"
+#include "engine/users/users.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct part {
 
 struct npf_joint_set {
 	struct npf_filter_set *set; /* NULL: it would not pay, or there is no memory */
+	unsigned int n_overdrawn;   /* clients that were left out when it was made */
 	unsigned int n_queues;
 	struct npf_filter_set_scratch *scratch[NPF_TAPS_MAX]; /* by queue */
 	unsigned int n;
@@ -46,13 +48,35 @@ static int compare(const void *a, const void *b)
 	return (x->serial > y->serial) - (x->serial < y->serial);
 }
 
-/* Could it be a member? */
+/* Has its user had more of a set than he may? Then his filters run alone, as far as he has time. */
+static bool is_overdrawn(const struct npf_consumer *c)
+{
+	for (unsigned int i = 0; i < c->port->n_taps; i++) {
+		const struct npf_tap_budget *b = npf_account_tap(c->payer, c->port->taps[i]);
+
+		if (b != NULL && npf_tap_budget_is_overdrawn(b))
+			return true;
+	}
+	return false;
+}
+
+static unsigned int count_overdrawn(const struct npf_engine_port *p)
+{
+	unsigned int n = 0;
+
+	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next)
+		n += is_overdrawn(c);
+	return n;
+}
+
+/* Could it be a member? A dump counts packets that its filter rejects, burst by burst. */
 static bool is_eligible(const struct npf_consumer *c)
 {
 	const struct npf_tap_client *form = c->model != NULL ? &c->model->form : &c->form;
 
-	return c->takes && npf_consumer_is_served(c) && form->filter_in != NULL && form->want_in &&
-	       !npf_filter_is_loose(form->filter_in);
+	return c->takes && npf_consumer_is_served(c) && c->form.dump == NULL &&
+	       form->filter_in != NULL && form->want_in && !npf_filter_is_loose(form->filter_in) &&
+	       !is_overdrawn(c);
 }
 
 /* The port's filters, each once. Return: NULL: no memory. */
@@ -66,6 +90,7 @@ static struct npf_joint_set *collect(const struct npf_engine_port *p)
 	s = calloc(1, sizeof(*s) + n * sizeof(*s->parts));
 	if (s == NULL)
 		return NULL;
+	s->n_overdrawn = count_overdrawn(p);
 	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next) {
 		const struct npf_filter *f =
 			c->model != NULL ? c->model->form.filter_in : c->form.filter_in;
@@ -93,6 +118,8 @@ static bool is_good(const struct npf_joint_set *have, const struct npf_joint_set
 {
 	unsigned int n_known = 0;
 
+	if (have != NULL && have->set != NULL && now->n_overdrawn > have->n_overdrawn)
+		return false;
 	for (unsigned int i = 0; i < now->n; i++) {
 		if (find(have, now->parts[i].serial) == NULL)
 			return now->n < MIN_FILTERS && (have == NULL || have->n < MIN_FILTERS);
@@ -264,6 +291,11 @@ void npf_joint_set_update(
 		return;
 	if (is_good(npf_joint_set_for_plans(p), now) || !begin(e, p, now, made))
 		npf_joint_set_free(now);
+}
+
+bool npf_joint_set_is_abused(const struct npf_engine_port *p)
+{
+	return p->set != NULL && p->set->set != NULL && count_overdrawn(p) > p->set->n_overdrawn;
 }
 
 void npf_joint_set_settle(struct npf_engine_port *p)

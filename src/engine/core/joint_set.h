@@ -25,6 +25,9 @@ struct npf_joint_set;
 void npf_joint_set_update(
 	struct npf_engine *e, struct npf_engine_port *p, void (*made)(struct npf_engine *e));
 
+/* Does a user have more of the port's set than he may? Then it is to be updated. */
+bool npf_joint_set_is_abused(const struct npf_engine_port *p);
+
 /* All plans in force have been made with the port's next set, if there is one. */
 void npf_joint_set_settle(struct npf_engine_port *p);
 

@@ -32,6 +32,8 @@ struct npf_tap_budget {
 	uint64_t paid_until;
 	uint64_t turn, in_turn; /* which turn, and what he took in it */
 	_Atomic uint64_t spent; /* ever; the lcore stores */
+	/* More was done for him, with what is done for all, than he may have; the lcore stores. */
+	_Atomic bool is_overdrawn;
 } __attribute__((aligned(NPF_CACHELINE)));
 
 /* A lcore's turn with a burst: what holds for all budgets. */
@@ -69,6 +71,13 @@ static inline unsigned int npf_tap_turn_size(
 	return t->spent < t->burst / 8 ? NPF_MIN(last * 2, most) : last;
 }
 
+/* What he has saved is no more than that much. */
+static inline void npf_tap_budget_trim(
+	struct npf_tap_budget *b, const struct npf_tap_turn *t, unsigned int share, uint64_t now)
+{
+	b->paid_until = NPF_MAX(b->paid_until, now - t->saved * NPF_TAP_WHOLE / share);
+}
+
 /*
  * npf_tap_budget_allows - may the user take some time now?
  * @share: of NPF_TAP_WHOLE
@@ -76,7 +85,7 @@ static inline unsigned int npf_tap_turn_size(
 static inline bool npf_tap_budget_allows(
 	struct npf_tap_budget *b, const struct npf_tap_turn *t, unsigned int share, uint64_t now)
 {
-	b->paid_until = NPF_MAX(b->paid_until, now - t->saved * NPF_TAP_WHOLE / share);
+	npf_tap_budget_trim(b, t, share, now);
 	if (b->turn != t->number) {
 		b->turn = t->number;
 		b->in_turn = 0;
@@ -91,12 +100,31 @@ static inline uint64_t npf_tap_budget_spent(const struct npf_tap_budget *b)
 	return atomic_load_explicit(&b->spent, memory_order_relaxed);
 }
 
-/* Something of which no part belongs to a burst. */
 static inline void npf_tap_budget_charge(
 	struct npf_tap_budget *b, unsigned int share, uint64_t cycles)
 {
 	b->paid_until += cycles * NPF_TAP_WHOLE / share;
 	atomic_store_explicit(&b->spent, npf_tap_budget_spent(b) + cycles, memory_order_relaxed);
+}
+
+/*
+ * npf_tap_budget_share - a part of what was done for several users at once, whether they had time
+ * left or not. Who owes as much as he can save, on a lcore that does not keep up, is overdrawn from
+ * then on: nothing more should be done for him together with others.
+ */
+static inline void npf_tap_budget_share(struct npf_tap_budget *b, const struct npf_tap_turn *t,
+	unsigned int share, uint64_t cycles, uint64_t now)
+{
+	npf_tap_budget_trim(b, t, share, now);
+	npf_tap_budget_charge(b, share, cycles);
+	if (t->is_pressed && b->paid_until > now + t->saved * NPF_TAP_WHOLE / share)
+		atomic_store_explicit(&b->is_overdrawn, true, memory_order_relaxed);
+}
+
+/* Context: any thread. */
+static inline bool npf_tap_budget_is_overdrawn(const struct npf_tap_budget *b)
+{
+	return atomic_load_explicit(&b->is_overdrawn, memory_order_relaxed);
 }
 
 /*

@@ -223,7 +223,7 @@ static void deliver_to_members(const struct npf_tap_queue *q, struct npf_burst *
 
 	q->unsettled->packets += b->n;
 	if (q->has_budgets)
-		q->unsettled->cycles += __rdtsc() - begun;
+		q->unsettled->cycles += NPF_MIN(__rdtsc() - begun, turn->piece);
 	for (unsigned int i = 0; i < q->n_members; i++) {
 		const struct npf_tap_member *m = &q->members[i];
 		uint64_t mask = planes[m->number];
@@ -251,9 +251,10 @@ void npf_deliver(const struct npf_tap_queue *q, struct npf_burst *b, struct npf_
 }
 
 /* Of the set's time each member pays an equal part. */
-void npf_deliver_settle(const struct npf_tap_queue *q)
+void npf_deliver_settle(const struct npf_tap_queue *q, const struct npf_tap_turn *turn)
 {
 	struct npf_tap_unsettled *u = q->unsettled;
+	const uint64_t now = q->has_budgets ? __rdtsc() : 0;
 
 	if (q->set == NULL || u->packets == 0)
 		return;
@@ -262,7 +263,8 @@ void npf_deliver_settle(const struct npf_tap_queue *q)
 
 		npf_tap_count(&c->counters->received, u->packets);
 		if (c->budget != NULL)
-			npf_tap_budget_charge(c->budget, c->share, u->cycles / q->n_members);
+			npf_tap_budget_share(
+				c->budget, turn, c->share, u->cycles / q->n_members, now);
 	}
 	*u = (struct npf_tap_unsettled){0};
 }

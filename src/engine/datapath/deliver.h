@@ -12,7 +12,7 @@ void npf_deliver(const struct npf_tap_queue *q, struct npf_burst *b, struct npf_
 	uint64_t now_ns);
 
 /* Count what has been put off. To be called now and then, and before the plan changes. */
-void npf_deliver_settle(const struct npf_tap_queue *q);
+void npf_deliver_settle(const struct npf_tap_queue *q, const struct npf_tap_turn *turn);
 
 /* Packet i, on a port that waits, to be followed by npf_deliver_commit(). Return: false: no room,
  * try again later. */

@@ -168,7 +168,7 @@ static void tick(struct npf_tap *t, const struct npf_plan *plan, uint64_t *next_
 			else if (npf_lane_tick(q->clients[c].lane, mark, mono))
 				npf_deliver_wake(&q->clients[c]);
 		npf_count_tick(q, now - t->to_mono);
-		npf_deliver_settle(q);
+		npf_deliver_settle(q, &t->turn);
 	}
 	if (mono >= *next_sync) {
 		/* When the clock was set, CLOCK_MONOTONIC goes on as if nothing had happened. */
@@ -200,7 +200,7 @@ static struct npf_plan *take_plan(struct npf_tap *t, struct npf_plan *plan)
 	if (NPF_LIKELY(next == plan))
 		return plan;
 	for (unsigned int i = 0; plan != NULL && i < plan->n_queues; i++)
-		npf_deliver_settle(&plan->queues[i]);
+		npf_deliver_settle(&plan->queues[i], &t->turn);
 	npf_exchange_accept(&t->plan, next);
 	return next;
 }

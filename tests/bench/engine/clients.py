@@ -6,10 +6,12 @@
 
 Each client is a capture with a filter that takes nearly nothing. Kinds: `host` of a different address each, as many
 times the same filter, and ordinary filters that differ. Each round runs every case once. Inputs: net_null (64-byte
-packets, raw cost) and net_pcap with infinite_rx (a web trace). The tap polls on the second CPU. Needs root.
+packets, raw cost) and net_pcap with infinite_rx (a web trace). The tap polls on the second CPU. Beside the tap without
+a client: dpdk-testpmd that only receives. Needs root.
 """
 import json
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -91,18 +93,32 @@ def tap_ns(filters):
     return ns
 
 
+def testpmd_ns(device):
+    """Nanoseconds of testpmd's loop for a packet, when it only receives."""
+    script = f"""
+        (sleep 2; echo show port stats all; sleep {SECONDS}; echo show port stats all; echo quit) |
+            dpdk-testpmd --in-memory --no-pci --no-telemetry -m 128 --lcores 0@0,1@1 --vdev {DEVICES[device]} -- \\
+                -i -a --forward-mode=rxonly --total-num-mbufs=8192
+    """
+    r = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=SECONDS + 60, check=True)
+    first, last = [int(n) for n in re.findall(r"RX-packets: (\d+)", r.stdout)][:2]
+    return SECONDS / (last - first) * 1e9
+
+
 def bench(device):
     added = {(kind, n): [] for kind in KINDS for n in COUNTS[1:]}
-    none = []
+    none, peer = [], []
     for _ in range(ROUNDS):
+        peer.append(testpmd_ns(device))
         with Daemon(DEVICES[device]):
             for kind, make in KINDS.items():
                 base = tap_ns([])
                 none.append(base)
                 for n in COUNTS[1:]:
                     added[kind, n].append(tap_ns(make(n)) - base)
-    print(f"\n{device}, {ROUNDS} rounds of {SECONDS} s: without a client {statistics.median(none):.1f} ns a packet;"
-          " what clients add, min median max")
+    print(f"\n{device}, {ROUNDS} rounds of {SECONDS} s: ns a packet, min median max: without a client"
+          + "".join(f" {f(none):.1f}" for f in (min, statistics.median, max)) + "; testpmd that only receives"
+          + "".join(f" {f(peer):.1f}" for f in (min, statistics.median, max)) + "; what clients add")
     print(f"{'clients':>8}" + "".join(f"{kind:^27}" for kind in KINDS))
     for n in COUNTS[1:]:
         print(f"{n:8}" + "".join("".join(f"{f(added[kind, n]):9.1f}" for f in (min, statistics.median, max))

@@ -163,6 +163,29 @@ static void long_bursts_become_short(void **state)
 	assert_int_equal(size, 32);
 }
 
+static void what_is_done_for_all_is_paid_for_too(void **state)
+{
+	struct npf_tap_budget b = {0}, modest = {0}, kept_up = {0};
+	uint64_t now = HZ;
+
+	(void)state;
+	/* Half of each millisecond at a share of a quarter; a tenth; half, where there is time. */
+	for (unsigned int ms = 0; ms < 100; ms++, now += MS) {
+		npf_tap_turn_begin(&turn, true);
+		npf_tap_budget_share(&b, &turn, NPF_TAP_WHOLE / 4, MS / 2, now);
+		npf_tap_budget_share(&modest, &turn, NPF_TAP_WHOLE / 4, MS / 10, now);
+		npf_tap_turn_begin(&turn, false);
+		npf_tap_budget_share(&kept_up, &turn, NPF_TAP_WHOLE / 4, MS / 2, now);
+	}
+	assert_true(npf_tap_budget_is_overdrawn(&b));
+	assert_false(npf_tap_budget_is_overdrawn(&modest));
+	assert_false(npf_tap_budget_is_overdrawn(&kept_up));
+	assert_int_equal(npf_tap_budget_spent(&b), 50 * MS);
+	npf_tap_turn_begin(&turn, true);
+	assert_false(npf_tap_budget_allows(&b, &turn, NPF_TAP_WHOLE / 4, now));
+	assert_true(npf_tap_budget_allows(&modest, &turn, NPF_TAP_WHOLE / 4, now));
+}
+
 static void packets_are_cheap_or_dear(void **state)
 {
 	struct npf_tap_budget b = {0};
@@ -183,6 +206,7 @@ int main(void)
 		cmocka_unit_test_setup(a_burst_has_a_bound_for_who_owes_time, make),
 		cmocka_unit_test_setup(a_burst_has_a_bound_for_who_owes_nothing, make),
 		cmocka_unit_test_setup(long_bursts_become_short, make),
+		cmocka_unit_test_setup(what_is_done_for_all_is_paid_for_too, make),
 		cmocka_unit_test_setup(packets_are_cheap_or_dear, make),
 	};
 

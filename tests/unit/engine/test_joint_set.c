@@ -5,6 +5,7 @@
 #include "engine/core/plan.h"
 #include "engine/core/joint_set.h"
 #include "engine/datapath/plan.h"
+#include "engine/users/account.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -221,6 +222,41 @@ static void a_set_that_is_made_too_late_is_dropped(void **state)
 	assert_null(f.p.next_set);
 }
 
+static void who_takes_too_much_of_it_is_left_out(void **state)
+{
+	struct npf_accounts *accounts = npf_accounts_new(&f.config.npf.limits);
+	struct npf_account *greedy = npf_account_get(accounts, 1000);
+
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++)
+		come(i, i, false);
+	f.c[2].payer = f.c[5].payer = greedy;
+	assert_true(update());
+	assert_int_equal(n_answered(), 8);
+	assert_false(npf_joint_set_is_abused(&f.p));
+	atomic_store(&npf_account_tap(greedy, 0)->is_overdrawn, true);
+	assert_true(npf_joint_set_is_abused(&f.p));
+	assert_true(update());
+	assert_int_equal(n_answered(), 6);
+	assert_false(npf_joint_set_is_abused(&f.p));
+	assert_false(update());
+	f.c[2].payer = f.c[5].payer = NULL;
+	npf_account_put(greedy);
+	npf_accounts_free(accounts);
+}
+
+static void dumps_run_their_filters_alone(void **state)
+{
+	struct npf_writer_producer *dump = (void *)&f; /* never looked at */
+
+	(void)state;
+	for (unsigned int i = 0; i < 6; i++)
+		come(i, i, false);
+	f.c[0].form.dump = dump;
+	assert_true(update());
+	assert_int_equal(n_answered(), 5);
+}
+
 static void a_port_that_waits_has_none(void **state)
 {
 	(void)state;
@@ -239,6 +275,8 @@ int main(void)
 		TEST(who_has_gone_is_not_asked_for),
 		TEST(what_does_not_fit_runs_alone),
 		TEST(a_set_that_is_made_too_late_is_dropped),
+		TEST(who_takes_too_much_of_it_is_left_out),
+		TEST(dumps_run_their_filters_alone),
 		TEST(a_port_that_waits_has_none),
 	};
 
