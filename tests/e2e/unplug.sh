@@ -182,7 +182,7 @@ start queue "$run" "$unplug" queue npf2
 all_send() {
 	[ "$(ctl sessions | jq '[.sessions[] | select(.port == "npf2" and .sent > 10)] | length')" -eq 4 ]
 }
-wait_for 30 all_send || fail "not all are sending: $(ctl sessions)"
+wait_for 60 all_send || fail "not all are sending: $(tail -n +1 "$tmp"/{asap,timed,inject,queue}.{out,err}) $(ctl sessions)"
 timeout 40 "$npfctl" port del npf2 >"$tmp/said" || fail "npfctl port del"
 says "$tmp/said" '^npf2 removed; with it ended: 4 sessions, 0 monitors, 0 dumps, 0 sends$' "a port is removed under four senders"
 for work in asap timed; do
