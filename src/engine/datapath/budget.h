@@ -9,7 +9,8 @@
  * lcore whose bursts take that long receives fewer packets at a time, so that none is lost to this.
  *
  * The kernel may take the CPU away from a lcore in the middle of it all: no piece of work is
- * charged more than NPF_TAP_PIECE_US, which a user has saved, if he takes little.
+ * charged more than NPF_TAP_PIECE_US, which a user has saved, if he takes little. Of a burst what
+ * took longer is not counted as his.
  *
  * Belongs to the lcore. Times are TSC cycles.
  */
@@ -40,8 +41,9 @@ struct npf_tap_budget {
 struct npf_tap_turn {
 	uint64_t burst, piece, saved, dear;
 	uint64_t number;
-	uint64_t spent;  /* of the burst, by those who have a budget */
-	bool is_pressed; /* the burst is full: more is waiting */
+	uint64_t spent;        /* of the burst, by those who have a budget */
+	unsigned int in_a_row; /* packets, of full bursts one after the other */
+	bool is_pressed;       /* these would fill the largest burst: more is waiting */
 };
 
 static inline void npf_tap_turn_init(struct npf_tap_turn *t, uint64_t tsc_hz)
@@ -59,6 +61,14 @@ static inline void npf_tap_turn_begin(struct npf_tap_turn *t, bool is_pressed)
 	t->number++;
 	t->spent = 0;
 	t->is_pressed = is_pressed;
+}
+
+/* A turn with n packets, where up to `size` were asked for, of `most`. */
+static inline void npf_tap_turn_receive(
+	struct npf_tap_turn *t, unsigned int n, unsigned int size, unsigned int most)
+{
+	t->in_a_row = n >= size ? NPF_MIN(t->in_a_row + n, most) : 0;
+	npf_tap_turn_begin(t, t->in_a_row >= most);
 }
 
 /* Most packets to receive for the next turn, where it was so many for the last one. Vector drivers
@@ -137,7 +147,8 @@ static inline bool npf_tap_budget_pay(struct npf_tap_budget *b, struct npf_tap_t
 	uint64_t charged = NPF_MIN(took, t->piece);
 
 	npf_tap_budget_charge(b, share, charged);
-	b->in_turn += charged;
+	if (took <= t->piece)
+		b->in_turn += took;
 	t->spent += charged;
 	return took <= t->dear * n;
 }

@@ -88,8 +88,6 @@ static void serve(struct npf_tap *t, const struct npf_tap_queue *q, bool sent, b
 {
 	uint64_t now = npf_tsc_now(&t->tsc);
 
-	if (NPF_UNLIKELY(q->has_budgets))
-		npf_tap_turn_begin(&t->turn, n >= t->rx_burst);
 	npf_burst_load(&t->burst, sent, mbufs, n);
 	if (!counted)
 		npf_count(q, &t->burst, &t->turn, now, now - t->to_mono);
@@ -108,6 +106,7 @@ static unsigned int poll_mirror(struct npf_tap *t, const struct npf_tap_queue *q
 	n = rte_ring_dequeue_burst(q->port->mirror_ring, (void **)mbufs, NPF_TAP_BURST, NULL);
 	if (n == 0)
 		return 0;
+	npf_tap_turn_begin(&t->turn, n == NPF_TAP_BURST);
 	serve(t, q, true, true, mbufs, n);
 	npf_burst_free(mbufs, n);
 	return n;
@@ -140,6 +139,8 @@ static unsigned int poll_queue(struct npf_tap *t, const struct npf_tap_queue *q)
 	if (n == 0)
 		return 0;
 	npf_tap_count(&t->packets, n);
+	if (NPF_UNLIKELY(q->has_budgets))
+		npf_tap_turn_receive(&t->turn, n, t->rx_burst, NPF_TAP_BURST);
 	if (q->n_clients + q->n_meters > 0)
 		serve(t, q, q->port->rx_sent, false, mbufs, n);
 	if (NPF_UNLIKELY(q->has_budgets))

@@ -91,6 +91,14 @@ static void a_lcore_without_its_cpu_costs_no_packet(void **state)
 	uint64_t now = HZ;
 
 	(void)state;
+	for (unsigned int i = 0; i < 100; i++) {
+		npf_tap_turn_begin(&turn, false);
+		/* Again and again in one burst. */
+		for (unsigned int piece = 0; piece < 8; piece++, now += 4 * MS) {
+			assert_true(npf_tap_budget_allows(&b, &turn, NPF_TAP_WHOLE, now));
+			npf_tap_budget_pay(&b, &turn, NPF_TAP_WHOLE, 4 * MS, 4);
+		}
+	}
 	for (unsigned int i = 0; i < 1000; i++) {
 		npf_tap_turn_begin(&turn, true);
 		for (unsigned int client = 0; client < 3; client++)
@@ -138,6 +146,23 @@ static void a_burst_has_a_bound_for_who_owes_nothing(void **state)
 		assert_int_equal(n, NPF_TAP_BURST_US / 100 + 1);
 		assert_true(npf_tap_budget_allows(&other, &turn, NPF_TAP_WHOLE, now));
 	}
+}
+
+static void short_bursts_in_a_row_mean_that_more_waits(void **state)
+{
+	(void)state;
+	npf_tap_turn_receive(&turn, 32, 32, 32);
+	assert_true(turn.is_pressed);
+	npf_tap_turn_receive(&turn, 31, 32, 32);
+	assert_false(turn.is_pressed);
+	for (unsigned int i = 0; i < 7; i++) {
+		npf_tap_turn_receive(&turn, 4, 4, 32);
+		assert_false(turn.is_pressed);
+	}
+	npf_tap_turn_receive(&turn, 4, 4, 32);
+	assert_true(turn.is_pressed);
+	npf_tap_turn_receive(&turn, 3, 4, 32);
+	assert_false(turn.is_pressed);
 }
 
 static void long_bursts_become_short(void **state)
@@ -205,6 +230,7 @@ int main(void)
 		cmocka_unit_test_setup(a_lcore_without_its_cpu_costs_no_packet, make),
 		cmocka_unit_test_setup(a_burst_has_a_bound_for_who_owes_time, make),
 		cmocka_unit_test_setup(a_burst_has_a_bound_for_who_owes_nothing, make),
+		cmocka_unit_test_setup(short_bursts_in_a_row_mean_that_more_waits, make),
 		cmocka_unit_test_setup(long_bursts_become_short, make),
 		cmocka_unit_test_setup(what_is_done_for_all_is_paid_for_too, make),
 		cmocka_unit_test_setup(packets_are_cheap_or_dear, make),
