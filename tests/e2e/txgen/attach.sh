@@ -63,7 +63,10 @@ refused 2 'only be sent' "checking needs ports of one's own" --attach=npf0 --che
 timeout 60 "$txgen" -- --attach=npf0 --socket="$NPF_SOCKET" --rate=1kpps >"$tmp/out" 2>&1 &
 gone=$!
 add_background
-sleep 1
+is_sending() {
+	ctl sessions | jq -e '.sessions[] | select(.sent > 0)'
+}
+wait_for 60 is_sending || fail "npf-txgen sends nothing: $(cat "$tmp/out")"
 stop_daemon
 status=0
 wait $gone || status=$?
