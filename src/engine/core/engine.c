@@ -65,17 +65,19 @@ int npf_engine_replan(struct npf_engine *e)
 	for (unsigned int i = 0; i < e->n_ports; i++)
 		npf_sent_meters_free(npf_txq_swap_sent_meters(&e->ports[i]->port, sent[i]));
 	call_hooks(e, false);
-	for (unsigned int i = 0; i < e->n_ports; i++) {
+	for (unsigned int i = 0; i < e->n_ports; i++)
 		npf_joint_set_settle(e->ports[i]);
-		npf_joint_set_update(e, e->ports[i], replan_with_set);
-	}
+	e->sets_stale = true;
 	return 0;
 }
 
 void npf_engine_tick(struct npf_engine *e)
 {
+	const bool stale = e->sets_stale;
+
+	e->sets_stale = false;
 	for (unsigned int i = 0; i < e->n_ports; i++)
-		if (npf_joint_set_is_abused(e->ports[i]))
+		if (stale || npf_joint_set_is_abused(e->ports[i]))
 			npf_joint_set_update(e, e->ports[i], replan_with_set);
 }
 

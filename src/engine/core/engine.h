@@ -81,6 +81,7 @@ struct npf_engine {
 	struct npf_tasks *tasks;   /* NULL while no clients are served */
 	struct npf_sender *sender; /* NULL until there is a send lane */
 	int links_fd;              /* netlink socket for the kernel's interfaces; -1: none */
+	bool sets_stale;           /* plans have changed since npf_engine_tick() */
 	bool links_requested;      /* a list of all interfaces; its end has not come yet */
 	bool links_stale;          /* the list must be requested again then */
 	struct npf_configured_send *sends; /* of the configuration, in its order */
@@ -93,7 +94,8 @@ struct npf_engine {
  */
 int npf_engine_replan(struct npf_engine *e);
 
-/* Take users who cost others too much out of filter sets. To be called now and then. */
+/* Have the ports' filter sets compiled that are out of date, or that a user costs others too much
+ * by. To be called now and then: clients may come and go much faster. */
 void npf_engine_tick(struct npf_engine *e);
 
 /*

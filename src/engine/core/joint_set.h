@@ -3,9 +3,9 @@
  * joint_set.h - the filters of a port's clients in one filter set, which the port's taps run in
  * place of each filter alone.
  *
- * A set is compiled by a task, from copies of the programs, after the plans that need it: until it
- * is there, a client's filter runs alone. A set that is a little out of date is of use still: who
- * has gone is not asked for, who has come runs alone.
+ * A set is compiled by a task, from copies of the programs, some time after the plans that need it:
+ * until it is there, a client's filter runs alone. A set that is a little out of date is of use
+ * still: who has gone is not asked for, who has come runs alone.
  *
  * Context: the control thread.
  */
