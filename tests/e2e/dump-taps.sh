@@ -48,8 +48,10 @@ wait_for 30 has cut received $((n1 + n2)) || fail "$(value cut received) receive
 	fail "the files do not add up"
 }
 ok "the counters of two taps' files add up"
+# Of one savefile: two have stamps of their own days, and which tap begins is left to the machine.
 jq -es 'all(.first_ns <= .last_ns)' "$tmp/cut.jsonl" >/dev/null &&
-	sed -n 's/^npf-dpdk: dump: {/{/p' "$tmp/daemon.log" | jq -es 'length == 2 and all(.first_ns <= .last_ns)' >/dev/null ||
+	sed -n 's/^npf-dpdk: dump: {/{/p' "$tmp/daemon.log" |
+	jq -es 'length == 2 and (.[] | select(.dump == "tcp") | .first_ns <= .last_ns)' >/dev/null ||
 	fail "a file's first packet comes after its last"
 for f in ping web4; do
 	tcpdump -nn -tt -v -r "$corpus/$f.pcap" 2>/dev/null
