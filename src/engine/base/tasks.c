@@ -19,7 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#define NICENESS 19
+#define NICENESS 10
 
 struct list {
 	struct npf_task *first, **end;

@@ -15,7 +15,7 @@
 
 #include <sys/types.h>
 
-#define NPF_TASKS_PER_USER 2  /* running at the same time */
+#define NPF_TASKS_PER_USER 4  /* running at the same time */
 #define NPF_TASKS_THREADS  64 /* for all users ... */
 #define NPF_TASKS_RESERVE  8  /* ... and so many more for root and the daemon's own user */
 

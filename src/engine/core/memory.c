@@ -15,7 +15,7 @@
 
 #define KIB      1024ull
 #define MIB      (1024 * KIB)
-#define AT_ONCE  (128ull << 10) /* takes less time to allocate and free than to run a task */
+#define AT_ONCE  MIB /* up to this it takes less time to allocate and free it than to run a task */
 #define HUGEPAGE (2 * MIB)
 #define PAUSE_NS                                                                                   \
 	5000000l /* until it is checked again whether memory that is being released is free */
