@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import time
@@ -133,14 +134,35 @@ def tab_completes_and_history_recalls(d):
     check(t.end() == 0, "it leaves with status 0")
 
 
+def catches(pid, number):
+    with open(f"/proc/{pid}/status") as f:
+        caught = next(line for line in f if line.startswith("SigCgt:"))
+    return int(caught.split()[1], 16) >> (number - 1) & 1
+
+
+def ticks(pid):
+    """Of the CPU that it has had."""
+    with open(f"/proc/{pid}/stat") as f:
+        return sum(map(int, f.read().rpartition(")")[2].split()[11:13]))
+
+
+def wait_until_it_works(pid):
+    """It would end at a signal in good order, and has had a second of a CPU since then."""
+    while not catches(pid, signal.SIGTERM):
+        time.sleep(0.05)
+    begun = ticks(pid)
+    while ticks(pid) < begun + os.sysconf("SC_CLK_TCK"):
+        time.sleep(0.05)
+
+
 def interrupted_batches_report_what_they_did(d):
     out = os.path.join(d, "out")
     with open(out, "w") as f:
         p = subprocess.Popen(command(["net_null0"], ["--json"]), stdout=f,
                              stderr=subprocess.DEVNULL)
-        time.sleep(2)
+        wait_until_it_works(p.pid)
         p.terminate()
-        check(p.wait(20) == 0, "a signal is an orderly end")
+        check(p.wait(60) == 0, "a signal is an orderly end")
     with open(out) as f:
         text = f.read()
     check('"stopped":true' in text and '"packets":0,' not in text.split('"rx"')[0], "told as such")
