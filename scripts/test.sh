@@ -152,7 +152,7 @@ test_asan() {
 }
 
 test_clang() {
-	build clang CC=clang -- -Dengine=enabled && check clang -- --no-suite meta --no-suite model --no-suite e2e --no-suite slow
+	build clang CC=clang -- -Dengine=enabled && check clang -- --no-suite meta --no-suite model --no-suite e2e
 }
 
 # A function, so that bash has read all of it before it starts.
