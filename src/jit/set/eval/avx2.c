@@ -131,14 +131,7 @@ TARGET void set_eval_avx2(const struct set_program *p, const struct set_frame *f
 	memset(f->planes + p->probed, 0, p->n_probed * sizeof(*f->planes));
 	for (uint32_t i = 0; i < p->n_probes; i++)
 		eval_probe(&p->probes[i], f);
-	for (uint32_t i = 0; i < p->n_steps; i++) {
-		const struct set_step *step = &p->steps[i];
-
-		if (step->is_run)
-			eval_run(&p->ops[step->first], step, f->planes);
-		else
-			eval_ops(p->ops + step->first, step->n, f->planes + step->dst, f->planes);
-	}
+	eval_steps(p, f, eval_run);
 }
 
 #else

@@ -286,14 +286,7 @@ TARGET void set_eval_avx512(const struct set_program *p, const struct set_frame 
 		if (f->n > 16)
 			probe_16(&p->probes[i], f, 16);
 	}
-	for (uint32_t i = 0; i < p->n_steps; i++) {
-		const struct set_step *step = &p->steps[i];
-
-		if (step->is_run)
-			eval_run(&p->ops[step->first], step, f->planes);
-		else
-			eval_ops(p->ops + step->first, step->n, f->planes + step->dst, f->planes);
-	}
+	eval_steps(p, f, eval_run);
 }
 
 #else

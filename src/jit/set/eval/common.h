@@ -145,4 +145,18 @@ SET_INLINE void eval_ops(const struct set_op *ops, uint32_t n, uint32_t *dst, ui
 	}
 }
 
+/* The logic, level by level. @run: a regular sequence of it, in the kernel's own way */
+SET_INLINE void eval_steps(const struct set_program *p, const struct set_frame *f,
+	void (*run)(const struct set_op *op, const struct set_step *step, uint32_t *planes))
+{
+	for (uint32_t i = 0; i < p->n_steps; i++) {
+		const struct set_step *step = &p->steps[i];
+
+		if (step->is_run)
+			run(&p->ops[step->first], step, f->planes);
+		else
+			eval_ops(p->ops + step->first, step->n, f->planes + step->dst, f->planes);
+	}
+}
+
 #endif
