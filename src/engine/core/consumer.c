@@ -120,6 +120,11 @@ bool npf_consumer_is_served(const struct npf_consumer *c)
 	return c->reads || !waits(c->port);
 }
 
+bool npf_consumer_is_planned(const struct npf_consumer *c)
+{
+	return c->takes && npf_consumer_is_served(c);
+}
+
 bool npf_engine_port_has_demand(const struct npf_engine_port *p)
 {
 	return attaches(p) || waits(p);

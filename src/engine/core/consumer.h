@@ -92,6 +92,14 @@ void npf_consumer_release(struct npf_consumer *c);
 bool npf_consumer_captures(const struct npf_consumer *c);
 /* Does its port deliver to it? */
 bool npf_consumer_is_served(const struct npf_consumer *c);
+/* Is it in the next plans? */
+bool npf_consumer_is_planned(const struct npf_consumer *c);
+
+/* Whose filter and direction hold for it. */
+static inline const struct npf_tap_client *npf_consumer_form(const struct npf_consumer *c)
+{
+	return c->model != NULL ? &c->model->form : &c->form;
+}
 
 /* ---- A port, as its consumers make it ---- */
 

@@ -13,7 +13,6 @@
 
 #define MIN_FILTERS 4u    /* of fewer, each alone is as good */
 #define MAX_INSNS   1024u /* of a program that is copied: a longer one would not fit */
-#define ALONE_NS    90u   /* what a filter that runs alone costs a burst, roughly */
 
 struct part {
 	uint64_t serial;
@@ -72,11 +71,10 @@ static unsigned int count_overdrawn(const struct npf_engine_port *p)
 /* Could it be a member? A dump counts packets that its filter rejects, burst by burst. */
 static bool is_eligible(const struct npf_consumer *c)
 {
-	const struct npf_tap_client *form = c->model != NULL ? &c->model->form : &c->form;
+	const struct npf_tap_client *form = npf_consumer_form(c);
 
-	return c->takes && npf_consumer_is_served(c) && c->form.dump == NULL &&
-	       form->filter_in != NULL && form->want_in && !npf_filter_is_loose(form->filter_in) &&
-	       !is_overdrawn(c);
+	return npf_consumer_is_planned(c) && c->form.dump == NULL && form->filter_in != NULL &&
+	       form->want_in && !npf_filter_is_loose(form->filter_in) && !is_overdrawn(c);
 }
 
 /* The port's filters, each once. Return: NULL: no memory. */
@@ -92,8 +90,7 @@ static struct npf_joint_set *collect(const struct npf_engine_port *p)
 		return NULL;
 	s->n_overdrawn = count_overdrawn(p);
 	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next) {
-		const struct npf_filter *f =
-			c->model != NULL ? c->model->form.filter_in : c->form.filter_in;
+		const struct npf_filter *f = npf_consumer_form(c)->filter_in;
 
 		if (is_eligible(c))
 			s->parts[s->n++] = (struct part){npf_filter_serial(f), f, NPF_NO_MEMBER};
@@ -210,7 +207,7 @@ static bool settle_members(struct npf_joint_set *s)
 		else
 			part->member = NPF_NO_MEMBER;
 	}
-	return n_fit >= MIN_FILTERS && facts.estimate <= n_fit * ALONE_NS;
+	return n_fit >= MIN_FILTERS && facts.estimate <= n_fit * NPF_FILTER_SET_ALONE_NS;
 }
 
 /* Of the programs that are there, without a hole. Without memory each runs alone. */

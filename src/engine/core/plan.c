@@ -22,17 +22,6 @@ struct room {
 	const struct npf_tap_client **others;
 };
 
-static bool is_planned(const struct npf_consumer *c)
-{
-	return c->takes && npf_consumer_is_served(c);
-}
-
-/* Whose filter and direction hold. */
-static const struct npf_tap_client *form_of(const struct npf_consumer *c)
-{
-	return c->model != NULL ? &c->model->form : &c->form;
-}
-
 static unsigned int n_rows_of(const struct npf_meter_consumer *m)
 {
 	return NPF_MAX(m->n_rows, 1u);
@@ -51,7 +40,7 @@ static unsigned int lane_of(const struct npf_engine_port *p, unsigned int t)
 static void plan_consumer(const struct npf_consumer *c, unsigned int lane, unsigned int share,
 	struct npf_tap_client *to)
 {
-	const struct npf_tap_client *form = form_of(c);
+	const struct npf_tap_client *form = npf_consumer_form(c);
 
 	*to = c->form;
 	to->owner = form->owner;
@@ -79,7 +68,7 @@ static unsigned int plan_consumers(const struct npf_engine_port *p, unsigned int
 	unsigned int n = 0;
 
 	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next)
-		if (is_planned(c))
+		if (npf_consumer_is_planned(c))
 			plan_consumer(c, lane, share, &clients[n++]);
 	return n;
 }
@@ -218,7 +207,7 @@ static void add_payer(struct payers *all, struct npf_account *payer, unsigned in
 static void add_payers(struct payers *all, const struct npf_engine_port *p, unsigned int t)
 {
 	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next)
-		if (is_planned(c))
+		if (npf_consumer_is_planned(c))
 			add_payer(all, c->payer, t);
 	for (const struct npf_meter_consumer *m = p->meters; m != NULL; m = m->next)
 		add_payer(all, m->payer, t);
@@ -331,9 +320,9 @@ uint64_t npf_plan_mirror_policy(const struct npf_engine_port *p)
 	uint64_t policy = NPF_MIRROR_NONE;
 
 	for (const struct npf_consumer *c = p->consumers; c != NULL; c = c->next) {
-		const struct npf_tap_client *form = form_of(c);
+		const struct npf_tap_client *form = npf_consumer_form(c);
 
-		if (!is_planned(c) || !form->want_out)
+		if (!npf_consumer_is_planned(c) || !form->want_out)
 			continue;
 		if (policy != NPF_MIRROR_NONE || form->want_own || form->owner == 0)
 			return NPF_MIRROR_ALL;

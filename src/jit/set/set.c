@@ -12,8 +12,6 @@
 
 _Static_assert(SET_LANES == NPF_FILTER_SET_BURST, "a burst has a lane for each packet");
 
-#define ALONE_NS 90 /* what a filter that runs alone costs a burst, roughly */
-
 struct member {
 	enum npf_filter_set_fit fit;
 	uint32_t same_as;
@@ -222,7 +220,7 @@ static int place(struct npf_filter_set *set, struct set_builder *bld, uint32_t *
 	if (rc < 0)
 		return rc;
 	set->estimate = estimate(set);
-	if (!always && set->estimate > n_alone * ALONE_NS) {
+	if (!always && set->estimate > n_alone * NPF_FILTER_SET_ALONE_NS) {
 		give_up(set, nodes);
 		set_program_fini(&set->program);
 		rc = set_place(bld, nodes, set->n, &set->program, set->planes);

@@ -106,6 +106,9 @@ enum npf_filter_set_fit npf_filter_set_fit(const struct npf_filter_set *set, uns
 unsigned int npf_filter_set_same_as(const struct npf_filter_set *set, unsigned int member);
 const char *npf_filter_set_kernel_name(enum npf_filter_set_kernel kernel);
 
+/* What a filter that runs alone takes of a burst, roughly: to compare with the estimate below. */
+#define NPF_FILTER_SET_ALONE_NS 90u
+
 struct npf_filter_set_facts {
 	enum npf_filter_set_kernel kernel;
 	unsigned int n_members;
