@@ -17,6 +17,7 @@ struct npf_account {
 	struct npf_account *next;
 	struct npf_accounts *home;
 	uid_t uid;
+	bool is_root; /* or the daemon's own user: asked once, it is a system call */
 	unsigned int n_charges;
 	unsigned int n_users; /* that npf_account_get() returned it to */
 	struct npf_doorbell_budget wakes;
@@ -96,6 +97,7 @@ static struct npf_account *add(struct npf_accounts *a, uid_t uid)
 	*of = (struct npf_account){0};
 	of->home = a;
 	of->uid = uid;
+	of->is_root = npf_access_is_root(uid);
 	while (*at != NULL && (*at)->uid < uid)
 		at = &(*at)->next;
 	of->next = *at;
@@ -243,7 +245,7 @@ struct npf_doorbell_budget *npf_account_wakes(struct npf_account *of)
 
 struct npf_tap_budget *npf_account_tap(struct npf_account *of, unsigned int tap)
 {
-	if (of == NULL || npf_access_is_root(of->uid) || of->home->limits->tap >= 100)
+	if (of == NULL || of->is_root || of->home->limits->tap >= 100)
 		return NULL;
 	return &of->taps[tap];
 }
@@ -256,8 +258,7 @@ void npf_account_take_turn(struct npf_account *of, uint64_t begun, uint64_t now)
 
 bool npf_account_has_turn(const struct npf_account *of, uint64_t now)
 {
-	return npf_access_is_root(of->uid) ||
-	       of->turn_until_ns <= now + NPF_TURN_SAVED_NS * NPF_TURN_SHARE;
+	return of->is_root || of->turn_until_ns <= now + NPF_TURN_SAVED_NS * NPF_TURN_SHARE;
 }
 
 uint64_t npf_accounts_held(const struct npf_accounts *a, uid_t uid, enum npf_resource what)
