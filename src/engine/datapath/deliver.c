@@ -209,9 +209,7 @@ static void deliver_answered_limited(const struct npf_tap_member *m, struct npf_
 		npf_tap_budget_pay(c->budget, turn, c->share, __rdtsc() - begun, n);
 		return;
 	}
-	if (c->dump != NULL)
-		npf_writer_drop(c->dump, n);
-	npf_tap_count(&c->counters->over_budget, n);
+	npf_tap_count(&c->counters->over_budget, n); /* no dump is a member */
 }
 
 static void deliver_to_members(const struct npf_tap_queue *q, struct npf_burst *b,
