@@ -9,7 +9,6 @@ times the same filter, and ordinary filters that differ. Each round runs every c
 packets, raw cost) and net_pcap with infinite_rx (a web trace). The tap polls on the second CPU. Beside the tap without
 a client: dpdk-testpmd that only receives. Needs root.
 """
-import json
 import pathlib
 import re
 import statistics
@@ -17,6 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.dont_write_bytecode = True  # nothing is left beside the sources
+from vdev_daemon import Daemon  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
@@ -50,31 +52,7 @@ def different(n):
 KINDS = {"host x_i": hosts, "one filter": same, "different": different}
 
 
-class Daemon:
-    def __init__(self, device):
-        self.log = open(f"{tmp}/daemon.log", "w+")
-        self.p = subprocess.Popen([BUILD / "tools/npf-dpdk", "--vdev", device, "--socket", f"{tmp}/s"],
-                                  stderr=self.log)
-
-    def __enter__(self):
-        for _ in range(400):
-            if "npf-dpdk: ready" in open(self.log.name).read():
-                return self
-            time.sleep(0.05)
-        raise RuntimeError(open(self.log.name).read())
-
-    def __exit__(self, *_):
-        self.p.terminate()
-        self.p.wait(20)
-
-
-def tap_packets():
-    r = subprocess.run([BUILD / "tools/npfctl", "--socket", f"{tmp}/s", "--json", "status"],
-                       capture_output=True, check=True)
-    return json.loads(r.stdout)["lcores"][0]["packets"]
-
-
-def tap_ns(filters):
+def tap_ns(daemon, filters):
     """Nanoseconds of the tap for a packet, while there are clients with these filters."""
     clients = None
     if filters:
@@ -84,9 +62,9 @@ def tap_ns(filters):
         if clients.stdout.readline() != "open\n":
             raise RuntimeError("the clients do not come")
         time.sleep(0.3)
-    first, start = tap_packets(), time.monotonic()
+    first, start = daemon.tap_packets(), time.monotonic()
     time.sleep(SECONDS)
-    ns = (time.monotonic() - start) / (tap_packets() - first) * 1e9
+    ns = (time.monotonic() - start) / (daemon.tap_packets() - first) * 1e9
     if clients is not None:
         clients.terminate()
         clients.wait(20)
@@ -110,12 +88,12 @@ def bench(device):
     none, peer = [], []
     for _ in range(ROUNDS):
         peer.append(testpmd_ns(device))
-        with Daemon(DEVICES[device]):
+        with Daemon(BUILD, tmp, DEVICES[device]) as daemon:
             for kind, make in KINDS.items():
-                base = tap_ns([])
+                base = tap_ns(daemon, [])
                 none.append(base)
                 for n in COUNTS[1:]:
-                    added[kind, n].append(tap_ns(make(n)) - base)
+                    added[kind, n].append(tap_ns(daemon, make(n)) - base)
     print(f"\n{device}, {ROUNDS} rounds of {SECONDS} s: ns a packet, min median max: without a client"
           + "".join(f" {f(none):.1f}" for f in (min, statistics.median, max)) + "; testpmd that only receives"
           + "".join(f" {f(peer):.1f}" for f in (min, statistics.median, max)) + "; what clients add")

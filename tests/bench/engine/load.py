@@ -12,7 +12,6 @@ Inputs: net_null (64-byte packets, raw cost) and net_pcap with infinite_rx (a we
 testpmd) polls on the second CPU, the client runs on the first. Needs root.
 """
 import glob
-import json
 import pathlib
 import re
 import statistics
@@ -20,6 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.dont_write_bytecode = True  # nothing is left beside the sources
+from vdev_daemon import Daemon  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
@@ -38,26 +40,8 @@ def client(seconds, *args):
                           capture_output=True, text=True, timeout=seconds + 20)
 
 
-class Daemon:
-    def __init__(self, device):
-        self.log = open(f"{tmp}/daemon.log", "w+")
-        self.p = subprocess.Popen([BUILD / "tools/npf-dpdk", "--vdev", device, "--socket", f"{tmp}/s"],
-                                  stderr=self.log)
-
-    def __enter__(self):
-        for _ in range(200):
-            if "npf-dpdk: ready" in open(self.log.name).read():
-                return self
-            time.sleep(0.05)
-        raise RuntimeError(open(self.log.name).read())
-
-    def __exit__(self, *_):
-        self.p.terminate()
-        self.p.wait(20)
-
-
 def npf_count(device, *filter_):
-    with Daemon(DEVICES[device]):
+    with Daemon(BUILD, tmp, DEVICES[device]):
         r = client(SECONDS, BUILD / "tests/bench/engine/count", str(SECONDS), "npf0", *filter_)
         if r.returncode != 0:
             raise RuntimeError(r.stderr)
@@ -66,7 +50,7 @@ def npf_count(device, *filter_):
 
 
 def npf_tcpdump(device):
-    with Daemon(DEVICES[device]):
+    with Daemon(BUILD, tmp, DEVICES[device]):
         start = time.monotonic()
         r = client(SECONDS, "timeout", "-s", "INT", str(SECONDS), "tcpdump", "-nn", "-i", "npf0", "-w", "/dev/null")
         took = time.monotonic() - start
@@ -98,25 +82,19 @@ def dumpcap(device):
 
 def tap_rate(device, *filter_):
     """Packets that the tap handles, million a second: alone (no filter given), or with one session."""
-    with Daemon(DEVICES[device]):
+    with Daemon(BUILD, tmp, DEVICES[device]) as daemon:
         reader = None
         if filter_:
             reader = subprocess.Popen(["taskset", "-c", "0", BUILD / "tools/npf-run", "--socket", f"{tmp}/s",
                                        BUILD / "tests/bench/engine/count", str(SECONDS + 2), "npf0",
                                        *[f for f in filter_ if f]], stdout=subprocess.DEVNULL)
             time.sleep(0.7)
-        first, start = tap_packets(), time.monotonic()
+        first, start = daemon.tap_packets(), time.monotonic()
         time.sleep(SECONDS)
-        rate = (tap_packets() - first) / (time.monotonic() - start) / 1e6
+        rate = (daemon.tap_packets() - first) / (time.monotonic() - start) / 1e6
         if reader is not None:
             reader.wait(20)
     return rate
-
-
-def tap_packets():
-    r = subprocess.run([BUILD / "tools/npfctl", "--socket", f"{tmp}/s", "--json", "status"],
-                       capture_output=True, check=True)
-    return json.loads(r.stdout)["lcores"][0]["packets"]
 
 
 CLIENTS = {
